@@ -1,0 +1,43 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong, and who can mend it.
+
+::
+
+    RemoteNotebooksError
+    ├── PlanError      the inventory contradicts itself or names something impossible
+    ├── FilesError     the control node's disk: a lock, a mode, a link where a file should be
+    ├── PkiError       the authority, a certificate or a key
+    ├── FirewallError  a rule that cannot be or must not be applied
+    └── CheckError     the client's view could not even be tried
+
+The text of each is one message: what is wrong, where in the user's file, what to do.
+Plugins and modules translate them into ``AnsibleActionFail`` or ``fail_json``; nothing else does.
+"""
+
+from __future__ import annotations
+
+
+class RemoteNotebooksError(Exception):
+    """Something the user can mend; its text says how."""
+
+
+class PlanError(RemoteNotebooksError):
+    """The inventory contradicts itself or names something impossible."""
+
+
+class FilesError(RemoteNotebooksError):
+    """The control node's disk refuses, or is not safe to write to."""
+
+
+class PkiError(RemoteNotebooksError):
+    """The authority, a certificate or a key cannot be made, read or trusted."""
+
+
+class FirewallError(RemoteNotebooksError):
+    """A firewall rule cannot be or must not be applied."""
+
+
+class CheckError(RemoteNotebooksError):
+    """A connection check could not even be tried."""
