@@ -254,7 +254,7 @@ def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report
         file("configure", item["config_file"], "0640", name, group=group, template="jupyter_server_config.py.j2")
         if item["service_manager"] == "tmux":
             file("service", f"{folder}/start", "0750", name, group=group, template="start.sh.j2", stamped=True)
-            add("service", "service", item["session"], name, manager="tmux", user=item["user"], tmux=item["tmux"])
+            add("service", "service", item["session"], name, manager="tmux", user=item["user"], environment=item["environment"], tmux=item["tmux"])
         else:
             manager = item["service_manager"]
             if manager == "systemd_user":
@@ -264,7 +264,7 @@ def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report
             file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
             directory("service", f"{units}/{item['unit']}.d", "0755", name)
             file("service", f"{units}/{item['unit']}.d/instance.conf", "0644", name, template="instance.conf.j2", stamped=True)
-            add("service", "service", item["unit"], name, manager=manager, user=item["user"])
+            add("service", "service", item["unit"], name, manager=manager, user=item["user"], environment=item["environment"])
     file("manifest", f"{prefix}/manifest.json", "0644", template="manifest.json.j2")
     return made
 
@@ -370,6 +370,8 @@ def _compare_service(thing: Thing, wanted: list[Thing], revision_wanted: str, re
         differing.append(("service", "stopped", "running"))
     elif server["revision"] != revision_wanted:
         differing.append(("revision", server["revision"] or "none", revision_wanted))
+    elif any(other["kind"] == "environment" and other["path"] == thing["environment"] and _compare(other, wanted, {}, report) for other in wanted):
+        differing.append(("environment", "damaged under it", "whole"))
     elif _has_read_another(thing["instance"], server, wanted, report):
         differing.append(("configuration", "loaded after it was changed by hand", "the plan's"))
     if thing["manager"] != "tmux":
@@ -410,6 +412,6 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report) ->
         mine = {change["what"] for change in changes if change["id"] == thing["id"] and change["stage"] == "service"}
         if thing["kind"] != "service" or not mine:
             continue
-        step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration"} else "enable"
+        step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
         steps.append({**{key: thing[key] for key in ("id", "manager", "user", "instance")}, "name": thing["id"].split(" ", 1)[1], "step": step})
     return steps
