@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs inside a new test host. Standard input: the public key to let in. Last line of output: the host's public key.
 # A few tries: right after the start of the container systemd does not answer yet.
 for _ in $(seq 60); do
