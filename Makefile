@@ -52,8 +52,8 @@ faults: venv ## Runs cut off, full disks, damaged files
 bench: venv ## Benchmarks, as ratios against peers measured in the same run
 	@$(BIN)/python -m tools.gate bench
 
-lock: venv ## Resolve pyproject.toml anew into the two lock files
-	@$(BIN)/python -m tools.lock
+lock: venv ## Write the two lock files from pyproject.toml (ARGS=--upgrade)
+	@$(BIN)/python -m tools.lock $(ARGS)
 
 clean: ## Remove what the targets above built; passwords, keys and .local/ stay
 	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache

@@ -91,7 +91,7 @@ def build(kind: str) -> None:
         (VENV / "runtime.stamp").write_text(stamp("runtime"))
     if kind == "dev":
         print(f"Adding the test tools from {LOCKS['dev']}", flush=True)
-        run(VENV / "bin" / "uv", "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", "-r", LOCKS["dev"])
+        run(VENV / "bin" / "uv", "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCKS["dev"])
 
 
 def link_collection() -> None:
