@@ -16,7 +16,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ._errors import FilesError
 
@@ -29,21 +29,50 @@ def private_directory(path: str) -> bool:
 
     Raises FilesError for a symbolic link or another kind of file at ``path``, or where the disk refuses.
     """
+    changed = directory(path)
+    return write(os.path.join(path, ".gitignore"), GITIGNORE, 0o600) or changed
+
+
+def directory(path: str) -> bool:
+    """Make ``path`` a folder of mode 0700, its parents as the umask has them. Return whether anything changed.
+
+    Raises FilesError for a symbolic link or another kind of file at ``path``, or where the disk refuses.
+    """
     try:
         try:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             os.mkdir(path, 0o700)
-            changed = True
+            return True
         except FileExistsError:
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode):
                 raise FilesError(f"{path} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere.") from None
-            changed = stat.S_IMODE(found.st_mode) != 0o700
-            if changed:
-                os.chmod(path, 0o700)
+            if stat.S_IMODE(found.st_mode) == 0o700:
+                return False
+            os.chmod(path, 0o700)
+            return True
     except OSError as error:
         raise FilesError(f"Cannot make the private folder {path}: {error.strerror}.") from error
-    return write(os.path.join(path, ".gitignore"), GITIGNORE, 0o600) or changed
+
+
+def require_safe_place(path: str) -> None:
+    """Refuse a place for secrets where another account could swap a folder on the way to it.
+
+    Every folder above ``path`` that exists must be closed to others for writing, or sticky as /tmp is (then only the owner
+    of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the command that mends it.
+    """
+    path = os.path.abspath(path)
+    folder = path
+    while True:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(folder)
+            if folder == path and found.st_uid != os.geteuid():
+                raise FilesError(f"{path} belongs to another account (uid {found.st_uid}). Move it away, or run as its owner.")
+            if folder != path and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+                raise FilesError(f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}")
+        if folder == os.path.dirname(folder):
+            return
+        folder = os.path.dirname(folder)
 
 
 def read(path: str) -> bytes | None:
@@ -77,6 +106,13 @@ def write(path: str, data: bytes, mode: int) -> bool:
     except OSError as error:
         raise FilesError(f"Cannot write {path}: {error.strerror}. The file there is unchanged.") from error
     return True
+
+
+def write_all(files: Iterable[tuple[str, bytes, int]]) -> None:
+    """Write many files (path, content, mode), each as `write` does. All contents reach the disk before the first name changes."""
+    for path, data, mode in files:
+        directory(os.path.dirname(path))
+        write(path, data, mode)
 
 
 def _replace(path: str, data: bytes, mode: int) -> None:

@@ -1,0 +1,135 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests need beside Python: Debian packages, a running Docker engine, and the images of the test hosts.
+
+Each step looks first, so a second run costs a few calls. What is missing and cannot be installed ends in the one line to type.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPE = ROOT / "molecule" / "shared" / "image"
+PACKAGES = ROOT / "tests" / "debian-packages.txt"
+SUITES = ("bookworm", "trixie")
+DOCKERD_LOG = Path("/var/log/remote-notebooks-dockerd.log")
+
+
+def listed(path: Path) -> list[str]:
+    """The names in a file of one name a line."""
+    return [line.strip() for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+
+
+def succeeds(*command: str) -> bool:
+    return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+def run(*command: str | Path, **options: object) -> None:
+    subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+
+
+def is_debian() -> bool:
+    return shutil.which("apt-get") is not None and shutil.which("dpkg-query") is not None
+
+
+def ensure_packages() -> None:
+    """Install the missing ones as root on Debian or Ubuntu; else name them."""
+    wanted = listed(PACKAGES)
+    if not is_debian():
+        missing = [tool for tool in ("docker", "ssh", "openssl", "tmux") if shutil.which(tool) is None]
+        if missing:
+            sys.exit(f"The tests need these commands; install them with this system's package manager: {' '.join(missing)}")
+        return
+    query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *wanted], check=False, capture_output=True, text=True)
+    installed = {line[3:].strip() for line in query.stdout.splitlines() if line.startswith("ii")}
+    if shutil.which("docker") and succeeds("docker", "info"):
+        installed |= {"docker.io", "iptables"}  # an engine from elsewhere (docker-ce, rootless, remote) serves as well
+    missing = [package for package in wanted if package not in installed]
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        sys.exit(f"The tests need packages that only root can install. Type: sudo apt-get install -y {' '.join(missing)}")
+    print(f"Installing {' '.join(missing)}", flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run("apt-get", "update", "-qq", env=env)
+    run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, env=env, stdout=subprocess.DEVNULL)
+
+
+def ensure_engine() -> None:
+    """Start Docker's daemon where none answers: through systemd, or by itself where systemd is not PID 1."""
+    if succeeds("docker", "info"):
+        return
+    if os.geteuid() != 0:
+        sys.exit('No Docker engine answers. Type: sudo systemctl start docker && sudo usermod -aG docker "$USER" (then log in again)')
+    if shutil.which("dockerd") is None:
+        sys.exit("No Docker engine answers and none is installed: install one for this system and start it")
+    if Path("/run/systemd/system").is_dir():
+        print("Starting the Docker engine: systemctl start docker", flush=True)
+        run("systemctl", "start", "docker")
+    else:
+        print(f"Starting the Docker engine: dockerd (it stays; log in {DOCKERD_LOG})", flush=True)
+        with DOCKERD_LOG.open("ab") as log:
+            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if succeeds("docker", "info"):
+            return
+        time.sleep(1)
+    tail = "\n".join(DOCKERD_LOG.read_text(errors="replace").splitlines()[-15:]) if DOCKERD_LOG.is_file() else "journalctl -u docker says why"
+    sys.exit(f"The Docker engine did not answer within 60 s:\n{tail}")
+
+
+def recipe_digest() -> str:
+    return hashlib.sha256(b"".join((RECIPE / name).read_bytes() for name in ("packages.txt", "finish.sh"))).hexdigest()
+
+
+def image_name(suite: str) -> str:
+    return f"remote-notebooks-test:{suite}"
+
+
+def build_image(suite: str, digest: str) -> str:
+    """A root file system out of Debian's packages: no image registry is asked for anything."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="remote-notebooks-image.") as folder:
+        tar = Path(folder) / "root.tar"
+        include = ",".join(listed(RECIPE / "packages.txt"))
+        hook = f'{RECIPE / "finish.sh"} "$1"'
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook}", suite, str(tar)]
+        result = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if result.returncode:
+            sys.exit(f"mmdebstrap could not build Debian {suite}:\n{result.stdout[-3000:]}")
+        run("docker", "import", "-c", 'CMD ["/sbin/init"]', "-c", f"LABEL recipe={digest}", tar, image_name(suite), stdout=subprocess.DEVNULL)
+    return f"Built the test image {image_name(suite)} from Debian's packages in {time.monotonic() - started:.0f} s"
+
+
+def ensure_images() -> None:
+    """Build what is missing or older than its recipe, both suites at once."""
+    digest = recipe_digest()
+    query = ["docker", "image", "inspect", "-f", "{{ .Config.Labels.recipe }}"]
+
+    def is_current(suite: str) -> bool:
+        return subprocess.run([*query, image_name(suite)], check=False, capture_output=True, text=True).stdout.strip() == digest
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for message in pool.map(lambda suite: build_image(suite, digest), [suite for suite in SUITES if not is_current(suite)]):
+            print(message, flush=True)
+
+
+def main() -> None:
+    ensure_packages()
+    ensure_engine()
+    ensure_images()
+
+
+if __name__ == "__main__":
+    main()
