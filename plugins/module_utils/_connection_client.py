@@ -57,6 +57,7 @@ except ImportError:
 #: One address that drops packets must not use up the time of the others: Linux sends its SYN at 0, 1, 3 and 7 s.
 CONNECT_SECONDS = 8.0
 HANDSHAKE_SECONDS = 10.0
+PATIENCE_SECONDS = 2.0
 #: What is left for cleaning up, also after the time is over.
 CLEANUP_SECONDS = 5.0
 MOST_BODY = 1 << 20
@@ -255,9 +256,14 @@ class _Visit:
         connection, self._first = self._first or self._dial(), None
         if self._context is None:
             return connection
-        connection.settimeout(self.deadline.left(HANDSHAKE_SECONDS))
         try:
-            secured = self._context.wrap_socket(connection, server_hostname=self.name)
+            try:
+                secured = self._wrap(self._context, connection, PATIENCE_SECONDS)
+            except (socket.timeout, TimeoutError) as error:
+                # A plain HTTP server waits for the end of a line that a TLS hello never has. Ask before waiting for long.
+                if self._plain_answer():
+                    raise self._no_tls(error) from error
+                secured = self._wrap(self._context, self._dial(), HANDSHAKE_SECONDS)
         except ssl.SSLCertVerificationError as error:
             raise self._refused_trust(error) from error
         except (OSError, ValueError) as error:
@@ -286,7 +292,10 @@ class _Visit:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.set_ciphers("ALL:@SECLEVEL=0")  # a weak key must be seen before it can be named
-        connection.settimeout(self.deadline.left(HANDSHAKE_SECONDS))
+        return self._wrap(context, connection, HANDSHAKE_SECONDS)
+
+    def _wrap(self, context: ssl.SSLContext, connection: socket.socket, seconds: float) -> ssl.SSLSocket:
+        connection.settimeout(self.deadline.left(seconds))
         try:
             return context.wrap_socket(connection, server_hostname=self.name)
         except BaseException:
