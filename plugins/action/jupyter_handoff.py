@@ -40,7 +40,7 @@ SERVER = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
     """Write the hand-off of the fleet on the control node."""
 
     TRANSFERS_FILES = False

@@ -38,7 +38,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
 def complete(given: dict[str, Any]) -> dict[str, Any]:
     """Return the record with every key in its place. Raise PlanError where it cannot be true."""
-    record = {key: given.get(key) for key in RECORD_KEYS}
+    record: dict[str, Any] = {key: given.get(key) for key in RECORD_KEYS}
     label = f"servers: {record['host']}/{record['instance']}"
     for key in ("host", "instance"):
         if not _FILE_NAME.fullmatch(str(record[key])):
