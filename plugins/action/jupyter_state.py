@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-from ..module_utils import _files, _state
+from ..module_utils import _clients, _files, _state
 from ..module_utils._errors import FilesError
 
 
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
             {
                 "plan": {"type": "dict", "required": True},
                 "credentials": {"type": "dict", "default": {}},
-                "certificates": {"type": "dict", "default": {}},
+                "pki": {"type": "dict", "default": {}},
             }
         )
         plan = arguments["plan"]
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("\n".join(problems))
 
         instances = _state.complete(plan, report)
-        things = _state.things(plan, instances, report, arguments["credentials"], arguments["certificates"])
+        things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
         self._manifest = _state.manifest(things)
         try:
             texts = self._fill(things, instances)
@@ -61,6 +61,7 @@ class ActionModule(ActionBase):
             "manifest": _state.manifest(things),
             "journal": _state.manifest([*things, *orphans]),
             "instances": instances,
+            "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]),
             "orphans": orphans,
             "family": _state.family(report["system"]),
             "report": report,

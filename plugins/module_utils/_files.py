@@ -115,6 +115,17 @@ def write_all(files: Iterable[tuple[str, bytes, int]]) -> None:
         write(path, data, mode)
 
 
+def remove(path: str) -> bool:
+    """Remove the file ``path``. Return whether there was one."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise FilesError(f"Cannot remove {path}: {error.strerror}.") from error
+    return True
+
+
 def _replace(path: str, data: bytes, mode: int) -> None:
     folder = os.path.dirname(path) or "."
     descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)

@@ -24,8 +24,8 @@ options:
     description: The files that hold the hashes, as M(remote.notebooks.jupyter_credentials) returns them, by instance.
     type: dict
     default: {}
-  certificates:
-    description: The certificates of the play, by name C(<host>/<instance>), as the R(pki role,ansible_collections.remote.notebooks.pki_role) returns them.
+  pki:
+    description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has a certificate.
     type: dict
     default: {}
   probe:
@@ -82,6 +82,16 @@ instances:
   returned: always
   type: list
   elements: dict
+steps:
+  description: What each service needs - C(start), C(restart) or C(enable).
+  returned: always
+  type: list
+  elements: dict
+servers:
+  description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(check) how the control node tries it.
+  returned: always
+  type: list
+  elements: dict
 orphans:
   description: What an earlier run made and the plan no longer wants.
   returned: always
@@ -106,7 +116,7 @@ def main() -> None:
         {
             "plan": {"type": "dict", "required": True},
             "credentials": {"type": "dict", "default": {}},
-            "certificates": {"type": "dict", "default": {}},
+            "pki": {"type": "dict", "default": {}},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,
