@@ -28,6 +28,22 @@ MAY_IMPORT = {
     "action": {"module_utils"},
     "filter": {"module_utils"},
 }
+# What a checkout that was used holds beside the project, state of a run without an inventory file (`-i host,`) included
+SECRETS = [
+    "inventory",
+    "inventory.yml",
+    ".local/inventory.yml",
+    ".local/credentials/h/lab.password",
+    "credentials/h/lab.password",
+    "pki/passphrase",
+    "pki/ca/private/ca.key.pem",
+    "handoff/h/lab.json",
+    "playbooks/credentials/h/lab.password",
+    "playbooks/pki/ca/private/ca.key.pem",
+    "playbooks/handoff/h/lab.json",
+    ".venv/bin/python",
+    ".ansible/collections/x",
+]
 LIBRARIES = {"ansible", "cryptography", "passlib", "websocket", "segno", "yaml"}
 
 
@@ -70,20 +86,7 @@ def packed(tmp_path_factory):
     for name in committed():
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, checkout / name)
-    for secret in (
-        "inventory",
-        "inventory.yml",
-        ".local/inventory.yml",
-        ".local/credentials/h/lab.password",
-        "credentials/h/lab.password",
-        "pki/passphrase",
-        "pki/ca/private/ca.key.pem",
-        "handoff/h/lab.json",
-        ".venv/bin/python",
-        ".ansible/collections/x",
-        "playbooks/credentials/h/lab.password",
-        "playbooks/pki/passphrase",
-    ):
+    for secret in SECRETS:
         (checkout / secret).parent.mkdir(parents=True, exist_ok=True)
         (checkout / secret).write_text("never to be packed")
     output = tmp_path_factory.mktemp("output")
@@ -100,13 +103,18 @@ def test_the_archive_holds_nothing_a_user_does_not_need(packed):
         r"|(meta|plugins|playbooks|roles|docs|changelogs)/.+"
     )
     assert sorted(name for name in packed if not allowed.fullmatch(name)) == []
-    assert [name for name in packed if "credentials" in name or "passphrase" in name or "__pycache__" in name] == []
+    assert [name for name in packed if name in SECRETS or "__pycache__" in name] == []
 
 
 def test_the_archive_holds_everything_that_roles_and_playbooks_need(packed):
     needed = [name for name in committed() if name.split("/")[0] in {"roles", "plugins", "playbooks", "meta"}]
 
     assert sorted(set(needed) - packed) == []
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_git_never_sees_what_a_run_leaves(secret):
+    assert subprocess.run(["git", "check-ignore", "--quiet", secret], check=False, cwd=ROOT).returncode == 0
 
 
 def test_nothing_committed_names_a_package_index():
