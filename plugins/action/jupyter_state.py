@@ -14,6 +14,9 @@ from ..module_utils import _clients, _files, _state
 from ..module_utils._errors import FilesError
 
 
+FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
+
+
 class ActionModule(ActionBase):
     """One module run on the host; everything else happens here, on the control node."""
 
@@ -28,10 +31,11 @@ class ActionModule(ActionBase):
             {
                 "plan": {"type": "dict", "required": True},
                 "credentials": {"type": "dict", "default": {}},
+                "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
                 "pki": {"type": "dict", "default": {}},
             }
         )
-        plan = arguments["plan"]
+        plan = {**arguments["plan"], "firewall": arguments["firewall"]}
         showing = self._task.check_mode and self._task.diff
         report = self._observe(plan, showing)
         problems = _state.refusals(plan, report)
@@ -45,9 +49,8 @@ class ActionModule(ActionBase):
             texts = self._fill(things, instances)
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
-        keep = plan["keep_notebooks"]
-        changes = _state.differences(things, instances, report, keep)
-        orphans = _state.orphans(things, report, keep)
+        changes = _state.differences(plan, things, instances, report)
+        orphans = _state.orphans(plan, things, report)
         diff = _diff(changes, texts, report) if showing else []
         for state in report["paths"].values():
             (state or {}).pop("text", None)
@@ -63,6 +66,7 @@ class ActionModule(ActionBase):
             "instances": instances,
             "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]),
             "orphans": orphans,
+            "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),
             "report": report,
             **({"diff": diff} if diff else {}),

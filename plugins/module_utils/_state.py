@@ -18,6 +18,8 @@ import json
 import posixpath
 from typing import Any
 
+from . import _firewall, _firewall_rules
+from ._errors import FirewallError
 from ._plan import SERVICE_ACCOUNT
 
 Thing = dict[str, Any]
@@ -32,6 +34,9 @@ FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": 
 
 #: jupyterlab 4.6 and jupyter_server 2.21 ask for it in their metadata.
 OLDEST_PYTHON = (3, 10)
+
+#: Marks our rules among those of other owners (the role ``firewall``).
+FIREWALL_OWNER = "jupyter"
 
 SCRIPTS = ("check_config.py", "seal_environment.py", "wait_ready.py")
 UNIT = "jupyter@{name}.service"
@@ -65,6 +70,8 @@ def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
         "ports": sorted({item["port"] for item in instances}),
         "units": [UNIT.format(name=item["name"]) for item in instances],
         "user_units": plan["scope"] == "user",
+        # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
+        "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
     }
 
 
@@ -92,6 +99,10 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
         problems.append("jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope: system.")
     if not system["ensurepip"] and plan["scope"] == "user" and plan["instances"]:
         problems.append("This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv")
+    try:
+        rule_changes(plan, report)
+    except FirewallError as error:
+        problems.append(str(error))
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
     return problems
@@ -265,6 +276,9 @@ def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report
             directory("service", f"{units}/{item['unit']}.d", "0755", name)
             file("service", f"{units}/{item['unit']}.d/instance.conf", "0644", name, template="instance.conf.j2", stamped=True)
             add("service", "service", item["unit"], name, manager=manager, user=item["user"], environment=item["environment"])
+    if plan["scope"] == "system":
+        for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
+            add("rule", "firewall", _firewall_rules.identity(opening))
     file("manifest", f"{prefix}/manifest.json", "0644", template="manifest.json.j2")
     return made
 
@@ -289,7 +303,42 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def differences(wanted: list[Thing], instances: list[dict[str, Any]], report: Report, keep: bool = True) -> list[Change]:
+def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+    """Return what differs in the host's firewall; the role ``firewall`` decides what that means.
+
+    :raises FirewallError: for rules that must not be applied here.
+    """
+    if report["firewall"] is None:
+        return []
+    wishes = plan["firewall"]
+    entries = _firewall.difference(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+    return [
+        {
+            "id": f"rule {entry['id']}",
+            "kind": "rule",
+            "stage": "firewall",
+            "instance": "",
+            "what": entry["what"],
+            "found": entry["what"],
+            "wanted": "present" if entry["what"] != "unwanted" else "absent",
+            "text": f"rule {_firewall.sentence(entry)}",
+        }
+        for entry in entries
+    ]
+
+
+def remarks(plan: dict[str, Any], report: Report) -> list[str]:
+    """Return what a person must be told although there is nothing to do."""
+    if plan["firewall_rules"] and plan["scope"] == "user":
+        ports = ", ".join(str(rule["port"]) for rule in plan["firewall_rules"])
+        return [f"Without root no firewall can be changed. If this host has one, ask its administrator to open TCP port {ports}."]
+    if report["firewall"] is None:
+        return []
+    wishes = plan["firewall"]
+    return _firewall.remarks(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+
+
+def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report) -> list[Change]:
     """Compare. The result is in the order of ``wanted``, then what is left over; empty means: nothing to do.
 
     Each file in ``wanted`` carries its ``digest`` (SHA-256 in hex), or None where the content is not known yet (a
@@ -300,20 +349,21 @@ def differences(wanted: list[Thing], instances: list[dict[str, Any]], report: Re
     for thing in wanted:
         for what, found, wish in _compare(thing, wanted, revisions, report):
             changes.append(_change(thing, what, found, wish))
-    for thing in orphans(wanted, report, keep):
+    changes += rule_changes(plan, report)
+    for thing in orphans(plan, wanted, report):
         changes.append(_change({**thing, "stage": "remove"}, "unwanted", "present", "absent"))
     return changes
 
 
-def orphans(wanted: list[Thing], report: Report, keep: bool = True) -> list[Thing]:
+def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
     """Return what the manifest says earlier runs made, and the plan no longer wants.
 
-    With ``keep``, a folder of notebooks and the account that owns it stay while something is in the folder: nobody loses a notebook.
-    Packages of the system stay in any case: others may have come to need them.
+    With ``keep_notebooks``, a folder of notebooks and the account that owns it stay while something is in the folder: nobody loses a notebook.
+    Packages of the system stay in any case: others may have come to need them. Rules are the firewall's to compare.
     """
     identities = {thing["id"] for thing in wanted}
-    left = [thing for thing in report["manifest"] if thing["id"] not in identities and thing["kind"] != "package"]
-    kept = {thing["id"] for thing in left if keep and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")}
+    left = [thing for thing in report["manifest"] if thing["id"] not in identities and thing["kind"] not in ("package", "rule")]
+    kept = {thing["id"] for thing in left if plan["keep_notebooks"] and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")}
     owners = {thing["owner"] for thing in left if thing["id"] in kept}
     return [thing for thing in left if thing["id"] not in kept and not (thing["kind"] == "account" and thing["id"].split(" ", 1)[1] in owners)]
 
@@ -330,6 +380,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
+    if kind == "rule":
+        return []  # rule_changes compares them all at once
     if kind == "package":
         return [] if report["system"]["commands"].get(name) else [("package", "absent", "present")]
     if kind == "linger":
