@@ -127,10 +127,17 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
     listener = report["listeners"].get(str(item["port"]))
-    if listener is not None and listener["pid"] not in {server["pid"] for server in report["servers"]}:
-        owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else "another account's process"
+    if listener is not None and not _is_ours(listener, report["servers"]):
+        owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
         problems.append(f"port: {item['port']} is used by {owner}. Stop that, or choose another port.")
     return problems
+
+
+def _is_ours(listener: dict[str, Any], servers: list[dict[str, Any]]) -> bool:
+    """Tell whether one of our own servers holds a port; where its process cannot be told, the account has to do."""
+    if listener["pid"]:
+        return listener["pid"] in {server["pid"] for server in servers}
+    return listener["uid"] in {server["uid"] for server in servers}
 
 
 def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
@@ -179,7 +186,7 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
                 "tmux": _tmux(plan["scope"], user, home),
                 "scheme": scheme,
                 "local_url": f"{scheme}://{loopback}:{item['port']}{item['base_url']}",
-                "variables": _variables(item, f"{prefix}/current/{name}"),
+                "variables": _variables(item, f"{prefix}/envs/{key}"),
                 "revision": "",
             }
         )
@@ -196,12 +203,12 @@ def _tmux(scope: str, user: str, home: str) -> list[str]:
     return ["runuser", "-u", user, "--", *clean, *own]
 
 
-def _variables(item: dict[str, Any], current: str) -> dict[str, str]:
+def _variables(item: dict[str, Any], environment: str) -> dict[str, str]:
     """Return the environment of a server, which its kernels and terminals inherit."""
     variables = {
         # A configuration file that does not load ends the server; by default it would run on without it.
         "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
-        "PATH": f"{current}/bin:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{environment}/bin:/usr/local/bin:/usr/bin:/bin",
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
     }
