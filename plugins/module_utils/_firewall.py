@@ -223,9 +223,10 @@ def _rule_difference(wanted: list[dict], owner: str, report: dict, provider: str
         elif not any(rule.get("saved", True) for rule in matching):
             found.append(_entry(opening, "missing", provider, "in force, but lost at the next reboot"))
         if report["provider"] == provider:
-            # a table beside the firewall's own can drop what the firewall accepts
-            beside = [chain for chain in report["chains"] if chain["table"] != "firewalld" and not (provider == "ufw" and chain.get("managed"))]
-            found += [_entry(opening, "blocked", provider, describe(place)) for place in blocking(opening, beside, report)]
+            # A table beside the firewall's own can drop what the firewall accepts; so can an earlier rule of ufw's, once ours is there.
+            own = "iptables" if provider == "ufw" and not any(rule["live"] for rule in matching) else ""
+            chains = [chain for chain in report["chains"] if chain["table"] != "firewalld" and (not own or chain.get("managed") != own)]
+            found += [_entry(opening, "blocked", provider, describe(place)) for place in blocking(opening, chains, report)]
     for rule in present:
         if rule["owner"] == owner and not any(same(rule, opening) for opening in wanted):
             found.append(_entry(rule, "unwanted", provider, ""))

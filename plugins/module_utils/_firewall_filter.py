@@ -141,6 +141,9 @@ def _nft_match(body: dict, elements) -> list[list]:
             return [[_META[key], operator, [_NFPROTO.get(value, value) for value in values]]]
     elif left.get("ct", {}).get("key") == "state":
         return [["state", operator, values]]
+    elif left.get("ct", {}).get("key") == "direction":
+        original = ("original" in values) == (operator == "in")  # a new connection's packets run in the original direction
+        return [] if original else [["state", "in", ["other"]]]
     elif left.get("fib", {}).get("result") == "type" and operator == "in":
         return [] if set(values) & {"local", "unicast"} else [["state", "in", ["other"]]]
     elif left.get("&", [{}])[0] == {"payload": {"protocol": "tcp", "field": "flags"}}:

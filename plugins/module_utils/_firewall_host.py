@@ -147,7 +147,7 @@ def _own_links() -> list[str]:
 
 def _chains(paths: dict, run_command) -> list[dict]:
     chains: list[dict] = []
-    if "nft" in paths and os.path.isdir("/sys/module/nf_tables"):
+    if "nft" in paths:
         rc, out, _err = run_command([paths["nft"], "-j", "list", "ruleset"])
         chains = parse_nft(out) if rc == 0 and out.strip() else []
     legacy = "filter" in _text("/proc/net/ip_tables_names").split() + _text("/proc/net/ip6_tables_names").split()

@@ -225,7 +225,7 @@ def _nft_difference(wanted: list[dict], owner: str, report: dict) -> list[dict]:
     expected = nft_table(wanted, gates(wanted, host, report), owner) if wanted else []
     hooks = nft_hooks(wanted, owner, report)
     ours = [rule for chain in report["chains"] if chain["table"] == table(owner) for rule in chain["rules"] if owner_of(rule["comment"])]
-    found = _compare(expected, ours, "nftables", "")
+    found = _compare(expected, ours, "nftables", "", ordered=True)
     for chain in report["chains"]:
         if chain["table"] == table(owner) or chain.get("managed"):
             continue
@@ -247,7 +247,7 @@ def _nft_difference(wanted: list[dict], owner: str, report: dict) -> list[dict]:
     return found
 
 
-def _compare(expected: list[dict], present: list[dict], provider: str, detail: str) -> list[dict]:
+def _compare(expected: list[dict], present: list[dict], provider: str, detail: str, ordered: bool = False) -> list[dict]:
     there = [canonical(rule) for rule in present]
     meant = [canonical(rule) for rule in expected]
     found = [
@@ -259,7 +259,7 @@ def _compare(expected: list[dict], present: list[dict], provider: str, detail: s
         if text not in meant or text in there[:position]:
             words = " ".join(f"{field} {'' if operator == 'in' else 'not '}{','.join(values)}" for field, operator, values in rule["when"])
             found.append({"id": words, "what": "unwanted", "provider": provider, "opening": {}, "detail": _detail(rule, detail)})
-    if not found and there != meant:
+    if ordered and not found and there != meant:
         found.append({"id": "order", "what": "outdated", "provider": provider, "opening": {}, "detail": detail})
     return found
 
