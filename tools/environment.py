@@ -61,10 +61,11 @@ def installer_environment() -> dict[str, str]:
 
 
 def run(*command: str | Path) -> None:
-    """Run a command or end with its exit code; its own message has been printed by then."""
-    result = subprocess.run([str(part) for part in command], check=False, cwd=ROOT, env=installer_environment(), stdin=subprocess.DEVNULL)
+    """Run a command quietly, or end with what it says about its failure."""
+    words = [str(part) for part in command]
+    result = subprocess.run(words, check=False, cwd=ROOT, env=installer_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     if result.returncode:
-        sys.exit(f"failed with exit code {result.returncode}: {' '.join(map(str, command))}")
+        sys.exit(f"failed with exit code {result.returncode}: {' '.join(words)}")
 
 
 def ensure_venv_module() -> None:
