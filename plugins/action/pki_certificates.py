@@ -19,6 +19,7 @@ class ActionModule(PkiAction):
         "also_trusted": {"type": "list", "elements": "str", "default": []},
         # Checked item by item in _pki_wanted, whose errors name the certificate
         "certificates": {"type": "list", "elements": "raw", "default": []},
+        "requests": {"type": "dict"},
         "renew_before_days": {"type": "int", "default": 30},
         "renew": {"type": "list", "elements": "str", "default": []},
         "renew_keys": {"type": "bool", "default": False},

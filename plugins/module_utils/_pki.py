@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _files, _pki_authority, _pki_wanted, _x509, _x509_lint
+from . import _files, _pki_authority, _pki_index, _pki_wanted, _x509, _x509_lint
 from ._errors import PkiError
 
 
@@ -41,6 +41,8 @@ class Settings:
     authority: Mapping[str, Any] = field(default_factory=dict)
     also_trusted: list[str] = field(default_factory=list)
     certificates: list[Any] = field(default_factory=list)
+    #: Requests by name: then the keys are born on the hosts. None: here.
+    requests: Mapping[str, str] | None = None
     renew_before_days: int = 30
     renew: list[str] = field(default_factory=list)
     renew_keys: bool = False
@@ -117,6 +119,11 @@ def _require_known(settings: Settings, wanted: list[_pki_wanted.Wanted]) -> None
     if unknown:
         raise PkiError(
             f"pki_renew: '{unknown[0]}' is not in pki_certificates. Give names from there, or '*' for all: {', '.join(sorted(names)[:20])}."
+        )
+    both = [item.name for item in wanted if settings.requests is not None and item.host and {"pkcs12", "pkcs12_legacy"} & set(item.exports)]
+    if both:
+        raise PkiError(
+            f"pki_certificates, '{both[0]}': exports has pkcs12, which holds the key, but the key stays on the host. Leave it out of exports."
         )
     with_key = [item.name for item in wanted if {"pkcs12", "pkcs12_legacy"} & set(item.exports)]
     if with_key and not settings.export_passphrase:
@@ -204,6 +211,7 @@ class _Entry:
         #: None where the key stays on its host
         self.key: Any = None
         self.request: Any = None
+        self.key_is_elsewhere = settings.requests is not None and wanted.host is not None and wanted.source == "authority"
         self.verdict = _pki_wanted.Verdict(True, "missing")
         self.findings: tuple[_x509_lint.Finding, ...] = ()
         #: Taken up from the authority's books, so not to be entered there again
@@ -213,9 +221,10 @@ class _Entry:
         if self.wanted.source == "provided":
             self._take_provided(settings)
             return
-        if self.wanted.request:
+        request = (settings.requests or {}).get(self.wanted.name)
+        if self.key_is_elsewhere and request:
             try:
-                self.request = _x509.load_request(self.wanted.request)
+                self.request = _x509.load_request(request)
             except ValueError as error:
                 raise PkiError(f"pki_certificates, '{self.wanted.name}': the request cannot be used: {error}. Make it again on the host.") from None
         found = self._measure(authority)
@@ -237,7 +246,11 @@ class _Entry:
             renew_before_days=settings.renew_before_days,
             latest_end=datetime.datetime.max.replace(tzinfo=datetime.timezone.utc) if own else authority.certificate.not_valid_after_utc,
             asked=self.wanted.name in settings.renew or "*" in settings.renew,
+            key_is_elsewhere=self.key_is_elsewhere,
         )
+        if self.verdict.issue and self.key_is_elsewhere and not self.request and not settings.check_mode:
+            self.certificate = None
+            self.verdict = _pki_wanted.Verdict(False, f"{self.verdict.reason}; not issued, because no request came from its host")
 
     def _measure(self, authority: _pki_authority.Authority) -> _pki_wanted.Found | None:
         data = _files.read(self.path, follow=False)
@@ -246,10 +259,10 @@ class _Entry:
         own = self.wanted.source == "self_signed"
         try:
             self.certificate, *self.chain = _x509.load_certificates(data)
-            self.key = None if self.request else _x509.load_key(data)
+            self.key = None if self.key_is_elsewhere else _x509.load_key(data)
             public_key = self.certificate.public_key()
             return _pki_wanted.Found(
-                key_matches=self.request.public_key() == public_key if self.request else _x509.matches(self.key, public_key),
+                key_matches=self._matches(public_key),
                 key_type=_x509.key_type_of(public_key),
                 addresses=_x509.addresses_of(self.certificate),
                 ours=_x509.signed_by(self.certificate, self.certificate if own else authority.certificate),
@@ -261,6 +274,11 @@ class _Entry:
         except (ValueError, TypeError) as error:
             text = "its key is encrypted" if isinstance(error, TypeError) else str(error)
             return _pki_wanted.Found(damage=text.split("\n", maxsplit=1)[0][:200] or type(error).__name__)
+
+    def _matches(self, public_key: Any) -> bool:
+        if self.request:
+            return bool(self.request.public_key() == public_key)
+        return self.key_is_elsewhere or _x509.matches(self.key, public_key)
 
     def _current_chain(self, authority: _pki_authority.Authority) -> list[Any]:
         return [] if self.wanted.source == "self_signed" else list(authority.issuer.chain)
@@ -344,6 +362,7 @@ def _reuse(entries: list[_Entry], authority: _pki_authority.Authority, settings:
                 now=settings.now,
                 renew_before_days=settings.renew_before_days,
                 latest_end=authority.certificate.not_valid_after_utc,
+                key_is_elsewhere=candidate.key_is_elsewhere,
             )
             if not verdict.issue and not _x509_lint.lint([certificate], now=settings.now).refused:
                 candidate.give(certificate, authority)
@@ -385,7 +404,7 @@ def _put_certificates(entries: list[_Entry], authority: _pki_authority.Authority
     if issued and not settings.check_mode:
         _pki_authority.record(authority, issued, changes)
     for entry in entries:
-        if entry.verdict.issue and settings.check_mode:
+        if entry.certificate is None or (entry.verdict.issue and settings.check_mode):
             continue
         if entry.verdict.issue or entry.verdict.rewrite:
             if entry.verdict.rewrite and entry.wanted.source == "authority":
@@ -454,7 +473,15 @@ def _result(
         "authorities": [describe(each) for each in trusted],
         "certificates": certificates,
         "notes": changes.notes,
-        "advice": changes.warnings + [f"{entry.path}: {finding.text}. {finding.cure}" for entry in entries for finding in entry.findings],
+        "advice": [
+            *changes.warnings,
+            *(f"{entry.path}: {finding.text}. {finding.cure}" for entry in entries for finding in entry.findings),
+            *(
+                f"{entry.wanted.name}: {entry.verdict.reason}. Its name must be <host>/…, and the host in this play."
+                for entry in entries
+                if not entry.certificate and not settings.check_mode
+            ),
+        ],
         "diff": {"before": "", "after": "".join(f"{line}\n" for line in [*changes.notes, *issued, *(f"exported: {path}" for path in exported)])},
     }
 
@@ -464,7 +491,8 @@ def _describe(entry: _Entry, authority: _pki_authority.Authority, settings: Sett
     certificate = entry.certificate if made else None
     return {
         "pem": entry.path,
-        "key": None if entry.wanted.request else entry.path,
+        "key": None if entry.key_is_elsewhere else entry.path,
+        "content": entry.pem().decode() if certificate and entry.key_is_elsewhere else None,
         "certificate": authority.layout.issued(certificate.serial_number) if certificate and entry.wanted.source == "authority" else None,
         "exports": {kind: export_path(settings.directory, entry.wanted.name, kind) for kind in entry.wanted.exports},
         "serial": _x509.hexadecimal(certificate.serial_number) if certificate else None,
@@ -473,3 +501,86 @@ def _describe(entry: _Entry, authority: _pki_authority.Authority, settings: Sett
         "changed": entry.verdict.issue or entry.verdict.rewrite,
         "reason": entry.verdict.reason,
     }
+
+
+# Revoke
+
+
+def revoke(settings: Settings, names: list[str], serials: list[str], reason: str) -> dict[str, Any]:
+    """Revoke certificates by name or serial number and make the revocation list again; return what `pki_revoke` returns.
+
+    A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and whoever has the
+    key could go on with a certificate from before. Raises PkiError, and then nothing was changed.
+    """
+    wanted_authority = _pki_wanted.authority({key: value for key, value in settings.authority.items() if key != "name_constraints"})
+    with _alone(settings.directory, settings.check_mode):
+        changes = _pki_authority.Changes()
+        authority = _existing_authority(settings, wanted_authority, changes)
+        asked = dict.fromkeys(
+            [*(serial for name in names for serial in _serials_of(name, authority, settings)), *(_serial(text, authority) for text in serials)]
+        )
+        new = [serial for serial in asked if not authority.is_revoked(serial)]
+        if new and authority.key is None:
+            raise PkiError(f"{authority.layout.key} is missing, and it must sign the revocation list. Put the key back from where you keep it.")
+        for serial in new:
+            authority.index[serial] = _pki_index.revoked(authority.index[serial], settings.now, None if reason == "unspecified" else reason)
+        if new:
+            _pki_authority.put_index(authority, changes)
+        _pki_authority.put_crl(authority, wanted_authority.crl_days, settings.now, changes)
+        if not settings.check_mode:
+            changes.commit(settings.directory)
+        lines = [f"revoked {_x509.hexadecimal(serial)} {authority.index[serial].subject}" for serial in new]
+        return {
+            "changed": bool(changes.files),
+            "revoked": [_x509.hexadecimal(serial) for serial in new],
+            "already_revoked": [_x509.hexadecimal(serial) for serial in asked if serial not in new],
+            "crl": authority.layout.crl,
+            "crl_der": authority.layout.crl_der,
+            "advice": changes.warnings,
+            "diff": {"before": "", "after": "".join(f"{line}\n" for line in [*lines, *changes.notes])},
+        }
+
+
+def _existing_authority(settings: Settings, wanted: _pki_wanted.WantedAuthority, changes: _pki_authority.Changes) -> _pki_authority.Authority:
+    passphrase = _passphrase(settings.directory, settings.passphrase)
+    layout = _pki_authority.Layout(authority_directory(settings.directory, wanted.directory))
+    authority = _pki_authority.read(layout, passphrase, changes)
+    if authority is not None and wanted.intermediate:
+        layout = _pki_authority.Layout(os.path.join(layout.directory, "intermediate"), "intermediate")
+        authority = _pki_authority.read(layout, passphrase, changes, authority)
+    if authority is None:
+        raise PkiError(f"{layout.certificate} does not exist. Give the pki_dir (and pki_authority) of the authority that issued the certificate.")
+    return authority
+
+
+def _serials_of(name: str, authority: _pki_authority.Authority, settings: Settings) -> list[int]:
+    path = certificate_path(settings.directory, name)
+    data = _files.read(path, follow=False) if _pki_wanted.is_safe_name(name) else None
+    try:
+        certificate = _x509.load_certificates(data or b"")[0]
+    except ValueError:
+        raise PkiError(
+            f"pki_revoke: {path} {'is damaged' if data else 'does not exist'}. Give a name from pki_certificates, "
+            f"or the serial number from {authority.layout.index}."
+        ) from None
+    if certificate.serial_number not in authority.index:
+        raise PkiError(f"pki_revoke: '{name}' was not issued by {authority.layout.certificate}. Give the pki_authority that issued it.")
+    same_key = [
+        entry.serial
+        for entry in authority.index.values()
+        if entry.status == "V" and entry.end > settings.now and entry.serial != certificate.serial_number
+        for issued in _pki_authority.certificates_in(authority.layout.issued(entry.serial))
+        if issued.public_key() == certificate.public_key()
+    ]
+    return [certificate.serial_number, *same_key]
+
+
+def _serial(text: str, authority: _pki_authority.Authority) -> int:
+    """Read a serial number as openssl and browsers print it: hexadecimal, colons allowed."""
+    try:
+        serial = int(text.replace(":", ""), 16)
+    except ValueError:
+        raise PkiError(f"pki_revoke: '{text}' is no serial number. Give it in hexadecimal, as {authority.layout.index} has it.") from None
+    if serial not in authority.index:
+        raise PkiError(f"pki_revoke: {authority.layout.index} has no certificate with the serial number {text}.")
+    return serial

@@ -297,7 +297,7 @@ def _complete_index(authority: Authority, changes: Changes) -> None:
     for serial, (moment, reason) in (_x509.crl_entries(authority.crl) if authority.crl else {}).items():
         entry = index.get(serial)
         if entry and entry.status != "R" and reason not in ("certificateHold", "removeFromCRL"):
-            index[serial] = _pki_index.parse(_pki_index.revoke(entry, moment, reason))[0]
+            index[serial] = _pki_index.revoked(entry, moment, reason)
     if [entry.line for entry in index.values()] != before:
         changes.notes.append(f"{layout.index} completed from {layout.newcerts} and the revocation list")
         put_index(authority, changes)
@@ -312,8 +312,8 @@ def certificates_in(path: str) -> list[Any]:
 
 
 def _enter(index: dict[int, _pki_index.Entry], certificate: Any) -> None:
-    line = _pki_index.issued(_x509.hexadecimal(certificate.serial_number), _x509.oneline(certificate.subject), certificate.not_valid_after_utc)
-    index[certificate.serial_number] = _pki_index.parse(line)[0]
+    serial = certificate.serial_number
+    index[serial] = _pki_index.issued(_x509.hexadecimal(serial), _x509.oneline(certificate.subject), certificate.not_valid_after_utc)
 
 
 def _put_books(authority: Authority, changes: Changes) -> None:

@@ -36,13 +36,13 @@ class Wanted:
     days: int = DEFAULT_DAYS
     key_type: str = "ecdsa_p256"
     source: str = "authority"
-    #: A PEM certificate signing request, where the key was born on the host and stays there
-    request: str | None = None
     #: Where a certificate from elsewhere lies on the control node, with its chain; its key; the roots it should lead to
     certificate_file: str | None = None
     key_file: str | None = None
     ca_file: str | None = None
     exports: tuple[str, ...] = ()
+    #: Where key and certificate go on the host, for a key that is born there; read by the role, not here
+    host: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def _certificate(number: int, item: Any, renew_before_days: int) -> Wanted:
         days=_certificate_days(where, item, renew_before_days),
         key_type=_choice(where, "key_type", item, KEY_TYPES),
         source=_choice(where, "source", item, SOURCES),
-        request=_text(where, "request", item),
         certificate_file=_text(where, "certificate_file", item),
         key_file=_text(where, "key_file", item),
         ca_file=_text(where, "ca_file", item),
         exports=_exports(where, item.get("exports")),
+        host=item.get("host"),
     )
     _require_consistent(where, wanted)
     return wanted
@@ -133,10 +133,6 @@ def _require_consistent(where: str, wanted: Wanted) -> None:
             raise PkiError(f"{where}: source is provided, so give certificate_file (and key_file, unless the key is in the same file).")
     elif files:
         raise PkiError(f"{where}: {files[0]} is only read with source: provided. Add that, or leave {files[0]} out.")
-    if wanted.request and wanted.source != "authority":
-        raise PkiError(f"{where}: a request can only be signed by the authority. Leave out source: {wanted.source}, or the request.")
-    if wanted.request and {"pkcs12", "pkcs12_legacy"} & set(wanted.exports):
-        raise PkiError(f"{where}: exports has pkcs12, which holds the key, but the key stays on the host. Leave it out of exports.")
 
 
 def _addresses(where: str, value: Any) -> tuple[str, ...]:
@@ -155,9 +151,7 @@ def _certificate_days(where: str, item: Mapping[str, Any], renew_before_days: in
     if days < 1:
         raise PkiError(f"{where}: days is {days}. Give 1 to {LONGEST_DAYS}; {DEFAULT_DAYS} is the default.")
     if days <= renew_before_days:
-        raise PkiError(
-            f"{where}: days is {days} and pki_renew_before_days is {renew_before_days}: every run would issue it again. Give more days."
-        )
+        raise PkiError(f"{where}: days is {days} and pki_renew_before_days is {renew_before_days}: every run would issue it again. Give more days.")
     return days
 
 
@@ -354,22 +348,30 @@ class Verdict:
 
 
 def decide(
-    wanted: Wanted, found: Found | None, *, now: datetime.datetime, renew_before_days: int, latest_end: datetime.datetime, asked: bool = False
+    wanted: Wanted,
+    found: Found | None,
+    *,
+    now: datetime.datetime,
+    renew_before_days: int,
+    latest_end: datetime.datetime,
+    asked: bool = False,
+    key_is_elsewhere: bool = False,
 ) -> Verdict:
     """Say whether ``wanted`` must be issued and why.
 
     ``latest_end``: the issuer's own end, which nothing issued outlives. ``asked``: somebody wants it renewed now.
+    ``key_is_elsewhere``: the key was born on a host, which also decides its type.
     """
     if found is None:
         return Verdict(True, "missing")
     if found.damage:
         return Verdict(True, f"damaged: {found.damage}")
     if not found.key_matches:
-        return Verdict(True, "the key on the host is another one" if wanted.request else "key and certificate do not match")
+        return Verdict(True, "the key on the host is another one" if key_is_elsewhere else "key and certificate do not match")
     if found.revoked:
         # Nobody says why it was revoked; a key that may be in foreign hands must not come back.
         return Verdict(True, "revoked")
-    if found.key_type != wanted.key_type and not wanted.request:
+    if found.key_type != wanted.key_type and not key_is_elsewhere:
         return Verdict(True, f"key type changed: {found.key_type} to {wanted.key_type}")
     if not found.ours:
         return Verdict(True, "signed by another authority", keep_key=True)

@@ -109,6 +109,11 @@ def load_certificates(data: bytes) -> list[Any]:
     return x509.load_pem_x509_certificates(data)
 
 
+def load_der(data: bytes) -> Any:
+    """Read one certificate in DER. Raises ValueError."""
+    return x509.load_der_x509_certificate(data)
+
+
 def certificate_pem(certificate: Any) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)  # type: ignore[no-any-return]
 
