@@ -52,18 +52,18 @@ def parse(text: str) -> list[Entry]:
     return entries
 
 
-def issued(serial: str, subject: str, end: datetime.datetime) -> str:
-    """The line of a new certificate. ``serial`` as `_x509.hexadecimal`, ``subject`` as `_x509.oneline` write them."""
+def issued(serial: str, subject: str, end: datetime.datetime) -> Entry:
+    """The entry of a new certificate. ``serial`` as `_x509.hexadecimal`, ``subject`` as `_x509.oneline` write them."""
     # openssl itself puts the serial number where the subject is empty
-    return "\t".join(("V", _write_time(end), "", serial, "unknown", subject or serial))
+    return parse("\t".join(("V", _write_time(end), "", serial, "unknown", subject or serial)))[0]
 
 
-def revoke(entry: Entry, moment: datetime.datetime, reason: str | None) -> str:
-    """The line of the same certificate, revoked. ``reason`` is a CRLReason of RFC 5280, for example ``keyCompromise``."""
+def revoked(entry: Entry, moment: datetime.datetime, reason: str | None) -> Entry:
+    """The entry of the same certificate, revoked. ``reason`` is a CRLReason of RFC 5280, for example ``keyCompromise``."""
     fields = entry.line.split("\t")
     fields[0] = "R"
     fields[2] = _write_time(moment) + (f",{reason}" if reason else "")
-    return "\t".join(fields)
+    return parse("\t".join(fields))[0]
 
 
 def _read_time(text: str) -> datetime.datetime:

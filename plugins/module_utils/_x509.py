@@ -23,6 +23,7 @@ try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import pkcs12 as _pkcs12
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as error:  # pragma: no cover - ansible-test sanity imports without it
     CRYPTOGRAPHY_ERROR: ImportError | None = error
@@ -95,12 +96,22 @@ def matches(key: Any, public_key: Any) -> bool:
     return True
 
 
+def key_id(public_key: Any) -> bytes:
+    """The public key as bytes, to compare and to look up."""
+    return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)  # type: ignore[no-any-return]
+
+
 # What a certificate says
 
 
 def load_certificates(data: bytes) -> list[Any]:
     """Read every certificate of a PEM file, in order. Raises ValueError where there is none or one is damaged."""
     return x509.load_pem_x509_certificates(data)
+
+
+def load_der(data: bytes) -> Any:
+    """Read one certificate in DER. Raises ValueError."""
+    return x509.load_der_x509_certificate(data)
 
 
 def certificate_pem(certificate: Any) -> bytes:
@@ -205,8 +216,20 @@ def end_of(start: datetime.datetime, days: int) -> datetime.datetime:
     return start + datetime.timedelta(days=days, seconds=-1)
 
 
-def sign_authority(key: Any, subject: Any, days: int, now: datetime.datetime, path_length: int, constraints: Any = None, issuer: Issuer | None = None) -> Any:
-    """Make the certificate of an authority: signed by itself, or by ``issuer`` where that is given."""
+def sign_authority(
+    key: Any,
+    subject: Any,
+    *,
+    days: int,
+    now: datetime.datetime,
+    path_length: int,
+    permitted: tuple[str, ...] = (),
+    issuer: Issuer | None = None,
+) -> Any:
+    """Make the certificate of an authority: signed by itself, or by ``issuer`` where that is given.
+
+    ``permitted``: domains and networks; where there are any, the authority can vouch for nothing else.
+    """
     public_key = key.public_key()
     start = (now - BACKDATE).replace(microsecond=0)
     end = end_of(start, days)
@@ -225,9 +248,9 @@ def sign_authority(key: Any, subject: Any, days: int, now: datetime.datetime, pa
     )
     if above:
         builder = builder.add_extension(authority_key_identifier(above), critical=False)
-    if constraints:
+    if permitted:
         # RFC 5280 4.2.1.10 wants it critical; old Apple releases refuse a certificate with a critical one, and new ones heed it either way.
-        builder = builder.add_extension(constraints, critical=False)
+        builder = builder.add_extension(name_constraints(permitted), critical=False)
     return builder.sign(issuer.key if issuer else key, hashes.SHA256())
 
 
@@ -240,42 +263,110 @@ def authority_key_identifier(issuer: Any) -> Any:
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
+def name_constraints(permitted: tuple[str, ...]) -> Any:
+    """Constrain an authority to these domains (with what lies below them) and networks.
+
+    A kind of name that is not mentioned would be unconstrained (RFC 5280 4.2.1.10), so a list without a network excludes
+    all addresses, and one without a domain all names.
+    """
+    names: list[Any] = [x509.DNSName(entry) for entry in permitted if not _is_network(entry)]
+    networks: list[Any] = [x509.IPAddress(ipaddress.ip_network(entry)) for entry in permitted if _is_network(entry)]
+    excluded: list[Any] = [] if names else [x509.DNSName("")]
+    if not networks:
+        excluded += [x509.IPAddress(ipaddress.ip_network(everything)) for everything in ("0.0.0.0/0", "::/0")]
+    return x509.NameConstraints([*names, *networks], excluded or None)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def constraints_of(certificate: Any) -> Any:
+    """The name constraints of an authority, or None."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def permits(constraints: Any, address: str) -> bool:
+    """Tell whether name constraints let an authority vouch for this DNS name or IP address (RFC 5280 4.2.1.10)."""
+    if constraints is None:
+        return True
+    ip = _ip(address)
+    kind = x509.DNSName if ip is None else x509.IPAddress
+
+    def covers(subtree: Any) -> bool:
+        if ip is not None:
+            return ip in subtree.value
+        domain = subtree.value.lower().lstrip(".")
+        return not domain or address == domain or address.endswith(f".{domain}")
+
+    permitted = [subtree for subtree in constraints.permitted_subtrees or [] if isinstance(subtree, kind)]
+    excluded = [subtree for subtree in constraints.excluded_subtrees or [] if isinstance(subtree, kind)]
+    return (not permitted or any(map(covers, permitted))) and not any(map(covers, excluded))
+
+
+def path_length_of(certificate: Any) -> int | None:
+    """How many authorities may stand below this one; None: no limit."""
+    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length  # type: ignore[no-any-return]
+
+
 class Signer:
     """Signs server certificates for one issuer; what all of them share is made once."""
 
     def __init__(self, issuer: Issuer, now: datetime.datetime, crl_url: str | None = None) -> None:
         self._issuer = issuer
         self._start = max((now - BACKDATE).replace(microsecond=0), issuer.certificate.not_valid_before_utc)
-        self._shared = [
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-            # clientAuth is left out: a server's key should not log in anywhere.
-            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-            (authority_key_identifier(issuer.certificate), False),
-        ]
+        self._shared = [*_server_extensions(), (authority_key_identifier(issuer.certificate), False)]
         if crl_url:
             point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
             self._shared.append((x509.CRLDistributionPoints([point]), False))
 
     def sign(self, public_key: Any, addresses: tuple[str, ...], days: int) -> Any:
         """Make a server certificate for these DNS names and IP addresses, ending with its issuer at the latest."""
-        name = subject_for(addresses)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self._issuer.certificate.subject)
-            .public_key(public_key)
-            .serial_number(random_serial())
-            .not_valid_before(self._start)
-            .not_valid_after(min(end_of(self._start, days), self._issuer.certificate.not_valid_after_utc))
-            # Critical where the subject is empty (RFC 5280 4.2.1.6)
-            .add_extension(alternative_names(addresses), critical=not list(name))
-            # RSA key exchange of TLS 1.2 wants keyEncipherment; an EC key only ever signs.
-            .add_extension(_key_usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        )
-        for extension, critical in self._shared:
-            builder = builder.add_extension(extension, critical=critical)
-        return builder.sign(self._issuer.key, hashes.SHA256())
+        end = min(end_of(self._start, days), self._issuer.certificate.not_valid_after_utc)
+        builder = _server(public_key, addresses, self._start, end, self._shared)
+        return builder.issuer_name(self._issuer.certificate.subject).sign(self._issuer.key, hashes.SHA256())
+
+
+def sign_by_itself(key: Any, addresses: tuple[str, ...], days: int, now: datetime.datetime) -> Any:
+    """Make a server certificate that nobody vouches for. Not an authority: its key must not be able to sign for other sites."""
+    start = (now - BACKDATE).replace(microsecond=0)
+    builder = _server(key.public_key(), addresses, start, end_of(start, days), _server_extensions())
+    return builder.issuer_name(subject_for(addresses)).sign(key, hashes.SHA256())
+
+
+def _server_extensions() -> list[tuple[Any, bool]]:
+    return [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        # clientAuth is left out: a server's key should not log in anywhere.
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+    ]
+
+
+def _server(public_key: Any, addresses: tuple[str, ...], start: datetime.datetime, end: datetime.datetime, shared: list[tuple[Any, bool]]) -> Any:
+    name = subject_for(addresses)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .public_key(public_key)
+        .serial_number(random_serial())
+        .not_valid_before(start)
+        .not_valid_after(end)
+        # Critical where the subject is empty (RFC 5280 4.2.1.6)
+        .add_extension(alternative_names(addresses), critical=not list(name))
+        # RSA key exchange of TLS 1.2 wants keyEncipherment; an EC key only ever signs.
+        .add_extension(_key_usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+    for extension, critical in shared:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder
 
 
 def subject_for(addresses: tuple[str, ...]) -> Any:
@@ -290,10 +381,15 @@ def alternative_names(addresses: tuple[str, ...]) -> Any:
 
 
 def _general_name(address: str) -> Any:
+    ip = _ip(address)
+    return x509.DNSName(address) if ip is None else x509.IPAddress(ip)
+
+
+def _ip(address: str) -> Any:
     try:
-        return x509.IPAddress(ipaddress.ip_address(address))
+        return ipaddress.ip_address(address)
     except ValueError:
-        return x509.DNSName(address)
+        return None
 
 
 def _key_usage(**bits: bool) -> Any:
@@ -308,3 +404,106 @@ def authority_subject(common: str, organization: str | None = None) -> Any:
         return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
     except ValueError as error:
         raise PkiError(f"pki_authority: common_name and organization must be 1 to 64 characters each ({error}).") from error
+
+
+# Requests and revocations
+
+
+def load_request(text: str) -> Any:
+    """Read a certificate signing request and check that its sender holds the key. Raises ValueError."""
+    request = x509.load_pem_x509_csr(text.encode())
+    if not request.is_signature_valid:
+        raise ValueError("its signature does not fit its key")
+    return request
+
+
+#: openssl's words in index.txt that are not plain reasons of RFC 5280 5.3.1 (openssl-ca(1), -crl_compromise and others)
+_OPENSSL_REASONS = {"CAkeyTime": "CACompromise", "keyTime": "keyCompromise", "holdInstruction": "certificateHold"}
+REASONS = ("unspecified", "keyCompromise", "CACompromise", "affiliationChanged", "superseded", "cessationOfOperation", "certificateHold")
+
+
+def sign_crl(issuer: Issuer, revoked: list[tuple[int, datetime.datetime, str | None]], number: int, days: int, now: datetime.datetime) -> Any:
+    """Make a CRL (RFC 5280 section 5) of (serial, moment, reason as in openssl's index)."""
+    start = now.replace(microsecond=0)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(start)
+        .next_update(start + datetime.timedelta(days=days))
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(authority_key_identifier(issuer.certificate), critical=False)
+    )
+    for serial, moment, reason in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(moment)
+        flag = crl_reason(reason)
+        # RFC 5280 5.3.1: "unspecified" is said by leaving the reason out
+        if flag is not x509.ReasonFlags.unspecified:
+            entry = entry.add_extension(x509.CRLReason(flag), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(issuer.key, hashes.SHA256())
+
+
+def crl_reason(reason: str | None) -> Any:
+    word = (reason or "unspecified").split(",", maxsplit=1)[0]
+    word = _OPENSSL_REASONS.get(word, word)
+    known = {flag.value.lower(): flag for flag in x509.ReasonFlags}
+    return known.get(word.lower(), x509.ReasonFlags.unspecified)
+
+
+def load_crl(data: bytes) -> Any:
+    """Read a CRL from PEM. Raises ValueError."""
+    return x509.load_pem_x509_crl(data)
+
+
+def crl_entries(crl: Any) -> dict[int, tuple[datetime.datetime, str | None]]:
+    """Serial number to (moment, reason) of what a CRL revokes."""
+    entries = {}
+    for item in crl:
+        try:
+            reason = item.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
+        except x509.ExtensionNotFound:
+            reason = None
+        # RFC 5280 writes cACompromise, openssl CACompromise
+        entries[item.serial_number] = (item.revocation_date_utc, "CACompromise" if reason == "cACompromise" else reason)
+    return entries
+
+
+def crl_number(crl: Any) -> int:
+    try:
+        return int(crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number)
+    except x509.ExtensionNotFound:
+        return 0
+
+
+def crl_pem(crl: Any) -> bytes:
+    return crl.public_bytes(serialization.Encoding.PEM)  # type: ignore[no-any-return]
+
+
+def crl_der(crl: Any) -> bytes:
+    return crl.public_bytes(serialization.Encoding.DER)  # type: ignore[no-any-return]
+
+
+# Other containers
+
+
+def pkcs12(name: str, key: Any, certificate: Any, chain: list[Any], passphrase: bytes, *, legacy: bool) -> bytes:
+    """Key, certificate and chain in one PKCS#12 file (RFC 7292): AES-256, or 3DES with SHA-1 for systems that open nothing newer."""
+    protection: Any = serialization.BestAvailableEncryption(passphrase)
+    if legacy:
+        protection = (
+            serialization.PrivateFormat.PKCS12.encryption_builder()
+            .kdf_rounds(50000)
+            .key_cert_algorithm(_pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+            .hmac_hash(hashes.SHA1())  # noqa: S303 - what `legacy` means: those systems know no other
+            .build(passphrase)
+        )
+    return _pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, chain or None, protection)
+
+
+def pkcs12_holds(data: bytes, key: Any, certificate: Any, chain: list[Any], passphrase: bytes) -> bool:
+    """Tell whether a PKCS#12 file opens with this passphrase and holds exactly this."""
+    try:
+        found = _pkcs12.load_key_and_certificates(data, passphrase)
+    except ValueError:
+        return False
+    return found[0] is not None and found[0].public_key() == key.public_key() and found[1] == certificate and list(found[2]) == chain

@@ -97,7 +97,7 @@ authority:
       type: bool
       returned: success
 certificates:
-  description: What became of each certificate, by name. C(serial), C(sha256), C(not_after) and C(certificate) are null in check mode for one not yet issued.
+  description: What became of each certificate, by name. In check mode the digests of one not yet issued are null.
   type: dict
   returned: success
   sample:
