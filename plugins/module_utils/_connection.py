@@ -616,6 +616,15 @@ def error_text(body: bytes) -> str:
     return " ".join(text.split())[:200].rstrip(".") or "without a reason"
 
 
+def base_in_policy(policy: str) -> str | None:
+    """The base path ("" for the root) that Jupyter names in the Content-Security-Policy of each page; None where it names none.
+
+    jupyter_server.base.handlers.JupyterHandler.content_security_policy: ``report-uri <base_url>api/security/csp-report``.
+    """
+    found = re.search(r"report-uri (\S*)/api/security/csp-report", policy)
+    return found.group(1) if found else None
+
+
 def is_xsrf_refusal(status: int, body: bytes) -> bool:
     """Tornado's answer to a missing or a wrong ``_xsrf`` (tornado.web.RequestHandler.check_xsrf_cookie)."""
     return status == 403 and (b"_xsrf" in body or b"XSRF" in body)
@@ -657,9 +666,7 @@ def absorb(answer: Answer, message: dict[str, Any]) -> None:
     content = message.get("content", {})
     state = content.get("execution_state", "")
     if kind == "status" and state in {"dead", "restarting", "autorestarting"}:
-        if answer.seen_alive:
-            raise Stop("kernel_died", detail="its process ended while the code ran")
-        raise Stop("kernel_not_started", detail="its process ends at once")
+        raise Stop("kernel_died", detail="its process ended while the code ran")
     if message.get("parent_header", {}).get("msg_id") != answer.message_id:
         return
     answer.seen_alive = True

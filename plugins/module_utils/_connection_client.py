@@ -22,7 +22,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -33,6 +33,7 @@ from ._connection import (
     Forward,
     Stop,
     absorb,
+    base_in_policy,
     conclude,
     connect_cause,
     error_text,
@@ -59,7 +60,7 @@ CONNECT_SECONDS = 8.0
 HANDSHAKE_SECONDS = 10.0
 PATIENCE_SECONDS = 2.0
 #: What is left for cleaning up, also after the time is over.
-CLEANUP_SECONDS = 5.0
+CLEANUP_SECONDS = 10.0
 MOST_BODY = 1 << 20
 
 
@@ -174,7 +175,7 @@ class _Visit:
             self._connect_http()
         self._api()
         with self._blamed("login"):
-            anonymous = self._call("GET", "/api/status").status == 200
+            anonymous = self._call("GET", "/api/status", anonymous=True).status == 200
             if self.request.password is None and self.request.token is None and not anonymous:
                 return "no_credentials"
             self._login(anonymous)
@@ -223,7 +224,7 @@ class _Visit:
                 connection.settimeout(limit)
                 connection.connect(place)
             except OSError as error:
-                causes.append(connect_cause(error))
+                causes.append("timed_out" if self.deadline.over else connect_cause(error))
                 detail = error.strerror or str(error)
                 connection.close()
                 continue
@@ -314,7 +315,7 @@ class _Visit:
         reason = getattr(error, "reason", None)
         if answer and not answer.startswith(b"HTTP/") and not_tls(reason):
             return Stop("not_jupyter", detail=f"it says {answer[:40]!r}")
-        if isinstance(error, (socket.timeout, TimeoutError)):
+        if self._late(error):
             return Stop("tls_handshake_failed", detail="it takes the connection and does not answer")
         words = str(reason or getattr(error, "strerror", "") or error).replace("_", " ").lower()
         return Stop("tls_handshake_failed", detail=words)
@@ -352,13 +353,13 @@ class _Visit:
         self._http = http.client.HTTPConnection(self.address.host, self.address.port)
         self._http.sock = connection
 
-    def _call(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json", host: str | None = None) -> _Response:
+    def _call(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json", *, anonymous: bool = False) -> _Response:
         if self._http is None or self._http.sock is None:
             self._http = http.client.HTTPConnection(self.address.host, self.address.port)
             self._http.sock = self._open()
-        shadow = self._shadow(path)
-        headers = {"Host": host or self.address.netloc, "Accept": "*/*", "X-XSRFToken": self._cookie("_xsrf"), **dict(shadow.unredirected_hdrs)}
-        if self.request.token is not None and host is None:
+        shadow = self._shadow(path, anonymous)
+        headers = {"Host": self.address.netloc, "Accept": "*/*", "X-XSRFToken": self._cookie("_xsrf"), **dict(shadow.unredirected_hdrs)}
+        if self.request.token is not None and not anonymous:
             headers["Authorization"] = f"token {self.request.token}"
         if body is not None:
             headers["Content-Type"] = kind
@@ -366,15 +367,18 @@ class _Visit:
         self._http.request(method, f"{self.address.base}{path}", body, headers)
         response = self._http.getresponse()
         answer = _Response(response.status, response.headers, response.read(MOST_BODY))
+        if self.deadline.over:
+            raise socket.timeout  # hung up in the middle of an answer that would have looked complete
         self._cookies.extract_cookies(response, shadow)
         if response.will_close or not response.isclosed():
             self._http.close()
         return answer
 
-    def _shadow(self, path: str) -> urllib.request.Request:
+    def _shadow(self, path: str, anonymous: bool = False) -> urllib.request.Request:
         """The request as the cookie jar knows one: the jar decides what goes where (secure, domain, path), as a browser's does."""
         shadow = urllib.request.Request(f"{self.address.scheme}://{self.address.netloc}{self.address.base}{path}")  # noqa: S310 - never opened
-        self._cookies.add_cookie_header(shadow)
+        if not anonymous:
+            self._cookies.add_cookie_header(shadow)
         return shadow
 
     def _cookie(self, name: str) -> str:
@@ -391,7 +395,7 @@ class _Visit:
             if answer.status == 400 and self._context is None and self._speaks_tls():
                 raise Stop("server_speaks_tls")
             if answer.status == 403 and self._answers_to_localhost():
-                raise Stop("host_blocked")
+                raise Stop("host_blocked", host_header=self.address.netloc)
             if answer.status in {301, 302, 307, 308, 404}:
                 raise self._elsewhere(answer)
             if answer.status != 200:
@@ -402,29 +406,26 @@ class _Visit:
         self._passed("api")
 
     def _answers_to_localhost(self) -> bool:
-        return self._call("GET", "/api", host="localhost").status == 200
-
-    def _elsewhere(self, answer: _Response) -> Stop:
-        """A server that has no /api here: Jupyter under another path says which when its root is asked."""
-        saved, self.address = self.address, Address(self.address.scheme, self.address.host, self.address.port, "")
+        saved, self.address = self.address, replace(self.address, host="localhost")
         try:
-            root = self._call("GET", "/")
-            path = urllib.parse.urlsplit(root.headers.get("Location", "")).path
-            for base in _bases(path):
-                self.address = Address(saved.scheme, saved.host, saved.port, base)
-                if base != saved.base and _version(self._call("GET", "/api").body):
-                    return Stop("wrong_base_url", detail=f"it is at {base or '/'}", path=saved.base or "/")
+            return self._call("GET", "/api", anonymous=True).status == 200
         finally:
             self.address = saved
-        if saved.base:
-            return Stop("wrong_base_url", detail=f"HTTP {answer.status}")
-        return Stop("not_jupyter", detail=f"GET /api gives HTTP {answer.status}")
+
+    def _elsewhere(self, answer: _Response) -> Stop:
+        """A server that has no /api here: Jupyter under another path names it in the headers of each page."""
+        base = base_in_policy(answer.headers.get("Content-Security-Policy", ""))
+        if base is not None and base != self.address.base:
+            return Stop("wrong_base_url", detail=f"it is at {base or '/'}")
+        location = answer.headers.get("Location")
+        detail = f"GET /api gives HTTP {answer.status}" + (f" and leads to {location}" if location else "")
+        return Stop("wrong_base_url" if self.address.base else "not_jupyter", detail=detail)
 
     def _login(self, anonymous: bool) -> None:
         if self.request.password is not None or anonymous:
-            # The page sets the XSRF cookie that each later write needs.
+            # The page sets the XSRF cookie that each later write needs (so does the 404 of a server without a login).
             page = self._call("GET", "/login")
-            if page.status >= 400:
+            if page.status >= 400 and not anonymous:
                 raise Stop("server_error", step="GET /login", status=page.status, detail=error_text(page.body))
         if self.request.password is not None and not anonymous:
             form = urllib.parse.urlencode({"password": self.request.password, "_xsrf": self._cookie("_xsrf")}).encode()
@@ -460,7 +461,7 @@ class _Visit:
             except _GONE as error:
                 raise self._silent(answer, kernel_id, error) from error
             finally:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(*_GONE):
                     channel.close(timeout=1)
             self.report.result = answer.text
             self.report.kernel_seconds = round(time.monotonic() - started, 2)
@@ -499,6 +500,8 @@ class _Visit:
             raise Stop("websocket_refused", detail=detail) from error
         except websocket.WebSocketTimeoutException as error:
             raise socket.timeout from error
+        except websocket.WebSocketConnectionClosedException as error:
+            raise ConnectionResetError("the connection was closed") from error
         except websocket.WebSocketException as error:
             raise Stop("websocket_refused", detail=str(error) or type(error).__name__) from error
 
@@ -510,7 +513,7 @@ class _Visit:
             absorb(answer, message)
 
     def _silent(self, answer: Answer, kernel_id: str, error: Exception) -> Stop:
-        if self.deadline.over or isinstance(error, (socket.timeout, TimeoutError, websocket.WebSocketTimeoutException)):
+        if self._late(error) or isinstance(error, websocket.WebSocketTimeoutException):
             if answer.seen_alive:
                 return Stop("no_result", seconds=f"{self.request.timeout:g}")
             return Stop("kernel_not_started", detail=f"it gave no sign of life within {self.request.timeout:g} s")
@@ -521,22 +524,29 @@ class _Visit:
 
     def _clean_up(self, session_id: str, kernel_id: str) -> None:
         """Delete what this check made: the session and its kernel; then log out. Also after the time is over."""
-        if self.deadline.over:
-            self._close()
+        idle = "result" in self.report.checks
+        if not idle:
+            self._close()  # a connection that was cut off in the middle of an answer is of no more use
         self.deadline = _Deadline(CLEANUP_SECONDS)
-        for attempt in (1, 2):
+        if not idle:
+            # A busy kernel is given 5 s to end (KernelManager.shutdown_wait_time); interrupted, it needs none.
+            with contextlib.suppress(OSError, http.client.HTTPException, Stop):
+                self._call("POST", f"/api/kernels/{kernel_id}/interrupt", b"{}")
+        trouble = ""
+        while not self.deadline.over:
             try:
                 status = self._call("DELETE", f"/api/sessions/{session_id}").status
-                # 404 and 410: the kernel died, and the session with it.
-                if status in {204, 404, 410}:
+                if status in {204, 404, 410}:  # the last two: the kernel died, and the session with it
                     self._passed("cleanup")
-                else:
-                    self.report.warnings.append(f"The kernel {kernel_id} of this check is still there: its deletion was answered with HTTP {status}.")
-                break
+                    break
+                # 500 while a kernel that died is being started again, which takes a moment.
+                trouble = f"HTTP {status}"
             except (OSError, http.client.HTTPException, Stop) as error:
+                trouble = str(error) or type(error).__name__
                 self._close()
-                if attempt == 2:
-                    self.report.warnings.append(f"The kernel {kernel_id} of this check is still there: its deletion failed ({error}).")
+            time.sleep(0.3)
+        else:
+            self.report.warnings.append(f"The kernel {kernel_id} of this check may still be there: it could not be deleted ({trouble}).")
         if self.request.password is not None:
             with contextlib.suppress(OSError, http.client.HTTPException, Stop):
                 self._call("GET", "/logout")
@@ -560,18 +570,23 @@ class _Visit:
             complaint = self._tunnel.complaint()
             if complaint:
                 return complaint
-        late = self.deadline.over or isinstance(error, (socket.timeout, TimeoutError))
+        late = self._late(error)
         if late:
             words = f"no answer within {self.request.timeout:g} s"
         if step == "kernel":
             return Stop("kernel_not_started", detail=words)
         if step == "websocket":
-            return Stop("websocket_refused", detail=words)
+            # Jupyter accepts the WebSocket only once the kernel behind it answers.
+            return Stop("kernel_not_started" if late else "websocket_refused", detail=words)
         if late:
             return Stop("no_answer", step=step)
         if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
             return Stop("not_jupyter", detail=f"it says {words[:60]!r}")
         return Stop("connection_closed", detail=words)
+
+    def _late(self, error: Exception) -> bool:
+        # After _hang_up the error is whatever a connection says that was closed under it.
+        return self.deadline.over or isinstance(error, (socket.timeout, TimeoutError))
 
     def _hang_up(self) -> None:
         """The time is over: whatever waits for the network wakes up. (A socket's own limit starts anew with each byte.)"""
@@ -602,12 +617,6 @@ def _version(body: bytes) -> str | None:
         return None
     version = found.get("version") if isinstance(found, dict) else None
     return version if isinstance(version, str) else None
-
-
-def _bases(path: str) -> list[str]:
-    """The paths that a redirect to ``path`` may mean as a base, longest first: /a/b/login gives /a/b, /a and the root."""
-    parts = [part for part in path.split("/") if part]
-    return ["".join(f"/{part}" for part in parts[:count]) for count in range(len(parts), -1, -1)]
 
 
 #: What a connection raises that ends while we wait on it.

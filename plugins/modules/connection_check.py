@@ -81,7 +81,7 @@ options:
     type: str
     default: "42"
   timeout:
-    description: Seconds for the whole check. Cleaning up may take 5 more.
+    description: Seconds for the whole check. Cleaning up may take 10 more.
     type: float
     default: 30
 requirements:
