@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -34,8 +35,12 @@ def succeeds(*command: str) -> bool:
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
-def run(*command: str | Path, **options: object) -> None:
-    subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
+    """Run a command quietly, or end with the end of what it said."""
+    words = [str(part) for part in command]
+    result = subprocess.run(words, check=False, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode:
+        sys.exit(f"{' '.join(words)} failed:\n{result.stdout[-3000:]}")
 
 
 def is_debian() -> bool:
@@ -62,7 +67,7 @@ def ensure_packages() -> None:
     print(f"Installing {' '.join(missing)}", flush=True)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run("apt-get", "update", "-qq", env=env)
-    run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, env=env, stdout=subprocess.DEVNULL)
+    run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, env=env)
 
 
 def ensure_engine() -> None:
@@ -97,19 +102,39 @@ def image_name(suite: str) -> str:
     return f"remote-notebooks-test:{suite}"
 
 
-def build_image(suite: str, digest: str) -> str:
+def build_from_packages(suite: str, digest: str) -> None:
     """A root file system out of Debian's packages: no image registry is asked for anything."""
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="remote-notebooks-image.") as folder:
         tar = Path(folder) / "root.tar"
         include = ",".join(listed(RECIPE / "packages.txt"))
         hook = f'{RECIPE / "finish.sh"} "$1"'
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook}", suite, str(tar)]
-        result = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if result.returncode:
-            sys.exit(f"mmdebstrap could not build Debian {suite}:\n{result.stdout[-3000:]}")
-        run("docker", "import", "-c", 'CMD ["/sbin/init"]', "-c", f"LABEL recipe={digest}", tar, image_name(suite), stdout=subprocess.DEVNULL)
-    return f"Built the test image {image_name(suite)} from Debian's packages in {time.monotonic() - started:.0f} s"
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook}", suite, tar)
+        run("docker", "import", "-c", 'CMD ["/sbin/init"]', "-c", f"LABEL recipe={digest}", tar, image_name(suite))
+
+
+def build_from_registry(suite: str, digest: str) -> None:
+    """The same on a system without mmdebstrap, on top of Debian's image: needs a registry that the engine reaches."""
+    dockerfile = f"""
+        FROM debian:{suite}-slim
+        COPY packages.txt finish.sh /recipe/
+        RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(grep -v '^#' /recipe/packages.txt) \\
+            && sh /recipe/finish.sh / && rm -rf /recipe /var/lib/apt/lists/*
+        CMD ["/sbin/init"]
+        LABEL recipe={digest}
+    """
+    with tempfile.NamedTemporaryFile("w", prefix="remote-notebooks-dockerfile.") as file:
+        file.write(textwrap.dedent(dockerfile))
+        file.flush()
+        run("docker", "build", "--quiet", "--tag", image_name(suite), "--file", file.name, RECIPE)
+
+
+def build_image(suite: str, digest: str) -> str:
+    """Build one image and say how long it took."""
+    started = time.monotonic()
+    from_packages = shutil.which("mmdebstrap") is not None
+    (build_from_packages if from_packages else build_from_registry)(suite, digest)
+    source = "Debian's packages" if from_packages else "Debian's image"
+    return f"Built the test image {image_name(suite)} from {source} in {time.monotonic() - started:.0f} s"
 
 
 def ensure_images() -> None:
