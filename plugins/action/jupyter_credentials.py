@@ -30,6 +30,7 @@ class ActionModule(ActionBase):
             {
                 "plan": {"type": "dict", "required": True},
                 "directory": {"type": "path", "required": True},
+                "forget": {"type": "list", "elements": "str", "default": []},
             }
         )
         if _password.PASSLIB_ERROR is not None:
@@ -38,6 +39,8 @@ class ActionModule(ActionBase):
         self._changed = False
         try:
             credentials = self._all()
+            for name in arguments["forget"]:
+                self._forget(name)
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
         return {**result, "changed": self._changed, "credentials": credentials}
@@ -115,6 +118,11 @@ class ActionModule(ActionBase):
         if own.get("password") and not own.get("password_hash"):
             secrets["password_hash"] = ""  # the instance's password beats the host-wide hash
         return secrets
+
+    def _forget(self, name):
+        for kind in ("password", "hash", "token"):
+            path = os.path.join(self._directory, self._plan["host"], f"{name}.{kind}")
+            self._changed |= os.path.lexists(path) if self._task.check_mode else _files.remove(path)
 
     def _write(self, path, text):
         if self._task.check_mode:

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import socket
 
 import yaml
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -61,7 +63,24 @@ class ActionModule(ActionBase):
             )
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": False, "plan": plan}
+        return {**result, "changed": False, "plan": {**plan, "contact": self._contact(task_vars)}}
+
+    def _contact(self, task_vars):
+        """Say how Ansible reaches the host; see :mod:`_clients`."""
+
+        def first(*names):
+            return next((value for value in (self._value(name, task_vars) for name in names) if value), None)
+
+        port = first("ansible_port", "ansible_ssh_port")
+        arguments = [first("ansible_ssh_common_args"), first("ansible_ssh_extra_args")]
+        return {
+            "connection": first("ansible_connection") or C.DEFAULT_TRANSPORT,
+            "host": first("ansible_host") or task_vars["inventory_hostname"],
+            "port": int(port) if port else None,
+            "user": first("ansible_user", "ansible_ssh_user"),
+            "private_key_file": first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
+            "ssh_args": [word for text in arguments if text for word in shlex.split(text)],
+        }
 
     def _value(self, name, task_vars):
         return self._templar.template(task_vars.get(name))

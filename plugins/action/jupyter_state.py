@@ -10,8 +10,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-from ..module_utils import _files, _state
+from ..module_utils import _clients, _files, _state
 from ..module_utils._errors import FilesError
+
+
+FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
 
 class ActionModule(ActionBase):
@@ -28,10 +31,11 @@ class ActionModule(ActionBase):
             {
                 "plan": {"type": "dict", "required": True},
                 "credentials": {"type": "dict", "default": {}},
-                "certificates": {"type": "dict", "default": {}},
+                "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
+                "pki": {"type": "dict", "default": {}},
             }
         )
-        plan = arguments["plan"]
+        plan = {**arguments["plan"], "firewall": arguments["firewall"]}
         showing = self._task.check_mode and self._task.diff
         report = self._observe(plan, showing)
         problems = _state.refusals(plan, report)
@@ -39,15 +43,14 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("\n".join(problems))
 
         instances = _state.complete(plan, report)
-        things = _state.things(plan, instances, report, arguments["credentials"], arguments["certificates"])
+        things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
         self._manifest = _state.manifest(things)
         try:
             texts = self._fill(things, instances)
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
-        keep = plan["keep_notebooks"]
-        changes = _state.differences(things, instances, report, keep)
-        orphans = _state.orphans(things, report, keep)
+        changes = _state.differences(plan, things, instances, report)
+        orphans = _state.orphans(plan, things, report)
         diff = _diff(changes, texts, report) if showing else []
         for state in report["paths"].values():
             (state or {}).pop("text", None)
@@ -61,7 +64,9 @@ class ActionModule(ActionBase):
             "manifest": _state.manifest(things),
             "journal": _state.manifest([*things, *orphans]),
             "instances": instances,
+            "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]),
             "orphans": orphans,
+            "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),
             "report": report,
             **({"diff": diff} if diff else {}),

@@ -21,9 +21,10 @@ import stat
 import sys
 from typing import Any, Callable, Iterator
 
-#: The mark in the environment of each server that this collection starts, and of what the server starts.
-INSTANCE_MARK = "REMOTE_NOTEBOOKS_INSTANCE"
-REVISION_MARK = "REMOTE_NOTEBOOKS_REVISION"
+#: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
+#: Python ignores -X options it does not know; unlike the environment, the command line of a process may be read without special rights
+#: (proc(5)), and its children do not inherit it.
+MARK = "remote_notebooks="
 
 #: What an environment was sealed with: its packages, and every file with its size.
 SEAL = "remote-notebooks.json"
@@ -161,36 +162,30 @@ def manifest(name: str) -> list[dict[str, Any]]:
 
 
 def servers() -> list[dict[str, Any]]:
-    """Find the Jupyter servers of this collection that run now, by the mark in their environment.
-
-    A kernel inherits the mark from its server, so only the topmost process that bears it is the server.
-    """
-    marks: dict[int, dict[str, str]] = {}
+    """Find the Jupyter servers of this collection that run now, by the mark in their command line."""
+    found = []
     for entry in glob.glob("/proc/[0-9]*"):
         try:
-            with open(f"{entry}/environ", "rb") as file:
-                data = file.read()
+            with open(f"{entry}/cmdline", "rb") as file:
+                words = file.read().decode("utf-8", "replace").split("\0")
+            uid = os.stat(entry).st_uid
         except OSError:
-            continue  # gone, or another account's
-        if INSTANCE_MARK.encode() not in data:
+            continue  # gone by now
+        if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK):
             continue
-        pairs = (item.split("=", 1) for item in data.decode("utf-8", "replace").split("\0") if "=" in item)
-        marks[int(os.path.basename(entry))] = {key: value for key, value in pairs if key in (INSTANCE_MARK, REVISION_MARK)}
-    found = []
-    for pid, mark in sorted(marks.items()):
-        ancestors = list(_ancestors(pid))
-        if ancestors and ancestors[0][0] in marks:
-            continue
+        instance, _colon, revision = words[2][len(MARK) :].partition(":")
+        pid = int(os.path.basename(entry))
         found.append(
             {
                 "pid": pid,
-                "instance": mark.get(INSTANCE_MARK, ""),
-                "revision": mark.get(REVISION_MARK, ""),
+                "uid": uid,
+                "instance": instance,
+                "revision": revision,
                 "started": _started(pid),
-                "tmux": any(command.startswith("tmux") for _pid, command in ancestors),
+                "tmux": any(command.startswith("tmux") for _pid, command in _ancestors(pid)),
             }
         )
-    return found
+    return sorted(found, key=lambda server: int(server["pid"]))
 
 
 def _ancestors(pid: int) -> Iterator[tuple[int, str]]:
@@ -220,9 +215,10 @@ def _started(pid: int) -> float:
 def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
     """Say who listens on each of ``ports``; a port nobody listens on is left out. Keys are decimal text.
 
-    ``pid`` is None where the owner is another account and we are not root.
+    ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
     """
-    inodes: dict[str, int] = {}
+    sockets: dict[str, str] = {}
+    owners: dict[str, dict[str, Any]] = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table, encoding="ascii") as file:
@@ -232,19 +228,17 @@ def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
         for row in rows:
             port = int(row[1].rpartition(":")[2], 16)
             if row[3] == "0A" and port in ports:  # TCP_LISTEN (include/net/tcp_states.h)
-                inodes[row[9]] = port
-    owners: dict[str, dict[str, Any]] = {str(port): {"pid": None, "command": None} for port in inodes.values()}
-    if not inodes:
-        return owners
-    for link in glob.glob("/proc/[0-9]*/fd/*"):
+                sockets[f"socket:[{row[9]}]"] = str(port)
+                owners[str(port)] = {"pid": None, "command": None, "uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
+    for link in glob.glob("/proc/[0-9]*/fd/*") if sockets else []:
         try:
-            target = os.readlink(link)
+            port_of = sockets.get(os.readlink(link))
+            if port_of:
+                pid = int(link.split("/")[2])
+                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                    owners[port_of].update(pid=pid, command=file.read().strip())
         except OSError:
             continue
-        if target.startswith("socket:[") and target[8:-1] in inodes:
-            pid = int(link.split("/")[2])
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-                owners[str(inodes[target[8:-1]])] = {"pid": pid, "command": file.read().strip()}
     return owners
 
 

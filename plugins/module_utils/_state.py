@@ -18,6 +18,8 @@ import json
 import posixpath
 from typing import Any
 
+from . import _firewall, _firewall_rules
+from ._errors import FirewallError
 from ._plan import SERVICE_ACCOUNT
 
 Thing = dict[str, Any]
@@ -32,6 +34,9 @@ FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": 
 
 #: jupyterlab 4.6 and jupyter_server 2.21 ask for it in their metadata.
 OLDEST_PYTHON = (3, 10)
+
+#: Marks our rules among those of other owners (the role ``firewall``).
+FIREWALL_OWNER = "jupyter"
 
 SCRIPTS = ("check_config.py", "seal_environment.py", "wait_ready.py")
 UNIT = "jupyter@{name}.service"
@@ -65,6 +70,8 @@ def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
         "ports": sorted({item["port"] for item in instances}),
         "units": [UNIT.format(name=item["name"]) for item in instances],
         "user_units": plan["scope"] == "user",
+        # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
+        "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
     }
 
 
@@ -92,6 +99,10 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
         problems.append("jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope: system.")
     if not system["ensurepip"] and plan["scope"] == "user" and plan["instances"]:
         problems.append("This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv")
+    try:
+        rule_changes(plan, report)
+    except FirewallError as error:
+        problems.append(str(error))
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
     return problems
@@ -116,10 +127,17 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
     listener = report["listeners"].get(str(item["port"]))
-    if listener is not None and listener["pid"] not in {server["pid"] for server in report["servers"]}:
-        owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else "another account's process"
+    if listener is not None and not _is_ours(listener, report["servers"]):
+        owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
         problems.append(f"port: {item['port']} is used by {owner}. Stop that, or choose another port.")
     return problems
+
+
+def _is_ours(listener: dict[str, Any], servers: list[dict[str, Any]]) -> bool:
+    """Tell whether one of our own servers holds a port; where its process cannot be told, the account has to do."""
+    if listener["pid"]:
+        return listener["pid"] in {server["pid"] for server in servers}
+    return listener["uid"] in {server["uid"] for server in servers}
 
 
 def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
@@ -168,7 +186,7 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
                 "tmux": _tmux(plan["scope"], user, home),
                 "scheme": scheme,
                 "local_url": f"{scheme}://{loopback}:{item['port']}{item['base_url']}",
-                "variables": _variables(item, f"{prefix}/current/{name}"),
+                "variables": _variables(item, f"{prefix}/envs/{key}"),
                 "revision": "",
             }
         )
@@ -185,12 +203,12 @@ def _tmux(scope: str, user: str, home: str) -> list[str]:
     return ["runuser", "-u", user, "--", *clean, *own]
 
 
-def _variables(item: dict[str, Any], current: str) -> dict[str, str]:
+def _variables(item: dict[str, Any], environment: str) -> dict[str, str]:
     """Return the environment of a server, which its kernels and terminals inherit."""
     variables = {
         # A configuration file that does not load ends the server; by default it would run on without it.
         "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
-        "PATH": f"{current}/bin:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{environment}/bin:/usr/local/bin:/usr/bin:/bin",
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
     }
@@ -254,7 +272,7 @@ def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report
         file("configure", item["config_file"], "0640", name, group=group, template="jupyter_server_config.py.j2")
         if item["service_manager"] == "tmux":
             file("service", f"{folder}/start", "0750", name, group=group, template="start.sh.j2", stamped=True)
-            add("service", "service", item["session"], name, manager="tmux", user=item["user"], tmux=item["tmux"])
+            add("service", "service", item["session"], name, manager="tmux", user=item["user"], environment=item["environment"], tmux=item["tmux"])
         else:
             manager = item["service_manager"]
             if manager == "systemd_user":
@@ -264,7 +282,10 @@ def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report
             file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
             directory("service", f"{units}/{item['unit']}.d", "0755", name)
             file("service", f"{units}/{item['unit']}.d/instance.conf", "0644", name, template="instance.conf.j2", stamped=True)
-            add("service", "service", item["unit"], name, manager=manager, user=item["user"])
+            add("service", "service", item["unit"], name, manager=manager, user=item["user"], environment=item["environment"])
+    if plan["scope"] == "system":
+        for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
+            add("rule", "firewall", _firewall_rules.identity(opening))
     file("manifest", f"{prefix}/manifest.json", "0644", template="manifest.json.j2")
     return made
 
@@ -289,7 +310,42 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def differences(wanted: list[Thing], instances: list[dict[str, Any]], report: Report, keep: bool = True) -> list[Change]:
+def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+    """Return what differs in the host's firewall; the role ``firewall`` decides what that means.
+
+    :raises FirewallError: for rules that must not be applied here.
+    """
+    if report["firewall"] is None:
+        return []
+    wishes = plan["firewall"]
+    entries = _firewall.difference(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+    return [
+        {
+            "id": f"rule {entry['id']}",
+            "kind": "rule",
+            "stage": "firewall",
+            "instance": "",
+            "what": entry["what"],
+            "found": entry["what"],
+            "wanted": "present" if entry["what"] != "unwanted" else "absent",
+            "text": f"rule {_firewall.sentence(entry)}",
+        }
+        for entry in entries
+    ]
+
+
+def remarks(plan: dict[str, Any], report: Report) -> list[str]:
+    """Return what a person must be told although there is nothing to do."""
+    if plan["firewall_rules"] and plan["scope"] == "user":
+        ports = ", ".join(str(rule["port"]) for rule in plan["firewall_rules"])
+        return [f"Without root no firewall can be changed. If this host has one, ask its administrator to open TCP port {ports}."]
+    if report["firewall"] is None:
+        return []
+    wishes = plan["firewall"]
+    return _firewall.remarks(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+
+
+def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report) -> list[Change]:
     """Compare. The result is in the order of ``wanted``, then what is left over; empty means: nothing to do.
 
     Each file in ``wanted`` carries its ``digest`` (SHA-256 in hex), or None where the content is not known yet (a
@@ -300,20 +356,21 @@ def differences(wanted: list[Thing], instances: list[dict[str, Any]], report: Re
     for thing in wanted:
         for what, found, wish in _compare(thing, wanted, revisions, report):
             changes.append(_change(thing, what, found, wish))
-    for thing in orphans(wanted, report, keep):
+    changes += rule_changes(plan, report)
+    for thing in orphans(plan, wanted, report):
         changes.append(_change({**thing, "stage": "remove"}, "unwanted", "present", "absent"))
     return changes
 
 
-def orphans(wanted: list[Thing], report: Report, keep: bool = True) -> list[Thing]:
+def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
     """Return what the manifest says earlier runs made, and the plan no longer wants.
 
-    With ``keep``, a folder of notebooks and the account that owns it stay while something is in the folder: nobody loses a notebook.
-    Packages of the system stay in any case: others may have come to need them.
+    With ``keep_notebooks``, a folder of notebooks and the account that owns it stay while something is in the folder: nobody loses a notebook.
+    Packages of the system stay in any case: others may have come to need them. Rules are the firewall's to compare.
     """
     identities = {thing["id"] for thing in wanted}
-    left = [thing for thing in report["manifest"] if thing["id"] not in identities and thing["kind"] != "package"]
-    kept = {thing["id"] for thing in left if keep and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")}
+    left = [thing for thing in report["manifest"] if thing["id"] not in identities and thing["kind"] not in ("package", "rule")]
+    kept = {thing["id"] for thing in left if plan["keep_notebooks"] and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")}
     owners = {thing["owner"] for thing in left if thing["id"] in kept}
     return [thing for thing in left if thing["id"] not in kept and not (thing["kind"] == "account" and thing["id"].split(" ", 1)[1] in owners)]
 
@@ -330,6 +387,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
+    if kind == "rule":
+        return []  # rule_changes compares them all at once
     if kind == "package":
         return [] if report["system"]["commands"].get(name) else [("package", "absent", "present")]
     if kind == "linger":
@@ -370,6 +429,8 @@ def _compare_service(thing: Thing, wanted: list[Thing], revision_wanted: str, re
         differing.append(("service", "stopped", "running"))
     elif server["revision"] != revision_wanted:
         differing.append(("revision", server["revision"] or "none", revision_wanted))
+    elif any(other["kind"] == "environment" and other["path"] == thing["environment"] and _compare(other, wanted, {}, report) for other in wanted):
+        differing.append(("environment", "damaged under it", "whole"))
     elif _has_read_another(thing["instance"], server, wanted, report):
         differing.append(("configuration", "loaded after it was changed by hand", "the plan's"))
     if thing["manager"] != "tmux":
@@ -410,6 +471,6 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report) ->
         mine = {change["what"] for change in changes if change["id"] == thing["id"] and change["stage"] == "service"}
         if thing["kind"] != "service" or not mine:
             continue
-        step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration"} else "enable"
+        step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
         steps.append({**{key: thing[key] for key in ("id", "manager", "user", "instance")}, "name": thing["id"].split(" ", 1)[1], "step": step})
     return steps

@@ -25,6 +25,11 @@ options:
     description: The folder on the control node. It gets mode 0700 and a C(.gitignore).
     type: path
     required: true
+  forget:
+    description: Names of instances that are gone. Their files are removed.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Writes nothing.

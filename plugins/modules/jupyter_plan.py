@@ -49,6 +49,7 @@ plan:
     prefix: {description: The folder of the environments., type: str, sample: /opt/remote-notebooks}
     config_dir: {description: The folder of the configurations., type: str, sample: /etc/remote-notebooks}
     instances: {description: Every instance, complete., type: list, elements: dict}
+    contact: {description: How Ansible itself reaches the host., type: dict}
     certificates: {description: 'What the C(pki) role has to issue: name and addresses.', type: list, elements: dict}
     firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.', type: list, elements: dict}
 """

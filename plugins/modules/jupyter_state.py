@@ -24,10 +24,22 @@ options:
     description: The files that hold the hashes, as M(remote.notebooks.jupyter_credentials) returns them, by instance.
     type: dict
     default: {}
-  certificates:
-    description: The certificates of the play, by name C(<host>/<instance>), as the R(pki role,ansible_collections.remote.notebooks.pki_role) returns them.
+  pki:
+    description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has a certificate.
     type: dict
     default: {}
+  firewall:
+    description: What the user asks of the R(firewall role,ansible_collections.remote.notebooks.firewall_role).
+    type: dict
+    suboptions:
+      provider:
+        description: Its C(firewall_provider).
+        type: str
+        default: auto
+      enable:
+        description: Its C(firewall_enable).
+        type: bool
+        default: false
   probe:
     description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
     type: dict
@@ -82,6 +94,21 @@ instances:
   returned: always
   type: list
   elements: dict
+steps:
+  description: What each service needs - C(start), C(restart) or C(enable).
+  returned: always
+  type: list
+  elements: dict
+servers:
+  description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(check) how the control node tries it.
+  returned: always
+  type: list
+  elements: dict
+remarks:
+  description: What a person must be told although there is nothing to do.
+  returned: always
+  type: list
+  elements: str
 orphans:
   description: What an earlier run made and the plan no longer wants.
   returned: always
@@ -98,6 +125,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import _firewall_host
 from ..module_utils import _observe as observe
 
 
@@ -106,7 +134,8 @@ def main() -> None:
         {
             "plan": {"type": "dict", "required": True},
             "credentials": {"type": "dict", "default": {}},
-            "certificates": {"type": "dict", "default": {}},
+            "pki": {"type": "dict", "default": {}},
+            "firewall": {"type": "dict", "apply_defaults": True, "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,
@@ -126,7 +155,9 @@ def main() -> None:
         names = {name for pattern in probe["paths"] for name in glob.glob(os.path.expanduser(pattern))}
         names |= {thing["path"] for thing in things if thing.get("path")}
         units = {*probe["units"], *(thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux")}
+        walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
         report = {
+            "firewall": _firewall_host.read(module.run_command) if walled and system["uid"] == 0 else None,
             "system": system,
             "manifest": things,
             "pythons": {name: observe.python(name, run) for name in probe["pythons"]},

@@ -25,7 +25,7 @@ def files(folder: str) -> dict[str, int]:
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(names):
             full = os.path.join(path, name)
-            if name != SEAL and os.path.exists(full):
+            if not name.startswith(SEAL) and os.path.exists(full):
                 found[os.path.relpath(full, folder)] = os.stat(full).st_size
     return found
 
@@ -34,9 +34,10 @@ def main() -> None:
     folder, packages = sys.argv[1], sys.argv[2:]
     for module in ("jupyter_server", "jupyterlab", "ipykernel"):
         importlib.import_module(module)
+    content = {"packages": packages, "files": files(folder)}
     temporary = os.path.join(folder, SEAL + ".new")
     with open(temporary, "w", encoding="utf-8") as file:
-        json.dump({"packages": packages, "files": files(folder)}, file)
+        json.dump(content, file)
         file.flush()
         os.fsync(file.fileno())
     os.rename(temporary, os.path.join(folder, SEAL))
