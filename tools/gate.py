@@ -41,6 +41,8 @@ class Red(Exception):
 
 def environment(**extra: str) -> dict[str, str]:
     """The caller's environment with our tools first, and without settings that would point Ansible at another collection or inventory."""
+    if not sys.stdout.isatty():
+        extra.setdefault("NO_COLOR", "1")
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_")) and name != "PYTHONPATH"}
     return {**ours, "PATH": f"{BIN}{os.pathsep}{ours.get('PATH', os.defpath)}", "VIRTUAL_ENV": str(BIN.parent), **extra}
 
