@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "molecule" / "shared" / "image"
 PACKAGES = ROOT / "tests" / "debian-packages.txt"
 SUITES = ("bookworm", "trixie")
+ENGINE = {"docker.io", "docker-cli", "iptables"}
 DOCKERD_LOG = Path("/var/log/remote-notebooks-dockerd.log")
 
 
@@ -32,6 +33,8 @@ def listed(path: Path) -> list[str]:
 
 
 def succeeds(*command: str) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
@@ -47,26 +50,32 @@ def is_debian() -> bool:
     return shutil.which("apt-get") is not None and shutil.which("dpkg-query") is not None
 
 
+def missing_packages() -> list[str]:
+    """What is listed and not installed. A name that ends in ``?`` counts only where the release has such a package."""
+    names = {line.rstrip("?"): line.endswith("?") for line in listed(PACKAGES)}
+    query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *names], check=False, capture_output=True, text=True)
+    installed = {line[3:].strip() for line in query.stdout.splitlines() if line.startswith("ii")}
+    if succeeds("docker", "info"):
+        installed |= ENGINE  # one from elsewhere (docker-ce, rootless, remote) serves as well
+    return [name for name, optional in names.items() if name not in installed and not (optional and not succeeds("apt-cache", "show", name))]
+
+
 def ensure_packages() -> None:
     """Install the missing ones as root on Debian or Ubuntu; else name them."""
-    wanted = listed(PACKAGES)
     if not is_debian():
         missing = [tool for tool in ("docker", "ssh", "openssl", "tmux") if shutil.which(tool) is None]
         if missing:
             sys.exit(f"The tests need these commands; install them with this system's package manager: {' '.join(missing)}")
         return
-    query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *wanted], check=False, capture_output=True, text=True)
-    installed = {line[3:].strip() for line in query.stdout.splitlines() if line.startswith("ii")}
-    if shutil.which("docker") and succeeds("docker", "info"):
-        installed |= {"docker.io", "iptables"}  # an engine from elsewhere (docker-ce, rootless, remote) serves as well
-    missing = [package for package in wanted if package not in installed]
+    missing = missing_packages()
     if not missing:
         return
     if os.geteuid() != 0:
         sys.exit(f"The tests need packages that only root can install. Type: sudo apt-get install -y {' '.join(missing)}")
-    print(f"Installing {' '.join(missing)}", flush=True)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run("apt-get", "update", "-qq", env=env)
+    missing = missing_packages()  # once more: before the update apt may not have known any name
+    print(f"Installing {' '.join(missing)}", flush=True)
     run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, env=env)
 
 
