@@ -77,6 +77,9 @@ def ensure_packages() -> None:
     missing = missing_packages()  # once more: before the update apt may not have known any name
     print(f"Installing {' '.join(missing)}", flush=True)
     run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, env=env)
+    if "openssh-server" in missing and Path("/run/systemd/system").is_dir():
+        print("Turning the SSH service off again: the tests start sshd themselves", flush=True)
+        run("systemctl", "disable", "--quiet", "--now", "ssh.service")
 
 
 def ensure_engine() -> None:
