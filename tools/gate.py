@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import configparser
+import fcntl
 import os
 import re
 import shutil
@@ -22,12 +24,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools import test_hosts
+from tools.environment import installer_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # Two, because a scenario waits for its hosts most of the time and both cores would idle with one.
 LANES = 2
+SCENARIO_LIMIT = "15m"
 PRINTING = threading.Lock()
 
 
@@ -37,6 +41,8 @@ class Red(Exception):
 
 def environment(**extra: str) -> dict[str, str]:
     """The caller's environment with our tools first, and without settings that would point Ansible at another collection or inventory."""
+    if not sys.stdout.isatty():
+        extra.setdefault("NO_COLOR", "1")
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_")) and name != "PYTHONPATH"}
     return {**ours, "PATH": f"{BIN}{os.pathsep}{ours.get('PATH', os.defpath)}", "VIRTUAL_ENV": str(BIN.parent), **extra}
 
@@ -106,6 +112,24 @@ def seed_pip(home: Path) -> None:
         (cache / f"get_pip_{version}.py").write_text(PIP_SEED)
 
 
+def write_pip_settings(home: Path) -> None:
+    """ansible-test hands neither variables nor the person's home on to pip: what pip would have read there goes into one file."""
+    settings = configparser.RawConfigParser()
+    settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
+    env = installer_environment()
+    options = {name[4:].lower().replace("_", "-"): value for name, value in env.items() if name.startswith("PIP_") and value}
+    proxy = env.get("https_proxy") or env.get("HTTPS_PROXY")
+    if proxy:
+        options.setdefault("proxy", proxy)
+    options.setdefault("cache-dir", str(Path.home() / ".cache" / "pip"))
+    settings.read_dict({"global": options})
+    path = home / ".config" / "pip" / "pip.conf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # an index's address may hold a password
+    with path.open("w") as file:
+        settings.write(file)
+
+
 def sanity() -> None:
     """ansible-test on a copy at a real ansible_collections path outside the checkout.
 
@@ -113,6 +137,7 @@ def sanity() -> None:
     """
     home = ROOT / ".cache" / "ansible-test"
     seed_pip(home)
+    write_pip_settings(home)
     files = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True).split("\0")
     with tempfile.TemporaryDirectory(prefix="remote-notebooks-sanity.") as folder:
         copy = Path(folder) / "ansible_collections" / "remote" / "notebooks"
@@ -120,11 +145,7 @@ def sanity() -> None:
             if (ROOT / name).is_file():  # deleted files are listed until the deletion is committed
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, copy / name)
-        real_home = Path.home()
-        extra = {"HOME": str(home), "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(real_home / ".cache" / "pip"))}
-        for config in (real_home / ".config" / "pip" / "pip.conf", real_home / ".pip" / "pip.conf"):
-            if config.is_file():
-                extra.setdefault("PIP_CONFIG_FILE", os.environ.get("PIP_CONFIG_FILE", str(config)))
+        extra = {"HOME": str(home)}
         if shutil.which("pyenv"):  # its launchers fail for versions that are not selected: name the interpreters themselves
             versions = Path(subprocess.check_output(["pyenv", "root"], text=True).strip()) / "versions"
             extra["PATH"] = os.pathsep.join([str(BIN), *map(str, versions.glob("*/bin")), os.environ["PATH"]])
@@ -141,19 +162,25 @@ def scenarios() -> list[str]:
 
 
 def run_scenario(name: str, logs: Path) -> tuple[str, bool]:
-    """One scenario into a log of its own; the log is printed when it fails."""
-    started = time.monotonic()
+    """One scenario into a log of its own; the log is printed when it fails.
+
+    Its addresses are fixed, so another checkout on this machine waits for its turn.
+    """
     log = logs / f"{name}.log"
-    command = ["molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
+    command = ["timeout", "--kill-after=30", SCENARIO_LIMIT, "molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
     extra = environment(NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
-    with log.open("w") as output:
+    with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open("w") as output:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = time.monotonic()
         returncode = subprocess.run(command, check=False, cwd=ROOT, env=extra, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
     text = log.read_text(errors="replace")
-    # Molecule only warns when a step's playbook is missing; a step that did not run proved nothing.
-    green = returncode == 0 and re.search(rf"^{re.escape(name)} .*missing=0 .*failed=0", text, re.MULTILINE) is not None
-    seconds = time.monotonic() - started
+    # Molecule only warns when a step has no playbook, but a step that did not run proved nothing. Most scenarios need no prepare.yml.
+    missing = re.findall(rf"^{re.escape(name)} > (?!prepare)(\w+): Executed: Missing playbook", text, re.MULTILINE)
+    green = returncode == 0 and not missing
     with PRINTING:
-        print(f"{'ok ' if green else 'RED'} {name} {seconds:.0f} s{'' if green else chr(10) + text}", flush=True)
+        print(f"{'ok ' if green else 'RED'} {name} {time.monotonic() - started:.0f} s", flush=True)
+        if not green:
+            print(f"{text}\nRED {name}: exit code {returncode}, steps without a playbook: {missing}", flush=True)
     return name, green
 
 

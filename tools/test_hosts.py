@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "molecule" / "shared" / "image"
 PACKAGES = ROOT / "tests" / "debian-packages.txt"
 SUITES = ("bookworm", "trixie")
+ENGINE = {"docker.io", "docker-cli", "iptables"}
 DOCKERD_LOG = Path("/var/log/remote-notebooks-dockerd.log")
 
 
@@ -31,38 +33,53 @@ def listed(path: Path) -> list[str]:
 
 
 def succeeds(*command: str) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
-def run(*command: str | Path, **options: object) -> None:
-    subprocess.run([str(part) for part in command], check=True, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
+    """Run a command quietly, or end with the end of what it said."""
+    words = [str(part) for part in command]
+    result = subprocess.run(words, check=False, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode:
+        sys.exit(f"{' '.join(words)} failed:\n{result.stdout[-3000:]}")
 
 
 def is_debian() -> bool:
     return shutil.which("apt-get") is not None and shutil.which("dpkg-query") is not None
 
 
+def missing_packages() -> list[str]:
+    """What is listed and not installed. A name that ends in ``?`` counts only where the release has such a package."""
+    names = {line.rstrip("?"): line.endswith("?") for line in listed(PACKAGES)}
+    query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *names], check=False, capture_output=True, text=True)
+    installed = {line[3:].strip() for line in query.stdout.splitlines() if line.startswith("ii")}
+    if succeeds("docker", "info"):
+        installed |= ENGINE  # one from elsewhere (docker-ce, rootless, remote) serves as well
+    return [name for name, optional in names.items() if name not in installed and not (optional and not succeeds("apt-cache", "show", name))]
+
+
 def ensure_packages() -> None:
     """Install the missing ones as root on Debian or Ubuntu; else name them."""
-    wanted = listed(PACKAGES)
     if not is_debian():
         missing = [tool for tool in ("docker", "ssh", "openssl", "tmux") if shutil.which(tool) is None]
         if missing:
             sys.exit(f"The tests need these commands; install them with this system's package manager: {' '.join(missing)}")
         return
-    query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *wanted], check=False, capture_output=True, text=True)
-    installed = {line[3:].strip() for line in query.stdout.splitlines() if line.startswith("ii")}
-    if shutil.which("docker") and succeeds("docker", "info"):
-        installed |= {"docker.io", "iptables"}  # an engine from elsewhere (docker-ce, rootless, remote) serves as well
-    missing = [package for package in wanted if package not in installed]
+    missing = missing_packages()
     if not missing:
         return
     if os.geteuid() != 0:
         sys.exit(f"The tests need packages that only root can install. Type: sudo apt-get install -y {' '.join(missing)}")
-    print(f"Installing {' '.join(missing)}", flush=True)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run("apt-get", "update", "-qq", env=env)
-    run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, env=env, stdout=subprocess.DEVNULL)
+    missing = missing_packages()  # once more: before the update apt may not have known any name
+    print(f"Installing {' '.join(missing)}", flush=True)
+    run("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, env=env)
+    if "openssh-server" in missing and Path("/run/systemd/system").is_dir():
+        print("Turning the SSH service off again: the tests start sshd themselves", flush=True)
+        run("systemctl", "disable", "--quiet", "--now", "ssh.service")
 
 
 def ensure_engine() -> None:
@@ -97,19 +114,39 @@ def image_name(suite: str) -> str:
     return f"remote-notebooks-test:{suite}"
 
 
-def build_image(suite: str, digest: str) -> str:
+def build_from_packages(suite: str, digest: str) -> None:
     """A root file system out of Debian's packages: no image registry is asked for anything."""
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="remote-notebooks-image.") as folder:
         tar = Path(folder) / "root.tar"
         include = ",".join(listed(RECIPE / "packages.txt"))
         hook = f'{RECIPE / "finish.sh"} "$1"'
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook}", suite, str(tar)]
-        result = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if result.returncode:
-            sys.exit(f"mmdebstrap could not build Debian {suite}:\n{result.stdout[-3000:]}")
-        run("docker", "import", "-c", 'CMD ["/sbin/init"]', "-c", f"LABEL recipe={digest}", tar, image_name(suite), stdout=subprocess.DEVNULL)
-    return f"Built the test image {image_name(suite)} from Debian's packages in {time.monotonic() - started:.0f} s"
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook}", suite, tar)
+        run("docker", "import", "-c", 'CMD ["/sbin/init"]', "-c", f"LABEL recipe={digest}", tar, image_name(suite))
+
+
+def build_from_registry(suite: str, digest: str) -> None:
+    """The same on a system without mmdebstrap, on top of Debian's image: needs a registry that the engine reaches."""
+    dockerfile = f"""
+        FROM debian:{suite}-slim
+        COPY packages.txt finish.sh /recipe/
+        RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(grep -v '^#' /recipe/packages.txt) \\
+            && sh /recipe/finish.sh / && rm -rf /recipe /var/lib/apt/lists/*
+        CMD ["/sbin/init"]
+        LABEL recipe={digest}
+    """
+    with tempfile.NamedTemporaryFile("w", prefix="remote-notebooks-dockerfile.") as file:
+        file.write(textwrap.dedent(dockerfile))
+        file.flush()
+        run("docker", "build", "--quiet", "--tag", image_name(suite), "--file", file.name, RECIPE)
+
+
+def build_image(suite: str, digest: str) -> str:
+    """Build one image and say how long it took."""
+    started = time.monotonic()
+    from_packages = shutil.which("mmdebstrap") is not None
+    (build_from_packages if from_packages else build_from_registry)(suite, digest)
+    source = "Debian's packages" if from_packages else "Debian's image"
+    return f"Built the test image {image_name(suite)} from {source} in {time.monotonic() - started:.0f} s"
 
 
 def ensure_images() -> None:

@@ -24,9 +24,10 @@ SCENARIOS = sorted(path.parent for path in ROOT.glob("molecule/*/molecule.yml"))
 # plugins/<key> may import from these folders of the collection and no other
 MAY_IMPORT = {
     "module_utils": {"module_utils"},
+    "plugin_utils": {"module_utils", "plugin_utils"},
     "modules": {"module_utils"},
-    "action": {"module_utils"},
-    "filter": {"module_utils"},
+    "action": {"module_utils", "plugin_utils"},
+    "filter": {"module_utils", "plugin_utils"},
 }
 # What a checkout that was used holds beside the project, state of a run without an inventory file (`-i host,`) included
 SECRETS = [
