@@ -11,7 +11,8 @@ a chain without a hook is only reached by a jump.
 *rule*   ``{"when": [[field, operator, values], ...], "verdict": "accept", "target": "", "handle": 7, "comment": ""}``;
 ``field`` is one of ``family``, ``protocol``, ``port``, ``source``, ``interface``, ``state`` or ``unknown``, ``operator`` is ``in`` or
 ``not in``, and ``values`` are strings (ports: ``"8888"`` or ``"80-90"``; sources: CIDR). ``verdict`` is ``accept``, ``drop`` (reject, too),
-``jump``, ``goto``, ``return`` or ``continue``; ``limited`` marks a rule that fires at a rate.
+``jump``, ``goto``, ``return`` or ``continue``; ``limited`` is ``up to`` for a rule that meets connections up to a rate, ``over`` for one that meets
+only what exceeds it, and empty for all others.
 
 In nftables an ``accept`` ends only its own base chain: the packet still meets every other base chain of the hook, and one ``drop``
 anywhere is final (https://wiki.nftables.org/wiki-nftables/index.php/Configuring_chains). So the port is open only if every base chain agrees.
@@ -88,7 +89,7 @@ def parse_nft(text: str) -> list[dict]:
 
 def _nft_rules(rule: dict, elements) -> list[dict]:
     """One nft rule; several when it ends in a verdict map."""
-    found = {"when": [], "verdict": "continue", "target": "", "handle": rule["handle"], "comment": rule.get("comment", ""), "limited": False}
+    found = {"when": [], "verdict": "continue", "target": "", "handle": rule["handle"], "comment": rule.get("comment", ""), "limited": ""}
     for expression in rule["expr"]:
         kind, body = next(iter(expression.items()))
         if kind == "match":
@@ -99,8 +100,10 @@ def _nft_rules(rule: dict, elements) -> list[dict]:
             found.update(verdict=kind, target=body["target"])
         elif kind == "vmap":
             return _nft_verdict_map(found, body, elements)
-        elif kind == "limit" or (kind == "set" and any("limit" in statement for statement in body.get("stmt", []))):
-            found["limited"] = True
+        elif kind == "limit":
+            found["limited"] = "over" if body.get("inv") else "up to"
+        elif kind == "set" and any("limit" in statement for statement in body.get("stmt", [])):
+            found["limited"] = "over" if any(statement.get("limit", {}).get("inv") for statement in body["stmt"]) else "up to"
         elif kind not in _TRANSPARENT:
             found["when"].append(["unknown", "in", [kind]])
     return [found]
@@ -207,7 +210,7 @@ def parse_iptables_save(text: str, of: str) -> list[dict]:
 
 
 def _iptables_rule(words: list[str], of: str) -> dict:
-    rule = {"when": [["family", "in", [of]]], "verdict": "continue", "target": "", "comment": "", "limited": False}
+    rule = {"when": [["family", "in", [of]]], "verdict": "continue", "target": "", "comment": "", "limited": ""}
     operator, position = "in", 0
     while position < len(words):
         word = words[position]
@@ -228,8 +231,10 @@ def _iptables_rule(words: list[str], of: str) -> dict:
             rule["when"].append(["state", operator, value.lower().split(",")])
         elif word == "--comment":
             rule["comment"] = value
-        elif word in ("--limit", "--hashlimit-upto", "--hashlimit-above", "--hitcount"):
-            rule["limited"] = True
+        elif word in ("--limit", "--hashlimit-upto"):
+            rule["limited"] = "up to"
+        elif word in ("--hashlimit-above", "--hitcount"):
+            rule["limited"] = "over"
         elif word in ("-j", "-g"):
             verdict = _VERDICTS.get(value, "continue" if value in _NO_VERDICT else "jump" if word == "-j" else "goto")
             rule.update(verdict=verdict, target=value if verdict in ("jump", "goto") else "")
@@ -299,8 +304,10 @@ def matches(rule: dict, packet: dict) -> bool:
     """Whether the rule meets the bulk of these new connections.
 
     A source or a port that the rule knows only a part of counts as not met: an operator who blocks one address of a network, or accepts
-    one, has not decided about the network. What this model does not know counts as not met, too.
+    one, has not decided about the network. What this model does not know counts as not met, too, and so does what meets an excess only.
     """
+    if rule["limited"] == "over":
+        return False
     for field, operator, values in rule["when"]:
         if field == "unknown":
             return False

@@ -65,7 +65,7 @@ def digest(text: str) -> str:
 # --- one rule, for the kernel and for the comparison ----------------------------------------------------------------------------
 
 
-def _rule(opening: dict, verdict: str, note: str, families: tuple[str, ...] = ("ip", "ip6"), limited: bool = False) -> dict:
+def _rule(opening: dict, verdict: str, note: str, families: tuple[str, ...] = ("ip", "ip6"), limited: str = "") -> dict:
     """A rule of ours in the model of ``_firewall_filter``."""
     when = [["protocol", "in", [opening["protocol"]]], ["port", "in", [opening["port"]]]]
     if opening["source"]:
@@ -74,6 +74,8 @@ def _rule(opening: dict, verdict: str, note: str, families: tuple[str, ...] = ("
         when.append(["family", "in", [families[0]]])
     if opening["interface"]:
         when.append(["interface", "in", [opening["interface"]]])
+    if limited:
+        when.append(["state", "in", ["new"]])
     return {"when": when, "verdict": verdict, "comment": note, "limited": limited, "opening": opening, "id": identity(opening)}
 
 
@@ -100,7 +102,7 @@ def nft_table(wanted: list[dict], closed: list[tuple[str, str, str]], owner: str
     for opening in wanted:
         if opening["limit"]:
             families = (family(opening["source"]),) if opening["source"] else ("ip", "ip6")
-            rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited=True) for one in families]
+            rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited="over") for one in families]
         rules.append(_rule(opening, "accept", comment(opening, owner)))
     for protocol, port, interface in closed:
         rules.append(
@@ -119,6 +121,11 @@ def _nft_match(rule: dict, chain_family: str = "inet") -> str:
     return " ".join([*words, f"{_lookup(rule, 'protocol')} dport {_lookup(rule, 'port')}"])
 
 
+def _seen(rule: dict) -> str:
+    """Name of the set that counts the connections of each address to a port."""
+    return f"seen_{_lookup(rule, 'protocol')}_{_lookup(rule, 'port').replace('-', '_')}_{_lookup(rule, 'family')}"
+
+
 def nft_table_text(rules: list[dict], owner: str) -> str:
     """The file of our own table. Loading it twice leaves one table: it makes it, deletes it and makes it anew in one transaction."""
     name = f"inet {table(owner)}"
@@ -130,16 +137,13 @@ def nft_table_text(rules: list[dict], owner: str) -> str:
             of = _lookup(rule, "family")
             count = rule["opening"]["limit"].split("/")
             rate = f"limit rate over {count[0]}/{count[1]} burst {count[0]} packets"
-            body.append(f"ct state new {words} update @seen_{of} {{ {_EACH[of]} . tcp dport {rate} }} drop {note}".replace(" . tcp dport", ""))
+            body.append(f"ct state new {words} update @{_seen(rule)} {{ {_EACH[of]} {rate} }} drop {note}")
         elif rule["verdict"] == "drop":
             body.append(f"ct direction original {words} drop {note}")  # an answer to a connection of the host's own is not for us
         else:
             body.append(f"{words} accept {note}")
-    sets = [
-        f"\tset seen_{of} {{ type {_IPV[of]}_addr; size 65535; flags dynamic,timeout; timeout 1h; }}"
-        for of in ("ip", "ip6")
-        if any(rule["limited"] for rule in rules)
-    ]
+    seen = {_seen(rule): _IPV[_lookup(rule, "family")] for rule in rules if rule["limited"]}
+    sets = [f"\tset {name} {{ type {kind}_addr; size 65535; flags dynamic,timeout; timeout 1h; }}" for name, kind in seen.items()]
     lines = [
         f"# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}.",
         f"table {name}",
