@@ -20,10 +20,14 @@ anywhere is final (https://wiki.nftables.org/wiki-nftables/index.php/Configuring
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import shlex
+from typing import Any, Callable, Dict, List
 
+Record = Dict[str, Any]  # plain JSON: a chain, a rule, a packet, an opening, a report
+Elements = Callable[[str], List[Any]]  # what a named set holds
 ANY = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 HOOKS = ("prerouting", "input")  # a filter chain on either can stop a connection to this host
 _DEPTH = 16  # the kernel's own limit of nested jumps (NFT_JUMP_STACK_SIZE)
@@ -56,11 +60,11 @@ _TRANSPARENT = ("counter", "log", "comment", "mangle", "quota", "notrack")
 _NO_RESTRICTION = ("host", "unicast")  # meta pkttype and fib type of a packet that was sent to this host alone
 
 
-def parse_nft(text: str) -> list[dict]:
+def parse_nft(text: str) -> list[Record]:
     """Read ``nft -j list ruleset`` (libnftables-json(5)) into chains, of those tables that filter incoming packets."""
     objects = json.loads(text)["nftables"]
     sets = {}
-    chains: dict[tuple, dict] = {}
+    chains: dict[tuple[str, str, str], Record] = {}
     for entry in objects:
         for kind in ("set", "map"):
             if kind in entry:
@@ -82,12 +86,16 @@ def parse_nft(text: str) -> list[dict]:
         rule = entry.get("rule")
         if rule:
             place = (rule["family"], rule["table"])
-            chains[(*place, rule["chain"])]["rules"] += _nft_rules(rule, lambda name, place=place: sets.get((*place, name), []))
+            chains[(*place, rule["chain"])]["rules"] += _nft_rules(rule, functools.partial(_elements, sets, place))
     filtering = {(chain["family"], chain["table"]) for chain in chains.values() if chain["hook"]}
     return [chain for chain in chains.values() if (chain["family"], chain["table"]) in filtering]
 
 
-def _nft_rules(rule: dict, elements) -> list[dict]:
+def _elements(sets: dict[tuple[str, str, str], list[Any]], table: tuple[str, str], name: str) -> list[Any]:
+    return sets.get((*table, name), [])
+
+
+def _nft_rules(rule: Record, elements: Elements) -> list[Record]:
     """One nft rule; several when it ends in a verdict map."""
     found = {"when": [], "verdict": "continue", "target": "", "handle": rule["handle"], "comment": rule.get("comment", ""), "limited": ""}
     for expression in rule["expr"]:
@@ -109,19 +117,19 @@ def _nft_rules(rule: dict, elements) -> list[dict]:
     return [found]
 
 
-def _nft_verdict_map(found: dict, body: dict, elements) -> list[dict]:
+def _nft_verdict_map(found: Record, body: Record, elements: Elements) -> list[Record]:
     data = body["data"]
     pairs = data["set"] if isinstance(data, dict) else elements(data)
     rules = []
-    for key, verdict in pairs:
-        kind, target = next(iter(verdict.items()))
+    for key, outcome in pairs:
+        kind, target = next(iter(outcome.items()))
         condition = _nft_match({"op": "==", "left": body["key"], "right": key}, elements)
         verdict = "drop" if kind == "reject" else kind
         rules.append(dict(found, when=found["when"] + condition, verdict=verdict, target=(target or {}).get("target", "")))
     return rules
 
 
-def _nft_match(body: dict, elements) -> list[list]:
+def _nft_match(body: Record, elements: Elements) -> list[list[Any]]:
     left, operator = body["left"], "not in" if body["op"] == "!=" else "in"
     values = _nft_values(body["right"], elements)
     if not isinstance(left, dict):
@@ -154,7 +162,7 @@ def _nft_match(body: dict, elements) -> list[list]:
     return [["unknown", operator, [json.dumps(left, sort_keys=True)]]]
 
 
-def _nft_values(right, elements) -> list[str]:
+def _nft_values(right: Any, elements: Elements) -> list[str]:
     if isinstance(right, str) and right.startswith("@"):
         right = elements(right)
     if isinstance(right, dict):
@@ -180,12 +188,12 @@ _NO_VERDICT = ("LOG", "NFLOG", "CONNMARK", "MARK", "AUDIT")
 _IGNORED = ("--reject-with", "--log-prefix", "--log-level", "--icmp-type", "--limit-burst", "--log-tcp-options", "--mask", "--rsource", "--name")
 
 
-def parse_iptables_save(text: str, of: str) -> list[dict]:
+def parse_iptables_save(text: str, of: str) -> list[Record]:
     """Read ``iptables-save`` (``of="ip"``) or ``ip6tables-save`` (``of="ip6"``), or such a file, into the chains of its filter table.
 
     ``handle`` of a rule is its number in the chain, from 1, as ``iptables -I`` and ``-D`` count; ``line`` its line in the text, from 0.
     """
-    chains: dict[str, dict] = {}
+    chains: dict[str, Record] = {}
     table = ""
     for number, line in enumerate(text.splitlines()):
         if line.startswith("*"):
@@ -209,8 +217,8 @@ def parse_iptables_save(text: str, of: str) -> list[dict]:
     return list(chains.values())
 
 
-def _iptables_rule(words: list[str], of: str) -> dict:
-    rule = {"when": [["family", "in", [of]]], "verdict": "continue", "target": "", "comment": "", "limited": ""}
+def _iptables_rule(words: list[str], of: str) -> Record:
+    rule: Record = {"when": [["family", "in", [of]]], "verdict": "continue", "target": "", "comment": "", "limited": ""}
     operator, position = "in", 0
     while position < len(words):
         word = words[position]
@@ -267,7 +275,7 @@ def _covers(values: list[str], source: str) -> bool:
         try:
             if "-" in value:
                 first, last = (ipaddress.ip_address(end) for end in value.split("-"))
-                if first.version == wanted.version and first <= wanted[0] and wanted[-1] <= last:
+                if first.version == wanted.version and int(first) <= int(wanted[0]) and int(wanted[-1]) <= int(last):
                     return True
             else:
                 candidate = network(value)
@@ -300,7 +308,7 @@ def _interface(values: list[str], name: str) -> bool:
     return any(value == name or (value.endswith("*") and name.startswith(value[:-1])) for value in values)
 
 
-def matches(rule: dict, packet: dict) -> bool:
+def matches(rule: Record, packet: Record) -> bool:
     """Whether the rule meets the bulk of these new connections.
 
     A source or a port that the rule knows only a part of counts as not met: an operator who blocks one address of a network, or accepts
@@ -328,7 +336,7 @@ def matches(rule: dict, packet: dict) -> bool:
     return True
 
 
-def _walk(chain: dict, packet: dict, others: dict, depth: int = 0) -> tuple[str, dict | None, dict | None]:
+def _walk(chain: Record, packet: Record, others: dict[tuple[str, str, str], Record], depth: int = 0) -> tuple[str, Record | None, Record | None]:
     """Verdict of a chain, with the chain and the rule that gave it; ``""`` is "no verdict here"."""
     if depth > _DEPTH:
         return "", None, None
@@ -347,7 +355,7 @@ def _walk(chain: dict, packet: dict, others: dict, depth: int = 0) -> tuple[str,
     return "", None, None
 
 
-def interfaces(chains: list[dict], present: list[str]) -> list[str]:
+def interfaces(chains: list[Record], present: list[str]) -> list[str]:
     """The interfaces of the host that can make a difference: each that a rule names, and ``""`` for all the others."""
     named = {
         name
@@ -360,7 +368,7 @@ def interfaces(chains: list[dict], present: list[str]) -> list[str]:
     return sorted(named) + ([""] if not present or set(present) - named else [])
 
 
-def obstacles(chains: list[dict], packet: dict) -> list[dict]:
+def obstacles(chains: list[Record], packet: Record) -> list[Record]:
     """The base chains that stop the packet, each as ``{"base": chain, "chain": chain, "rule": rule or None}``; ``None``: by its policy."""
     others = {(chain["family"], chain["table"], chain["name"]): chain for chain in chains}
     found = []
@@ -375,4 +383,4 @@ def obstacles(chains: list[dict], packet: dict) -> list[dict]:
     return found
 
 
-__all__ = ["ANY", "family", "interfaces", "matches", "network", "obstacles", "parse_iptables_save", "parse_nft", "ports"]
+__all__ = ["ANY", "Record", "family", "interfaces", "matches", "network", "obstacles", "parse_iptables_save", "parse_nft", "ports"]
