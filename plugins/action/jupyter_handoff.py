@@ -85,7 +85,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         for record in given:
             if record["tls"]["ca_file"]:
                 record["tls"]["ca_sha256"] = authorities[record["tls"]["ca_file"]]["sha256"]
-        records = _handoff.merge(given, self._on_disk())
+        records = sorted(given + self._on_disk({_stem(record) for record in given}), key=_stem)
         shared = _handoff.shared_authority(given)
         if shared is None:  # none of these hosts has the fleet's; another one of the fleet may
             shared = next((path for path in [_handoff.shared_authority(records)] if path and _files.read(path)), None)
@@ -95,7 +95,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             files.update(_handoff.authority_files(authorities[shared], "ca"))
         pages = []
         for record in records:
-            stem = f"{record['host']}/{record['instance']}"
+            stem = _stem(record)
             own = record["tls"]["ca_file"]
             is_shared = bool(own and shared and record["tls"]["ca_sha256"] == authorities[shared]["sha256"])
             ca_path = "../ca" if is_shared else record["instance"]
@@ -117,9 +117,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             raise PkiError(f"servers: tls.ca_file: there is no {path}. Run the pki role first, or correct the path.")
         return _handoff.authority(pem, read_pem_bundle(pem, path)[0])
 
-    def _on_disk(self) -> list[dict[str, Any]]:
-        """The records of an earlier run: with --limit, the other servers stay in the index."""
-        paths = sorted(glob.glob(os.path.join(glob.escape(self._directory), "*", "*.json")))
+    def _on_disk(self, fresh: set[str]) -> list[dict[str, Any]]:
+        """The other servers' records of an earlier run: with --limit they stay in the index."""
+        names = glob.glob("*/*.json", root_dir=self._directory)
+        paths = [os.path.join(self._directory, name) for name in names if name.removesuffix(".json") not in fresh]
         return [_handoff.from_json(_files.read(path) or b"", path) for path in paths]
 
     def _password(self, record: dict[str, Any]) -> str | None:
@@ -153,6 +154,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         before = _files.read(path)
         changed = before != data if self._task.check_mode else _files.write(path, data, 0o600)
         return [{"before_header": path, "after_header": path, "before": _text(before), "after": _text(data)}] if changed else []
+
+
+def _stem(record: dict[str, Any]) -> str:
+    return f"{record['host']}/{record['instance']}"
 
 
 def _text(data: bytes | None) -> str:

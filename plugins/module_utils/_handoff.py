@@ -92,13 +92,6 @@ def from_json(data: bytes, path: str) -> dict[str, Any]:
         raise PlanError(f"{path} is no record of a server ({error}). Delete it and run again for that host.") from error
 
 
-def merge(given: list[dict[str, Any]], stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """These records, and the stored ones of other servers, in the order of their names."""
-    fresh = {(record["host"], record["instance"]) for record in given}
-    kept = [record for record in stored if (record["host"], record["instance"]) not in fresh]
-    return sorted(given + kept, key=lambda record: (record["host"], record["instance"]))
-
-
 def shared_authority(records: list[dict[str, Any]]) -> str | None:
     """The file of the fleet's authority: the first that is a private one. A self-signed or provided one belongs to its server alone."""
     return next((record["tls"]["ca_file"] for record in records if record["tls"]["mode"] == "private_ca" and record["tls"]["ca_file"]), None)
