@@ -12,7 +12,6 @@ import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _plan
@@ -40,14 +39,21 @@ class ActionModule(ActionBase):
 
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
         specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in options.items()}
+        values = {name: self._value(name, task_vars) for name in options if name in task_vars}
+        problems = _misspelt(task_vars, options)
+        validated = ArgumentSpecValidator({name: specs[name[len(PREFIX) :]] for name in values}).validate(values)
+        problems += validated.error_messages
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
+        values = validated.validated_parameters
+
         keys = [key for key in _plan.INSTANCE_KEYS if key in specs]
-        defaults = {key: self._value(PREFIX + key, task_vars) for key in keys}
+        defaults = {key: values[PREFIX + key] for key in keys}
         if not defaults["addresses"]:
             defaults["addresses"] = _addresses(task_vars, self._templar)
 
-        problems = _misspelt(task_vars, options)
         instances = []
-        for given in self._value("jupyter_instances", task_vars):
+        for given in values["jupyter_instances"]:
             converted, found = _convert(given, {**{key: specs[key] for key in keys}, "name": {"type": "str"}})
             instances.append(converted)
             problems += found
@@ -55,11 +61,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("\n".join(problems))
         try:
             plan = _plan.resolve(
-                task_vars["inventory_hostname"],
-                self._value("jupyter_scope", task_vars),
-                defaults,
-                instances,
-                keep_notebooks=boolean(self._value("jupyter_keep_notebooks", task_vars)),
+                task_vars["inventory_hostname"], values["jupyter_scope"], defaults, instances, keep_notebooks=values["jupyter_keep_notebooks"]
             )
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
