@@ -21,7 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, or fail before any change when a collection is missing."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         result.update(self._execute_module(task_vars=task_vars))
         for provider in {entry["provider"] for entry in result.get("difference", [])} & set(NEEDED):
             name = NEEDED[provider]
@@ -29,6 +29,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 collection = name.rpartition(".")[0]
                 result.update(
                     failed=True,
-                    msg=f"This host runs {provider}, which needs the module {name}. On the control node: ansible-galaxy collection install {collection}",
+                    msg=f"{provider} on this host needs the module {name}. On the control node: ansible-galaxy collection install {collection}",
                 )
         return result

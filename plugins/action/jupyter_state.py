@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
@@ -74,13 +74,14 @@ class ActionModule(ActionBase):
 
     def _observe(self, plan, texts):
         probe = _state.probe(plan, texts)
-        answer = self._execute_module(module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars)
+        try:
+            answer = self._execute_module(module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars)
+        except AnsibleConnectionFailure as error:
+            raise AnsibleConnectionFailure(
+                f"{plan['host']} cannot be reached: {str(error).strip()} Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
+            ) from error
         if "report" in answer:
             return answer["report"]
-        if answer.get("unreachable"):
-            raise AnsibleActionFail(
-                f"{plan['host']} cannot be reached: {answer.get('msg', '').strip()} Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
-            )
         said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout"))
         if "not found" in said and ("interpreter" in said or "python" in said):
             raise AnsibleActionFail(

@@ -57,7 +57,7 @@ except ImportError:
 
 #: One address that drops packets must not use up the time of the others: Linux sends its SYN at 0, 1, 3 and 7 s.
 CONNECT_SECONDS = 8.0
-HANDSHAKE_SECONDS = 10.0
+HANDSHAKE_SECONDS = 5.0
 PATIENCE_SECONDS = 2.0
 #: What is left for cleaning up, also after the time is over.
 CLEANUP_SECONDS = 10.0
@@ -264,7 +264,10 @@ class _Visit:
                 # A plain HTTP server waits for the end of a line that a TLS hello never has. Ask before waiting for long.
                 if self._plain_answer():
                     raise self._no_tls(error) from error
-                secured = self._wrap(self._context, self._dial(), HANDSHAKE_SECONDS)
+                try:
+                    secured = self._wrap(self._context, self._dial(), HANDSHAKE_SECONDS)
+                except (socket.timeout, TimeoutError) as still:
+                    raise Stop("tls_handshake_failed", detail="it takes the connection and does not answer") from still
         except ssl.SSLCertVerificationError as error:
             raise self._refused_trust(error) from error
         except (OSError, ValueError) as error:

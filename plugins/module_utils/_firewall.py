@@ -17,29 +17,29 @@ from __future__ import annotations
 import ipaddress
 
 from ._errors import FirewallError
+from ._firewall_filter import Record
 from ._firewall_filter import ports as port_range
 from ._firewall_rules import (
+    FOLDER,
     PROVIDERS,
     SAME,
     blocking,
     check_owner,
     comment,
-    describe,
-    gate,
     has_port,
     identity,
     normalise,
     openings,
     overlap,
-    table,
+    owner_of,
     without,
 )
-from ._firewall_steps import packet_filter_difference
+from ._firewall_steps import blocked, packet_filter_difference
 
 # --- which firewall -----------------------------------------------------------------------------------------------------------
 
 
-def choose(requested: str, report: dict, enable: bool = False) -> str:
+def choose(requested: str, report: Record, enable: bool = False) -> str:
     """The provider that will apply the rules: the one asked for; for ``auto`` the one that is active.
 
     Where none is and one may be turned on (``enable``), the first that is installed, and nftables where none is.
@@ -53,7 +53,7 @@ def choose(requested: str, report: dict, enable: bool = False) -> str:
     return str(report["provider"])
 
 
-def refuse(rules: list[dict], owner: str, report: dict, provider: str, enable: bool = False) -> None:
+def refuse(rules: list[Record], owner: str, report: Record, provider: str, enable: bool = False) -> None:
     """Refuse what the provider cannot do, and what would shut out the operator's own SSH connection.
 
     :raises FirewallError: naming the entry.
@@ -61,11 +61,12 @@ def refuse(rules: list[dict], owner: str, report: dict, provider: str, enable: b
     check_owner(owner)
     if provider != "none" and provider not in report["installed"] and not enable and rules:
         raise FirewallError(
-            f"firewall_provider is {provider}, but it is not installed on this host. Install it, choose another one, or set firewall_enable: true."
+            f"firewall_provider is {provider}, which this host does not have. Install it, choose another, or set firewall_enable: true."
         )
     if provider in ("ufw", "firewalld") and provider != report["provider"] and not enable and rules and report["provider"] != "none":
+        other = report["provider"]
         raise FirewallError(
-            f"firewall_provider is {provider}, but {report['provider']} is what filters on this host. Set firewall_provider: auto, or firewall_enable: true."
+            f"firewall_provider is {provider}, but {other} filters on this host. Set firewall_provider: auto, or firewall_enable: true."
         )
     for number, rule in enumerate(rules, 1):
         name = f"firewall_rules, entry {number}"
@@ -81,34 +82,32 @@ def refuse(rules: list[dict], owner: str, report: dict, provider: str, enable: b
     _refuse_removal(rules, owner, report, provider)
 
 
-def _refuse_firewalld(rule: dict, name: str, report: dict) -> None:
+def _refuse_firewalld(rule: Record, name: str, report: Record) -> None:
     zones = report.get("firewalld", {}).get("known", [])
     if rule["zone"] and zones and rule["zone"] not in zones:
         raise FirewallError(f"{name}: firewalld has no zone '{rule['zone']}' on this host. Its zones: {', '.join(zones)}.")
     if rule["interface"] and not rule["zone"]:
         zone = _zone_of(rule["interface"], report)
         if not zone:
-            raise FirewallError(
-                f"{name}: firewalld filters by zone, and interface '{rule['interface']}' is in none. Write zone instead, or bind the interface to a zone."
-            )
+            raise FirewallError(f"{name}: firewalld filters by zone, and interface '{rule['interface']}' is in none. Write zone instead.")
 
 
-def _refuse_lockout(rule: dict, name: str, report: dict) -> None:
+def _refuse_lockout(rule: Record, name: str, report: Record) -> None:
     ssh = report.get("ssh") or {}
-    if rule["sources"] and ssh.get("client") and rule["protocol"] == "tcp" and has_port(rule["port"], ssh["port"]):
-        if not any(overlap(source, ssh["client"]) for source in rule["sources"]):
-            raise FirewallError(
-                f"{name}: its sources do not contain {ssh['client']}, the address of the SSH connection in use on port {ssh['port']}. Add it, or you lock yourself out."
-            )
+    if not (rule["sources"] and ssh.get("client") and rule["protocol"] == "tcp" and has_port(rule["port"], ssh["port"])):
+        return
+    if not any(overlap(source, ssh["client"]) for source in rule["sources"]):
+        here = f"{ssh['client']}, the address of the SSH connection in use on port {ssh['port']}"
+        raise FirewallError(f"{name}: its sources do not contain {here}. Add it, or you lock yourself out.")
 
 
-def _refuse_removal(rules: list[dict], owner: str, report: dict, provider: str) -> None:
+def _refuse_removal(rules: list[Record], owner: str, report: Record, provider: str) -> None:
     """Do not take away the one rule of ours that lets the operator in."""
     ssh = report.get("ssh") or {}
     if not ssh.get("client") or report["provider"] == "none":
         return
 
-    def lets_in(opening: dict) -> bool:
+    def lets_in(opening: Record) -> bool:
         return opening["protocol"] in ("tcp", "any") and has_port(opening["port"], ssh["port"]) and overlap(opening["source"], ssh["client"])
 
     ours = [opening for opening in existing(owner, report) if lets_in(opening)]
@@ -120,17 +119,16 @@ def _refuse_removal(rules: list[dict], owner: str, report: dict, provider: str) 
         client = {"protocol": "tcp", "port": str(ssh["port"]), "source": ssh["client"], "interface": ""}
         safe = not blocking(client, without(report["chains"], owner), report)
     if not safe:
-        raise FirewallError(
-            f"firewall_rules no longer opens port {ssh['port']} to {ssh['client']}, the SSH connection in use, and nothing else does. Keep an entry for it, or allow SSH by hand first."
-        )
+        here = f"port {ssh['port']} to {ssh['client']}, the SSH connection in use"
+        raise FirewallError(f"firewall_rules no longer opens {here}, and nothing else does. Keep an entry for it, or allow SSH by hand first.")
 
 
-def _zone_of(interface: str, report: dict) -> str:
+def _zone_of(interface: str, report: Record) -> str:
     zones = report.get("firewalld", {}).get("zones", {})
     return next((name for name, zone in sorted(zones.items()) if interface in zone["interfaces"]), "")
 
 
-def admits(report: dict, protocol: str, port: int, source: str) -> bool | None:
+def admits(report: Record, protocol: str, port: int, source: str) -> bool | None:
     """Whether the host's own firewall lets a new connection from ``source`` (an address or CIDR) in; ``None``: this report cannot tell.
 
     Where it does, the server listens and a client still runs into a time-out, the packet is lost before the host: a cloud's security group, or
@@ -159,23 +157,30 @@ def _inside(source: str, whole: str) -> bool:
 # --- the comparison -----------------------------------------------------------------------------------------------------------
 
 
-def same(one: dict, other: dict) -> bool:
+def same(one: Record, other: Record) -> bool:
     """Whether two openings say the same, whatever their comments."""
     protocols = one["protocol"] == other["protocol"] or "any" in (one["protocol"], other["protocol"])
     return protocols and all(one[key] == other[key] for key in SAME if key != "protocol")
 
 
-def existing(owner: str, report: dict) -> list[dict]:
+def existing(owner: str, report: Record) -> list[Record]:
     """The openings of this owner that the host has, each with its ``provider``."""
     found = [rule for rule in report["rules"] if rule["owner"] == owner]
     for chain in report["chains"]:
-        if chain["table"] == table(owner) or chain["name"] == gate(owner):
-            provider = "nftables" if chain["table"] == table(owner) else "iptables"
-            found += [dict(rule["opening"], provider=provider, owner=owner) for rule in chain["rules"] if rule.get("opening")]
+        for rule in chain["rules"]:
+            said = {field: values[0] for field, operator, values in rule["when"] if operator == "in" and values}
+            if owner_of(rule["comment"]) == owner and rule["verdict"] in ("accept", "return") and "port" in said:
+                opening = {
+                    "protocol": said.get("protocol", ""),
+                    "port": said["port"],
+                    "source": said.get("source", ""),
+                    "interface": said.get("interface", ""),
+                }
+                found.append(dict(opening, zone="", limit="", comment=rule["comment"], owner=owner, provider=chain.get("managed", "nftables")))
     return found
 
 
-def difference(rules: list[dict], owner: str, report: dict, requested: str = "auto", enable: bool = False) -> list[dict]:
+def difference(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[Record]:
     """What must change on the host, rule by rule. An empty list: nothing to do.
 
     :param rules: ``firewall_rules`` as the user wrote them, or already normalised.
@@ -193,7 +198,7 @@ def difference(rules: list[dict], owner: str, report: dict, requested: str = "au
     provider = choose(requested, report, enable)
     refuse(entries, owner, report, provider, enable)
     wanted = [] if provider == "none" else [resolve(opening, provider, report) for opening in openings(entries)]
-    found: list[dict] = []
+    found: list[Record] = []
     if enable and wanted and provider in ("ufw", "firewalld") and report["provider"] != provider:
         found.append({"id": provider, "what": "inactive", "provider": provider, "opening": {}, "detail": f"{provider} is not active"})
     for name in ("ufw", "firewalld"):
@@ -202,7 +207,7 @@ def difference(rules: list[dict], owner: str, report: dict, requested: str = "au
     return found
 
 
-def resolve(opening: dict, provider: str, report: dict) -> dict:
+def resolve(opening: Record, provider: str, report: Record) -> Record:
     """The opening in the provider's own terms: firewalld needs a zone, and knows no interface."""
     if provider != "firewalld":
         return dict(opening, zone="")
@@ -210,7 +215,7 @@ def resolve(opening: dict, provider: str, report: dict) -> dict:
     return dict(opening, interface="", zone=zone or report.get("firewalld", {}).get("default", "public"))
 
 
-def _rule_difference(wanted: list[dict], owner: str, report: dict, provider: str) -> list[dict]:
+def _rule_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
     """ufw and firewalld: their own rules, compared one by one. A rule by hand that says the same is as good as ours."""
     present = [rule for rule in report["rules"] if rule["provider"] == provider]
     found = []
@@ -218,27 +223,26 @@ def _rule_difference(wanted: list[dict], owner: str, report: dict, provider: str
         matching = [rule for rule in present if same(rule, opening)]
         if not any(rule["owner"] != owner or rule["comment"] == comment(opening, owner) for rule in matching):
             found.append(_entry(opening, "missing", provider, "its comment differs" if matching else ""))
-        elif not any(rule.get("live", True) for rule in matching):
+        elif report["provider"] == provider and not any(rule["live"] for rule in matching):
             found.append(_entry(opening, "inactive", provider, "configured, but not in force"))
-        elif not any(rule.get("saved", True) for rule in matching):
+        elif not any(rule["saved"] for rule in matching):
             found.append(_entry(opening, "missing", provider, "in force, but lost at the next reboot"))
-        if report["provider"] == provider:
-            # A table beside the firewall's own can drop what the firewall accepts; so can an earlier rule of ufw's, once ours is there.
-            own = "iptables" if provider == "ufw" and not any(rule["live"] for rule in matching) else ""
-            chains = [chain for chain in report["chains"] if chain["table"] != "firewalld" and (not own or chain.get("managed") != own)]
-            found += [_entry(opening, "blocked", provider, describe(place)) for place in blocking(opening, chains, report)]
+        # A table beside the firewall's own can drop what the firewall accepts; so can an earlier rule of ufw's, once ours is there.
+        own = "iptables" if provider == "ufw" and not any(rule["live"] for rule in matching) else ""
+        chains = [chain for chain in without(report["chains"], owner) if chain["table"] != "firewalld" and (not own or chain.get("managed") != own)]
+        found += blocked(opening, chains, report, provider)
     for rule in present:
         if rule["owner"] == owner and not any(same(rule, opening) for opening in wanted):
             found.append(_entry(rule, "unwanted", provider, ""))
     return found
 
 
-def _entry(opening: dict, what: str, provider: str, detail: str) -> dict:
+def _entry(opening: Record, what: str, provider: str, detail: str) -> Record:
     plain = {key: opening.get(key, "") for key in (*SAME, "comment")}
     return {"id": identity(opening), "what": what, "provider": provider, "opening": plain, "detail": detail}
 
 
-def rich_rule(opening: dict) -> str:
+def rich_rule(opening: Record) -> str:
     """The opening in firewalld's rich language, in the form in which firewalld lists it (firewalld.richlanguage(5))."""
     words = ["rule"]
     if opening["source"]:
@@ -250,7 +254,7 @@ def rich_rule(opening: dict) -> str:
     return " ".join(words)
 
 
-def ledger(wanted: list[dict], owner: str, report: dict) -> list[dict]:
+def ledger(wanted: list[Record], owner: str, report: Record) -> list[Record]:
     """What of the wanted openings (in firewalld's terms) is ours: all but those that stand there by somebody else's hand."""
     others = [rule for rule in report["rules"] if rule["provider"] == "firewalld" and rule["owner"] != owner]
     return [
@@ -260,12 +264,18 @@ def ledger(wanted: list[dict], owner: str, report: dict) -> list[dict]:
     ]
 
 
-def sentence(entry: dict) -> str:
+def ssh_to_open(report: Record, provider: str) -> list[int]:
+    """The ports of SSH that no rule of this provider opens to everybody yet."""
+    rules = [rule for rule in report["rules"] if rule["provider"] == provider and not rule["source"] and not rule["interface"]]
+    return [port for port in report["ssh_ports"] if not any(has_port(rule["port"], port) for rule in rules)]
+
+
+def sentence(entry: Record) -> str:
     """An entry of the difference for people: ``missing in ufw: tcp/8888 from 192.0.2.0/24``."""
     return f"{entry['what']} in {entry['provider']}: {entry['id']}" + (f" ({entry['detail']})" if entry["detail"] else "")
 
 
-def remarks(rules: list[dict], owner: str, report: dict, requested: str = "auto", enable: bool = False) -> list[str]:
+def remarks(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[str]:
     """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters at all."""
     entries = normalise(rules)
     provider = choose(requested, report, enable)
@@ -280,18 +290,34 @@ def remarks(rules: list[dict], owner: str, report: dict, requested: str = "auto"
             )
         return said
     said = []
+    if provider == "nftables" and wanted and not report["systemd"]:
+        said.append(f"This host does not run systemd: have {FOLDER}/{owner}.nft and {owner}.hooks.nft loaded at boot (nft -f), after its own rules.")
+    if provider == "iptables" and wanted and not report["saved"]:
+        said.append("iptables keeps nothing over a reboot here: install iptables-persistent (RHEL: iptables-services), or choose nftables.")
     if provider in ("ufw", "firewalld"):
+        if wanted and report["provider"] != provider and not enable:
+            said.append(
+                f"{provider} is not active: it knows the rules, but they are not in force until somebody turns it on (firewall_enable: true)."
+            )
+        hand = [rule for rule in report["rules"] if rule["provider"] == provider and rule["owner"] != owner and not rule["source"]]
         for one in wanted:
-            hand = [
-                rule
-                for rule in report["rules"]
-                if rule["provider"] == provider and rule["owner"] != owner and rule["protocol"] in (one["protocol"], "any")
-            ]
-            if one["source"] and any(not rule["source"] and has_port(rule["port"], port_range(one["port"])[0]) for rule in hand):
-                said.append(
-                    f"{identity(one)}: a rule that is not ours opens this port to everybody, so the sources are not in force. Remove that rule by hand."
-                )
+            first = port_range(one["port"])[0]
+            if one["source"] and any(rule["protocol"] in (one["protocol"], "any") and has_port(rule["port"], first) for rule in hand):
+                said.append(f"{identity(one)}: a rule that is not ours opens this port to everybody. Remove it by hand, or the sources mean nothing.")
     return said
 
 
-__all__ = ["admits", "choose", "difference", "existing", "ledger", "normalise", "refuse", "remarks", "resolve", "rich_rule", "sentence"]
+__all__ = [
+    "admits",
+    "choose",
+    "difference",
+    "existing",
+    "ledger",
+    "normalise",
+    "refuse",
+    "remarks",
+    "resolve",
+    "rich_rule",
+    "sentence",
+    "ssh_to_open",
+]

@@ -11,7 +11,8 @@ a chain without a hook is only reached by a jump.
 *rule*   ``{"when": [[field, operator, values], ...], "verdict": "accept", "target": "", "handle": 7, "comment": ""}``;
 ``field`` is one of ``family``, ``protocol``, ``port``, ``source``, ``interface``, ``state`` or ``unknown``, ``operator`` is ``in`` or
 ``not in``, and ``values`` are strings (ports: ``"8888"`` or ``"80-90"``; sources: CIDR). ``verdict`` is ``accept``, ``drop`` (reject, too),
-``jump``, ``goto``, ``return`` or ``continue``; ``limited`` marks a rule that fires at a rate.
+``jump``, ``goto``, ``return`` or ``continue``; ``limited`` is ``up to`` for a rule that meets connections up to a rate, ``over`` for one that meets
+only what exceeds it, and empty for all others.
 
 In nftables an ``accept`` ends only its own base chain: the packet still meets every other base chain of the hook, and one ``drop``
 anywhere is final (https://wiki.nftables.org/wiki-nftables/index.php/Configuring_chains). So the port is open only if every base chain agrees.
@@ -19,10 +20,14 @@ anywhere is final (https://wiki.nftables.org/wiki-nftables/index.php/Configuring
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import shlex
+from typing import Any, Callable, Dict, List
 
+Record = Dict[str, Any]  # plain JSON: a chain, a rule, a packet, an opening, a report
+Elements = Callable[[str], List[Any]]  # what a named set holds
 ANY = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 HOOKS = ("prerouting", "input")  # a filter chain on either can stop a connection to this host
 _DEPTH = 16  # the kernel's own limit of nested jumps (NFT_JUMP_STACK_SIZE)
@@ -55,11 +60,11 @@ _TRANSPARENT = ("counter", "log", "comment", "mangle", "quota", "notrack")
 _NO_RESTRICTION = ("host", "unicast")  # meta pkttype and fib type of a packet that was sent to this host alone
 
 
-def parse_nft(text: str) -> list[dict]:
+def parse_nft(text: str) -> list[Record]:
     """Read ``nft -j list ruleset`` (libnftables-json(5)) into chains, of those tables that filter incoming packets."""
     objects = json.loads(text)["nftables"]
     sets = {}
-    chains: dict[tuple, dict] = {}
+    chains: dict[tuple[str, str, str], Record] = {}
     for entry in objects:
         for kind in ("set", "map"):
             if kind in entry:
@@ -81,14 +86,18 @@ def parse_nft(text: str) -> list[dict]:
         rule = entry.get("rule")
         if rule:
             place = (rule["family"], rule["table"])
-            chains[(*place, rule["chain"])]["rules"] += _nft_rules(rule, lambda name, place=place: sets.get((*place, name), []))
+            chains[(*place, rule["chain"])]["rules"] += _nft_rules(rule, functools.partial(_elements, sets, place))
     filtering = {(chain["family"], chain["table"]) for chain in chains.values() if chain["hook"]}
     return [chain for chain in chains.values() if (chain["family"], chain["table"]) in filtering]
 
 
-def _nft_rules(rule: dict, elements) -> list[dict]:
+def _elements(sets: dict[tuple[str, str, str], list[Any]], table: tuple[str, str], name: str) -> list[Any]:
+    return sets.get((*table, name), [])
+
+
+def _nft_rules(rule: Record, elements: Elements) -> list[Record]:
     """One nft rule; several when it ends in a verdict map."""
-    found = {"when": [], "verdict": "continue", "target": "", "handle": rule["handle"], "comment": rule.get("comment", ""), "limited": False}
+    found = {"when": [], "verdict": "continue", "target": "", "handle": rule["handle"], "comment": rule.get("comment", ""), "limited": ""}
     for expression in rule["expr"]:
         kind, body = next(iter(expression.items()))
         if kind == "match":
@@ -99,26 +108,28 @@ def _nft_rules(rule: dict, elements) -> list[dict]:
             found.update(verdict=kind, target=body["target"])
         elif kind == "vmap":
             return _nft_verdict_map(found, body, elements)
-        elif kind == "limit" or (kind == "set" and any("limit" in statement for statement in body.get("stmt", []))):
-            found["limited"] = True
+        elif kind == "limit":
+            found["limited"] = "over" if body.get("inv") else "up to"
+        elif kind == "set" and any("limit" in statement for statement in body.get("stmt", [])):
+            found["limited"] = "over" if any(statement.get("limit", {}).get("inv") for statement in body["stmt"]) else "up to"
         elif kind not in _TRANSPARENT:
             found["when"].append(["unknown", "in", [kind]])
     return [found]
 
 
-def _nft_verdict_map(found: dict, body: dict, elements) -> list[dict]:
+def _nft_verdict_map(found: Record, body: Record, elements: Elements) -> list[Record]:
     data = body["data"]
     pairs = data["set"] if isinstance(data, dict) else elements(data)
     rules = []
-    for key, verdict in pairs:
-        kind, target = next(iter(verdict.items()))
+    for key, outcome in pairs:
+        kind, target = next(iter(outcome.items()))
         condition = _nft_match({"op": "==", "left": body["key"], "right": key}, elements)
         verdict = "drop" if kind == "reject" else kind
         rules.append(dict(found, when=found["when"] + condition, verdict=verdict, target=(target or {}).get("target", "")))
     return rules
 
 
-def _nft_match(body: dict, elements) -> list[list]:
+def _nft_match(body: Record, elements: Elements) -> list[list[Any]]:
     left, operator = body["left"], "not in" if body["op"] == "!=" else "in"
     values = _nft_values(body["right"], elements)
     if not isinstance(left, dict):
@@ -151,7 +162,7 @@ def _nft_match(body: dict, elements) -> list[list]:
     return [["unknown", operator, [json.dumps(left, sort_keys=True)]]]
 
 
-def _nft_values(right, elements) -> list[str]:
+def _nft_values(right: Any, elements: Elements) -> list[str]:
     if isinstance(right, str) and right.startswith("@"):
         right = elements(right)
     if isinstance(right, dict):
@@ -177,12 +188,12 @@ _NO_VERDICT = ("LOG", "NFLOG", "CONNMARK", "MARK", "AUDIT")
 _IGNORED = ("--reject-with", "--log-prefix", "--log-level", "--icmp-type", "--limit-burst", "--log-tcp-options", "--mask", "--rsource", "--name")
 
 
-def parse_iptables_save(text: str, of: str) -> list[dict]:
+def parse_iptables_save(text: str, of: str) -> list[Record]:
     """Read ``iptables-save`` (``of="ip"``) or ``ip6tables-save`` (``of="ip6"``), or such a file, into the chains of its filter table.
 
     ``handle`` of a rule is its number in the chain, from 1, as ``iptables -I`` and ``-D`` count; ``line`` its line in the text, from 0.
     """
-    chains: dict[str, dict] = {}
+    chains: dict[str, Record] = {}
     table = ""
     for number, line in enumerate(text.splitlines()):
         if line.startswith("*"):
@@ -206,8 +217,8 @@ def parse_iptables_save(text: str, of: str) -> list[dict]:
     return list(chains.values())
 
 
-def _iptables_rule(words: list[str], of: str) -> dict:
-    rule = {"when": [["family", "in", [of]]], "verdict": "continue", "target": "", "comment": "", "limited": False}
+def _iptables_rule(words: list[str], of: str) -> Record:
+    rule: Record = {"when": [["family", "in", [of]]], "verdict": "continue", "target": "", "comment": "", "limited": ""}
     operator, position = "in", 0
     while position < len(words):
         word = words[position]
@@ -228,8 +239,10 @@ def _iptables_rule(words: list[str], of: str) -> dict:
             rule["when"].append(["state", operator, value.lower().split(",")])
         elif word == "--comment":
             rule["comment"] = value
-        elif word in ("--limit", "--hashlimit-upto", "--hashlimit-above", "--hitcount"):
-            rule["limited"] = True
+        elif word in ("--limit", "--hashlimit-upto"):
+            rule["limited"] = "up to"
+        elif word in ("--hashlimit-above", "--hitcount"):
+            rule["limited"] = "over"
         elif word in ("-j", "-g"):
             verdict = _VERDICTS.get(value, "continue" if value in _NO_VERDICT else "jump" if word == "-j" else "goto")
             rule.update(verdict=verdict, target=value if verdict in ("jump", "goto") else "")
@@ -262,7 +275,7 @@ def _covers(values: list[str], source: str) -> bool:
         try:
             if "-" in value:
                 first, last = (ipaddress.ip_address(end) for end in value.split("-"))
-                if first.version == wanted.version and first <= wanted[0] and wanted[-1] <= last:
+                if first.version == wanted.version and int(first) <= int(wanted[0]) and int(wanted[-1]) <= int(last):
                     return True
             else:
                 candidate = network(value)
@@ -295,12 +308,14 @@ def _interface(values: list[str], name: str) -> bool:
     return any(value == name or (value.endswith("*") and name.startswith(value[:-1])) for value in values)
 
 
-def matches(rule: dict, packet: dict) -> bool:
+def matches(rule: Record, packet: Record) -> bool:
     """Whether the rule meets the bulk of these new connections.
 
     A source or a port that the rule knows only a part of counts as not met: an operator who blocks one address of a network, or accepts
-    one, has not decided about the network. What this model does not know counts as not met, too.
+    one, has not decided about the network. What this model does not know counts as not met, too, and so does what meets an excess only.
     """
+    if rule["limited"] == "over":
+        return False
     for field, operator, values in rule["when"]:
         if field == "unknown":
             return False
@@ -321,7 +336,7 @@ def matches(rule: dict, packet: dict) -> bool:
     return True
 
 
-def _walk(chain: dict, packet: dict, others: dict, depth: int = 0) -> tuple[str, dict | None, dict | None]:
+def _walk(chain: Record, packet: Record, others: dict[tuple[str, str, str], Record], depth: int = 0) -> tuple[str, Record | None, Record | None]:
     """Verdict of a chain, with the chain and the rule that gave it; ``""`` is "no verdict here"."""
     if depth > _DEPTH:
         return "", None, None
@@ -340,7 +355,7 @@ def _walk(chain: dict, packet: dict, others: dict, depth: int = 0) -> tuple[str,
     return "", None, None
 
 
-def interfaces(chains: list[dict], present: list[str]) -> list[str]:
+def interfaces(chains: list[Record], present: list[str]) -> list[str]:
     """The interfaces of the host that can make a difference: each that a rule names, and ``""`` for all the others."""
     named = {
         name
@@ -353,7 +368,7 @@ def interfaces(chains: list[dict], present: list[str]) -> list[str]:
     return sorted(named) + ([""] if not present or set(present) - named else [])
 
 
-def obstacles(chains: list[dict], packet: dict) -> list[dict]:
+def obstacles(chains: list[Record], packet: Record) -> list[Record]:
     """The base chains that stop the packet, each as ``{"base": chain, "chain": chain, "rule": rule or None}``; ``None``: by its policy."""
     others = {(chain["family"], chain["table"], chain["name"]): chain for chain in chains}
     found = []
@@ -368,4 +383,4 @@ def obstacles(chains: list[dict], packet: dict) -> list[dict]:
     return found
 
 
-__all__ = ["ANY", "family", "interfaces", "matches", "network", "obstacles", "parse_iptables_save", "parse_nft", "ports"]
+__all__ = ["ANY", "Record", "family", "interfaces", "matches", "network", "obstacles", "parse_iptables_save", "parse_nft", "ports"]

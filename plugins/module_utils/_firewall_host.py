@@ -33,11 +33,13 @@ import os
 import re
 import shlex
 import xml.etree.ElementTree as ET
+from typing import Any, Callable
 
-from ._firewall_filter import parse_iptables_save, parse_nft
-from ._firewall_rules import FOLDER, SAME, TOOLS, owner_of
+from ._firewall_filter import Record, parse_iptables_save, parse_nft
+from ._firewall_rules import FOLDER, SAME, TOOLS, blocking, owner_of
 from ._firewall_steps import UNIT
 
+RunCommand = Callable[[Any], Any]
 _PATH = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin")
 _BINARIES = (*TOOLS.values(), "iptables-save", "ip6tables-save", "iptables-legacy-save", "ip6tables-legacy-save", "busctl")
 # Debian and Ubuntu (netfilter-persistent), then RHEL and Fedora (iptables-services)
@@ -48,13 +50,13 @@ _SAVED = {
 _UNITS = "/etc/systemd/system"
 
 
-def read(run_command) -> dict:
+def read(run_command: RunCommand) -> Record:
     """Return the report of this host.
 
     :param run_command: ``AnsibleModule.run_command`` or what behaves like it: a list of arguments in, ``(rc, stdout, stderr)`` out.
     """
     paths = {name: path for name in _BINARIES for path in [_which(name)] if path}
-    report: dict = {
+    report: Record = {
         "provider": "none",
         "installed": [name for name, tool in TOOLS.items() if tool in paths],
         "paths": paths,
@@ -76,10 +78,11 @@ def read(run_command) -> dict:
     ufw, firewalld = "ufw" in paths, "firewall-cmd" in paths
     if ufw:
         report["rules"] += _ufw_rules(report["chains"])
-    if firewalld and (_firewalld_runs() or _ledgers()):
-        report["firewalld"], rules = _firewalld(report, run_command)
+    runs = firewalld and _firewalld_runs()
+    if firewalld:
+        report["firewalld"], rules = _firewalld(report, run_command, runs)
         report["rules"] += rules
-    report["provider"] = _provider(report, ufw and _ufw_enabled(), firewalld and _firewalld_runs())
+    report["provider"] = _provider(report, ufw and _ufw_enabled(), runs)
     return report
 
 
@@ -106,7 +109,7 @@ def _interfaces() -> list[str]:
     return [name for name in _names("/sys/class/net") if name != "lo" and os.path.isdir(f"/sys/class/net/{name}")]
 
 
-def _ssh() -> dict:
+def _ssh() -> Record:
     """The SSH connection this process descends from. sudo drops SSH_CONNECTION from the environment, so the parents are asked, too."""
     pid = os.getpid()
     while pid > 1:
@@ -145,8 +148,8 @@ def _own_links() -> list[str]:
 # --- what the kernel filters ----------------------------------------------------------------------------------------------------
 
 
-def _chains(paths: dict, run_command) -> list[dict]:
-    chains: list[dict] = []
+def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
+    chains: list[Record] = []
     if "nft" in paths:
         rc, out, _err = run_command([paths["nft"], "-j", "list", "ruleset"])
         chains = parse_nft(out) if rc == 0 and out.strip() else []
@@ -164,20 +167,27 @@ def _chains(paths: dict, run_command) -> list[dict]:
     return chains
 
 
-def _provider(report: dict, ufw: bool, firewalld: bool) -> str:
+def _provider(report: Record, ufw: bool, firewalld: bool) -> str:
+    """Which firewall is in charge. Of two packet filters it is the one that stops a stranger at a port that no rule speaks of."""
     if ufw:
         return "ufw"
     if firewalld:
         return "firewalld"
-    native = [chain for chain in report["chains"] if chain["hook"] == "input" and not chain.get("managed")]
-    managed = [
-        chain for chain in report["chains"] if chain["hook"] == "input" and chain.get("managed") and (chain["rules"] or chain["policy"] == "drop")
-    ]
-    if os.path.lexists(f"{_UNITS}/sysinit.target.wants/nftables.service") or os.path.lexists(f"{_UNITS}/multi-user.target.wants/nftables.service"):
-        return "nftables"
-    if managed and not any(chain["policy"] == "drop" for chain in native):
+    managed = [chain for chain in report["chains"] if chain.get("managed")]
+    native = [chain for chain in report["chains"] if not chain.get("managed") and not chain["table"].startswith("remote_notebooks_")]
+    if _stops(managed, report) and not _stops(native, report):
         return "iptables"
-    return "nftables" if native else "none"
+    links = (f"{_UNITS}/{target}.wants/nftables.service" for target in ("sysinit.target", "multi-user.target"))
+    if any(chain["hook"] == "input" for chain in native) or any(os.path.lexists(link) for link in links):
+        return "nftables"
+    if any(chain["hook"] for chain in managed) and report["saved"]:
+        return "iptables"
+    return "nftables" if any(chain["table"].startswith("remote_notebooks_") for chain in report["chains"]) else "none"
+
+
+def _stops(chains: list[Record], report: Record) -> bool:
+    nobody = {"protocol": "tcp", "port": "1", "source": "", "interface": "", "zone": "", "limit": ""}
+    return bool(blocking(nobody, chains, report))
 
 
 # --- ufw ------------------------------------------------------------------------------------------------------------------------
@@ -187,9 +197,9 @@ def _ufw_enabled() -> bool:
     return bool(re.search(r"^ENABLED=yes\s*$", _text("/etc/ufw/ufw.conf"), re.MULTILINE | re.IGNORECASE))
 
 
-def _ufw_rules(chains: list[dict]) -> list[dict]:
+def _ufw_rules(chains: list[Record]) -> list[Record]:
     """The allow rules for incoming connections, from the two files that ufw keeps them in."""
-    found: dict[tuple, dict] = {}
+    found: dict[tuple[str, ...], Record] = {}
     families = ("ip", "ip6") if re.search(r"^IPV6=yes", _text("/etc/default/ufw"), re.MULTILINE | re.IGNORECASE) else ("ip",)
     for of, path in (("ip", "/etc/ufw/user.rules"), ("ip6", "/etc/ufw/user6.rules")):
         name = "ufw-user-input" if of == "ip" else "ufw6-user-input"
@@ -206,12 +216,12 @@ def _ufw_rules(chains: list[dict]) -> list[dict]:
     return [rule for rule in found.values() if rule["source"] or set(rule.pop("families")) >= set(families)]
 
 
-def _same_ports(filtered: dict, rule: dict) -> bool:
+def _same_ports(filtered: Record, rule: Record) -> bool:
     conditions = {field: values for field, _operator, values in filtered["when"]}
     return rule["port"] in conditions.get("port", []) and (not rule["source"] or [rule["source"]] == conditions.get("source"))
 
 
-def parse_ufw_tuple(text: str) -> dict | None:
+def parse_ufw_tuple(text: str) -> Record | None:
     """A ``### tuple ###`` line of ufw's files, as an opening; ``None`` for what opens no port of this host.
 
     The fields are action, protocol, destination port and address, source port and address, applications if any, direction and interface, and
@@ -246,7 +256,7 @@ _RICH = re.compile(
     r' accept(?: limit value="(?P<count>\d+)/(?P<per>[smh])")?\Z'
 )
 _PER = {"s": "second", "m": "minute", "h": "hour"}
-_ZONES = ("/etc/firewalld/zones", "/usr/lib/firewalld/zones")
+_FOLDERS = ("/etc/firewalld", "/usr/lib/firewalld")
 _BUS = "org.fedoraproject.FirewallD1"
 
 
@@ -254,7 +264,7 @@ def _firewalld_runs() -> bool:
     return any(_text(f"/proc/{name}/comm").strip() == "firewalld" for name in _names("/proc") if name.isdigit())
 
 
-def _ledgers() -> dict[str, list[dict]]:
+def _ledgers() -> dict[str, list[Record]]:
     """What we put into firewalld, by owner: its rules can carry no comment, so a file of our own tells them from the operator's."""
     found = {}
     for name in _names(FOLDER):
@@ -266,7 +276,7 @@ def _ledgers() -> dict[str, list[dict]]:
     return found
 
 
-def parse_rich_rule(text: str, zone: str) -> dict | None:
+def parse_rich_rule(text: str, zone: str) -> Record | None:
     """A rich rule (firewalld.richlanguage(5)) that accepts a port, as an opening; ``None`` for any other."""
     match = _RICH.match(text)
     if not match:
@@ -280,12 +290,12 @@ def parse_rich_rule(text: str, zone: str) -> dict | None:
     return {"protocol": match["protocol"], "port": match["port"], "source": source, "interface": "", "zone": zone, "limit": limit}
 
 
-def _firewalld(report: dict, run_command) -> tuple[dict, list[dict]]:
+def _firewalld(report: Record, run_command: RunCommand, runs: bool) -> tuple[Record, list[Record]]:
     ledger = _ledgers()
     match = re.search(r"^DefaultZone=(\S+)", _text("/etc/firewalld/firewalld.conf"), re.MULTILINE)
     default = match.group(1) if match else "public"
-    known = sorted({name[:-4] for folder in _ZONES for name in _names(folder) if name.endswith(".xml")})
-    zones: dict[str, dict] = {}
+    known = sorted({name[:-4] for folder in _FOLDERS for name in _names(f"{folder}/zones") if name.endswith(".xml")})
+    zones: dict[str, Record] = {}
     bus = report["paths"].get("busctl")
 
     def ask(method: str, *arguments: str) -> list[str]:
@@ -294,17 +304,17 @@ def _firewalld(report: dict, run_command) -> tuple[dict, list[dict]]:
         rc, out, _err = run_command([*words, *(["s", *arguments] if arguments else [])])
         return shlex.split(out)[1:] if rc == 0 else []
 
-    runs = bool(bus) and _firewalld_runs()
+    runs = runs and bool(bus)
     if runs:
         default = next(iter(ask("getDefaultZone")), default)
         for name in ask("getActiveZones"):
             if name in known:
                 zones[name] = {"interfaces": []}
-    modified = [name[:-4] for name in _names(_ZONES[0]) if name.endswith(".xml")]
+    modified = [name[:-4] for name in _names(f"{_FOLDERS[0]}/zones") if name.endswith(".xml")]
     for name in {default, *modified, *(entry["zone"] for entries in ledger.values() for entry in entries)} & set(known):
         zones.setdefault(name, {"interfaces": []})
     loaded = not report["chains"] or any(chain["table"] == "firewalld" or chain.get("managed") for chain in report["chains"])
-    rules: list[dict] = []
+    rules: list[Record] = []
     for zone in sorted(zones):
         saved = _zone_file(zone)
         live = _live_zone(ask, zone) if runs else []
@@ -325,24 +335,38 @@ def _firewalld(report: dict, run_command) -> tuple[dict, list[dict]]:
     return {"default": default, "known": known, "zones": zones, "ledger": ledger}, rules
 
 
-def _live_zone(ask, zone: str) -> list[dict]:
+def _live_zone(ask: Callable[..., list[str]], zone: str) -> list[Record]:
     openings = [opening for rule in ask("getRichRules", zone)[1:] for opening in [parse_rich_rule(rule, zone)] if opening]
     words = ask("getPorts", zone)[1:]  # aas: a count, then the strings of each entry
     pairs = [(words[place + 1], words[place + 2]) for place in range(0, len(words) - 2, 3)]
-    return openings + [_plain(port, protocol, zone) for port, protocol in pairs]
+    openings += [_plain(port, protocol, zone) for port, protocol in pairs]
+    return openings + [opening for service in ask("getServices", zone)[1:] for opening in _service(service, zone)]
 
 
-def _plain(port: str, protocol: str, zone: str) -> dict:
+def _plain(port: str, protocol: str, zone: str) -> Record:
     return {"protocol": protocol, "port": port, "source": "", "interface": "", "zone": zone, "limit": ""}
 
 
-def _zone_file(zone: str) -> list[dict]:
-    path = next((path for folder in _ZONES for path in [f"{folder}/{zone}.xml"] if os.path.exists(path)), "")
+def _ports(root: ET.Element, zone: str) -> list[Record]:
+    return [_plain(port.get("port", ""), port.get("protocol", ""), zone) for port in root.findall("port") if port.get("port")]
+
+
+def _service(name: str, zone: str) -> list[Record]:
+    return _ports(_xml("services", name), zone)
+
+
+def _xml(kind: str, name: str) -> ET.Element:
+    """A zone or a service: the administrator's file before the distribution's (firewalld(1), "Directories")."""
+    path = next((path for folder in _FOLDERS for path in [f"{folder}/{kind}/{name}.xml"] if os.path.exists(path)), "")
     try:
-        root = ET.fromstring(_text(path) or "<zone/>")  # noqa: S314  root's own file
+        return ET.fromstring(_text(path) or "<none/>")  # noqa: S314  root's own file
     except ET.ParseError:
-        return []
-    found = [_plain(port.get("port", ""), port.get("protocol", ""), zone) for port in root.findall("port")]
+        return ET.Element("none")
+
+
+def _zone_file(zone: str) -> list[Record]:
+    root = _xml("zones", zone)
+    found = _ports(root, zone) + [opening for service in root.findall("service") for opening in _service(service.get("name", ""), zone)]
     for rule in root.findall("rule"):
         source, port, accept = rule.find("source"), rule.find("port"), rule.find("accept")
         others = {child.tag for child in rule} - {"source", "port", "accept"}

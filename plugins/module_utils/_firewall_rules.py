@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 
 from ._errors import FirewallError
-from ._firewall_filter import ANY, family, interfaces, obstacles
+from ._firewall_filter import ANY, Record, family, interfaces, obstacles
 from ._firewall_filter import ports as port_range
 
 PROVIDERS = ("ufw", "firewalld", "nftables", "iptables", "none")
@@ -31,7 +32,7 @@ _ZONE = re.compile(r"[A-Za-z0-9_-]{1,17}\Z")
 _LIMIT = re.compile(r"([1-9][0-9]{0,4})/(second|minute|hour)\Z")
 
 
-def normalise(rules: list[dict]) -> list[dict]:
+def normalise(rules: list[Record]) -> list[Record]:
     """Check ``firewall_rules`` and return them complete: every key a string, ``sources`` a sorted list of CIDR.
 
     :raises FirewallError: naming the entry, its key and the cure.
@@ -42,7 +43,7 @@ def normalise(rules: list[dict]) -> list[dict]:
         unknown = sorted(set(rule) - _KEYS)
         if unknown:
             raise FirewallError(f"{name}: there is no key '{unknown[0]}'. Known keys: {', '.join(sorted(_KEYS))}.")
-        entry = {
+        entry: Record = {
             "port": _port(rule.get("port"), name),
             "protocol": str(rule.get("protocol") or "tcp"),
             "state": str(rule.get("state") or "present"),
@@ -50,12 +51,7 @@ def normalise(rules: list[dict]) -> list[dict]:
             "interface": _text(rule, "interface", _INTERFACE, name, "the name of a network interface such as eth0"),
             "zone": _text(rule, "zone", _ZONE, name, "the name of a firewalld zone such as public"),
             "limit": _text(
-                rule,
-                "limit",
-                _LIMIT,
-                name,
-                "a number of new connections of one address per time, such as 12/minute (second, minute, hour)",
-                empty=True,
+                rule, "limit", _LIMIT, name, "a number of new connections of one address per time, such as 12/minute (second, minute, hour)"
             ),
         }
         if entry["protocol"] not in ("tcp", "udp"):
@@ -83,7 +79,7 @@ def _port(value: object, name: str) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _text(rule: dict, key: str, pattern: re.Pattern[str], name: str, wanted: str, empty: bool = True) -> str:
+def _text(rule: Record, key: str, pattern: re.Pattern[str], name: str, wanted: str) -> str:
     value = str(rule.get(key) or "")
     if value and not pattern.match(value):
         raise FirewallError(f"{name}: {key} '{value}' is not {wanted}.")
@@ -93,7 +89,7 @@ def _text(rule: dict, key: str, pattern: re.Pattern[str], name: str, wanted: str
 def _sources(values: list[object], name: str) -> list[str]:
     if not isinstance(values, (list, tuple)):
         raise FirewallError(f"{name}: sources is a list of networks, such as [192.0.2.0/24, '2001:db8::/32'].")
-    networks: list = []
+    networks: list[Any] = []
     for value in values:
         try:
             networks.append(ipaddress.ip_network(str(value)))
@@ -112,7 +108,7 @@ def _sources(values: list[object], name: str) -> list[str]:
     return [str(one) for one in sorted(networks, key=lambda one: (one.version, one))]
 
 
-def _refuse_overlaps(rules: list[dict]) -> None:
+def _refuse_overlaps(rules: list[Record]) -> None:
     """Two entries that decide about the same packets would make their order matter."""
     present = [(number, rule) for number, rule in enumerate(rules, 1)]
     for position, (number, rule) in enumerate(present):
@@ -138,7 +134,7 @@ def overlap(one: str, other: str) -> bool:
     return left.version == right.version and left.overlaps(right)
 
 
-def openings(rules: list[dict]) -> list[dict]:
+def openings(rules: list[Record]) -> list[Record]:
     """The openings that normalised rules ask for."""
     kept = [rule for rule in rules if rule["state"] == "present"]
     return [
@@ -153,7 +149,7 @@ def openings(rules: list[dict]) -> list[dict]:
     ]
 
 
-def identity(opening: dict) -> str:
+def identity(opening: Record) -> str:
     """An opening in words: ``tcp/8888 from 192.0.2.0/24 on eth0``."""
     words = f"{opening['protocol']}/{opening['port']} from {opening['source'] or 'anybody'}"
     words += f" on {opening['interface']}" if opening.get("interface") else ""
@@ -166,7 +162,7 @@ def mark(owner: str) -> str:
     return f"remote.notebooks/{owner}"
 
 
-def comment(opening: dict, owner: str) -> str:
+def comment(opening: Record, owner: str) -> str:
     """The whole comment of a rule."""
     return mark(owner) + (f" {opening['comment']}" if opening.get("comment") else "")
 
@@ -197,13 +193,13 @@ def gate(owner: str) -> str:
     return f"rn_{owner}"
 
 
-def without(chains: list[dict], owner: str) -> list[dict]:
+def without(chains: list[Record], owner: str) -> list[Record]:
     """The rule set as it would be without this owner's rules, table and chain."""
     kept = [chain for chain in chains if chain["table"] != table(owner) and chain["name"] != gate(owner)]
     return [dict(chain, rules=[rule for rule in chain["rules"] if owner_of(rule["comment"]) != owner]) for chain in kept]
 
 
-def packets(opening: dict, chains: list[dict], report: dict) -> list[dict]:
+def packets(opening: Record, chains: list[Record], report: Record) -> list[Record]:
     """New connections that stand for an opening: each family it means, each interface that could make a difference."""
     sources = [opening["source"]] if opening["source"] else [ANY["ip"], ANY["ip6"]]
     names = [opening["interface"]] if opening["interface"] else interfaces(chains, report.get("interfaces", []))
@@ -214,9 +210,9 @@ def packets(opening: dict, chains: list[dict], report: dict) -> list[dict]:
     ]
 
 
-def blocking(opening: dict, chains: list[dict], report: dict) -> list[dict]:
+def blocking(opening: Record, chains: list[Record], report: Record) -> list[Record]:
     """Where this opening is stopped: ``[{"chain": chain, "rule": rule or None, "families": ["ip", "ip6"]}]``."""
-    places: dict[tuple, dict] = {}
+    places: dict[tuple[str, str, str, int], Record] = {}
     for packet in packets(opening, chains, report):
         for obstacle in obstacles(chains, packet):
             chain, rule = obstacle["chain"], obstacle["rule"]
@@ -227,20 +223,13 @@ def blocking(opening: dict, chains: list[dict], report: dict) -> list[dict]:
     return list(places.values())
 
 
-def open_to_others(opening: dict, chains: list[dict], report: dict) -> bool:
+def open_to_others(opening: Record, chains: list[Record], report: Record) -> bool:
     """Whether a stranger reaches the port of this opening, on any of its interfaces and in any family."""
     stranger = dict(opening, source="")
     return any(not obstacles(chains, packet) for packet in packets(stranger, chains, report))
 
 
-def gates(wanted: list[dict], chains: list[dict], report: dict) -> list[tuple[str, str, str]]:
+def gates(wanted: list[Record], chains: list[Record], report: Record) -> list[tuple[str, str, str]]:
     """The (protocol, port, interface) that must be closed for all sources but the listed ones, because the host itself does not filter them."""
     found = {(one["protocol"], one["port"], one["interface"]) for one in wanted if one["source"] and open_to_others(one, chains, report)}
     return sorted(found)
-
-
-def describe(place: dict) -> str:
-    """Where a packet is stopped, in words."""
-    chain = place["chain"]
-    where = f"chain {chain['name']} of table {chain['family']} {chain['table']}"
-    return f"{where} drops it by its policy" if place["rule"] is None else f"a rule of {where} drops it"

@@ -8,8 +8,8 @@ Two things are needed on a packet filter:
 - *our own* table (nftables) or chain (iptables). It accepts the listed sources and, where the host itself would let strangers in, drops all
   others **on these ports only**. A drop is final wherever it stands, so this part always works from a place of our own.
 - a *hook* in the host's own chain, only where that chain would stop a listed source: an accept in our table cannot override a drop elsewhere.
-  It stands directly before the rule that stops the connection (or last, where the chain's policy does), so what the operator decided earlier in the chain, such
-  as a list of blocked addresses, keeps its say. It is marked by its comment and taken out by its handle.
+  It stands directly before the rule that stops the connection (or last, where the chain's policy does), so what the operator decided earlier
+  in the chain, such as a list of blocked addresses, keeps its say. It is marked by its comment and taken out by its handle.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ._errors import FirewallError
-from ._firewall_filter import family, network, parse_iptables_save
-from ._firewall_rules import FOLDER, blocking, comment, describe, gate, gates, identity, mark, owner_of, table, without
+from ._firewall_filter import Record, family, network, parse_iptables_save
+from ._firewall_rules import FOLDER, blocking, comment, gate, gates, identity, mark, owner_of, table, without
 
 UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 UNIT_TEXT = f"""\
@@ -65,7 +64,7 @@ def digest(text: str) -> str:
 # --- one rule, for the kernel and for the comparison ----------------------------------------------------------------------------
 
 
-def _rule(opening: dict, verdict: str, note: str, families: tuple[str, ...] = ("ip", "ip6"), limited: bool = False) -> dict:
+def _rule(opening: Record, verdict: str, note: str, families: tuple[str, ...] = ("ip", "ip6"), limited: str = "") -> Record:
     """A rule of ours in the model of ``_firewall_filter``."""
     when = [["protocol", "in", [opening["protocol"]]], ["port", "in", [opening["port"]]]]
     if opening["source"]:
@@ -74,10 +73,12 @@ def _rule(opening: dict, verdict: str, note: str, families: tuple[str, ...] = ("
         when.append(["family", "in", [families[0]]])
     if opening["interface"]:
         when.append(["interface", "in", [opening["interface"]]])
+    if limited:
+        when.append(["state", "in", ["new"]])
     return {"when": when, "verdict": verdict, "comment": note, "limited": limited, "opening": opening, "id": identity(opening)}
 
 
-def canonical(rule: dict) -> str:
+def canonical(rule: Record) -> str:
     """What a rule does, as a text that two equal rules share."""
     conditions = []
     for field, operator, values in rule["when"]:
@@ -87,20 +88,20 @@ def canonical(rule: dict) -> str:
     return json.dumps([unique, rule["verdict"], rule["comment"], rule["limited"]])
 
 
-def _lookup(rule: dict, field: str) -> str:
+def _lookup(rule: Record, field: str) -> str:
     return next((values[0] for name, _operator, values in rule["when"] if name == field), "")
 
 
 # --- nftables -------------------------------------------------------------------------------------------------------------------
 
 
-def nft_table(wanted: list[dict], closed: list[tuple[str, str, str]], owner: str) -> list[dict]:
+def nft_table(wanted: list[Record], closed: list[tuple[str, str, str]], owner: str) -> list[Record]:
     """The rules of our own table, in order."""
     rules = []
     for opening in wanted:
         if opening["limit"]:
             families = (family(opening["source"]),) if opening["source"] else ("ip", "ip6")
-            rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited=True) for one in families]
+            rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited="over") for one in families]
         rules.append(_rule(opening, "accept", comment(opening, owner)))
     for protocol, port, interface in closed:
         rules.append(
@@ -109,7 +110,7 @@ def nft_table(wanted: list[dict], closed: list[tuple[str, str, str]], owner: str
     return rules
 
 
-def _nft_match(rule: dict, chain_family: str = "inet") -> str:
+def _nft_match(rule: Record, chain_family: str = "inet") -> str:
     source, interface, of = _lookup(rule, "source"), _lookup(rule, "interface"), _lookup(rule, "family")
     words = [f'iifname "{interface}"'] if interface else []
     if source:
@@ -119,7 +120,12 @@ def _nft_match(rule: dict, chain_family: str = "inet") -> str:
     return " ".join([*words, f"{_lookup(rule, 'protocol')} dport {_lookup(rule, 'port')}"])
 
 
-def nft_table_text(rules: list[dict], owner: str) -> str:
+def _seen(rule: Record) -> str:
+    """Name of the set that counts the connections of each address to a port."""
+    return f"seen_{_lookup(rule, 'protocol')}_{_lookup(rule, 'port').replace('-', '_')}_{_lookup(rule, 'family')}"
+
+
+def nft_table_text(rules: list[Record], owner: str) -> str:
     """The file of our own table. Loading it twice leaves one table: it makes it, deletes it and makes it anew in one transaction."""
     name = f"inet {table(owner)}"
     body = ['iifname "lo" accept']
@@ -130,16 +136,13 @@ def nft_table_text(rules: list[dict], owner: str) -> str:
             of = _lookup(rule, "family")
             count = rule["opening"]["limit"].split("/")
             rate = f"limit rate over {count[0]}/{count[1]} burst {count[0]} packets"
-            body.append(f"ct state new {words} update @seen_{of} {{ {_EACH[of]} . tcp dport {rate} }} drop {note}".replace(" . tcp dport", ""))
+            body.append(f"ct state new {words} update @{_seen(rule)} {{ {_EACH[of]} {rate} }} drop {note}")
         elif rule["verdict"] == "drop":
             body.append(f"ct direction original {words} drop {note}")  # an answer to a connection of the host's own is not for us
         else:
             body.append(f"{words} accept {note}")
-    sets = [
-        f"\tset seen_{of} {{ type {_IPV[of]}_addr; size 65535; flags dynamic,timeout; timeout 1h; }}"
-        for of in ("ip", "ip6")
-        if any(rule["limited"] for rule in rules)
-    ]
+    seen = {_seen(rule): _IPV[_lookup(rule, "family")] for rule in rules if rule["limited"]}
+    sets = [f"\tset {name} {{ type {kind}_addr; size 65535; flags dynamic,timeout; timeout 1h; }}" for name, kind in seen.items()]
     lines = [
         f"# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}.",
         f"table {name}",
@@ -156,7 +159,7 @@ def nft_table_text(rules: list[dict], owner: str) -> str:
     return "\n".join(lines)
 
 
-def nft_hooks(wanted: list[dict], owner: str, report: dict) -> list[dict]:
+def nft_hooks(wanted: list[Record], owner: str, report: Record) -> list[Record]:
     """The accepts that the host's own chains need: rules with ``chain`` and ``before`` (a rule of that chain, or ``None``: at its end)."""
     host = without(report["chains"], owner)
     hooks = []
@@ -171,7 +174,7 @@ def nft_hooks(wanted: list[dict], owner: str, report: dict) -> list[dict]:
     return hooks
 
 
-def _nft_hook(hook: dict, by_index: bool) -> str:
+def _nft_hook(hook: Record, by_index: bool) -> str:
     chain = hook["chain"]
     place = f"{chain['family']} {chain['table']} {chain['name']}"
     what = f'{_nft_match(hook, chain["family"])} accept comment "{hook["comment"]}"'
@@ -183,13 +186,13 @@ def _nft_hook(hook: dict, by_index: bool) -> str:
     return f"insert rule {place} index {handles.index(hook['before']['handle'])} {what}"
 
 
-def nft_hooks_text(hooks: list[dict], owner: str) -> str:
+def nft_hooks_text(hooks: list[Record], owner: str) -> str:
     """The file of the hooks. A handle does not survive a reboot, so a place in the chain is told by its index."""
     lines = [f"# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}: accepts that this host's own chains need."]
     return "\n".join([*lines, *(_nft_hook(hook, by_index=True) for hook in hooks), ""])
 
 
-def nft_files(wanted: list[dict], owner: str, report: dict) -> dict[str, str]:
+def nft_files(wanted: list[Record], owner: str, report: Record) -> dict[str, str]:
     """Our files and their text; none where nothing is wanted. The unit serves every owner, so it stays."""
     if not wanted:
         return {}
@@ -203,7 +206,7 @@ def nft_files(wanted: list[dict], owner: str, report: dict) -> dict[str, str]:
     return files
 
 
-def nft_script(wanted: list[dict], owner: str, report: dict) -> str:
+def nft_script(wanted: list[Record], owner: str, report: Record) -> str:
     """One transaction that takes our rules out of the kernel and puts the wanted ones in."""
     lines = []
     for chain in report["chains"]:
@@ -220,7 +223,7 @@ def nft_script(wanted: list[dict], owner: str, report: dict) -> str:
     return "\n".join([*lines, ""])
 
 
-def _nft_difference(wanted: list[dict], owner: str, report: dict) -> list[dict]:
+def _nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
     host = without(report["chains"], owner)
     expected = nft_table(wanted, gates(wanted, host, report), owner) if wanted else []
     hooks = nft_hooks(wanted, owner, report)
@@ -247,7 +250,7 @@ def _nft_difference(wanted: list[dict], owner: str, report: dict) -> list[dict]:
     return found
 
 
-def _compare(expected: list[dict], present: list[dict], provider: str, detail: str, ordered: bool = False) -> list[dict]:
+def _compare(expected: list[Record], present: list[Record], provider: str, detail: str, ordered: bool = False) -> list[Record]:
     there = [canonical(rule) for rule in present]
     meant = [canonical(rule) for rule in expected]
     found = [
@@ -264,7 +267,7 @@ def _compare(expected: list[dict], present: list[dict], provider: str, detail: s
     return found
 
 
-def _detail(rule: dict, detail: str) -> str:
+def _detail(rule: Record, detail: str) -> str:
     kind = "rate limit" if rule["limited"] else "closes the port for all others" if rule["verdict"] == "drop" else ""
     return ", ".join(word for word in (kind, detail) if word)
 
@@ -272,7 +275,7 @@ def _detail(rule: dict, detail: str) -> str:
 # --- iptables -------------------------------------------------------------------------------------------------------------------
 
 
-def _iptables_line(rule: dict, chain: str) -> str:
+def _iptables_line(rule: Record, chain: str) -> str:
     """A rule as ``iptables-save`` writes it, so that a line can be found again."""
     source, interface = _lookup(rule, "source"), _lookup(rule, "interface")
     protocol, port = _lookup(rule, "protocol"), _lookup(rule, "port").replace("-", ":")
@@ -283,59 +286,39 @@ def _iptables_line(rule: dict, chain: str) -> str:
     if rule["limited"]:
         count, per = rule["opening"]["limit"].split("/")
         name = f"{rule['opening']['protocol']}{rule['opening']['port']}"[:15]
-        words.append(
-            f"-m conntrack --ctstate NEW -m hashlimit --hashlimit-above {count}/{per[:3]} --hashlimit-burst {count} --hashlimit-mode srcip --hashlimit-name {name}"
-        )
+        bucket = f"--hashlimit-mode srcip --hashlimit-name {name}"
+        words.append(f"-m conntrack --ctstate NEW -m hashlimit --hashlimit-above {count}/{per[:3]} --hashlimit-burst {count} {bucket}")
     elif rule["verdict"] == "drop":
         words.append("-m conntrack --ctdir ORIGINAL")
     words.append(f'-m comment --comment "{rule["comment"]}"')
     return " ".join([*words, "-j " + {"accept": "ACCEPT", "drop": "DROP", "return": "RETURN"}[rule["verdict"]]])
 
 
-def iptables_rules(wanted: list[dict], owner: str, report: dict, chains: list[dict], of: str) -> tuple[list[dict], list[dict]]:
-    """Rules of our own chain, and hooks (with ``before``) of the host's chains, for one family, given the chains without ours."""
-    wanted = [opening for opening in wanted if not opening["source"] or family(opening["source"]) == of]
-    host = without(report["chains"], owner)
-    own = []
-    for rule in nft_table(wanted, [], owner):
-        if _lookup(rule, "family") in ("", of):
-            own.append(dict(rule, verdict="return" if rule["verdict"] == "accept" else "drop"))
-    return own, [
-        dict(_rule(opening, "accept", f"{mark(owner)} hook"), chain=place["chain"], before=place["rule"])
-        for opening in wanted
-        for place in blocking(opening, [chain for chain in chains if chain["family"] == of], dict(report, interfaces=report["interfaces"]))
-        if of in place["families"] and host is not None
-    ]
+def iptables_lines(wanted: list[Record], owner: str, report: Record, chains: list[Record], of: str) -> list[tuple[str, int, str]]:
+    """Our lines for one family: ``(chain, number of the host's rule it stands before or 0 for the end, line)``, in order.
 
-
-def _closed_rules(wanted: list[dict], owner: str, report: dict) -> list[dict]:
+    ``chains`` is that family's filter table without ours: the kernel's, or the one of the file that is loaded at boot.
+    """
+    mine = [opening for opening in wanted if not opening["source"] or family(opening["source"]) == of]
     closed = gates(wanted, without(report["chains"], owner), report)
-    return nft_table([], closed, owner)
-
-
-def iptables_lines(wanted: list[dict], owner: str, report: dict, chains: list[dict], of: str) -> list[tuple[str, int, str]]:
-    """Our lines for one family: ``(chain, number of the host's rule it stands before or 0 for the end, line)``, in order."""
-    own, hooks = iptables_rules(wanted, owner, report, chains, of)
-    closing = _closed_rules(wanted, owner, report)
+    inside = [rule for rule in nft_table(mine, closed, owner) if _lookup(rule, "family") in ("", of)]
     lines = []
-    if closing or any(rule["limited"] for rule in own):
+    if any(rule["verdict"] == "drop" for rule in inside):
         name = gate(owner)
-        lines.append(
-            (
-                "INPUT",
-                1 if any(c["name"] == "INPUT" and c["rules"] for c in chains) else 0,
-                f'-A INPUT -m comment --comment "{mark(owner)} gate" -j {name}',
-            )
-        )
+        first = 1 if any(chain["name"] == "INPUT" and chain["rules"] for chain in chains) else 0
+        lines.append(("INPUT", first, f'-A INPUT -m comment --comment "{mark(owner)} gate" -j {name}'))
         lines.append((name, 0, f'-A {name} -i lo -m comment --comment "{mark(owner)}" -j RETURN'))
-        lines += [(name, 0, _iptables_line(rule, name)) for rule in [*own, *closing]]
-    lines += [
-        (hook["chain"]["name"], hook["before"]["handle"] if hook["before"] else 0, _iptables_line(hook, hook["chain"]["name"])) for hook in hooks
-    ]
+        # an accept would end the host's own chain, too
+        lines += [(name, 0, _iptables_line(dict(rule, verdict="return" if rule["verdict"] == "accept" else "drop"), name)) for rule in inside]
+    for opening in mine:
+        for place in blocking(opening, chains, report):
+            if of in place["families"]:
+                chain, before = place["chain"]["name"], place["rule"]["handle"] if place["rule"] else 0
+                lines.append((chain, before, _iptables_line(_rule(opening, "accept", f"{mark(owner)} hook"), chain)))
     return lines
 
 
-def iptables_saved(text: str, wanted: list[dict], owner: str, report: dict, of: str) -> str:
+def iptables_saved(text: str, wanted: list[Record], owner: str, report: Record, of: str) -> str:
     """The text of ``rules.v4`` or ``rules.v6`` with our lines in it, and nothing else changed."""
     kept = [line for line in text.splitlines(keepends=True) if not _is_ours(line, owner)]
     clean = "".join(kept)
@@ -376,10 +359,10 @@ def _is_ours(line: str, owner: str) -> bool:
     )
 
 
-def iptables_restore(wanted: list[dict], owner: str, report: dict, of: str) -> str:
+def iptables_restore(wanted: list[Record], owner: str, report: Record, of: str) -> str:
     """Input of ``iptables-restore --noflush``: one transaction that replaces our rules in the kernel; empty: nothing is there or wanted."""
     chains = [chain for chain in report["chains"] if chain["family"] == of and chain.get("managed")]
-    clean = [dict(chain, rules=_renumber(chain, owner)) for chain in chains if chain["name"] != gate(owner)]
+    clean = _clean(chains, owner)
     had_gate = any(chain["name"] == gate(owner) for chain in chains)
     lines = iptables_lines(wanted, owner, report, clean, of)
     commands = []
@@ -387,7 +370,7 @@ def iptables_restore(wanted: list[dict], owner: str, report: dict, of: str) -> s
         original = next(one for one in chains if one["name"] == chain["name"])
         ours = [rule["handle"] for rule in original["rules"] if owner_of(rule["comment"]) == owner]
         commands += [f"-D {chain['name']} {number}" for number in sorted(ours, reverse=True)]
-    shifted: dict[tuple, int] = {}
+    shifted: dict[tuple[str, int], int] = {}
     for name, before, line in lines:
         if not before:
             commands.append(line)
@@ -402,51 +385,28 @@ def iptables_restore(wanted: list[dict], owner: str, report: dict, of: str) -> s
     return "\n".join(["*filter", *heading, *commands, *([f"-X {gate(owner)}"] if had_gate and not needs_gate else []), "COMMIT", ""])
 
 
-def _renumber(chain: dict, owner: str) -> list[dict]:
-    kept = [rule for rule in chain["rules"] if owner_of(rule["comment"]) != owner]
-    return [dict(rule, handle=number) for number, rule in enumerate(kept, 1)]
+def _clean(chains: list[Record], owner: str) -> list[Record]:
+    """The chains without ours, their rules numbered anew."""
+    return [dict(chain, rules=[dict(rule, handle=number) for number, rule in enumerate(chain["rules"], 1)]) for chain in without(chains, owner)]
 
 
-def _iptables_difference(wanted: list[dict], owner: str, report: dict) -> list[dict]:
+def _iptables_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
     found = []
-    for of, path in (("ip", report["saved"].get("ip", {})), ("ip6", report["saved"].get("ip6", {}))):
+    for of in ("ip", "ip6"):
         chains = [chain for chain in report["chains"] if chain["family"] == of and chain.get("managed")]
         present = [rule for chain in chains for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
-        clean = [dict(chain, rules=_renumber(chain, owner)) for chain in chains if chain["name"] != gate(owner)]
-        own, hooks = iptables_rules(wanted, owner, report, clean, of)
-        lines = iptables_lines(wanted, owner, report, clean, of)
-        expected = parse_iptables_save(
-            "\n".join(
-                [
-                    "*filter",
-                    ":INPUT ACCEPT",
-                    f":{gate(owner)} -",
-                    *sorted({f":{n} -" for n, _b, _l in lines} - {":INPUT -", f":{gate(owner)} -"}),
-                    *(line for _n, _b, line in lines),
-                ]
-            ),
-            of,
-        )
-        meant = [dict(rule, id=_iptables_id(rule), opening={}) for chain in expected for rule in chain["rules"]]
+        lines = iptables_lines(wanted, owner, report, _clean(chains, owner), of)
+        names = dict.fromkeys(name for name, _before, _line in lines)
+        text = "\n".join(["*filter", *(f":{name} -" for name in names), *(line for _name, _before, line in lines)])
+        meant = [dict(rule, id=_iptables_id(rule), opening={}) for chain in parse_iptables_save(text, of) for rule in chain["rules"]]
         found += _compare(sorted(meant, key=canonical), sorted(present, key=canonical), "iptables", f"{of}tables")
-        found += [
-            {
-                "id": hook["id"],
-                "what": "outdated",
-                "provider": "iptables",
-                "opening": hook["opening"],
-                "detail": "stands behind the rule that stops it",
-            }
-            for hook in hooks
-            if present and not found and blocking(hook["opening"], chains, report)
-        ]
-        if path and "text" in path and iptables_saved(path["text"], wanted, owner, report, of) != path["text"]:
-            found.append({"id": path["path"], "what": "outdated", "provider": "iptables", "opening": {}, "detail": "file"})
-        del own
+        saved = report["saved"].get(of)
+        if saved and iptables_saved(saved["text"], wanted, owner, report, of) != saved["text"]:
+            found.append({"id": saved["path"], "what": "outdated", "provider": "iptables", "opening": {}, "detail": "file"})
     return found
 
 
-def _iptables_id(rule: dict) -> str:
+def _iptables_id(rule: Record) -> str:
     port, source = _lookup(rule, "port"), _lookup(rule, "source")
     return f"{_lookup(rule, 'protocol')}/{port} from {source or 'anybody'}" if port else rule["comment"]
 
@@ -454,40 +414,55 @@ def _iptables_id(rule: dict) -> str:
 # --- both -----------------------------------------------------------------------------------------------------------------------
 
 
-def packet_filter_difference(wanted: list[dict], owner: str, report: dict, provider: str) -> list[dict]:
+def packet_filter_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
     """The part of :func:`_firewall.difference` that nftables and iptables hold; what another provider left there is unwanted."""
     found = _nft_difference(wanted if provider == "nftables" else [], owner, report)
     found += _iptables_difference(wanted if provider == "iptables" else [], owner, report)
-    if provider not in ("nftables", "iptables") or found:
+    if provider not in ("nftables", "iptables"):
         return found
+    own = [chain for chain in report["chains"] if bool(chain.get("managed")) == (provider == "iptables")]
+    others = [chain for chain in without(report["chains"], owner) if bool(chain.get("managed")) != (provider == "iptables")]
     for opening in wanted:
-        for place in blocking(opening, report["chains"], report):
-            found.append({"id": identity(opening), "what": "blocked", "provider": provider, "opening": opening, "detail": describe(place)})
+        found += blocked(opening, others, report, provider)
+        if not found and blocking(opening, own, report):
+            detail = "our accept stands behind the rule that drops it"
+            found.append({"id": identity(opening), "what": "outdated", "provider": provider, "opening": opening, "detail": detail})
     return found
 
 
-def refuse_blocked(found: list[dict]) -> None:
-    """Say what still stops a connection that our rules allow.
+def blocked(opening: Record, chains: list[Record], report: Record, provider: str) -> list[Record]:
+    """Entries for the places of these chains that drop the opening, where this provider may not put anything: what drops it, and the cure."""
+    found = []
+    for place in blocking(opening, chains, report):
+        chain = place["chain"]
+        where = f"chain {chain['name']} of table {chain['family']} {chain['table']}"
+        what = f"a rule of {where} drops it" if place["rule"] else f"{where} drops it by its policy"
+        detail = f"{what}; {_cure(opening, place)}"
+        found.append({"id": identity(opening), "what": "blocked", "provider": provider, "opening": opening, "detail": detail})
+    return found
 
-    :raises FirewallError: with the place and the line to add there.
-    """
-    stopped = [entry for entry in found if entry["what"] == "blocked"]
-    if stopped:
-        entry = stopped[0]
-        raise FirewallError(
-            f"{entry['id']} is allowed by {entry['provider']}, but {entry['detail']}. Add an accept for it there by hand, or remove that chain."
-        )
+
+def _cure(opening: Record, place: Record) -> str:
+    chain = place["chain"]
+    if chain["name"].startswith("ufw"):
+        return "see 'ufw status numbered' and delete or move the rule before ours"
+    rule = _rule(opening, "accept", "")
+    if chain.get("managed"):
+        tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
+        line = _iptables_line(rule, chain["name"]).replace(' -m comment --comment ""', "").replace("-A ", "-I ", 1)
+        return f"let it through there: {tool} {line}"
+    return f"let it through there: nft insert rule {chain['family']} {chain['table']} {chain['name']} {_nft_match(rule, chain['family'])} accept"
 
 
 __all__ = [
     "UNIT",
     "UNIT_TEXT",
+    "blocked",
     "digest",
     "iptables_restore",
     "iptables_saved",
     "nft_files",
     "nft_script",
     "packet_filter_difference",
-    "refuse_blocked",
     "unit_links",
 ]

@@ -96,7 +96,7 @@ def account(name: str) -> dict[str, Any] | None:
         group = grp.getgrgid(entry.pw_gid).gr_name
     except KeyError:
         group = str(entry.pw_gid)
-    return {"uid": entry.pw_uid, "group": group, "home": entry.pw_dir, "shell": entry.pw_shell}
+    return {"uid": entry.pw_uid, "group": group, "home": entry.pw_dir, "comment": entry.pw_gecos}
 
 
 def path(name: str, text: bool = False) -> dict[str, Any] | None:

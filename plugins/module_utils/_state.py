@@ -38,6 +38,9 @@ OLDEST_PYTHON = (3, 10)
 #: Marks our rules among those of other owners (the role ``firewall``).
 FIREWALL_OWNER = "jupyter"
 
+#: Tells the account that the role made from one of the same name that was there before.
+ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
+
 SCRIPTS = ("check_config.py", "seal_environment.py", "wait_ready.py")
 UNIT = "jupyter@{name}.service"
 TMUX_SOCKET = "remote-notebooks"
@@ -243,9 +246,9 @@ def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report
 
     for item in instances:
         known = report["accounts"].get(item["user"])
-        ours = any(thing["id"] == f"account {item['user']}" for thing in report["manifest"])
-        if plan["scope"] == "system" and item["user"] == SERVICE_ACCOUNT and (known is None or ours):
-            add("account", "account", item["user"], home=item["home"])
+        # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
+        if plan["scope"] == "system" and item["user"] == SERVICE_ACCOUNT and (known is None or known["comment"] == ACCOUNT_COMMENT):
+            add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
     directory("install", prefix, "0755", whole=True)
     directory("install", f"{prefix}/libexec", "0755")
     directory("install", f"{prefix}/envs", "0755")

@@ -213,10 +213,9 @@ def _any_certificate(certificate: Any, now: datetime.datetime) -> list[Finding]:
         add("serial", "its serial number is not a positive number of at most 20 octets", again, (CHROMIUM,))
 
     selfsigned = certificate.subject == certificate.issuer
-    algorithm = certificate.signature_hash_algorithm
     # Nobody checks the signature of a root: it is trusted for what it is
-    if not selfsigned and algorithm is not None and algorithm.digest_size < hashes.SHA256.digest_size:
-        add("sha-2", f"it is signed with {algorithm.name}", "Have it issued with SHA-256.")
+    if not selfsigned and _is_weak(certificate):
+        add("sha-2", f"it is signed with {certificate.signature_hash_algorithm.name}", "Have it issued with SHA-256.")
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < 2048:
@@ -239,7 +238,7 @@ def _chain(leaf: Any, chain: list[Any], roots: list[Any] | None, now: datetime.d
     found: list[Finding] = []
     below = leaf
     for depth, certificate in enumerate(chain):
-        if not _x509.signed_by(below, certificate):
+        if not _vouches(certificate, below):
             found.append(
                 Finding(
                     "chain",
@@ -251,7 +250,7 @@ def _chain(leaf: Any, chain: list[Any], roots: list[Any] | None, now: datetime.d
         found += _authority(certificate, now) + _may_stand_above(certificate, leaf, depth)
         below = certificate
     if roots is not None and below not in roots:
-        above = [root for root in roots if _x509.signed_by(below, root)]
+        above = [root for root in roots if _vouches(root, below)]
         if not above:
             found.append(
                 Finding(
@@ -264,6 +263,18 @@ def _chain(leaf: Any, chain: list[Any], roots: list[Any] | None, now: datetime.d
         for root in above[:1]:
             found += _authority(root, now) + _may_stand_above(root, leaf, len(chain))
     return found
+
+
+def _vouches(authority: Any, certificate: Any) -> bool:
+    """Tell whether the authority signed it. A signature too weak to be checked at all has a finding of its own: there the name decides."""
+    if _is_weak(certificate):
+        return bool(certificate.issuer == authority.subject)
+    return _x509.signed_by(certificate, authority)
+
+
+def _is_weak(certificate: Any) -> bool:
+    algorithm = certificate.signature_hash_algorithm
+    return algorithm is not None and algorithm.digest_size < hashes.SHA256.digest_size
 
 
 def _may_stand_above(authority: Any, leaf: Any, depth: int) -> list[Finding]:
@@ -291,8 +302,8 @@ def _extension(certificate: Any, kind: Any) -> Any:
 
 
 def _days(certificate: Any) -> int:
-    """Length of the validity in whole days; both ends belong to it (RFC 5280 4.1.2.5), so the last second counts."""
-    seconds = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() + 1
+    """Days from notBefore to notAfter, a part counting as a whole. ``openssl x509 -days 825`` makes 825 of them, and that is accepted."""
+    seconds = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds()
     return int(-(-seconds // 86400))
 
 

@@ -20,7 +20,7 @@ options:
   rules:
     description: The openings that are wanted, as O(remote.notebooks.firewall#role:main:firewall_rules) describes them.
     type: list
-    elements: dict
+    elements: Record
     default: []
   owner:
     description: Whose rules these are.
@@ -59,7 +59,7 @@ RETURN = r"""
 difference:
   description: What differed before, as M(remote.notebooks.firewall_state) returns it.
   type: list
-  elements: dict
+  elements: Record
   returned: always
 transactions:
   description: The text given to C(nft -f) or C(iptables-restore), one for each call.
@@ -75,9 +75,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
 from ..module_utils._firewall import difference, normalise, resolve
+from ..module_utils._firewall_filter import Record
 from ..module_utils._firewall_host import read
 from ..module_utils._firewall_rules import FOLDER, openings
-from ..module_utils._firewall_steps import UNIT, iptables_restore, iptables_saved, nft_files, nft_script, refuse_blocked
+from ..module_utils._firewall_steps import UNIT, iptables_restore, iptables_saved, nft_files, nft_script
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},
@@ -96,10 +97,12 @@ def write(module: AnsibleModule, path: str, text: str, mode: int) -> None:
     module.atomic_move(temporary, path)
 
 
-def plan(rules: list, owner: str, provider: str, report: dict) -> tuple:
+def plan(
+    rules: list[Record], owner: str, provider: str, report: Record
+) -> tuple[list[tuple[list[str], str]], dict[str, tuple[str | None, int | None]]]:
     """The transactions (command, text) and the files (path: text, None to remove it, mode)."""
     wanted = [resolve(opening, provider, report) for opening in openings(rules)]
-    files: dict = {}
+    files: dict[str, tuple[str | None, int | None]] = {}
     transactions = []
     if provider == "nftables":
         ours = nft_files(wanted, owner, report)
@@ -125,7 +128,7 @@ def main() -> None:
         transactions, files = plan(rules, owner, provider, report)
     except FirewallError as error:
         module.fail_json(msg=str(error))
-    result: dict = {"changed": bool(found), "difference": found, "transactions": [text for _command, text in transactions]}
+    result: Record = {"changed": bool(found), "difference": found, "transactions": [text for _command, text in transactions]}
     if not found:
         module.exit_json(**result)
 
@@ -135,24 +138,22 @@ def main() -> None:
         if rc:
             module.fail_json(msg=f"{' '.join(test)} refuses the rules, so nothing was loaded: {err.strip()}", **result)
     changes = []
-    for path, (text, mode) in files.items():
+    for path, (content, mode) in files.items():
         before = _read(path)
-        if before != text:
-            changes.append({"before_header": path, "after_header": path, "before": before or "", "after": text or ""})
-            if not module.check_mode and text is None:
-                os.unlink(path)
-            elif not module.check_mode:
-                write(module, path, text, mode if mode is not None else os.stat(path).st_mode & 0o777)
+        if before == content:
+            continue
+        changes.append({"before_header": path, "after_header": path, "before": before or "", "after": content or ""})
+        if module.check_mode:
+            continue
+        if content is None:
+            os.unlink(path)
+        else:
+            write(module, path, content, mode if mode is not None else os.stat(path).st_mode & 0o777)
     if not module.check_mode:
         for command, text in transactions:
             rc, _out, err = module.run_command(command, data=text)
             if rc:
                 module.fail_json(msg=f"{' '.join(command)} failed: {err.strip()}", **result)
-        after = read(module.run_command)
-        try:
-            refuse_blocked(difference(rules, owner, after, provider))
-        except FirewallError as error:
-            module.fail_json(msg=str(error), **result)
     module.exit_json(diff=changes, **result)
 
 

@@ -16,7 +16,7 @@ options:
   rules:
     description: The openings that are wanted, as O(remote.notebooks.firewall#role:main:firewall_rules) describes them.
     type: list
-    elements: dict
+    elements: Record
     default: []
   owner:
     description: Whose rules these are. Rules of another owner, or made by hand, are not compared.
@@ -80,7 +80,7 @@ difference:
     - What must change, an entry for each rule, with RV(ignore:id), RV(ignore:what), RV(ignore:provider), RV(ignore:opening) and RV(ignore:detail).
     - An empty list means that there is nothing to do.
   type: list
-  elements: dict
+  elements: Record
   returned: always
   sample: [{id: tcp/8888 from 192.0.2.0/24, what: missing, provider: ufw, detail: ""}]
 remarks:
@@ -91,12 +91,12 @@ remarks:
 ledger:
   description: What of RV(wanted) belongs to this owner in firewalld, whose rules carry no mark of their own.
   type: list
-  elements: dict
+  elements: Record
   returned: always
 ledger_before:
   description: The same as the host has it written down now.
   type: list
-  elements: dict
+  elements: Record
   returned: always
 sentences:
   description: RV(difference) for people, one sentence each.
@@ -104,6 +104,11 @@ sentences:
   elements: str
   returned: always
   sample: ["missing in ufw: tcp/8888 from 192.0.2.0/24"]
+blocked:
+  description: Those of RV(sentences) where another rule of the host drops the connection; each names the cure.
+  type: list
+  elements: str
+  returned: always
 systemd:
   description: Whether systemd is the host's first process.
   type: bool
@@ -111,10 +116,10 @@ systemd:
 wanted:
   description: The rules one source at a time, in the terms of RV(provider).
   type: list
-  elements: dict
+  elements: Record
   returned: always
-ssh_ports:
-  description: The ports by which SSH reaches the host.
+ssh_to_open:
+  description: The ports of SSH that must be opened before RV(provider) may be turned on.
   type: list
   elements: int
   returned: always
@@ -123,7 +128,7 @@ ssh_ports:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall import choose, difference, ledger, normalise, remarks, resolve, rich_rule, sentence
+from ..module_utils._firewall import choose, difference, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open
 from ..module_utils._firewall_host import read
 from ..module_utils._firewall_rules import PROVIDERS, comment, openings
 
@@ -150,12 +155,13 @@ def main() -> None:
             "difference": difference(rules, given["owner"], report, **asked),
             "remarks": remarks(rules, given["owner"], report, **asked),
             "wanted": [resolve(opening, provider, report) for opening in openings(rules)],
-            "ssh_ports": report["ssh_ports"],
+            "ssh_to_open": ssh_to_open(report, provider),
             "systemd": report["systemd"],
             "ledger_before": report["firewalld"].get("ledger", {}).get(given["owner"], []),
         }
         result["ledger"] = ledger(result["wanted"], given["owner"], report) if provider == "firewalld" else []
         result["sentences"] = [sentence(entry) for entry in result["difference"]]
+        result["blocked"] = [sentence(entry) for entry in result["difference"] if entry["what"] == "blocked"]
         for entry in result["difference"]:
             if entry["opening"]:
                 entry.update(comment=comment(entry["opening"], given["owner"]), rich_rule=rich_rule(entry["opening"]))

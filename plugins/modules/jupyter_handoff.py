@@ -10,9 +10,13 @@ short_description: Write the pages that people need to connect
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Writes C(<host>/<instance>.json) for each server, in a folder of the control node.
-  - Runs on the control node alone; no host is contacted.
-  - The folder gets mode 0700 and is ignored by git.
+  - Writes, for each server, C(<host>/<instance>.html), a page with every field that a browser, an app or a terminal asks for,
+    and C(<host>/<instance>.json), the same for programs.
+  - Writes, for the fleet, C(index.html), and for the devices C(ca.crt) (DER), C(ca.pem) and C(remote-notebooks.mobileconfig),
+    a profile for Apple's devices. An authority that belongs to one server alone lies beside its page, as C(<instance>.crt) and so on.
+  - The pages load nothing from anywhere and hold no password unless asked.
+  - Servers of an earlier run that are not in O(servers) stay in the index, so C(--limit) loses none.
+  - Runs on the control node alone; no host is contacted. The folder gets mode 0700 and is ignored by git.
 options:
   directory:
     description: The folder to write to.
@@ -97,12 +101,19 @@ options:
         elements: str
         choices: [browser, juno, vscode]
         default: [browser]
+  include_password:
+    description: Whether the pages show the password. Who has such a page can run programs on the server; differences are then not shown either.
+    type: bool
+    default: false
+requirements:
+  - cryptography
+  - segno
 attributes:
   check_mode:
     description: Says what would change and writes nothing.
     support: full
   diff_mode:
-    description: Shows the files before and after.
+    description: Shows the files before and after, unless they hold a password.
     support: full
 """
 
@@ -130,5 +141,5 @@ files:
   type: list
   elements: str
   returned: always
-  sample: [lab.example.org/lab.json]
+  sample: [ca.crt, ca.pem, index.html, lab.example.org/lab.html, lab.example.org/lab.json, remote-notebooks.mobileconfig]
 """

@@ -70,7 +70,7 @@ def settled(the_plan, **system):
     for thing in things:
         name = thing["id"].split(" ", 1)[1]
         if thing["kind"] == "account":
-            report["accounts"][name] = {"uid": 999, "group": name, "home": thing["home"], "shell": "/usr/sbin/nologin"}
+            report["accounts"][name] = {"uid": 999, "group": name, "home": thing["home"], "comment": "Jupyter (remote.notebooks)"}
         elif thing["kind"] == "environment":
             report["environments"][thing["path"]] = {"sealed": True, "missing": []}
         elif thing["kind"] == "linger":
@@ -228,7 +228,7 @@ def test_uninstall_removes_everything_but_notebooks_and_their_owner():
 
 def test_an_account_that_was_there_before_is_never_ours():
     report = bare()
-    report["accounts"]["jupyter"] = {"uid": 1000, "group": "users", "home": "/home/j", "shell": "/bin/bash"}
+    report["accounts"]["jupyter"] = {"uid": 1000, "group": "users", "home": "/home/j", "comment": "Jo Upyter"}
     instances, things = wanted(plan(), report)
     assert not any(thing["kind"] == "account" for thing in things)
     assert instances[0]["root_dir"] == "/home/j/notebooks"
