@@ -16,12 +16,15 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from ._errors import FilesError
 
 #: Keeps git from ever picking up a folder of secrets, whatever the user's own ignore file says.
 GITIGNORE = b"# Secrets and state of one control node: never commit them.\n*\n"
+#: How the name of a file that is not yet complete begins.
+TEMPORARY = ".new-"
 
 
 def private_directory(path: str) -> bool:
@@ -29,31 +32,63 @@ def private_directory(path: str) -> bool:
 
     Raises FilesError for a symbolic link or another kind of file at ``path``, or where the disk refuses.
     """
+    changed = directory(path)
+    return write(os.path.join(path, ".gitignore"), GITIGNORE, 0o600) or changed
+
+
+def directory(path: str) -> bool:
+    """Make ``path`` a folder of mode 0700, its parents as the umask has them. Return whether anything changed.
+
+    Raises FilesError for a symbolic link or another kind of file at ``path``, or where the disk refuses.
+    """
     try:
         try:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             os.mkdir(path, 0o700)
-            changed = True
+            return True
         except FileExistsError:
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode):
                 raise FilesError(f"{path} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere.") from None
-            changed = stat.S_IMODE(found.st_mode) != 0o700
-            if changed:
-                os.chmod(path, 0o700)
+            if stat.S_IMODE(found.st_mode) == 0o700:
+                return False
+            os.chmod(path, 0o700)
+            return True
     except OSError as error:
         raise FilesError(f"Cannot make the private folder {path}: {error.strerror}.") from error
-    return write(os.path.join(path, ".gitignore"), GITIGNORE, 0o600) or changed
 
 
-def read(path: str) -> bytes | None:
-    """Return the content of ``path``, or None where there is no such file."""
+def require_safe_place(path: str) -> None:
+    """Refuse a place for secrets where another account could swap a folder on the way to it.
+
+    Every folder above ``path`` that exists must be closed to others for writing, or sticky as /tmp is (then only the owner
+    of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the command that mends it.
+    """
+    path = os.path.abspath(path)
+    folder = path
+    while True:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(folder)
+            if folder == path and found.st_uid != os.geteuid():
+                raise FilesError(f"{path} belongs to another account (uid {found.st_uid}). Move it away, or run as its owner.")
+            if folder != path and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+                raise FilesError(f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}")
+        if folder == os.path.dirname(folder):
+            return
+        folder = os.path.dirname(folder)
+
+
+def read(path: str, follow: bool = True) -> bytes | None:
+    """Return the content of ``path``, or None where there is no such file. ``follow`` false: a symbolic link is refused."""
     try:
-        with open(path, "rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+        with os.fdopen(descriptor, "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FilesError(f"{path} is a symbolic link. Move it away and run again.") from None
         raise FilesError(f"Cannot read {path}: {error.strerror}.") from error
 
 
@@ -64,10 +99,9 @@ def write(path: str, data: bytes, mode: int) -> bool:
     the old file is then untouched.
     """
     try:
+        _require_regular(path)
         with contextlib.suppress(FileNotFoundError):
             found = os.lstat(path)
-            if not stat.S_ISREG(found.st_mode):
-                raise FilesError(f"{path} is not a regular file. Move it away and run again.")
             if read(path) == data:
                 if stat.S_IMODE(found.st_mode) == mode:
                     return False
@@ -79,25 +113,124 @@ def write(path: str, data: bytes, mode: int) -> bool:
     return True
 
 
+def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
+    """Write many files (path, content, mode) below the folder ``within``, all or none.
+
+    First every content is brought to the disk under a temporary name, then the names change one after another in the
+    order given, then the folders are brought to the disk. A full disk or a closed folder shows before any name has changed;
+    a run that is killed has written the first so many files of the order, each whole. Missing folders are made, mode 0700.
+
+    Raises FilesError, as `write` does.
+    """
+    files = list(files)
+    folders = list(dict.fromkeys(os.path.dirname(path) for path, _, _ in files))
+    for folder in folders:
+        _make_folders(folder, within)
+    for path, _, _ in files:
+        _require_regular(path)
+    staged: list[str] = []
+    # fsync(2) waits for the disk and lets other threads run: several at once share one commit of its journal.
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        path = within
+        try:
+            pending = [pool.submit(_stage, path, data, mode) for path, data, mode in files]
+            errors = []
+            for future, (path, _, _) in zip(pending, files):
+                try:
+                    staged.append(future.result())
+                except OSError as error:
+                    errors.append(f"Cannot write {path}: {error.strerror}. Nothing was changed.")
+            if errors:
+                raise FilesError(errors[0])
+            for temporary, (path, _, _) in zip(tuple(staged), files):
+                os.rename(temporary, path)
+                staged.remove(temporary)
+            for folder in pool.map(_sync_folder, folders):
+                path = folder
+        except OSError as error:
+            raise FilesError(f"Cannot write {path}: {error.strerror}. Run again: what was written is complete.") from error
+        finally:
+            for temporary in staged:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+
+
+def sweep(folder: str) -> None:
+    """Remove what a killed run left under temporary names. Only the holder of the folder's lock may: nobody else is writing then."""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(TEMPORARY):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(where, name))
+
+
+def _make_folders(folder: str, within: str) -> None:
+    """Make ``folder`` and what is missing above it up to ``within``; refuse a link on that way."""
+    if folder != within and folder.startswith(within.rstrip(os.sep) + os.sep):
+        _make_folders(os.path.dirname(folder), within)
+    try:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            raise FilesError(f"{folder} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere.")
+    except FileNotFoundError:
+        try:
+            os.mkdir(folder, 0o700)
+        except OSError as error:
+            raise FilesError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+    except OSError as error:
+        raise FilesError(f"Cannot use the folder {folder}: {error.strerror}.") from error
+
+
+def _require_regular(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise FilesError(f"{path} is not a regular file. Move it away and run again.")
+
+
+def remove(path: str) -> bool:
+    """Remove the file ``path``. Return whether there was one."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise FilesError(f"Cannot remove {path}: {error.strerror}.") from error
+    return True
+
+
 def _replace(path: str, data: bytes, mode: int) -> None:
-    folder = os.path.dirname(path) or "."
-    descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)
+    temporary = _stage(path, data, mode)
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(os.path.dirname(path) or ".")
+
+
+def _stage(path: str, data: bytes, mode: int) -> str:
+    """Bring the content to the disk beside ``path`` under a temporary name, and return that."""
+    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=os.path.dirname(path) or ".")
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    folder_descriptor = os.open(folder, os.O_RDONLY)
+    return temporary
+
+
+def _sync_folder(folder: str) -> str:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder_descriptor)
+        os.fsync(descriptor)
     finally:
-        os.close(folder_descriptor)
+        os.close(descriptor)
+    return folder
 
 
 @contextlib.contextmanager

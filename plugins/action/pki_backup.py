@@ -1,0 +1,22 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action behind `remote.notebooks.pki_backup`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..module_utils import _pki_backup
+from ..plugin_utils._pki_action import PkiAction
+
+
+class ActionModule(PkiAction):
+    ARGUMENTS: ClassVar[dict[str, Any]] = {
+        "directory": {"type": "path", "required": True},
+        "file": {"type": "path", "required": True},
+        "passphrase": {"type": "str", "required": True, "no_log": True},
+    }
+
+    def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+        return _pki_backup.backup(arguments["directory"], arguments["file"], arguments["passphrase"], check_mode)

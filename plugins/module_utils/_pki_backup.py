@@ -1,0 +1,166 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An encrypted archive of `pki_dir`, and the way back.
+
+The form is that of two tools every Unix has, so that the archive opens without this collection::
+
+    openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256 -in pki.backup -pass file:secret | tar -xz
+    sha256sum -c SHA256SUMS
+
+``enc`` does not notice a changed file, so the list of digests inside does: it is made and checked here, too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import posixpath
+import secrets
+import stat
+import tarfile
+import zlib
+
+from . import _files
+from ._errors import PkiError
+
+try:
+    from cryptography.hazmat.primitives import padding
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+except ImportError:  # pragma: no cover - reported by _x509.CRYPTOGRAPHY_ERROR
+    pass
+
+#: OWASP's figure for PBKDF2 with SHA-256 (Password Storage Cheat Sheet)
+ROUNDS = 600_000
+MANIFEST = "SHA256SUMS"
+SHORTEST_PASSPHRASE = 8
+_MAGIC = b"Salted__"
+#: Not part of what must survive
+_LEFT_OUT = (".lock", ".gitignore")
+
+
+def backup(directory: str, destination: str, passphrase: str, check_mode: bool) -> dict[str, object]:
+    """Write the archive of ``directory`` unless ``destination`` already holds exactly that. Raises PkiError or FilesError."""
+    _require_passphrase(passphrase)
+    certificate = os.path.join(directory, "ca", "certs", "ca.cert.pem")
+    if os.path.realpath(destination).startswith(os.path.realpath(directory) + os.sep):
+        raise PkiError(f"pki_backup_file {destination} lies inside {directory}: it would be lost with it. Give a path elsewhere.")
+    if not os.path.isdir(directory):
+        raise PkiError(f"{directory} does not exist, so there is nothing to back up. Give the pki_dir of your authority.")
+    if check_mode:
+        files = collect(directory)
+    else:
+        with _files.lock(directory):
+            _files.sweep(directory)
+            files = collect(directory)
+    advice = []
+    if certificate not in (os.path.join(directory, name) for name in files):
+        advice.append(f"{certificate} is not there: an authority that lies elsewhere needs a backup of its own.")
+    before = _files.read(destination)
+    changed = before is None or _opened_or_none(before, passphrase) != files
+    if changed and not check_mode:
+        _files.write(destination, seal(files, passphrase), 0o600)
+    return {"changed": changed, "file": destination, "files": len(files), "advice": advice}
+
+
+def restore(source: str, directory: str, passphrase: str, check_mode: bool) -> dict[str, object]:
+    """Bring an archive back to ``directory``, which must not hold anything else. Raises PkiError or FilesError; then nothing was changed."""
+    data = _files.read(source)
+    if data is None:
+        raise PkiError(f"pki_backup_file {source} does not exist. Give the path of the archive on the control node.")
+    files = unseal(data, passphrase, source)
+    _files.require_safe_place(directory)
+    existing = collect(directory) if os.path.isdir(directory) else {}
+    changed = existing != files
+    if changed and existing:
+        raise PkiError(f"{directory} already holds {len(existing)} files that are not those of {source}. Move it away, then restore.")
+    if changed and not check_mode:
+        _files.private_directory(directory)
+        with _files.lock(directory):
+            # The authority's certificate last: without it the folder counts as empty, should this be cut off
+            ordered = sorted(files, key=lambda name: (name.endswith(".cert.pem"), name))
+            _files.write_all([(os.path.join(directory, name), *files[name]) for name in ordered], directory)
+    return {"changed": changed, "directory": directory, "files": len(files)}
+
+
+def _require_passphrase(passphrase: str) -> None:
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise PkiError(f"pki_backup_passphrase has {len(passphrase)} characters. Give at least {SHORTEST_PASSPHRASE}.")
+
+
+def collect(directory: str) -> dict[str, tuple[bytes, int]]:
+    """Read every file below ``directory``: relative path to (content, mode)."""
+    found: dict[str, tuple[bytes, int]] = {}
+    for where, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(where, name)
+            if name in _LEFT_OUT or name.startswith(_files.TEMPORARY):
+                continue
+            data = _files.read(path, follow=False)
+            if data is not None:
+                found[os.path.relpath(path, directory)] = (data, stat.S_IMODE(os.stat(path).st_mode))
+    return found
+
+
+def seal(files: dict[str, tuple[bytes, int]], passphrase: str) -> bytes:
+    """Pack and encrypt."""
+    manifest = _manifest(files)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, (data, mode) in [(MANIFEST, (manifest.encode(), 0o600)), *sorted(files.items())]:
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), mode
+            archive.addfile(member, io.BytesIO(data))
+    salt = secrets.token_bytes(8)
+    padder = padding.PKCS7(128).padder()
+    encryptor = _cipher(passphrase, salt).encryptor()
+    return _MAGIC + salt + encryptor.update(padder.update(buffer.getvalue()) + padder.finalize()) + encryptor.finalize()
+
+
+def unseal(data: bytes, passphrase: str, source: str) -> dict[str, tuple[bytes, int]]:
+    """Decrypt and unpack in memory, and check every digest. Raises PkiError that names ``source``."""
+    if not data.startswith(_MAGIC):
+        raise PkiError(f"{source} is no archive of this kind. Give a file that pki_backup has written.")
+    salt, body = data[8:16], data[16:]
+    decryptor, unpadder = _cipher(passphrase, salt).decryptor(), padding.PKCS7(128).unpadder()
+    try:
+        plain = unpadder.update(decryptor.update(body) + decryptor.finalize()) + unpadder.finalize()
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:gz") as archive:
+            files = {}
+            for member in archive:
+                content = archive.extractfile(member)
+                if content is None or not _is_below(member.name):
+                    raise ValueError
+                files[member.name] = (content.read(), member.mode & 0o777)
+        manifest = files.pop(MANIFEST)[0].decode()
+        if manifest != _manifest(files):
+            raise ValueError
+    except (ValueError, KeyError, EOFError, OSError, tarfile.TarError, zlib.error, gzip.BadGzipFile):
+        raise PkiError(
+            f"pki_backup_passphrase does not open {source}, or the file is damaged. Give the one it was made with, or an older archive."
+        ) from None
+    return files
+
+
+def _manifest(files: dict[str, tuple[bytes, int]]) -> str:
+    """The digests, in the form that sha256sum(1) writes and checks."""
+    return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, (data, _) in sorted(files.items()))
+
+
+def _opened_or_none(data: bytes, passphrase: str) -> dict[str, tuple[bytes, int]] | None:
+    try:
+        return unseal(data, passphrase, "")
+    except PkiError:
+        return None
+
+
+def _is_below(name: str) -> bool:
+    return not posixpath.isabs(name) and posixpath.normpath(name) == name and not name.startswith("..")
+
+
+def _cipher(passphrase: str, salt: bytes) -> Cipher[modes.CBC]:
+    """Key and initialization vector as ``openssl enc -pbkdf2`` derives them."""
+    material = hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, ROUNDS, 48)
+    return Cipher(algorithms.AES(material[:32]), modes.CBC(material[32:]))
