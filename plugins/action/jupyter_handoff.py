@@ -179,4 +179,4 @@ def _text(path: str, data: bytes | None) -> str:
     """What a difference shows: a record as it is; of a page, which may hold a password, and of a certificate only the digest."""
     if data is None:
         return ""
-    return data.decode() if path.endswith(".json") else f"({len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()})\n"
+    return data.decode("utf-8", "replace") if path.endswith(".json") else f"({len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()})\n"

@@ -61,7 +61,7 @@ options:
         description: The key to log in with. Given, no other is tried.
         type: path
       ssh_args:
-        description: More arguments for C(ssh), one a list item. They win over the module's own.
+        description: More arguments for C(ssh), one a list item. They win over the module's host key checking (V(yes)) and time limit.
         type: list
         elements: str
         default: []
