@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import shlex
 import socket
+from typing import Any
 
 import yaml
 from ansible import constants as C
@@ -30,8 +31,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = False
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec({"argument_specs": {"type": "path", "required": True}})
         with open(arguments["argument_specs"], encoding="utf-8") as file:
@@ -67,10 +68,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         return {**result, "changed": False, "plan": {**plan, "contact": self._contact(task_vars)}}
 
-    def _contact(self, task_vars):
+    def _contact(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Say how Ansible reaches the host; see :mod:`_clients`."""
 
-        def first(*names):
+        def first(*names: str) -> Any:
             return next((value for value in (self._value(name, task_vars) for name in names) if value), None)
 
         port = first("ansible_port", "ansible_ssh_port")
@@ -84,11 +85,11 @@ class ActionModule(ActionBase):
             "ssh_args": [word for text in arguments if text for word in shlex.split(text)],
         }
 
-    def _value(self, name, task_vars):
+    def _value(self, name: str, task_vars: dict[str, Any]) -> Any:
         return self._templar.template(task_vars.get(name))
 
 
-def _convert(given, specs):
+def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Convert the types of one instance. Return it, and what is wrong with it."""
     label = f"instance '{given.get('name', '?')}'"
     known = {key: value for key, value in given.items() if key in specs}
@@ -97,7 +98,7 @@ def _convert(given, specs):
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
 
 
-def _misspelt(task_vars, options):
+def _misspelt(task_vars: dict[str, Any], options: dict[str, Any]) -> list[str]:
     """Name variables that are one slip away from one of ours; other people's jupyter_... variables are none of our business."""
     problems = []
     for name in task_vars:
@@ -108,7 +109,7 @@ def _misspelt(task_vars, options):
     return problems
 
 
-def _addresses(task_vars, templar):
+def _addresses(task_vars: dict[str, Any], templar: Any) -> list[str]:
     """Return the names by which clients reach this host, where the user names none."""
     host = templar.template(task_vars.get("ansible_host")) or task_vars["inventory_hostname"]
     if host not in ("localhost", "127.0.0.1", "::1"):
