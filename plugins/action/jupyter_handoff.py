@@ -45,7 +45,7 @@ SERVER = {
 }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
+class ActionModule(ActionBase):
     """Write the hand-off of the fleet on the control node."""
 
     TRANSFERS_FILES = False
@@ -59,6 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             {
                 "directory": {"type": "path", "required": True},
                 "servers": {"type": "list", "elements": "dict", "required": True, "options": SERVER},
+                "hosts": {"type": "list", "elements": "str", "default": []},
                 "include_password": {"type": "bool", "default": False, "no_log": False},
             }
         )
@@ -68,51 +69,56 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         self._directory, self._include_password = arguments["directory"], arguments["include_password"]
         try:
             given = [_handoff.complete(server) for server in arguments["servers"]]
-            files = self._files(given)
-            changes = self._write(files)
+            stored = self._on_disk({_stem(record) for record in given})
+            gone = [record for record in stored if record["host"] in arguments["hosts"]]
+            files = self._files(given, [record for record in stored if record not in gone])
+            changes = self._act(files, self._leftovers(files, given + gone))
         except RemoteNotebooksError as error:
             raise AnsibleActionFail(str(error)) from error
         result.update(changed=bool(changes), files=sorted(files))
-        if self._task.diff and not self._include_password:
+        if self._task.diff:
             result["diff"] = changes
         return result
 
     # --- read ------------------------------------------------------------------------------------------------------
 
-    def _files(self, given: list[dict[str, Any]]) -> dict[str, bytes]:
+    def _files(self, given: list[dict[str, Any]], stored: list[dict[str, Any]]) -> dict[str, bytes]:
         """Each file of the hand-off, by its path below the directory."""
         authorities = {path: self._authority(path) for path in {record["tls"]["ca_file"] for record in given} if path}
         for record in given:
-            if record["tls"]["ca_file"]:
-                record["tls"]["ca_sha256"] = authorities[record["tls"]["ca_file"]]["sha256"]
-        records = sorted(given + self._on_disk({_stem(record) for record in given}), key=_stem)
+            authority = authorities.get(record["tls"]["ca_file"])
+            if authority:
+                record["tls"]["ca_sha256"] = authority["sha256"]
+        records = sorted(given + stored, key=_stem)
         shared = _handoff.shared_authority(given)
-        if shared is None:  # none of these hosts has the fleet's; another one of the fleet may
+        if shared is None:  # none of these servers has the fleet's; another one of the fleet may
             shared = next((path for path in [_handoff.shared_authority(records)] if path and _files.read(path)), None)
             authorities.update({shared: self._authority(shared)} if shared else {})
-        files: dict[str, bytes] = {}
-        if shared:
-            files.update(_handoff.authority_files(authorities[shared], "ca"))
+        fleet = authorities.get(shared)
+        files = _handoff.authority_files(fleet, "ca") if fleet else {}
         pages = []
         for record in records:
-            stem = _stem(record)
-            own = record["tls"]["ca_file"]
-            is_shared = bool(own and shared and record["tls"]["ca_sha256"] == authorities[shared]["sha256"])
-            ca_path = "../ca" if is_shared else record["instance"]
-            page = _handoff.view(record, authorities.get(own), ca_path, self._password(record) if record in given else None)
+            stem, own = _stem(record), authorities.get(record["tls"]["ca_file"])
+            is_shared = fleet is not None and record["tls"]["ca_sha256"] == fleet["sha256"]
+            fresh = record in given
+            page = _handoff.view(record, own, "../ca" if is_shared else record["instance"], self._password(record) if fresh else None)
             pages.append(page)
-            if record not in given:
-                continue
-            files[f"{stem}.json"] = _handoff.as_json(record)
-            files[f"{stem}.html"] = self._render("handoff.html.j2", page=page)
-            if own and not is_shared:
-                files.update(_handoff.authority_files(authorities[own], stem))
-        authority = _handoff.authority_view(authorities[shared], "ca") if shared else None
-        files["index.html"] = self._render("handoff_index.html.j2", pages=pages, authority=authority)
+            if fresh:
+                files[f"{stem}.json"] = _handoff.as_json(record)
+                files[f"{stem}.html"] = self._render("handoff.html.j2", page=page)
+                files.update(_handoff.authority_files(own, stem) if own and not is_shared else {})
+        files["index.html"] = self._render("handoff_index.html.j2", pages=pages, authority=fleet and _handoff.authority_view(fleet, "ca"))
         return files
 
-    def _authority(self, path: str) -> dict[str, Any]:
+    def _leftovers(self, files: dict[str, bytes], records: list[dict[str, Any]]) -> list[str]:
+        """What an earlier run wrote for these servers, or for the fleet, and nobody needs any more."""
+        possible = [name for record in records for name in _handoff.file_names(_stem(record))] + _handoff.file_names("ca")
+        return [name for name in possible if name not in files and os.path.lexists(os.path.join(self._directory, name))]
+
+    def _authority(self, path: str) -> dict[str, Any] | None:
         pem = _files.read(path)
+        if pem is None and self._task.check_mode:
+            return None  # the run that this one predicts makes it
         if pem is None:
             raise PkiError(f"servers: tls.ca_file: there is no {path}. Run the pki role first, or correct the path.")
         return _handoff.authority(pem, read_pem_bundle(pem, path)[0])
@@ -139,31 +145,38 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
 
     # --- act -------------------------------------------------------------------------------------------------------
 
-    def _write(self, files: dict[str, bytes]) -> list[dict[str, str]]:
+    def _act(self, files: dict[str, bytes], leftovers: list[str]) -> list[dict[str, str]]:
         """Bring the files below the directory up to date, or see what that would change. Return the differences."""
         if self._task.check_mode:
-            return [change for name, data in files.items() for change in self._one(name, data)]
+            return self._all(files, leftovers)
         _files.private_directory(self._directory)
         with _files.lock(self._directory):
             for folder in sorted({os.path.dirname(name) for name in files} - {""}):
-                _files.private_directory(os.path.join(self._directory, folder))
-            return [change for name, data in files.items() for change in self._one(name, data)]
+                _files.directory(os.path.join(self._directory, folder))
+            return self._all(files, leftovers)
+
+    def _all(self, files: dict[str, bytes], leftovers: list[str]) -> list[dict[str, str]]:
+        changes = [change for name, data in files.items() for change in self._one(name, data)]
+        for name in leftovers:
+            path = os.path.join(self._directory, name)
+            changes.append({"before_header": path, "after_header": os.devnull, "before": _text(path, _files.read(path)), "after": ""})
+            if not self._task.check_mode:
+                _files.remove(path)
+        return changes
 
     def _one(self, name: str, data: bytes) -> list[dict[str, str]]:
         path = os.path.join(self._directory, name)
         before = _files.read(path)
         changed = before != data if self._task.check_mode else _files.write(path, data, 0o600)
-        return [{"before_header": path, "after_header": path, "before": _text(before), "after": _text(data)}] if changed else []
+        return [{"before_header": path, "after_header": path, "before": _text(path, before), "after": _text(path, data)}] if changed else []
 
 
 def _stem(record: dict[str, Any]) -> str:
     return f"{record['host']}/{record['instance']}"
 
 
-def _text(data: bytes | None) -> str:
+def _text(path: str, data: bytes | None) -> str:
+    """What a difference shows: a record as it is; of a page, which may hold a password, and of a certificate only the digest."""
     if data is None:
         return ""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return f"({len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()})\n"
+    return data.decode("utf-8", "replace") if path.endswith(".json") else f"({len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()})\n"

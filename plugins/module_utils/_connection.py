@@ -402,26 +402,32 @@ class Forward:
 def ssh_argv(ssh: str, forward: Forward, local_port: int, seconds: int) -> list[str]:
     """The command that opens ``forward`` on ``local_port`` (ssh(1), ssh_config(5)).
 
-    The first value of an option wins in ssh, so the user's own arguments come first.
+    The first value of an option wins in ssh: what the tunnel cannot do without stands before the user's own arguments,
+    what the user may know better stands behind them.
     """
-    options = [
+    fixed = [
         "BatchMode=yes",  # never ask: nobody is there to answer
-        "StrictHostKeyChecking=yes",  # a check learns no host key on anybody's behalf
-        "UpdateHostKeys=no",
         "ExitOnForwardFailure=yes",
-        f"ConnectTimeout={seconds}",
-        "ControlMaster=no",  # a tunnel of our own, whose end is the end of it
-        "ControlPath=none",
+        "UpdateHostKeys=no",
         "PermitLocalCommand=no",
         "ForwardAgent=no",
         "ForwardX11=no",
         "LogLevel=INFO",  # its words are what we report
     ]
+    proposed = [
+        "StrictHostKeyChecking=yes",  # a check learns no host key on anybody's behalf
+        f"ConnectTimeout={seconds}",
+    ]
     if forward.private_key_file:
-        options += ["IdentitiesOnly=yes", f"IdentityFile={_quoted(forward.private_key_file)}"]
-    argv = [ssh, "-N", "-T", *forward.ssh_args]
-    for option in options:
+        proposed += ["IdentitiesOnly=yes", f"IdentityFile={_quoted(forward.private_key_file)}"]
+    argv = [ssh, "-N", "-T"]
+    for option in fixed:
         argv += ["-o", option]
+    argv += forward.ssh_args
+    for option in proposed:
+        argv += ["-o", option]
+    # Not through a shared connection, which would hold the forwarding after our end: of several -S the last one counts.
+    argv += ["-S", "none"]
     if forward.port:
         argv += ["-p", str(forward.port)]
     if forward.user:

@@ -481,8 +481,11 @@ class _Visit:
         self._refuse_xsrf(answer, "the start of a kernel")
         if answer.status != 201:
             raise Stop("kernel_not_started", detail=f"HTTP {answer.status}, {error_text(answer.body)}")
-        made = json.loads(answer.body)
-        return str(made["id"]), str(made["kernel"]["id"])
+        try:
+            made = json.loads(answer.body)
+            return str(made["id"]), str(made["kernel"]["id"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise Stop("kernel_not_started", detail="the answer to POST /api/sessions names no kernel") from error
 
     def _websocket(self, kernel_id: str) -> Any:
         scheme = "wss" if self._context else "ws"

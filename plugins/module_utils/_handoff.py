@@ -113,6 +113,11 @@ def authority_files(authority: dict[str, Any], stem: str) -> dict[str, bytes]:
     return {f"{stem}.crt": authority["der"], f"{stem}.pem": authority["pem"], profile_path(stem): mobileconfig(authority)}
 
 
+def file_names(stem: str) -> list[str]:
+    """Every file that a server (``<host>/<instance>``) or the fleet (``ca``) may have had."""
+    return [f"{stem}.json", f"{stem}.html", f"{stem}.crt", f"{stem}.pem", profile_path(stem)]
+
+
 def common_name(subject: str) -> str:
     """The CN of an RFC 4514 subject, which is what devices show; the whole subject where it has none."""
     found = re.search(r"(?:^|,)CN=((?:\\.|[^,\\])+)", subject)

@@ -61,7 +61,7 @@ options:
         description: The key to log in with. Given, no other is tried.
         type: path
       ssh_args:
-        description: More arguments for C(ssh), one a list item. They win over the module's own.
+        description: More arguments for C(ssh), one a list item. They win over the module's host key checking (V(yes)) and time limit.
         type: list
         elements: str
         default: []
@@ -191,7 +191,6 @@ certificate:
 """
 
 import signal
-import sys
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -276,7 +275,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
     # A check that is called off deletes its kernel and closes its tunnel, too.
     for kind in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(kind, lambda number, _frame: sys.exit(128 + number))
+        signal.signal(kind, lambda number, _frame: module.fail_json(msg=f"The check was called off by signal {number}."))
     try:
         request = request_from(module.params)
         module.no_log_values.update(filter(None, [request.password, request.token]))

@@ -15,7 +15,6 @@ description:
   - Writes, for the fleet, C(index.html), and for the devices C(ca.crt) (DER), C(ca.pem) and C(remote-notebooks.mobileconfig),
     a profile for Apple's devices. An authority that belongs to one server alone lies beside its page, as C(<instance>.crt) and so on.
   - The pages load nothing from anywhere and hold no password unless asked.
-  - Servers of an earlier run that are not in O(servers) stay in the index, so C(--limit) loses none.
   - Runs on the control node alone; no host is contacted. The folder gets mode 0700 and is ignored by git.
 options:
   directory:
@@ -101,8 +100,15 @@ options:
         elements: str
         choices: [browser, juno, vscode]
         default: [browser]
+  hosts:
+    description:
+      - Hosts whose servers are all in O(servers). The files of other servers of these hosts are removed.
+      - Servers of hosts that are not named here stay in the index, so C(--limit) loses none.
+    type: list
+    elements: str
+    default: []
   include_password:
-    description: Whether the pages show the password. Who has such a page can run programs on the server; differences are then not shown either.
+    description: Whether the pages show the password. Who has such a page can run programs on the server.
     type: bool
     default: false
 requirements:
@@ -113,7 +119,7 @@ attributes:
     description: Says what would change and writes nothing.
     support: full
   diff_mode:
-    description: Shows the files before and after, unless they hold a password.
+    description: Shows the records before and after; of pages, which may hold a password, and of certificates the digest.
     support: full
 """
 

@@ -177,7 +177,8 @@ def test_called_off_in_the_middle_it_still_cleans_up(check, jupyter):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_for(lambda: jupyter.kernels_left == 1, "kernel")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) != 0
+        # Jupyter gives a busy kernel 5 s to end by itself: one that is interrupted first needs none of them.
+        assert process.wait(4.5) != 0
     wait_for(lambda: jupyter.kernels_left == 0, "end of the kernel", 5)
 
 

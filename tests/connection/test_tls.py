@@ -190,6 +190,17 @@ def test_the_authority_is_at_fault(visit, cause, words, properties):
     assert words in seen["message"]
 
 
+def test_through_a_tunnel_the_certificate_is_verified_all_the_same(visit, check, secure, sshd, authority, tmp_path):
+    visit(authority.issue(names=("lab.example.org",)))
+    tunnel = sshd.tunnel(secure.port)
+    given = {"ca_file": str(tmp_path / "ca.pem"), "password": PASSWORD, "tunnel": tunnel}
+    seen = check("https://localhost:8888/", **given)
+    assert (seen["verdict"], seen["cause"]) == ("untrusted", "name_not_in_certificate")
+    seen = check("https://localhost:8888/", server_name="lab.example.org", **given)
+    assert (seen["verdict"], seen["cause"]) == ("reachable", "ok")
+    assert seen["checks"][:3] == ["tunnel", "tls", "api"]
+
+
 def test_a_certificate_signed_by_itself(visit, check, secure):
     key = ec.generate_private_key(ec.SECP256R1())
     itself = Authority("server", key)

@@ -94,6 +94,16 @@ def test_words_of_ssh_that_nobody_foresaw_are_passed_on(check, sshd, jupyter):
     assert "no matching cipher found" in seen["message"]
 
 
+def test_a_shared_connection_is_not_used_and_none_is_left(check, sshd, jupyter, tmp_path):
+    """What Ansible's own ssh_args ask for would keep the tunnel open for a minute after its end."""
+    tunnel = sshd.tunnel(jupyter.port)
+    tunnel["ssh_args"] += ["-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", f"ControlPath={tmp_path}/master"]
+    seen = check("http://localhost:8888/", password=PASSWORD, tunnel=tunnel)
+    assert seen["cause"] == "ok"
+    assert tunnels_left(sshd) == 0
+    assert not (tmp_path / "master").exists()
+
+
 def test_the_port_of_the_url_is_the_default_for_the_far_end(check, sshd, jupyter):
     tunnel = sshd.tunnel(jupyter.port)
     del tunnel["remote_port"]

@@ -148,6 +148,33 @@ def test_with_limit_the_other_servers_stay_in_the_index(fleet):
     assert {"lab1/lab.html", "192.0.2.10/gpu.html"} <= set(Page(before).links)
 
 
+def test_what_a_host_no_longer_runs_is_removed(fleet):
+    make_authority(fleet.folder / "own.pem", "Own")
+    old = {**LAB, "instance": "old", "tls": {"mode": "self_signed", "ca_file": "own.pem"}}
+    fleet.run(LAB, old, TUNNEL)
+    everything = fleet.files
+    assert fleet.run(LAB, TUNNEL)["changed"] is False, "nobody said that this was all of the host"
+    predicted = fleet.run(LAB, hosts=["lab1"], flags=("--check", "--diff"))
+    assert fleet.files == everything
+    done = fleet.run(LAB, hosts=["lab1"], flags=("--diff",))
+    assert done["diff"] == predicted["diff"]
+    assert everything - fleet.files == {f"lab1/old.{ending}" for ending in ("json", "html", "crt", "pem", "mobileconfig")}
+    assert fleet.read("index.html").count("lab1/") == 1
+    assert fleet.run(LAB, hosts=["lab1"])["changed"] is False
+
+
+def test_a_server_that_goes_over_to_the_tunnel_takes_its_certificate_along(fleet):
+    fleet.run(LAB)
+    fleet.run({**LAB, "url": "http://localhost:8888/", "access": "tunnel", "tls": {"mode": "none"}})
+    assert fleet.files == {"index.html", "lab1/lab.json", "lab1/lab.html"}
+
+
+def test_a_check_before_there_is_an_authority_predicts_the_change(fleet):
+    (fleet.folder / "ca.pem").unlink()
+    assert fleet.run(LAB, flags=("--check",))["changed"] is True
+    assert "there is no ca.pem" in fleet.run(LAB)["msg"]
+
+
 def test_the_authority_in_each_form(fleet):
     fleet.run(LAB)
     folder = fleet.folder / "handoff"
@@ -219,7 +246,12 @@ def test_the_password_is_shown_only_when_asked_for(fleet):
 
     told = fleet.run(LAB, include_password=True, flags=("--diff",))
     assert PASSWORD in Page(fleet.read("lab1/lab.html")).text
-    assert "staple" not in json.dumps(told)
+    assert told["diff"]
+    back = fleet.run(LAB, flags=("--diff",))
+    assert back["diff"]
+    assert "staple" not in json.dumps([told, back])
+    assert "staple" not in fleet.read("lab1/lab.html")
+    fleet.run(LAB, include_password=True)
     assert "staple" not in fleet.read("lab1/lab.json") + fleet.read("index.html")
 
 
