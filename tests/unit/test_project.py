@@ -45,7 +45,7 @@ SECRETS = [
     ".venv/bin/python",
     ".ansible/collections/x",
 ]
-LIBRARIES = {"ansible", "cryptography", "passlib", "websocket", "segno", "yaml"}
+LIBRARIES = {"ansible", "jinja2", "cryptography", "passlib", "websocket", "segno", "yaml"}
 
 
 def committed() -> list[str]:
