@@ -175,7 +175,7 @@ def run_scenario(name: str, logs: Path) -> tuple[str, bool]:
         returncode = subprocess.run(command, check=False, cwd=ROOT, env=extra, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
     text = log.read_text(errors="replace")
     # Molecule only warns when a step has no playbook, but a step that did not run proved nothing. Most scenarios need no prepare.yml.
-    missing = re.findall(rf"^{re.escape(name)} > (?!prepare)(\w+): Executed: Missing playbook", text, re.MULTILINE)
+    missing = re.findall(rf"^{re.escape(name)} > (?!prepare|cleanup)(\w+): Executed: Missing playbook", text, re.MULTILINE)
     green = returncode == 0 and not missing
     with PRINTING:
         print(f"{'ok ' if green else 'RED'} {name} {time.monotonic() - started:.0f} s", flush=True)
