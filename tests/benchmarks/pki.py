@@ -36,7 +36,11 @@ ONE_DAY = datetime.timedelta(days=1)
 
 def wanted(number, key_type="ecdsa_p256"):
     return [
-        {"name": f"web{index}/lab", "addresses": [f"web{index}.lab.example", f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}"], "key_type": key_type}
+        {
+            "name": f"web{index}/lab",
+            "addresses": [f"web{index}.lab.example", f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}"],
+            "key_type": key_type,
+        }
         for index in range(number)
     ]
 
@@ -127,7 +131,21 @@ def openssl_commands(path, certificates):
         run("genrsa", "-out", f"private/{name}.key.pem", 2048)
         run("req", "-config", "openssl.cnf", "-key", f"private/{name}.key.pem", "-new", "-sha256", "-subj", f"/CN={dns}",
             "-addext", f"subjectAltName=DNS:{dns},IP:{ip}", "-out", f"{name}.csr")  # fmt: skip
-        run("ca", "-config", "openssl.cnf", "-passin", "pass:secret", "-batch", "-notext", "-extensions", "server", "-in", f"{name}.csr", "-out", f"certs/{name}.pem")
+        run(
+            "ca",
+            "-config",
+            "openssl.cnf",
+            "-passin",
+            "pass:secret",
+            "-batch",
+            "-notext",
+            "-extensions",
+            "server",
+            "-in",
+            f"{name}.csr",
+            "-out",
+            f"certs/{name}.pem",
+        )
     return time.perf_counter() - start
 
 
@@ -150,10 +168,12 @@ COMMUNITY = """
     - community.crypto.openssl_privatekey: {path: "{{ dir }}/{{ item.addresses[0] }}.key", type: ECC, curve: secp256r1}
       loop: "{{ list }}"
     - community.crypto.openssl_csr: {path: "{{ dir }}/{{ item.addresses[0] }}.csr", privatekey_path: "{{ dir }}/{{ item.addresses[0] }}.key",
-        common_name: "{{ item.addresses[0] }}", subject_alt_name: ["DNS:{{ item.addresses[0] }}", "IP:{{ item.addresses[1] }}"], extended_key_usage: [serverAuth]}
+        common_name: "{{ item.addresses[0] }}", subject_alt_name: ["DNS:{{ item.addresses[0] }}", "IP:{{ item.addresses[1] }}"],
+        extended_key_usage: [serverAuth]}
       loop: "{{ list }}"
     - community.crypto.x509_certificate: {path: "{{ dir }}/{{ item.addresses[0] }}.pem", csr_path: "{{ dir }}/{{ item.addresses[0] }}.csr",
-        provider: ownca, ownca_path: "{{ dir }}/ca.pem", ownca_privatekey_path: "{{ dir }}/ca.key", ownca_privatekey_passphrase: secret1, ownca_not_after: +397d}
+        provider: ownca, ownca_path: "{{ dir }}/ca.pem", ownca_privatekey_path: "{{ dir }}/ca.key", ownca_privatekey_passphrase: secret1,
+        ownca_not_after: +397d}
       loop: "{{ list }}"
 """
 
@@ -205,7 +225,14 @@ def main():
             ours.append(timed(ensure, Settings(directory=str(path / "pki"), certificates=certificates)))
         with folder() as path:
             bare.append(timed(bare_loop, path, certificates))
-    table.row("authority + 1,000 P-256 certificates", statistics.median(ours), "bare loop of cryptography calls, same number of files", statistics.median(bare), 1.3, better=False)
+    table.row(
+        "authority + 1,000 P-256 certificates",
+        statistics.median(ours),
+        "bare loop of cryptography calls, same number of files",
+        statistics.median(bare),
+        1.3,
+        better=False,
+    )
     part = 1000 if full else 15
     with folder() as path:
         loop = None
@@ -252,7 +279,12 @@ def main():
 
 def empty_play():
     with folder() as path:
-        return min(timed(playbook, path, "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n", []) for _ in range(2))
+        return min(
+            timed(
+                playbook, path, "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n", []
+            )
+            for _ in range(2)
+        )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,9 @@ def issued_before(folder):
 LATER = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=380)
 SCENES = [
     pytest.param(first_run, lambda folder: ensure(settings(folder, certificates=NAMES[:1])), id="making everything"),
-    pytest.param(first_run, lambda folder: ensure(settings(folder, certificates=NAMES[:1], authority={"intermediate": True})), id="making an intermediate"),
+    pytest.param(
+        first_run, lambda folder: ensure(settings(folder, certificates=NAMES[:1], authority={"intermediate": True})), id="making an intermediate"
+    ),
     pytest.param(issued_before, lambda folder: ensure(settings(folder, now=LATER)), id="renewing all"),
     pytest.param(issued_before, lambda folder: revoke(settings(folder), ["web0/lab"], [], "keyCompromise"), id="revoking"),
 ]
@@ -332,7 +334,9 @@ def test_another_authoritys_key(tmp_path):
         ensure(settings(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["serial", "crlnumber", "crl/ca.crl.pem", "crl/ca.crl.der", "certs/ca.cert.der", "index.txt.attr", "../ca-bundle.pem"])
+@pytest.mark.parametrize(
+    "name", ["serial", "crlnumber", "crl/ca.crl.pem", "crl/ca.crl.der", "certs/ca.cert.der", "index.txt.attr", "../ca-bundle.pem"]
+)
 def test_what_can_be_made_again_is(tmp_path, name):
     first = ensure(settings(tmp_path))
     path = tmp_path / "pki/ca" / name

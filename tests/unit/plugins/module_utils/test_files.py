@@ -80,7 +80,7 @@ def test_read(tmp_path):
         _files.read(str(tmp_path))
     (tmp_path / "link").symlink_to(path)
     assert _files.read(str(tmp_path / "link")) == b"content"
-    with pytest.raises(FilesError, match="link is a symbolic link. Move it away"):
+    with pytest.raises(FilesError, match=r"link is a symbolic link\. Move it away"):
         _files.read(str(tmp_path / "link"), follow=False)
 
 
@@ -103,7 +103,7 @@ def test_a_private_directory_is_a_real_one(tmp_path, kind):
         path.symlink_to(tmp_path / "elsewhere")
     else:
         path.touch()
-    with pytest.raises(FilesError, match="secrets is not a folder. Move it away"):
+    with pytest.raises(FilesError, match=r"secrets is not a folder\. Move it away"):
         _files.private_directory(str(path))
 
 
@@ -139,7 +139,7 @@ def test_write_all_changes_nothing_if_one_file_cannot_be_staged(tmp_path, monkey
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FilesError, match="No space left on device. Nothing was changed"):
+    with pytest.raises(FilesError, match=r"No space left on device\. Nothing was changed"):
         _files.write_all([(str(tmp_path / name), b"new", 0o600) for name in ("one", "two", "three", "four")], str(tmp_path))
     assert names(tmp_path) == ["one"] and (tmp_path / "one").read_bytes() == b"old"
 

@@ -36,7 +36,11 @@ def restore(tmp_path, to="pki", **options):
 
 
 def snapshot(folder):
-    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
 
 
 def test_what_was_lost_comes_back_and_works_on(pki, tmp_path):
@@ -71,8 +75,9 @@ def test_openssl_and_tar_open_it(pki, tmp_path, monkeypatch):
     backup(tmp_path)
     (tmp_path / "secret").write_text(PASSPHRASE)
     (tmp_path / "out").mkdir()
+    archive = f"-in {tmp_path}/pki.backup -pass file:{tmp_path}/secret"
     subprocess.run(
-        f"openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256 -in {tmp_path}/pki.backup -pass file:{tmp_path}/secret | tar -xz -C {tmp_path}/out"
+        f"openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256 {archive} | tar -xz -C {tmp_path}/out"
         f" && cd {tmp_path}/out && sha256sum -c --quiet SHA256SUMS",
         shell=True, check=True,
     )  # fmt: skip

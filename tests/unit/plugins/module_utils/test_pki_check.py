@@ -99,7 +99,9 @@ def test_nobody_there_and_no_tls_there(pki):
     assert f"127.0.0.1:{port} cannot be asked" in ask(port, result)["problem"]
 
 
-@pytest.mark.parametrize("endpoint", [{"host": "x"}, {"host": "x", "port": 0}, {"host": "x", "port": "https"}, {"host": "x", "port": 1, "colour": "red"}, "x:1"])
+@pytest.mark.parametrize(
+    "endpoint", [{"host": "x"}, {"host": "x", "port": 0}, {"host": "x", "port": "https"}, {"host": "x", "port": 1, "colour": "red"}, "x:1"]
+)
 def test_endpoints_that_make_no_sense(endpoint):
     with pytest.raises(PkiError, match="endpoints, entry 1"):
         probe([endpoint], ca_file=None, timeout=1.0, wait=0.0)

@@ -64,7 +64,7 @@ class Maker:
         extensions.write_text("[e]\n" + "".join(f"{key}={value}\n" for key, value in profile["extensions"].items()))
         openssl("req", "-new", "-key", key, "-subj", profile["subject"], "-out", request)
         signer = ["-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key"] if issuer else ["-signkey", key]
-        options = [] if profile["digest"] is None or profile["key"][0] == "ed25519" and not issuer else [f"-{profile['digest']}"]
+        options = [] if profile["digest"] is None or (profile["key"][0] == "ed25519" and not issuer) else [f"-{profile['digest']}"]
         openssl(
             "x509", "-req", "-in", request, *signer, "-days", profile["days"], "-set_serial", profile.get("serial", "0x5f2d"), *options,
             *(["-extfile", extensions, "-extensions", "e"] if profile["extensions"] else []), "-out", out,
@@ -78,7 +78,12 @@ def make(tmp_path):
 
 
 def lint(path, **options):
-    defaults = {"ca_file": None, "key_file": None, "addresses": [], "now": datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=1)}
+    defaults = {
+        "ca_file": None,
+        "key_file": None,
+        "addresses": [],
+        "now": datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=1),
+    }
     return _pki_check.lint_files([str(path)], **{**defaults, **options})["certificates"][str(path)]
 
 
@@ -165,7 +170,9 @@ def test_a_chain_in_the_wrong_order(make, tmp_path):
 
 
 def test_limits_of_an_authority(make, tmp_path):
-    root = make.certificate("ca", differ(GOOD_CA, extensions={"basicConstraints": "critical,CA:TRUE,pathlen:0", "nameConstraints": "permitted;DNS:other.example"}))
+    root = make.certificate(
+        "ca", differ(GOOD_CA, extensions={"basicConstraints": "critical,CA:TRUE,pathlen:0", "nameConstraints": "permitted;DNS:other.example"})
+    )
     middle = make.certificate("middle", differ(GOOD_CA, subject="/CN=Middle", extensions={"authorityKeyIdentifier": "keyid"}), "ca")
     leaf = make.certificate("leaf", GOOD_LEAF, "middle")
     chain = tmp_path / "chain.pem"
