@@ -1,9 +1,62 @@
-# Replaced by the full one soon: enough to work on the tree.
+# Recipes are one line each: what needs more lives in tools/ (CONTRIBUTING.md says what is where).
 PYTHON ?= python3
-.venv:
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --require-hashes -r requirements.txt
-	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.txt
-	mkdir -p .ansible/collections/ansible_collections/remote
-	ln -sfn ../../../.. .ansible/collections/ansible_collections/remote/notebooks
-	site=$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && mkdir -p $$site/ansible_collections/remote && ln -sfn $(CURDIR) $$site/ansible_collections/remote/notebooks
+INVENTORY ?= .local/inventory.yml
+ARGS ?=
+SCENARIO ?=
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help up down venv .venv test lint unit sanity molecule connection faults bench lock clean python
+
+help: ## This list
+	@echo 'make up                    Jupyter on this machine, then how to connect'
+	@echo 'make up INVENTORY=hosts    the same for the hosts of an inventory'
+	@echo 'make test                  everything the project checks'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: python ## Set up .venv, run playbooks/site.yml (INVENTORY=path, ARGS='--check --diff')
+	@$(PYTHON) -m tools.environment runtime
+	@$(BIN)/python -m tools.local_inventory $(INVENTORY)
+	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/site.yml $(ARGS)
+
+down: python ## Take away again what `make up` installed (same INVENTORY)
+	@$(PYTHON) -m tools.environment runtime
+	@$(BIN)/python -m tools.local_inventory --existing $(INVENTORY)
+	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/uninstall.yml $(ARGS)
+
+venv .venv: python ## The environment for working on the project
+	@$(PYTHON) -m tools.environment dev
+
+test: venv ## Set up everything and check everything; the last line is pytest's
+	@$(BIN)/python -m tools.gate
+
+lint: venv ## ansible-lint, yamllint, ruff, mypy
+	@$(BIN)/python -m tools.gate lint
+
+unit: venv ## Unit tests (ARGS='-k word')
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+sanity: venv ## ansible-test sanity
+	@$(BIN)/python -m tools.gate sanity
+
+molecule: venv ## Every scenario in containers, or one (SCENARIO=name)
+	@$(BIN)/python -m tools.gate molecule $(SCENARIO)
+
+connection: venv ## The connection check against servers broken on purpose
+	@$(BIN)/python -m pytest tests/connection $(ARGS)
+
+faults: venv ## Runs cut off, full disks, damaged files
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+bench: venv ## Benchmarks, as ratios against peers measured in the same run
+	@$(BIN)/python -m tools.gate bench
+
+lock: venv ## Write the two lock files from pyproject.toml (ARGS=--upgrade)
+	@$(BIN)/python -m tools.lock $(ARGS)
+
+clean: ## Remove what the targets above built; passwords, keys and .local/ stay
+	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 "$(PYTHON) is missing or older than Python 3.11: install a newer one and name it, as in: make up PYTHON=python3.12"; exit 1; }

@@ -221,6 +221,17 @@ def _require_regular(path: str) -> None:
             raise FilesError(f"{path} is not a regular file. Move it away and run again.")
 
 
+def remove(path: str) -> bool:
+    """Remove the file ``path``. Return whether there was one."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise FilesError(f"Cannot remove {path}: {error.strerror}.") from error
+    return True
+
+
 def _replace(path: str, data: bytes, mode: int) -> None:
     temporary = _stage(path, data, mode)
     try:

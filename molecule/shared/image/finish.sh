@@ -1,0 +1,16 @@
+#!/bin/sh
+# What an installer's last steps leave behind. Argument: the root of the new system.
+set -eu
+root=$1
+
+# The ordinary account of Debian's cloud images: sudo without a password, no password of its own.
+chroot "$root" useradd --create-home --shell /bin/bash --user-group debian
+echo 'debian ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/debian"
+chmod 0440 "$root/etc/sudoers.d/debian"
+
+# Every host makes its own identity: no two test hosts share a key or a machine id.
+rm -f "$root"/etc/ssh/ssh_host_*
+: >"$root/etc/machine-id"
+
+# Nobody can log in at a container's console, so nothing should wait there.
+chroot "$root" systemctl mask --quiet getty@tty1.service console-getty.service

@@ -1,0 +1,123 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import difflib
+import shlex
+import socket
+
+import yaml
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _plan
+from ..module_utils._errors import PlanError
+
+PREFIX = "jupyter_"
+# What may stand in argument_specs.yml and in the specification of a module alike.
+SPEC_KEYS = ("type", "elements", "choices", "no_log")
+
+
+class ActionModule(ActionBase):
+    """Resolve the plan of one host on the control node; asks the host nothing."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _result, arguments = self.validate_argument_spec({"argument_specs": {"type": "path", "required": True}})
+        with open(arguments["argument_specs"], encoding="utf-8") as file:
+            options = yaml.safe_load(file)["argument_specs"]["main"]["options"]
+
+        # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
+        specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in options.items()}
+        keys = [key for key in _plan.INSTANCE_KEYS if key in specs]
+        defaults = {key: self._value(PREFIX + key, task_vars) for key in keys}
+        if not defaults["addresses"]:
+            defaults["addresses"] = _addresses(task_vars, self._templar)
+
+        problems = _misspelt(task_vars, options)
+        instances = []
+        for given in self._value("jupyter_instances", task_vars):
+            converted, found = _convert(given, {**{key: specs[key] for key in keys}, "name": {"type": "str"}})
+            instances.append(converted)
+            problems += found
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
+        try:
+            plan = _plan.resolve(
+                task_vars["inventory_hostname"],
+                self._value("jupyter_scope", task_vars),
+                defaults,
+                instances,
+                keep_notebooks=boolean(self._value("jupyter_keep_notebooks", task_vars)),
+            )
+        except PlanError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, "changed": False, "plan": {**plan, "contact": self._contact(task_vars)}}
+
+    def _contact(self, task_vars):
+        """Say how Ansible reaches the host; see :mod:`_clients`."""
+
+        def first(*names):
+            return next((value for value in (self._value(name, task_vars) for name in names) if value), None)
+
+        port = first("ansible_port", "ansible_ssh_port")
+        arguments = [first("ansible_ssh_common_args"), first("ansible_ssh_extra_args")]
+        return {
+            "connection": first("ansible_connection") or C.DEFAULT_TRANSPORT,
+            "host": first("ansible_host") or task_vars["inventory_hostname"],
+            "port": int(port) if port else None,
+            "user": first("ansible_user", "ansible_ssh_user"),
+            "private_key_file": first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
+            "ssh_args": [word for text in arguments if text for word in shlex.split(text)],
+        }
+
+    def _value(self, name, task_vars):
+        return self._templar.template(task_vars.get(name))
+
+
+def _convert(given, specs):
+    """Convert the types of one instance. Return it, and what is wrong with it."""
+    label = f"instance '{given.get('name', '?')}'"
+    known = {key: value for key, value in given.items() if key in specs}
+    validated = ArgumentSpecValidator({key: specs[key] for key in known}).validate(known)
+    problems = [f"{label}: {message}" for message in validated.error_messages]
+    return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
+
+
+def _misspelt(task_vars, options):
+    """Name variables that are one slip away from one of ours; other people's jupyter_... variables are none of our business."""
+    problems = []
+    for name in task_vars:
+        if name.startswith(PREFIX) and name not in options:
+            near = difflib.get_close_matches(name, options, n=1, cutoff=0.9)
+            if near:
+                problems.append(f"{name}: there is no such variable; did you mean {near[0]}?")
+    return problems
+
+
+def _addresses(task_vars, templar):
+    """Return the names by which clients reach this host, where the user names none."""
+    host = templar.template(task_vars.get("ansible_host")) or task_vars["inventory_hostname"]
+    if host not in ("localhost", "127.0.0.1", "::1"):
+        names = [host, task_vars["inventory_hostname"]]
+    else:
+        # This very machine: its name, and the address it would send from. Connecting a UDP socket sends nothing (RFC 5737 address).
+        names = [socket.gethostname()]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+                names.insert(0, probe.getsockname()[0])
+            except OSError:
+                pass
+    return [name for name in dict.fromkeys(names) if _plan.is_address(name)]

@@ -1,0 +1,129 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+
+from ..module_utils import _clients, _files, _state
+from ..module_utils._errors import FilesError
+
+
+FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
+
+
+class ActionModule(ActionBase):
+    """One module run on the host; everything else happens here, on the control node."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        self._task_vars = task_vars or {}
+        _result, arguments = self.validate_argument_spec(
+            {
+                "plan": {"type": "dict", "required": True},
+                "credentials": {"type": "dict", "default": {}},
+                "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
+                "pki": {"type": "dict", "default": {}},
+            }
+        )
+        plan = {**arguments["plan"], "firewall": arguments["firewall"]}
+        showing = self._task.check_mode and self._task.diff
+        report = self._observe(plan, showing)
+        problems = _state.refusals(plan, report)
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
+
+        instances = _state.complete(plan, report)
+        things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
+        self._manifest = _state.manifest(things)
+        try:
+            texts = self._fill(things, instances)
+        except FilesError as error:
+            raise AnsibleActionFail(str(error)) from error
+        changes = _state.differences(plan, things, instances, report)
+        orphans = _state.orphans(plan, things, report)
+        diff = _diff(changes, texts, report) if showing else []
+        for state in report["paths"].values():
+            (state or {}).pop("text", None)
+        return {
+            **result,
+            "changed": bool(changes) and bool(self._task.check_mode),
+            "changes": changes,
+            "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
+            "steps": _state.service_steps(things, changes, report),
+            "things": things,
+            "manifest": _state.manifest(things),
+            "journal": _state.manifest([*things, *orphans]),
+            "instances": instances,
+            "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]),
+            "orphans": orphans,
+            "remarks": _state.remarks(plan, report),
+            "family": _state.family(report["system"]),
+            "report": report,
+            **({"diff": diff} if diff else {}),
+        }
+
+    def _observe(self, plan, texts):
+        probe = _state.probe(plan, texts)
+        try:
+            answer = self._execute_module(module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars)
+        except AnsibleConnectionFailure as error:
+            raise AnsibleConnectionFailure(
+                f"{plan['host']} cannot be reached: {str(error).strip()} Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
+            ) from error
+        if "report" in answer:
+            return answer["report"]
+        said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout"))
+        if "not found" in said and ("interpreter" in said or "python" in said):
+            raise AnsibleActionFail(
+                f"{plan['host']} has no Python that Ansible can use. Install it (Debian: apt-get install python3), or name one as ansible_python_interpreter in the inventory."
+            )
+        raise AnsibleActionFail(f"The state of {plan['host']} could not be read: {said.strip()}")
+
+    def _fill(self, things, instances):
+        """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by path."""
+        texts = {}
+        by_name = {instance["name"]: instance for instance in instances}
+        files = [thing for thing in things if thing["kind"] == "file"]
+        # Stamped files come last: the revision stands in them, and sums up everything else the server is started from.
+        for thing in sorted(files, key=lambda thing: bool(thing.get("stamped"))):
+            if thing.get("secret"):
+                content = _files.read(thing["control"]) if thing["control"] else None
+                thing["digest"] = None if content is None else hashlib.sha256(content).hexdigest()
+                continue
+            instance = by_name.get(thing["instance"], instances[0])
+            if thing.get("stamped"):
+                instance["revision"] = _state.revision(instance, things, self._render(thing, instance))
+            texts[thing["path"]] = self._render(thing, instance)
+            thing["digest"] = hashlib.sha256(texts[thing["path"]].encode()).hexdigest()
+        return texts
+
+    def _render(self, thing, instance):
+        if thing.get("source"):
+            return _files.read(self._find_needle("files", thing["source"])).decode()
+        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
+        return lookup.run([thing["template"]], variables=self._task_vars, template_vars={"instance": instance, "manifest": self._manifest})[0]
+
+
+def _diff(changes, texts, report):
+    """Show each difference the way Ansible shows a change: two texts for a file, one line for anything else."""
+    shown = []
+    for change in changes:
+        if change["stage"] == "manifest":
+            continue  # follows from all the others
+        path = change["id"].split(" ", 1)[1]
+        if change["what"] in ("content", "file") and path in texts:
+            before = (report["paths"].get(path) or {}).get("text", "")
+            shown.append({"before_header": path, "after_header": path, "before": before, "after": texts[path]})
+        else:
+            shown.append({"before_header": change["id"], "after_header": change["id"], "before": "", "after": f"{change['text']}\n"})
+    return shown

@@ -1,0 +1,323 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decide what a host's firewall lacks. Pure: no I/O, no Ansible.
+
+Inside the collection these are public:
+
+- :func:`normalise`: the user's rules, checked and completed;
+- :func:`difference`: what differs between the rules and a host's report (:mod:`_firewall_host` makes it); empty means "nothing to do";
+- :func:`remarks`: what a person must be told although nothing is to do, such as "nothing on this host filters";
+- :func:`choose`: the provider that applies the rules on that host;
+- :func:`admits`: whether the host's own firewall lets a client in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ._errors import FirewallError
+from ._firewall_filter import Record
+from ._firewall_filter import ports as port_range
+from ._firewall_rules import (
+    FOLDER,
+    PROVIDERS,
+    SAME,
+    blocking,
+    check_owner,
+    comment,
+    has_port,
+    identity,
+    normalise,
+    openings,
+    overlap,
+    owner_of,
+    without,
+)
+from ._firewall_steps import blocked, packet_filter_difference
+
+# --- which firewall -----------------------------------------------------------------------------------------------------------
+
+
+def choose(requested: str, report: Record, enable: bool = False) -> str:
+    """The provider that will apply the rules: the one asked for; for ``auto`` the one that is active.
+
+    Where none is and one may be turned on (``enable``), the first that is installed, and nftables where none is.
+    """
+    if requested not in ("auto", *PROVIDERS):
+        raise FirewallError(f"firewall_provider '{requested}' is not one of auto, {', '.join(PROVIDERS)}.")
+    if requested != "auto":
+        return requested
+    if report["provider"] == "none" and enable:
+        return next((name for name in ("ufw", "firewalld", "nftables") if name in report["installed"]), "nftables")
+    return str(report["provider"])
+
+
+def refuse(rules: list[Record], owner: str, report: Record, provider: str, enable: bool = False) -> None:
+    """Refuse what the provider cannot do, and what would shut out the operator's own SSH connection.
+
+    :raises FirewallError: naming the entry.
+    """
+    check_owner(owner)
+    if provider != "none" and provider not in report["installed"] and not enable and rules:
+        raise FirewallError(
+            f"firewall_provider is {provider}, which this host does not have. Install it, choose another, or set firewall_enable: true."
+        )
+    if provider in ("ufw", "firewalld") and provider != report["provider"] and not enable and rules and report["provider"] != "none":
+        other = report["provider"]
+        raise FirewallError(
+            f"firewall_provider is {provider}, but {other} filters on this host. Set firewall_provider: auto, or firewall_enable: true."
+        )
+    for number, rule in enumerate(rules, 1):
+        name = f"firewall_rules, entry {number}"
+        if rule["state"] != "present":
+            continue
+        if rule["zone"] and provider not in ("firewalld", "none"):
+            raise FirewallError(f"{name}: zone '{rule['zone']}' is a word of firewalld, and this host runs {provider}. Use interface there.")
+        if provider == "firewalld":
+            _refuse_firewalld(rule, name, report)
+        if rule["limit"] and provider == "ufw" and rule["limit"] != "12/minute":
+            raise FirewallError(f"{name}: ufw knows one limit only, 6 connections in 30 seconds: write limit: 12/minute, or use another provider.")
+        _refuse_lockout(rule, name, report)
+    _refuse_removal(rules, owner, report, provider)
+
+
+def _refuse_firewalld(rule: Record, name: str, report: Record) -> None:
+    zones = report.get("firewalld", {}).get("known", [])
+    if rule["zone"] and zones and rule["zone"] not in zones:
+        raise FirewallError(f"{name}: firewalld has no zone '{rule['zone']}' on this host. Its zones: {', '.join(zones)}.")
+    if rule["interface"] and not rule["zone"]:
+        zone = _zone_of(rule["interface"], report)
+        if not zone:
+            raise FirewallError(f"{name}: firewalld filters by zone, and interface '{rule['interface']}' is in none. Write zone instead.")
+
+
+def _refuse_lockout(rule: Record, name: str, report: Record) -> None:
+    ssh = report.get("ssh") or {}
+    if not (rule["sources"] and ssh.get("client") and rule["protocol"] == "tcp" and has_port(rule["port"], ssh["port"])):
+        return
+    if not any(overlap(source, ssh["client"]) for source in rule["sources"]):
+        here = f"{ssh['client']}, the address of the SSH connection in use on port {ssh['port']}"
+        raise FirewallError(f"{name}: its sources do not contain {here}. Add it, or you lock yourself out.")
+
+
+def _refuse_removal(rules: list[Record], owner: str, report: Record, provider: str) -> None:
+    """Do not take away the one rule of ours that lets the operator in."""
+    ssh = report.get("ssh") or {}
+    if not ssh.get("client") or report["provider"] == "none":
+        return
+
+    def lets_in(opening: Record) -> bool:
+        return opening["protocol"] in ("tcp", "any") and has_port(opening["port"], ssh["port"]) and overlap(opening["source"], ssh["client"])
+
+    ours = [opening for opening in existing(owner, report) if lets_in(opening)]
+    if not ours or any(lets_in(opening) for opening in openings(rules)):
+        return
+    if report["provider"] in ("ufw", "firewalld"):
+        safe = any(lets_in(rule) for rule in report["rules"] if rule["owner"] != owner)
+    else:
+        client = {"protocol": "tcp", "port": str(ssh["port"]), "source": ssh["client"], "interface": ""}
+        safe = not blocking(client, without(report["chains"], owner), report)
+    if not safe:
+        here = f"port {ssh['port']} to {ssh['client']}, the SSH connection in use"
+        raise FirewallError(f"firewall_rules no longer opens {here}, and nothing else does. Keep an entry for it, or allow SSH by hand first.")
+
+
+def _zone_of(interface: str, report: Record) -> str:
+    zones = report.get("firewalld", {}).get("zones", {})
+    return next((name for name, zone in sorted(zones.items()) if interface in zone["interfaces"]), "")
+
+
+def admits(report: Record, protocol: str, port: int, source: str) -> bool | None:
+    """Whether the host's own firewall lets a new connection from ``source`` (an address or CIDR) in; ``None``: this report cannot tell.
+
+    Where it does, the server listens and a client still runs into a time-out, the packet is lost before the host: a cloud's security group, or
+    a router that forwards no port.
+    """
+    if report["provider"] == "none":
+        return True
+    opening = {"protocol": protocol, "port": str(port), "source": source, "interface": "", "zone": "", "limit": ""}
+    if report["provider"] in ("nftables", "iptables"):
+        return not blocking(opening, report["chains"], report)
+    found = [
+        rule
+        for rule in report["rules"]
+        if rule["provider"] == report["provider"] and rule["protocol"] in (protocol, "any") and has_port(rule["port"], port)
+    ]
+    if any(not rule["source"] or _inside(source, rule["source"]) for rule in found):
+        return True
+    return None if report["provider"] == "firewalld" else False
+
+
+def _inside(source: str, whole: str) -> bool:
+    one, other = ipaddress.ip_network(source, strict=False), ipaddress.ip_network(whole)
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+
+
+# --- the comparison -----------------------------------------------------------------------------------------------------------
+
+
+def same(one: Record, other: Record) -> bool:
+    """Whether two openings say the same, whatever their comments."""
+    protocols = one["protocol"] == other["protocol"] or "any" in (one["protocol"], other["protocol"])
+    return protocols and all(one[key] == other[key] for key in SAME if key != "protocol")
+
+
+def existing(owner: str, report: Record) -> list[Record]:
+    """The openings of this owner that the host has, each with its ``provider``."""
+    found = [rule for rule in report["rules"] if rule["owner"] == owner]
+    for chain in report["chains"]:
+        for rule in chain["rules"]:
+            said = {field: values[0] for field, operator, values in rule["when"] if operator == "in" and values}
+            if owner_of(rule["comment"]) == owner and rule["verdict"] in ("accept", "return") and "port" in said:
+                opening = {
+                    "protocol": said.get("protocol", ""),
+                    "port": said["port"],
+                    "source": said.get("source", ""),
+                    "interface": said.get("interface", ""),
+                }
+                found.append(dict(opening, zone="", limit="", comment=rule["comment"], owner=owner, provider=chain.get("managed", "nftables")))
+    return found
+
+
+def difference(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[Record]:
+    """What must change on the host, rule by rule. An empty list: nothing to do.
+
+    :param rules: ``firewall_rules`` as the user wrote them, or already normalised.
+    :param owner: ``firewall_owner``.
+    :param report: what :func:`_firewall_host.read` returned for the host.
+    :param requested: ``firewall_provider``.
+    :param enable: ``firewall_enable``.
+    :returns: entries ``{"id": "tcp/8888 from 192.0.2.0/24", "what": "missing", "provider": "ufw", "opening": {...}, "detail": ""}``.
+        ``what`` is ``missing``; ``unwanted`` (a rule of this owner that nobody asks for any more); ``inactive`` (the firewall is to be turned
+        on, or holds the rule without applying it); ``outdated`` (a file of ours differs, or does not survive a reboot); ``blocked`` (the rule
+        is there, but something else on the host still stops the connection, and ``detail`` says what).
+    :raises FirewallError: for a rule that is wrong or must be refused on this host.
+    """
+    entries = normalise(rules)
+    provider = choose(requested, report, enable)
+    refuse(entries, owner, report, provider, enable)
+    wanted = [] if provider == "none" else [resolve(opening, provider, report) for opening in openings(entries)]
+    found: list[Record] = []
+    if enable and wanted and provider in ("ufw", "firewalld") and report["provider"] != provider:
+        found.append({"id": provider, "what": "inactive", "provider": provider, "opening": {}, "detail": f"{provider} is not active"})
+    for name in ("ufw", "firewalld"):
+        found += _rule_difference(wanted if name == provider else [], owner, report, name)
+    found += packet_filter_difference(wanted, owner, report, provider)
+    return found
+
+
+def resolve(opening: Record, provider: str, report: Record) -> Record:
+    """The opening in the provider's own terms: firewalld needs a zone, and knows no interface."""
+    if provider != "firewalld":
+        return dict(opening, zone="")
+    zone = opening["zone"] or (_zone_of(opening["interface"], report) if opening["interface"] else "")
+    return dict(opening, interface="", zone=zone or report.get("firewalld", {}).get("default", "public"))
+
+
+def _rule_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
+    """ufw and firewalld: their own rules, compared one by one. A rule by hand that says the same is as good as ours."""
+    present = [rule for rule in report["rules"] if rule["provider"] == provider]
+    found = []
+    for opening in wanted:
+        matching = [rule for rule in present if same(rule, opening)]
+        if not any(rule["owner"] != owner or rule["comment"] == comment(opening, owner) for rule in matching):
+            found.append(_entry(opening, "missing", provider, "its comment differs" if matching else ""))
+        elif report["provider"] == provider and not any(rule["live"] for rule in matching):
+            found.append(_entry(opening, "inactive", provider, "configured, but not in force"))
+        elif not any(rule["saved"] for rule in matching):
+            found.append(_entry(opening, "missing", provider, "in force, but lost at the next reboot"))
+        # A table beside the firewall's own can drop what the firewall accepts; so can an earlier rule of ufw's, once ours is there.
+        own = "iptables" if provider == "ufw" and not any(rule["live"] for rule in matching) else ""
+        chains = [chain for chain in without(report["chains"], owner) if chain["table"] != "firewalld" and (not own or chain.get("managed") != own)]
+        found += blocked(opening, chains, report, provider)
+    for rule in present:
+        if rule["owner"] == owner and not any(same(rule, opening) for opening in wanted):
+            found.append(_entry(rule, "unwanted", provider, ""))
+    return found
+
+
+def _entry(opening: Record, what: str, provider: str, detail: str) -> Record:
+    plain = {key: opening.get(key, "") for key in (*SAME, "comment")}
+    return {"id": identity(opening), "what": what, "provider": provider, "opening": plain, "detail": detail}
+
+
+def rich_rule(opening: Record) -> str:
+    """The opening in firewalld's rich language, in the form in which firewalld lists it (firewalld.richlanguage(5))."""
+    words = ["rule"]
+    if opening["source"]:
+        words.append(f'family="{"ipv6" if ":" in opening["source"] else "ipv4"}" source address="{opening["source"]}"')
+    words.append(f'port port="{opening["port"]}" protocol="{opening["protocol"]}" accept')
+    if opening["limit"]:
+        count, per = opening["limit"].split("/")
+        words.append(f'limit value="{count}/{per[0]}"')
+    return " ".join(words)
+
+
+def ledger(wanted: list[Record], owner: str, report: Record) -> list[Record]:
+    """What of the wanted openings (in firewalld's terms) is ours: all but those that stand there by somebody else's hand."""
+    others = [rule for rule in report["rules"] if rule["provider"] == "firewalld" and rule["owner"] != owner]
+    return [
+        dict({key: opening[key] for key in SAME}, comment=comment(opening, owner))
+        for opening in wanted
+        if not any(same(rule, opening) for rule in others)
+    ]
+
+
+def ssh_to_open(report: Record, provider: str) -> list[int]:
+    """The ports of SSH that no rule of this provider opens to everybody yet."""
+    rules = [rule for rule in report["rules"] if rule["provider"] == provider and not rule["source"] and not rule["interface"]]
+    return [port for port in report["ssh_ports"] if not any(has_port(rule["port"], port) for rule in rules)]
+
+
+def sentence(entry: Record) -> str:
+    """An entry of the difference for people: ``missing in ufw: tcp/8888 from 192.0.2.0/24``."""
+    return f"{entry['what']} in {entry['provider']}: {entry['id']}" + (f" ({entry['detail']})" if entry["detail"] else "")
+
+
+def remarks(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[str]:
+    """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters at all."""
+    entries = normalise(rules)
+    provider = choose(requested, report, enable)
+    wanted = openings(entries)
+    limited = sorted({f"{one['protocol']}/{one['port']}" for one in wanted if one["source"]})
+    if provider == "none" and wanted:
+        said = ["No firewall filters on this host: nothing had to be opened."]
+        if limited:
+            said.append(
+                f"The sources of {', '.join(limited)} are NOT in force: everybody who reaches the host reaches the port. "
+                "Set firewall_enable: true, or firewall_provider: nftables, which closes these ports for all other sources and touches nothing else."
+            )
+        return said
+    said = []
+    if provider == "nftables" and wanted and not report["systemd"]:
+        said.append(f"This host does not run systemd: have {FOLDER}/{owner}.nft and {owner}.hooks.nft loaded at boot (nft -f), after its own rules.")
+    if provider == "iptables" and wanted and not report["saved"]:
+        said.append("iptables keeps nothing over a reboot here: install iptables-persistent (RHEL: iptables-services), or choose nftables.")
+    if provider in ("ufw", "firewalld"):
+        if wanted and report["provider"] != provider and not enable:
+            said.append(
+                f"{provider} is not active: it knows the rules, but they are not in force until somebody turns it on (firewall_enable: true)."
+            )
+        hand = [rule for rule in report["rules"] if rule["provider"] == provider and rule["owner"] != owner and not rule["source"]]
+        for one in wanted:
+            first = port_range(one["port"])[0]
+            if one["source"] and any(rule["protocol"] in (one["protocol"], "any") and has_port(rule["port"], first) for rule in hand):
+                said.append(f"{identity(one)}: a rule that is not ours opens this port to everybody. Remove it by hand, or the sources mean nothing.")
+    return said
+
+
+__all__ = [
+    "admits",
+    "choose",
+    "difference",
+    "existing",
+    "ledger",
+    "normalise",
+    "refuse",
+    "remarks",
+    "resolve",
+    "rich_rule",
+    "sentence",
+    "ssh_to_open",
+]

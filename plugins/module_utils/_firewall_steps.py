@@ -1,0 +1,468 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nftables and iptables should hold, and the text that brings them there. Pure: no I/O, no Ansible.
+
+Two things are needed on a packet filter:
+
+- *our own* table (nftables) or chain (iptables). It accepts the listed sources and, where the host itself would let strangers in, drops all
+  others **on these ports only**. A drop is final wherever it stands, so this part always works from a place of our own.
+- a *hook* in the host's own chain, only where that chain would stop a listed source: an accept in our table cannot override a drop elsewhere.
+  It stands directly before the rule that stops the connection (or last, where the chain's policy does), so what the operator decided earlier
+  in the chain, such as a list of blocked addresses, keeps its say. It is marked by its comment and taken out by its handle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from ._firewall_filter import Record, family, network, parse_iptables_save
+from ._firewall_rules import FOLDER, blocking, comment, gate, gates, identity, mark, owner_of, table, without
+
+UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
+UNIT_TEXT = f"""\
+# Managed by Ansible, role remote.notebooks.firewall: loads the rules of one owner again whenever nftables starts or reloads.
+[Unit]
+Description=Firewall rules of %i
+Documentation=man:nft(8)
+DefaultDependencies=no
+Conflicts=shutdown.target
+After=nftables.service
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+# The table replaces itself; a hook is added only where it is gone, so that a second start changes nothing.
+ExecStart={{nft}} -f {FOLDER}/%i.nft
+ExecStart=/bin/sh -c '{{nft}} list ruleset | grep -qF "remote.notebooks/%i hook" || {{nft}} -f {FOLDER}/%i.hooks.nft'
+ExecReload={{nft}} -f {FOLDER}/%i.nft
+ExecReload=/bin/sh -c '{{nft}} list ruleset | grep -qF "remote.notebooks/%i hook" || {{nft}} -f {FOLDER}/%i.hooks.nft'
+
+[Install]
+WantedBy=sysinit.target nftables.service
+"""
+_IPV = {"ip": "ipv4", "ip6": "ipv6"}
+_EACH = {"ip": "ip saddr", "ip6": "ip6 saddr"}
+
+
+def unit_links(owner: str) -> list[str]:
+    """The links by which systemd starts the unit of this owner."""
+    name = f"remote-notebooks-firewall@{owner}.service"
+    return [f"/etc/systemd/system/{target}.wants/{name}" for target in ("nftables.service", "sysinit.target")]
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a file's text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- one rule, for the kernel and for the comparison ----------------------------------------------------------------------------
+
+
+def _rule(opening: Record, verdict: str, note: str, families: tuple[str, ...] = ("ip", "ip6"), limited: str = "") -> Record:
+    """A rule of ours in the model of ``_firewall_filter``."""
+    when = [["protocol", "in", [opening["protocol"]]], ["port", "in", [opening["port"]]]]
+    if opening["source"]:
+        when += [["family", "in", [family(opening["source"])]], ["source", "in", [opening["source"]]]]
+    elif len(families) == 1:
+        when.append(["family", "in", [families[0]]])
+    if opening["interface"]:
+        when.append(["interface", "in", [opening["interface"]]])
+    if limited:
+        when.append(["state", "in", ["new"]])
+    return {"when": when, "verdict": verdict, "comment": note, "limited": limited, "opening": opening, "id": identity(opening)}
+
+
+def canonical(rule: Record) -> str:
+    """What a rule does, as a text that two equal rules share."""
+    conditions = []
+    for field, operator, values in rule["when"]:
+        clean = [str(network(value)) if field == "source" else value for value in values]
+        conditions.append([field, operator, sorted(clean)])
+    unique = [json.loads(text) for text in sorted({json.dumps(condition) for condition in conditions})]
+    return json.dumps([unique, rule["verdict"], rule["comment"], rule["limited"]])
+
+
+def _lookup(rule: Record, field: str) -> str:
+    return next((values[0] for name, _operator, values in rule["when"] if name == field), "")
+
+
+# --- nftables -------------------------------------------------------------------------------------------------------------------
+
+
+def nft_table(wanted: list[Record], closed: list[tuple[str, str, str]], owner: str) -> list[Record]:
+    """The rules of our own table, in order."""
+    rules = []
+    for opening in wanted:
+        if opening["limit"]:
+            families = (family(opening["source"]),) if opening["source"] else ("ip", "ip6")
+            rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited="over") for one in families]
+        rules.append(_rule(opening, "accept", comment(opening, owner)))
+    for protocol, port, interface in closed:
+        rules.append(
+            _rule({"protocol": protocol, "port": port, "source": "", "interface": interface, "limit": ""}, "drop", f"{mark(owner)} all others")
+        )
+    return rules
+
+
+def _nft_match(rule: Record, chain_family: str = "inet") -> str:
+    source, interface, of = _lookup(rule, "source"), _lookup(rule, "interface"), _lookup(rule, "family")
+    words = [f'iifname "{interface}"'] if interface else []
+    if source:
+        words.append(f"{_EACH[family(source)]} {source}")
+    elif of and chain_family == "inet":
+        words.append(f"meta nfproto {_IPV[of]}")
+    return " ".join([*words, f"{_lookup(rule, 'protocol')} dport {_lookup(rule, 'port')}"])
+
+
+def _seen(rule: Record) -> str:
+    """Name of the set that counts the connections of each address to a port."""
+    return f"seen_{_lookup(rule, 'protocol')}_{_lookup(rule, 'port').replace('-', '_')}_{_lookup(rule, 'family')}"
+
+
+def nft_table_text(rules: list[Record], owner: str) -> str:
+    """The file of our own table. Loading it twice leaves one table: it makes it, deletes it and makes it anew in one transaction."""
+    name = f"inet {table(owner)}"
+    body = ['iifname "lo" accept']
+    for rule in rules:
+        words = _nft_match(rule)
+        note = f'comment "{rule["comment"]}"'
+        if rule["limited"]:
+            of = _lookup(rule, "family")
+            count = rule["opening"]["limit"].split("/")
+            rate = f"limit rate over {count[0]}/{count[1]} burst {count[0]} packets"
+            body.append(f"ct state new {words} update @{_seen(rule)} {{ {_EACH[of]} {rate} }} drop {note}")
+        elif rule["verdict"] == "drop":
+            body.append(f"ct direction original {words} drop {note}")  # an answer to a connection of the host's own is not for us
+        else:
+            body.append(f"{words} accept {note}")
+    seen = {_seen(rule): _IPV[_lookup(rule, "family")] for rule in rules if rule["limited"]}
+    sets = [f"\tset {name} {{ type {kind}_addr; size 65535; flags dynamic,timeout; timeout 1h; }}" for name, kind in seen.items()]
+    lines = [
+        f"# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}.",
+        f"table {name}",
+        f"delete table {name}",
+        f"table {name} {{",
+        *sets,
+        "\tchain input {",
+        "\t\ttype filter hook input priority -10; policy accept;",
+        *(f"\t\t{line}" for line in body),
+        "\t}",
+        "}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def nft_hooks(wanted: list[Record], owner: str, report: Record) -> list[Record]:
+    """The accepts that the host's own chains need: rules with ``chain`` and ``before`` (a rule of that chain, or ``None``: at its end)."""
+    host = without(report["chains"], owner)
+    hooks = []
+    for opening in wanted:
+        for place in blocking(opening, host, report):
+            if place["chain"].get("managed"):
+                continue
+            rule = _rule(opening, "accept", f"{mark(owner)} hook", tuple(place["families"]))
+            if place["chain"]["family"] in ("ip", "ip6"):
+                rule["when"] = [condition for condition in rule["when"] if condition[0] != "family" or opening["source"]]
+            hooks.append(dict(rule, chain=place["chain"], before=place["rule"]))
+    return hooks
+
+
+def _nft_hook(hook: Record, by_index: bool) -> str:
+    chain = hook["chain"]
+    place = f"{chain['family']} {chain['table']} {chain['name']}"
+    what = f'{_nft_match(hook, chain["family"])} accept comment "{hook["comment"]}"'
+    if hook["before"] is None:
+        return f"add rule {place} {what}"
+    if not by_index:
+        return f"insert rule {place} handle {hook['before']['handle']} {what}"
+    handles = list(dict.fromkeys(rule["handle"] for rule in chain["rules"]))  # a verdict map is one rule of the kernel's
+    return f"insert rule {place} index {handles.index(hook['before']['handle'])} {what}"
+
+
+def nft_hooks_text(hooks: list[Record], owner: str) -> str:
+    """The file of the hooks. A handle does not survive a reboot, so a place in the chain is told by its index."""
+    lines = [f"# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}: accepts that this host's own chains need."]
+    return "\n".join([*lines, *(_nft_hook(hook, by_index=True) for hook in hooks), ""])
+
+
+def nft_files(wanted: list[Record], owner: str, report: Record) -> dict[str, str]:
+    """Our files and their text; none where nothing is wanted. The unit serves every owner, so it stays."""
+    if not wanted:
+        return {}
+    host = without(report["chains"], owner)
+    files = {
+        f"{FOLDER}/{owner}.nft": nft_table_text(nft_table(wanted, gates(wanted, host, report), owner), owner),
+        f"{FOLDER}/{owner}.hooks.nft": nft_hooks_text(nft_hooks(wanted, owner, report), owner),
+    }
+    if report["systemd"]:
+        files[UNIT] = UNIT_TEXT.format(nft=report["paths"].get("nft", "/usr/sbin/nft"))
+    return files
+
+
+def nft_script(wanted: list[Record], owner: str, report: Record) -> str:
+    """One transaction that takes our rules out of the kernel and puts the wanted ones in."""
+    lines = []
+    for chain in report["chains"]:
+        if chain["table"] != table(owner) and not chain.get("managed"):
+            handles = dict.fromkeys(rule["handle"] for rule in chain["rules"] if owner_of(rule["comment"]) == owner)
+            lines += [f"delete rule {chain['family']} {chain['table']} {chain['name']} handle {handle}" for handle in handles]
+    if not wanted:
+        if any(chain["table"] == table(owner) for chain in report["chains"]):
+            lines.append(f"delete table inet {table(owner)}")
+        return "\n".join([*lines, ""]) if lines else ""
+    host = without(report["chains"], owner)
+    lines.append(nft_table_text(nft_table(wanted, gates(wanted, host, report), owner), owner))
+    lines += [_nft_hook(hook, by_index=False) for hook in nft_hooks(wanted, owner, report)]
+    return "\n".join([*lines, ""])
+
+
+def _nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
+    host = without(report["chains"], owner)
+    expected = nft_table(wanted, gates(wanted, host, report), owner) if wanted else []
+    hooks = nft_hooks(wanted, owner, report)
+    ours = [rule for chain in report["chains"] if chain["table"] == table(owner) for rule in chain["rules"] if owner_of(rule["comment"])]
+    found = _compare(expected, ours, "nftables", "", ordered=True)
+    for chain in report["chains"]:
+        if chain["table"] == table(owner) or chain.get("managed"):
+            continue
+        key = (chain["family"], chain["table"], chain["name"])
+        there = [rule for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
+        meant = [hook for hook in hooks if (hook["chain"]["family"], hook["chain"]["table"], hook["chain"]["name"]) == key]
+        found += _compare(meant, there, "nftables", f"in chain {chain['name']} of table {chain['family']} {chain['table']}")
+    files = nft_files(wanted, owner, report)
+    mine = [f"{FOLDER}/{owner}.nft", f"{FOLDER}/{owner}.hooks.nft"]
+    for path in sorted({*files, *(path for path in mine if path in report["files"])}):
+        if report["files"].get(path) != (digest(files[path]) if path in files else None):
+            found.append({"id": path, "what": "outdated" if path in files else "unwanted", "provider": "nftables", "opening": {}, "detail": "file"})
+    links = unit_links(owner)
+    if (wanted and report["systemd"] and set(links) - set(report["links"])) or (not wanted and set(links) & set(report["links"])):
+        what = "outdated" if wanted else "unwanted"
+        found.append(
+            {"id": f"remote-notebooks-firewall@{owner}.service", "what": what, "provider": "nftables", "opening": {}, "detail": "start at boot"}
+        )
+    return found
+
+
+def _compare(expected: list[Record], present: list[Record], provider: str, detail: str, ordered: bool = False) -> list[Record]:
+    there = [canonical(rule) for rule in present]
+    meant = [canonical(rule) for rule in expected]
+    found = [
+        {"id": rule["id"], "what": "missing", "provider": provider, "opening": rule["opening"], "detail": _detail(rule, detail)}
+        for rule, text in zip(expected, meant)
+        if text not in there
+    ]
+    for position, (rule, text) in enumerate(zip(present, there)):
+        if text not in meant or text in there[:position]:
+            words = " ".join(f"{field} {'' if operator == 'in' else 'not '}{','.join(values)}" for field, operator, values in rule["when"])
+            found.append({"id": words, "what": "unwanted", "provider": provider, "opening": {}, "detail": _detail(rule, detail)})
+    if ordered and not found and there != meant:
+        found.append({"id": "order", "what": "outdated", "provider": provider, "opening": {}, "detail": detail})
+    return found
+
+
+def _detail(rule: Record, detail: str) -> str:
+    kind = "rate limit" if rule["limited"] else "closes the port for all others" if rule["verdict"] == "drop" else ""
+    return ", ".join(word for word in (kind, detail) if word)
+
+
+# --- iptables -------------------------------------------------------------------------------------------------------------------
+
+
+def _iptables_line(rule: Record, chain: str) -> str:
+    """A rule as ``iptables-save`` writes it, so that a line can be found again."""
+    source, interface = _lookup(rule, "source"), _lookup(rule, "interface")
+    protocol, port = _lookup(rule, "protocol"), _lookup(rule, "port").replace("-", ":")
+    words = [f"-A {chain}"]
+    words += [f"-s {network(source)}"] if source else []
+    words += [f"-i {interface}"] if interface else []
+    words += [f"-p {protocol} -m {protocol} --dport {port}"]
+    if rule["limited"]:
+        count, per = rule["opening"]["limit"].split("/")
+        name = f"{rule['opening']['protocol']}{rule['opening']['port']}"[:15]
+        bucket = f"--hashlimit-mode srcip --hashlimit-name {name}"
+        words.append(f"-m conntrack --ctstate NEW -m hashlimit --hashlimit-above {count}/{per[:3]} --hashlimit-burst {count} {bucket}")
+    elif rule["verdict"] == "drop":
+        words.append("-m conntrack --ctdir ORIGINAL")
+    words.append(f'-m comment --comment "{rule["comment"]}"')
+    return " ".join([*words, "-j " + {"accept": "ACCEPT", "drop": "DROP", "return": "RETURN"}[rule["verdict"]]])
+
+
+def iptables_lines(wanted: list[Record], owner: str, report: Record, chains: list[Record], of: str) -> list[tuple[str, int, str]]:
+    """Our lines for one family: ``(chain, number of the host's rule it stands before or 0 for the end, line)``, in order.
+
+    ``chains`` is that family's filter table without ours: the kernel's, or the one of the file that is loaded at boot.
+    """
+    mine = [opening for opening in wanted if not opening["source"] or family(opening["source"]) == of]
+    closed = gates(wanted, without(report["chains"], owner), report)
+    inside = [rule for rule in nft_table(mine, closed, owner) if _lookup(rule, "family") in ("", of)]
+    lines = []
+    if any(rule["verdict"] == "drop" for rule in inside):
+        name = gate(owner)
+        first = 1 if any(chain["name"] == "INPUT" and chain["rules"] for chain in chains) else 0
+        lines.append(("INPUT", first, f'-A INPUT -m comment --comment "{mark(owner)} gate" -j {name}'))
+        lines.append((name, 0, f'-A {name} -i lo -m comment --comment "{mark(owner)}" -j RETURN'))
+        # an accept would end the host's own chain, too
+        lines += [(name, 0, _iptables_line(dict(rule, verdict="return" if rule["verdict"] == "accept" else "drop"), name)) for rule in inside]
+    for opening in mine:
+        for place in blocking(opening, chains, report):
+            if of in place["families"]:
+                chain, before = place["chain"]["name"], place["rule"]["handle"] if place["rule"] else 0
+                lines.append((chain, before, _iptables_line(_rule(opening, "accept", f"{mark(owner)} hook"), chain)))
+    return lines
+
+
+def iptables_saved(text: str, wanted: list[Record], owner: str, report: Record, of: str) -> str:
+    """The text of ``rules.v4`` or ``rules.v6`` with our lines in it, and nothing else changed."""
+    kept = [line for line in text.splitlines(keepends=True) if not _is_ours(line, owner)]
+    clean = "".join(kept)
+    chains = parse_iptables_save(clean, of)
+    if not any(chain["hook"] for chain in chains):
+        return clean
+    inserts: dict[int, list[str]] = {}
+    declared = [number for number, line in enumerate(kept) if line.startswith(":")]
+    commit = _commit(kept)
+    by_name = {chain["name"]: chain for chain in chains}
+    for name, before, line in iptables_lines(wanted, owner, report, chains, of):
+        if name == gate(owner):
+            heading = f":{name} - [0:0]\n"
+            last = max(number for number in declared if number < commit) + 1
+            if heading not in inserts.get(last, []):
+                inserts.setdefault(last, []).insert(0, heading)
+        number = by_name[name]["rules"][before - 1]["line"] if before else commit
+        inserts.setdefault(number, []).append(line + "\n")
+    result = []
+    for number, line in enumerate(kept):
+        result += inserts.get(number, [])
+        result.append(line)
+    return "".join(result)
+
+
+def _commit(lines: list[str]) -> int:
+    table_name = ""
+    for number, line in enumerate(lines):
+        table_name = line[1:].strip() if line.startswith("*") else table_name
+        if table_name == "filter" and line.strip() == "COMMIT":
+            return number
+    return len(lines)
+
+
+def _is_ours(line: str, owner: str) -> bool:
+    return line.startswith(f":{gate(owner)} ") or (
+        line.startswith("-A ") and (f'"{mark(owner)}"' in line or f'"{mark(owner)} ' in line or f" {mark(owner)} " in line)
+    )
+
+
+def iptables_restore(wanted: list[Record], owner: str, report: Record, of: str) -> str:
+    """Input of ``iptables-restore --noflush``: one transaction that replaces our rules in the kernel; empty: nothing is there or wanted."""
+    chains = [chain for chain in report["chains"] if chain["family"] == of and chain.get("managed")]
+    clean = _clean(chains, owner)
+    had_gate = any(chain["name"] == gate(owner) for chain in chains)
+    lines = iptables_lines(wanted, owner, report, clean, of)
+    commands = []
+    for chain in clean:
+        original = next(one for one in chains if one["name"] == chain["name"])
+        ours = [rule["handle"] for rule in original["rules"] if owner_of(rule["comment"]) == owner]
+        commands += [f"-D {chain['name']} {number}" for number in sorted(ours, reverse=True)]
+    shifted: dict[tuple[str, int], int] = {}
+    for name, before, line in lines:
+        if not before:
+            commands.append(line)
+            continue
+        number = before + sum(count for (chain_name, at), count in shifted.items() if chain_name == name and at <= before)
+        shifted[name, before] = shifted.get((name, before), 0) + 1
+        commands.append(line.replace(f"-A {name} ", f"-I {name} {number} ", 1))
+    needs_gate = any(name == gate(owner) for name, _before, _line in lines)
+    if not commands and not had_gate:
+        return ""
+    heading = [f":{gate(owner)} - [0:0]"] if had_gate or needs_gate else []
+    return "\n".join(["*filter", *heading, *commands, *([f"-X {gate(owner)}"] if had_gate and not needs_gate else []), "COMMIT", ""])
+
+
+def _clean(chains: list[Record], owner: str) -> list[Record]:
+    """The chains without ours, their rules numbered anew."""
+    return [dict(chain, rules=[dict(rule, handle=number) for number, rule in enumerate(chain["rules"], 1)]) for chain in without(chains, owner)]
+
+
+def _iptables_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
+    found = []
+    for of in ("ip", "ip6"):
+        chains = [chain for chain in report["chains"] if chain["family"] == of and chain.get("managed")]
+        present = [rule for chain in chains for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
+        lines = iptables_lines(wanted, owner, report, _clean(chains, owner), of)
+        names = dict.fromkeys(name for name, _before, _line in lines)
+        text = "\n".join(["*filter", *(f":{name} -" for name in names), *(line for _name, _before, line in lines)])
+        meant = [dict(rule, id=_iptables_id(rule), opening={}) for chain in parse_iptables_save(text, of) for rule in chain["rules"]]
+        found += _compare(sorted(meant, key=canonical), sorted(present, key=canonical), "iptables", f"{of}tables")
+        saved = report["saved"].get(of)
+        if saved and iptables_saved(saved["text"], wanted, owner, report, of) != saved["text"]:
+            found.append({"id": saved["path"], "what": "outdated", "provider": "iptables", "opening": {}, "detail": "file"})
+    return found
+
+
+def _iptables_id(rule: Record) -> str:
+    port, source = _lookup(rule, "port"), _lookup(rule, "source")
+    return f"{_lookup(rule, 'protocol')}/{port} from {source or 'anybody'}" if port else rule["comment"]
+
+
+# --- both -----------------------------------------------------------------------------------------------------------------------
+
+
+def packet_filter_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
+    """The part of :func:`_firewall.difference` that nftables and iptables hold; what another provider left there is unwanted."""
+    found = _nft_difference(wanted if provider == "nftables" else [], owner, report)
+    found += _iptables_difference(wanted if provider == "iptables" else [], owner, report)
+    if provider not in ("nftables", "iptables"):
+        return found
+    own = [chain for chain in report["chains"] if bool(chain.get("managed")) == (provider == "iptables")]
+    others = [chain for chain in without(report["chains"], owner) if bool(chain.get("managed")) != (provider == "iptables")]
+    for opening in wanted:
+        found += blocked(opening, others, report, provider)
+        if not found and blocking(opening, own, report):
+            detail = "our accept stands behind the rule that drops it"
+            found.append({"id": identity(opening), "what": "outdated", "provider": provider, "opening": opening, "detail": detail})
+    return found
+
+
+def blocked(opening: Record, chains: list[Record], report: Record, provider: str) -> list[Record]:
+    """Entries for the places of these chains that drop the opening, where this provider may not put anything: what drops it, and the cure."""
+    found = []
+    for place in blocking(opening, chains, report):
+        chain = place["chain"]
+        where = f"chain {chain['name']} of table {chain['family']} {chain['table']}"
+        what = f"a rule of {where} drops it" if place["rule"] else f"{where} drops it by its policy"
+        detail = f"{what}; {_cure(opening, place)}"
+        found.append({"id": identity(opening), "what": "blocked", "provider": provider, "opening": opening, "detail": detail})
+    return found
+
+
+def _cure(opening: Record, place: Record) -> str:
+    chain = place["chain"]
+    if chain["name"].startswith("ufw"):
+        return "see 'ufw status numbered' and delete or move the rule before ours"
+    rule = _rule(opening, "accept", "")
+    if chain.get("managed"):
+        tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
+        line = _iptables_line(rule, chain["name"]).replace(' -m comment --comment ""', "").replace("-A ", "-I ", 1)
+        return f"let it through there: {tool} {line}"
+    return f"let it through there: nft insert rule {chain['family']} {chain['table']} {chain['name']} {_nft_match(rule, chain['family'])} accept"
+
+
+__all__ = [
+    "UNIT",
+    "UNIT_TEXT",
+    "blocked",
+    "digest",
+    "iptables_restore",
+    "iptables_saved",
+    "nft_files",
+    "nft_script",
+    "packet_filter_difference",
+    "unit_links",
+]

@@ -1,0 +1,255 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the state of a host. Runs on the host, changes nothing, starts as few processes as it can.
+
+Everything here describes; :mod:`_state` compares and decides. Files before processes: a fork costs more than all of /proc.
+"""
+
+from __future__ import annotations
+
+import glob
+import grp
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import shutil
+import socket
+import stat
+import sys
+from typing import Any, Callable, Iterator
+
+#: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
+#: Python ignores -X options it does not know; unlike the environment, the command line of a process may be read without special rights
+#: (proc(5)), and its children do not inherit it.
+MARK = "remote_notebooks="
+
+#: What an environment was sealed with: its packages, and every file with its size.
+SEAL = "remote-notebooks.json"
+
+Command = Callable[[list], "tuple[int, str, str]"]
+
+
+def system() -> dict[str, Any]:
+    """Describe the machine: release, Python, PID 1, the account we are, commands a service manager needs."""
+    release = {}
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                release = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
+            break
+    account = pwd.getpwuid(os.geteuid())
+    with open("/proc/1/comm", encoding="utf-8") as file:
+        first = file.read().strip()
+    return {
+        "id": release.get("ID", "").strip('"'),
+        "id_like": release.get("ID_LIKE", "").strip('"').split(),
+        "name": release.get("PRETTY_NAME", sys.platform).strip('"'),
+        "hostname": socket.gethostname(),
+        # Only where systemd is PID 1 does this folder exist (sd_booted(3)).
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "pid1": first,
+        "user_manager": os.path.exists(f"/run/user/{account.pw_uid}/systemd/private"),
+        "uid": account.pw_uid,
+        "user": account.pw_name,
+        "group": grp.getgrgid(account.pw_gid).gr_name,
+        "home": account.pw_dir,
+        # Debian keeps it in a package of its own; without it no virtual environment gets a pip.
+        "ensurepip": importlib.util.find_spec("ensurepip") is not None,
+        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl")},
+    }
+
+
+def python(wanted: str, run: Command) -> dict[str, Any]:
+    """Find the interpreter called ``wanted``: a path, a name on PATH, or ``3.12`` for ``python3.12``.
+
+    ``python3`` is the one Ansible itself uses here. ``open`` tells whether every account may reach it: one below /root serves root alone.
+    """
+    name = f"python{wanted}" if wanted[:1].isdigit() else wanted
+    path = getattr(sys, "_base_executable", sys.executable) if wanted == "python3" else shutil.which(name)
+    if not path:
+        return {"path": None, "version": None, "open": False}
+    version: list[int] | None = list(sys.version_info[:2])
+    if os.path.realpath(path) != os.path.realpath(sys.executable):
+        code, out, _err = run([path, "-c", "import sys; print(*sys.version_info[:2])"])
+        version = [int(part) for part in out.split()] if code == 0 else None
+    return {"path": path, "version": version, "open": _is_open(os.path.realpath(path))}
+
+
+def _is_open(path: str) -> bool:
+    while path != "/":
+        if not os.stat(path).st_mode & stat.S_IXOTH:
+            return False
+        path = os.path.dirname(path)
+    return True
+
+
+def account(name: str) -> dict[str, Any] | None:
+    """Describe an account, or return None where there is none of that name."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    try:
+        group = grp.getgrgid(entry.pw_gid).gr_name
+    except KeyError:
+        group = str(entry.pw_gid)
+    return {"uid": entry.pw_uid, "group": group, "home": entry.pw_dir, "comment": entry.pw_gecos}
+
+
+def path(name: str, text: bool = False) -> dict[str, Any] | None:
+    """Describe what is at ``name``, or return None. ``text`` adds the content of a small text file."""
+    try:
+        found = os.lstat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+    state: dict[str, Any] = {
+        "kind": kinds.get(stat.S_IFMT(found.st_mode), "other"),
+        "mode": f"{stat.S_IMODE(found.st_mode):04o}",
+        "owner": _name(pwd.getpwuid, found.st_uid),
+        "group": _name(grp.getgrgid, found.st_gid),
+        "modified": found.st_mtime,
+    }
+    if state["kind"] == "link":
+        state["target"] = os.readlink(name)
+    elif state["kind"] == "directory":
+        state["entries"] = len(os.listdir(name))
+    elif state["kind"] == "file":
+        with open(name, "rb") as file:
+            content = file.read()
+        state["digest"] = hashlib.sha256(content).hexdigest()
+        if text:
+            state["text"] = content.decode("utf-8", "replace")
+    return state
+
+
+def _name(lookup: Callable[[int], Any], number: int) -> str:
+    try:
+        return str(lookup(number)[0])
+    except KeyError:
+        return str(number)
+
+
+def environment(folder: str) -> dict[str, Any]:
+    """Compare an environment with its seal: ``{"sealed": bool, "missing": [relative path, ...]}`` (ten paths at most)."""
+    try:
+        with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
+            files = json.load(file)["files"]
+    except (OSError, ValueError, KeyError):
+        return {"sealed": False, "missing": []}
+    missing = []
+    for name, size in files.items():
+        try:
+            if os.stat(os.path.join(folder, name)).st_size == size:
+                continue
+        except OSError:
+            pass
+        missing.append(name)
+    return {"sealed": True, "missing": missing[:10]}
+
+
+def manifest(name: str) -> list[dict[str, Any]]:
+    """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost."""
+    try:
+        with open(name, encoding="utf-8") as file:
+            things = json.load(file)["things"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return things if isinstance(things, list) else []
+
+
+def servers() -> list[dict[str, Any]]:
+    """Find the Jupyter servers of this collection that run now, by the mark in their command line."""
+    found = []
+    for entry in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(f"{entry}/cmdline", "rb") as file:
+                words = file.read().decode("utf-8", "replace").split("\0")
+            uid = os.stat(entry).st_uid
+        except OSError:
+            continue  # gone by now
+        if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK):
+            continue
+        instance, _colon, revision = words[2][len(MARK) :].partition(":")
+        pid = int(os.path.basename(entry))
+        found.append(
+            {
+                "pid": pid,
+                "uid": uid,
+                "instance": instance,
+                "revision": revision,
+                "started": _started(pid),
+                "tmux": any(command.startswith("tmux") for _pid, command in _ancestors(pid)),
+            }
+        )
+    return sorted(found, key=lambda server: int(server["pid"]))
+
+
+def _ancestors(pid: int) -> Iterator[tuple[int, str]]:
+    """Yield process id and command name of the parent of ``pid``, of its parent, and so on (proc_pid_stat(5))."""
+    while pid > 1:
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                pid = int(file.read().rpartition(")")[2].split()[1])
+            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                yield pid, file.read().strip()
+        except OSError:
+            return
+
+
+def _started(pid: int) -> float:
+    """Return when a process began, in seconds since the epoch (field 22 of proc_pid_stat(5), after the boot)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/stat", encoding="ascii") as file:
+            boot = next(int(line.split()[1]) for line in file if line.startswith("btime"))
+    except OSError:
+        return 0.0
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
+    """Say who listens on each of ``ports``; a port nobody listens on is left out. Keys are decimal text.
+
+    ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
+    """
+    sockets: dict[str, str] = {}
+    owners: dict[str, dict[str, Any]] = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as file:
+                rows = [line.split() for line in file][1:]
+        except OSError:
+            continue
+        for row in rows:
+            port = int(row[1].rpartition(":")[2], 16)
+            if row[3] == "0A" and port in ports:  # TCP_LISTEN (include/net/tcp_states.h)
+                sockets[f"socket:[{row[9]}]"] = str(port)
+                owners[str(port)] = {"pid": None, "command": None, "uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
+    for link in glob.glob("/proc/[0-9]*/fd/*") if sockets else []:
+        try:
+            port_of = sockets.get(os.readlink(link))
+            if port_of:
+                pid = int(link.split("/")[2])
+                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                    owners[port_of].update(pid=pid, command=file.read().strip())
+        except OSError:
+            continue
+    return owners
+
+
+def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str]]:
+    """Return LoadState, ActiveState, SubState, UnitFileState, MainPID and NeedDaemonReload of each unit, as systemd says them."""
+    if not names:
+        return {}
+    scope = ["--user"] if user else []
+    fields = "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload"
+    code, out, _err = run(["systemctl", *scope, "show", f"--property={fields}", *names])
+    if code != 0:
+        return {}
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")]
+    return {block["Id"]: block for block in blocks if "Id" in block}

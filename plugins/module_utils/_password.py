@@ -1,0 +1,54 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Passwords and the hashes Jupyter accepts for them. Pure, but for the random numbers.
+
+Jupyter's own parameters (``jupyter_server.auth.security.passwd``): argon2id with 10 MiB, 10 passes, 8 lanes, a salt of 16 and a
+digest of 32 bytes, behind the word ``argon2:``. The text of the hash is part of the key that signs the cookies: a new text, even of the
+same password, logs every device out. So a hash that still verifies is never made anew.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+try:
+    from passlib.hash import argon2 as _argon2
+
+    PASSLIB_ERROR = None
+except ImportError as _error:
+    _argon2 = None
+    PASSLIB_ERROR = _error
+
+PREFIX = "argon2:"
+# No 0/O, 1/l/I: it is read off one screen and typed on another. 24 signs out of 56 are 139 bits.
+ALPHABET = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
+
+_FORMAT = re.compile(r"argon2:\$argon2id?\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+|(sha1|sha256|sha512):[0-9a-f]+:[0-9a-f]+")
+
+
+def generate() -> str:
+    """Return a new password: four groups of six signs, easy to read aloud."""
+    return "-".join("".join(secrets.choice(ALPHABET) for _sign in range(6)) for _group in range(4))
+
+
+def hash_password(password: str) -> str:
+    """Return the hash of ``password`` in Jupyter's form, with a fresh salt."""
+    hasher = _argon2.using(type="ID", memory_cost=10240, time_cost=10, parallelism=8, salt_size=16, digest_size=32)
+    return PREFIX + str(hasher.hash(password))
+
+
+def verifies(password: str, hashed: str) -> bool:
+    """Tell whether ``hashed`` is an argon2 hash of ``password``; another or a damaged text simply does not verify."""
+    if not hashed.startswith(PREFIX):
+        return False
+    try:
+        return bool(_argon2.verify(password, hashed[len(PREFIX) :]))
+    except ValueError:
+        return False
+
+
+def is_hash(text: str) -> bool:
+    """Tell whether Jupyter would accept ``text`` as a hash. (It answers a malformed one with HTTP 500, at login only.)"""
+    return bool(_FORMAT.fullmatch(text))

@@ -1,0 +1,271 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what the user wrote to complete records, or to the list of what contradicts itself. Pure: no I/O, no Ansible.
+
+A *plan* is what the inventory alone decides for one host::
+
+    {"host": str, "scope": "system" | "user", "keep_notebooks": bool,
+     "prefix": str, "config_dir": str,            # a leading "~" is the home of the account Ansible works as
+     "instances": [instance, ...],
+     "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...]}, ...],
+     "firewall_rules": [{"port": int, "protocol": "tcp", "sources": [str, ...], "state": "present"}, ...]}
+
+An *instance* holds every key of :data:`INSTANCE_KEYS` that is no secret, resolved. What only the host can tell
+(its Python, the account's home, which service manager runs) is added by :mod:`_state`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from typing import Any
+
+from ._errors import PlanError
+
+Instance = dict[str, Any]
+Plan = dict[str, Any]
+
+#: What an instance may say; each has a host-wide ``jupyter_<key>``, ``name`` alone excepted.
+INSTANCE_KEYS = (
+    "name",
+    "state",
+    "access",
+    "tls",
+    "plain_http",
+    "port",
+    "base_url",
+    "bind_address",
+    "addresses",
+    "allowed_sources",
+    "service_manager",
+    "user",
+    "root_dir",
+    "password",
+    "password_hash",
+    "token",
+    "clients",
+    "python",
+    "packages",
+    "installer",
+    "index_url",
+    "ca_bundle",
+    "http_proxy",
+    "settings",
+    "memory_max",
+    "cpu_quota",
+)
+SECRET_KEYS = ("password", "password_hash", "token")
+
+#: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new account.
+SERVICE_ACCOUNT = "jupyter"
+
+#: What each client needs. No ``notebook``: without it the classic pages that Juno opens answer at /tree, and Lab at /lab.
+#: pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to change.
+#: jupyter_server 2.21 is the first release with every known hole closed (GHSA-c3mw-737p-c7g2 was the last).
+BASE_PACKAGES = ("jupyterlab>=4,<5", "jupyter_server>=2.21,<3", "ipykernel", "pip")
+CLIENT_PACKAGES = {"browser": (), "juno": ("nbclassic>=1.3,<2",), "vscode": ()}
+
+#: Settings the plan answers for, and the key that changes each. Written twice they would contradict each other.
+PLANNED_SETTINGS = {
+    "ServerApp.ip": "access or bind_address",
+    "ServerApp.port": "port",
+    "ServerApp.port_retries": "port",
+    "ServerApp.base_url": "base_url",
+    "ServerApp.root_dir": "root_dir",
+    "ServerApp.certfile": "tls",
+    "ServerApp.keyfile": "tls",
+    "ServerApp.password": "password",
+    "ServerApp.token": "token",
+    "IdentityProvider.token": "token",
+    "IdentityProvider.hashed_password": "password",
+    "PasswordIdentityProvider.hashed_password": "password",
+    "PasswordIdentityProvider.password_required": "password",
+}
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
+# RFC 1123 section 2.1, letters, digits and hyphens in labels of at most 63; the underscore is common inside networks.
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_MEMORY = re.compile(r"[0-9]+[KMGT]?|[0-9]+%|infinity")
+_QUOTA = re.compile(r"[0-9]+%")
+_TRAIT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_address(text: str) -> bool:
+    """Tell whether ``text`` is an IP address or a DNS name that a certificate may carry."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        # Digits and dots alone are a mistyped IP address, never a name (RFC 1123: the last label of a name is not numeric).
+        labels = text.split(".")
+        return len(text) <= 253 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
+    return True
+
+
+def unknown_key(key: str, known: tuple[str, ...]) -> str:
+    """Say that ``key`` is unknown, and which one was probably meant."""
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"there is no key '{key}'" + (f"; did you mean '{near[0]}'?" if near else f". Known: {', '.join(known)}.")
+
+
+def resolve(host: str, scope: str, defaults: dict[str, Any], instances: list[dict[str, Any]], keep_notebooks: bool = True) -> Plan:
+    """Resolve the instances of one host.
+
+    :param host: the host's name in the inventory.
+    :param scope: ``system`` (root installs, a service account runs) or ``user`` (no root anywhere).
+    :param defaults: the host-wide value of each key in :data:`INSTANCE_KEYS`, the prefix ``jupyter_`` left off.
+    :param instances: what ``jupyter_instances`` says, types already converted.
+    :raises PlanError: with every contradiction found, one a line, each naming the instance, the key and the cure.
+    """
+    problems: list[str] = []
+    resolved = [_instance(defaults, given, scope, problems) for given in instances]
+    problems += _conflicts(resolved)
+    if problems:
+        raise PlanError("\n".join(problems))
+    present = [instance for instance in resolved if instance["state"] == "present"]
+    return {
+        "host": host,
+        "scope": scope,
+        "keep_notebooks": keep_notebooks,
+        "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
+        "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
+        "instances": present,
+        "certificates": [{"name": f"{host}/{item['name']}", "addresses": item["addresses"]} for item in present if item["tls"] == "private_ca"],
+        "firewall_rules": [
+            {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"} for item in present if item["access"] != "tunnel"
+        ],
+    }
+
+
+def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, problems: list[str]) -> Instance:
+    """Complete one instance; append to ``problems`` what is wrong with it."""
+    label = f"instance '{given.get('name', '?')}'"
+
+    def wrong(key: str, text: str) -> None:
+        problems.append(f"{label}: {key}: {text}")
+
+    for key in given:
+        if key not in INSTANCE_KEYS:
+            wrong(key, unknown_key(key, INSTANCE_KEYS))
+    instance: Instance = {**defaults, **{key: value for key, value in given.items() if key in INSTANCE_KEYS}}
+
+    if not _NAME.fullmatch(str(instance.get("name", ""))):
+        wrong("name", "give each instance a short name of lower-case letters, digits, '-' and '_' (32 at most), for example 'lab'.")
+    if not 1 <= instance["port"] <= 65535:
+        wrong("port", f"{instance['port']} is no TCP port. Choose one from 1024 to 65535.")
+    elif instance["port"] < 1024:
+        wrong("port", f"{instance['port']} is reserved for root, and Jupyter never runs as root. Choose one from 1024 to 65535.")
+    for address in instance["addresses"]:
+        if not is_address(address):
+            wrong("addresses", f"'{address}' is neither a DNS name nor an IP address. Write what clients type, without https:// and port.")
+    _sources(instance, wrong)
+    _access(instance, wrong)
+    _account(instance, scope, wrong)
+    _limits(instance, wrong)
+    _settings(instance, wrong)
+
+    base = "/".join(part for part in instance["base_url"].split("/") if part)
+    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", base):
+        wrong("base_url", f"'{instance['base_url']}' holds characters that need quoting in a URL. Use letters, digits, '-', '_', '.', '~' and '/'.")
+    instance["base_url"] = f"/{base}/" if base else "/"
+    instance["packages"] = sorted({*BASE_PACKAGES, *(package for client in instance["clients"] for package in CLIENT_PACKAGES[client]), *instance["packages"]})
+    instance["has_token"] = bool(instance["token"])
+    for key in SECRET_KEYS:
+        del instance[key]
+    return instance
+
+
+def _sources(instance: Instance, wrong: Any) -> None:
+    for source in instance["allowed_sources"]:
+        try:
+            ipaddress.ip_network(source)
+        except ValueError as error:
+            wrong("allowed_sources", f"'{source}' is not a network ({error}). Write CIDR, for example 192.0.2.0/24 or 2001:db8::/32.")
+
+
+def _access(instance: Instance, wrong: Any) -> None:
+    """Settle ``tls`` and ``bind_address`` from ``access``; refuse what would put a password on a network in clear."""
+    loopback = instance["access"] == "tunnel"
+    if instance["tls"] == "auto":
+        instance["tls"] = "none" if loopback or instance["plain_http"] else "private_ca"
+    if not loopback and instance["tls"] == "none":
+        if not instance["plain_http"]:
+            wrong(
+                "tls",
+                f"'none' with access '{instance['access']}' would send the password over the network in clear. "
+                "Leave tls out, or say access: tunnel, or, on a network you trust, plain_http: true.",
+            )
+        elif not instance["allowed_sources"] or not all(_is_private(source) for source in instance["allowed_sources"]):
+            wrong("plain_http", "needs allowed_sources with nothing but private networks, for example 192.168.1.0/24: everyone on the way reads the password.")
+    if instance["plain_http"] and instance["tls"] != "none":
+        wrong("plain_http", f"contradicts tls '{instance['tls']}'. Leave one of the two out.")
+    if not instance["bind_address"]:
+        instance["bind_address"] = "127.0.0.1" if loopback else "*"
+    elif loopback and instance["bind_address"] not in ("127.0.0.1", "::1", "localhost"):
+        wrong("bind_address", f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access: direct, or leave it out.")
+    elif instance["bind_address"] != "*" and instance["bind_address"] != "localhost":
+        try:
+            ipaddress.ip_address(instance["bind_address"])
+        except ValueError:
+            wrong("bind_address", f"'{instance['bind_address']}' is no IP address of this host. Write one, or '*' for all.")
+    if not loopback and not instance["addresses"]:
+        wrong("addresses", "access from the network needs at least one name or IP address that clients use.")
+
+
+def _is_private(source: str) -> bool:
+    try:
+        return ipaddress.ip_network(source).is_private
+    except ValueError:
+        return True  # _sources has refused it already
+
+
+def _account(instance: Instance, scope: str, wrong: Any) -> None:
+    if scope == "user":
+        if instance["user"] != SERVICE_ACCOUNT:
+            wrong("user", f"with scope 'user' the server runs as the account Ansible logs in as. Leave user: {instance['user']} out.")
+        if instance["service_manager"] == "systemd":
+            wrong("service_manager", "'systemd' needs root, and scope 'user' has none. Use systemd_user, tmux or auto.")
+        instance["user"] = ""
+    else:
+        if instance["user"] == "root":
+            wrong("user", "Jupyter never runs as root: whoever has the password would own the machine. Leave user out, or name an ordinary account.")
+        elif not _ACCOUNT.fullmatch(instance["user"]):
+            wrong("user", f"'{instance['user']}' cannot be the name of an account.")
+        if instance["service_manager"] == "systemd_user":
+            wrong("service_manager", "'systemd_user' belongs to scope 'user'. Use systemd, tmux or auto, or set jupyter_scope: user.")
+    if instance["root_dir"] and not instance["root_dir"].startswith(("/", "~/")):
+        wrong("root_dir", f"'{instance['root_dir']}' is relative. Write a path from '/' or from '~/', the account's home.")
+
+
+def _limits(instance: Instance, wrong: Any) -> None:
+    if instance["memory_max"] and not _MEMORY.fullmatch(instance["memory_max"]):
+        wrong("memory_max", f"'{instance['memory_max']}' is no size. Write for example 4G or 50% (systemd.resource-control(5)).")
+    if instance["cpu_quota"] and not _QUOTA.fullmatch(instance["cpu_quota"]):
+        wrong("cpu_quota", f"'{instance['cpu_quota']}' is no quota. Write for example 200% for two cores (systemd.resource-control(5)).")
+
+
+def _settings(instance: Instance, wrong: Any) -> None:
+    for section, traits in instance["settings"].items():
+        if not isinstance(traits, dict) or not all(_TRAIT.fullmatch(str(name)) for name in (section, *traits)):
+            wrong("settings", f"'{section}' is not a class with its traits. Write for example settings: {{ServerApp: {{max_body_size: 1073741824}}}}.")
+            continue
+        for trait in traits:
+            if f"{section}.{trait}" in PLANNED_SETTINGS:
+                wrong("settings", f"{section}.{trait} is decided by {PLANNED_SETTINGS[f'{section}.{trait}']}. Set that instead.")
+
+
+def _conflicts(instances: list[Instance]) -> list[str]:
+    """Name what two instances of one host cannot share."""
+    problems = []
+    for key in ("name", "port"):
+        seen: dict[Any, str] = {}
+        for instance in instances:
+            if key == "port" and instance["state"] == "absent":
+                continue
+            value = instance[key] if key in instance else ""
+            if value in seen:
+                problems.append(f"instance '{instance['name']}': {key}: {value} is taken by instance '{seen[value]}' already. Give each its own.")
+            seen.setdefault(value, instance.get("name", "?"))
+    return problems

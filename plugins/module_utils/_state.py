@@ -1,0 +1,479 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host should hold, what it holds, and the difference. Pure: no I/O, no Ansible.
+
+``plan`` is :func:`_plan.resolve`'s, ``report`` is what the module ``jupyter_state`` read. A *thing* is one managed object of the host::
+
+    {"id": "file /etc/remote-notebooks/lab/tls.pem", "kind": "file", "stage": "configure", "instance": "lab", "path": ..., ...}
+
+The list of things is the one list behind the comparison, check mode, ``--diff``, the drift report and the manifest by which
+everything is removed again. A stage acts on the things that carry its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from typing import Any
+
+from . import _firewall, _firewall_rules
+from ._errors import FirewallError
+from ._plan import SERVICE_ACCOUNT
+
+Thing = dict[str, Any]
+Change = dict[str, Any]
+Report = dict[str, Any]
+
+#: In the order in which they act.
+STAGES = ("account", "install", "configure", "service", "firewall", "remove", "manifest")
+
+#: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
+FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "suse": "suse", "opensuse": "suse", "sles": "suse"}
+
+#: jupyterlab 4.6 and jupyter_server 2.21 ask for it in their metadata.
+OLDEST_PYTHON = (3, 10)
+
+#: Marks our rules among those of other owners (the role ``firewall``).
+FIREWALL_OWNER = "jupyter"
+
+#: Tells the account that the role made from one of the same name that was there before.
+ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
+
+SCRIPTS = ("check_config.py", "seal_environment.py", "wait_ready.py")
+UNIT = "jupyter@{name}.service"
+TMUX_SOCKET = "remote-notebooks"
+TMUX_SESSION = "jupyter-{name}"
+
+
+def family(system: dict[str, Any]) -> str | None:
+    """Return the family that the packages are named by, or None for a system the role does not know."""
+    return next((FAMILIES[name] for name in (system["id"], *system["id_like"]) if name in FAMILIES), None)
+
+
+def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
+    """Say what the module should look at. ``texts`` asks for the content of files that are no secret, for ``--diff``."""
+    prefix, config, units = plan["prefix"], plan["config_dir"], _unit_dir(plan["scope"])
+    instances = plan["instances"]
+    return {
+        "manifest": f"{prefix}/manifest.json",
+        "paths": [
+            *(config, f"{config}/*", f"{config}/*/*"),
+            *(prefix, f"{prefix}/manifest.json", f"{prefix}/libexec", f"{prefix}/libexec/*", f"{prefix}/current", f"{prefix}/current/*", f"{prefix}/envs"),
+            *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
+            *(_home_path(item["root_dir"] or "~/notebooks", f"~{item['user']}") for item in instances),
+            "/var/lib/systemd/linger/*",
+        ],
+        "secret": ["hashed_password", "tls.pem", "token"],
+        "texts": texts,
+        "environments": f"{prefix}/envs/*",
+        "accounts": sorted({item["user"] for item in instances} - {""}),
+        "pythons": sorted({item["python"] for item in instances}),
+        "ports": sorted({item["port"] for item in instances}),
+        "units": [UNIT.format(name=item["name"]) for item in instances],
+        "user_units": plan["scope"] == "user",
+        # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
+        "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
+    }
+
+
+def _unit_dir(scope: str) -> str:
+    return "/etc/systemd/system" if scope == "system" else "~/.config/systemd/user"
+
+
+def _home_path(path: str, home: str) -> str:
+    return home + path[1:] if path.startswith("~") else path
+
+
+def _python_text(version: list[int] | None) -> str:
+    return ".".join(str(part) for part in version or [])
+
+
+def refusals(plan: dict[str, Any], report: Report) -> list[str]:
+    """Return what only the host could tell to be impossible: one message each, naming the instance, the key and the cure."""
+    system, problems = report["system"], []
+    if family(system) is None:
+        known = "Debian and its relatives, the RHEL family, SUSE"
+        return [f"{system['name']} is not supported. remote.notebooks knows {known}; take this host out of the play."]
+    if plan["scope"] == "system" and system["uid"] != 0:
+        problems.append(f"The account '{system['user']}' is not root here. Let Ansible become root (become: true), or set jupyter_scope: user.")
+    if plan["scope"] == "user" and system["uid"] == 0:
+        problems.append("jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope: system.")
+    if not system["ensurepip"] and plan["scope"] == "user" and plan["instances"]:
+        problems.append("This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv")
+    try:
+        rule_changes(plan, report)
+    except FirewallError as error:
+        problems.append(str(error))
+    for item in plan["instances"]:
+        problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
+    return problems
+
+
+def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list[str]:
+    system, problems = report["system"], []
+    if item["user"] and item["user"] != SERVICE_ACCOUNT and report["accounts"].get(item["user"]) is None:
+        problems.append(f"user: there is no account '{item['user']}' on this host. Create it, correct the name, or leave user out for a service account.")
+    python = report["pythons"][item["python"]]
+    if python["version"] is None:
+        problems.append(f"python: there is no '{item['python']}' on this host. Install it, or leave python out for the system's own.")
+    elif tuple(python["version"]) < OLDEST_PYTHON:
+        oldest = _python_text(list(OLDEST_PYTHON))
+        problems.append(f"python: {python['path']} is Python {_python_text(python['version'])}, and Jupyter needs {oldest}. Install a newer one and name it in python.")
+    elif item["user"] and not python["open"]:
+        problems.append(f"python: {python['path']} lies where only root can reach it, and Jupyter does not run as root. Name another, or leave python out.")
+    if item["service_manager"] in ("systemd", "systemd_user") and not system["systemd"]:
+        problems.append(f"service_manager: '{item['service_manager']}', but systemd does not run here (process 1 is {system['pid1']}). Say tmux or auto.")
+    if item["service_manager"] == "systemd_user" and system["systemd"] and not system["user_manager"]:
+        problems.append(f"service_manager: no systemd user manager runs for '{system['user']}'. Log in once through PAM (libpam-systemd), or say tmux.")
+    if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
+        problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
+    listener = report["listeners"].get(str(item["port"]))
+    if listener is not None and not _is_ours(listener, report["servers"]):
+        owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
+        problems.append(f"port: {item['port']} is used by {owner}. Stop that, or choose another port.")
+    return problems
+
+
+def _is_ours(listener: dict[str, Any], servers: list[dict[str, Any]]) -> bool:
+    """Tell whether one of our own servers holds a port; where its process cannot be told, the account has to do."""
+    if listener["pid"]:
+        return listener["pid"] in {server["pid"] for server in servers}
+    return listener["uid"] in {server["uid"] for server in servers}
+
+
+def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
+    """Settle ``service_manager: auto``."""
+    if item["service_manager"] != "auto":
+        return str(item["service_manager"])
+    if scope == "system":
+        return "systemd" if system["systemd"] else "tmux"
+    return "systemd_user" if system["user_manager"] else "tmux"
+
+
+def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return the instances with what only the host could tell; every path is absolute."""
+    system = report["system"]
+    prefix, config, units = (_home_path(path, system["home"]) for path in (plan["prefix"], plan["config_dir"], _unit_dir(plan["scope"])))
+    completed = []
+    for item in plan["instances"]:
+        name = item["name"]
+        account = report["accounts"].get(item["user"]) or {}
+        user = item["user"] or system["user"]
+        home = account.get("home") or (f"/home/{user}" if item["user"] else system["home"])
+        python = report["pythons"][item["python"]]
+        key = hashlib.sha256(json.dumps([python["path"], python["version"], item["packages"]]).encode()).hexdigest()[:12]
+        scheme = "http" if item["tls"] == "none" else "https"
+        bind = item["bind_address"]
+        loopback = "127.0.0.1" if bind in ("*", "0.0.0.0", "localhost") else "[::1]" if bind == "::" else f"[{bind}]" if ":" in bind else bind  # noqa: S104
+        completed.append(
+            {
+                **item,
+                "scope": plan["scope"],
+                "user": user,
+                "group": account.get("group") or (item["user"] or system["group"]),
+                "home": home,
+                "root_dir": _home_path(item["root_dir"] or "~/notebooks", home),
+                "service_manager": _manager(plan["scope"], item, system),
+                "prefix": prefix,
+                "libexec": f"{prefix}/libexec",
+                "current": f"{prefix}/current/{name}",
+                "environment": f"{prefix}/envs/{key}",
+                "python_path": python["path"],
+                "config_dir": f"{config}/{name}",
+                "config_file": f"{config}/{name}/jupyter_server_config.py",
+                "unit": UNIT.format(name=name),
+                "unit_dir": units,
+                "session": TMUX_SESSION.format(name=name),
+                "tmux": _tmux(plan["scope"], user, home),
+                "scheme": scheme,
+                "local_url": f"{scheme}://{loopback}:{item['port']}{item['base_url']}",
+                "variables": _variables(item, f"{prefix}/envs/{key}"),
+                "revision": "",
+            }
+        )
+    return completed
+
+
+def _tmux(scope: str, user: str, home: str) -> list[str]:
+    """Return the command that reaches our own tmux server, which no other tmux of the account shares."""
+    own = ["tmux", "-L", TMUX_SOCKET, "-f", "/dev/null"]
+    if scope == "user":
+        return own
+    # Neither root's HOME nor root's PATH may reach the server.
+    clean = ["env", "-i", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", "SHELL=/bin/bash", "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin"]
+    return ["runuser", "-u", user, "--", *clean, *own]
+
+
+def _variables(item: dict[str, Any], environment: str) -> dict[str, str]:
+    """Return the environment of a server, which its kernels and terminals inherit."""
+    variables = {
+        # A configuration file that does not load ends the server; by default it would run on without it.
+        "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
+        "PATH": f"{environment}/bin:/usr/local/bin:/usr/bin:/bin",
+        # The service account's own is nologin; a terminal needs a real one.
+        "SHELL": "/bin/bash",
+    }
+    if item["http_proxy"]:
+        variables.update({name: item["http_proxy"] for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")})
+        variables.update(no_proxy="localhost,127.0.0.1,::1", NO_PROXY="localhost,127.0.0.1,::1")
+    if item["ca_bundle"]:
+        variables.update({name: item["ca_bundle"] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")})
+    return variables
+
+
+def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report, credentials: dict[str, Any], certificates: dict[str, Any]) -> list[Thing]:
+    """List everything the host should hold. Content comes as ``template`` or ``source`` (a file of the role) or ``control`` (a file of the control node)."""
+    if not instances:
+        return []
+    system = report["system"]
+    root = "root" if plan["scope"] == "system" else system["user"]
+    root_group = "root" if plan["scope"] == "system" else system["group"]
+    prefix, config, units = instances[0]["prefix"], posixpath.dirname(instances[0]["config_dir"]), instances[0]["unit_dir"]
+    made: list[Thing] = []
+
+    def add(kind: str, stage: str, name: str, instance: str = "", **more: Any) -> None:
+        thing = {"id": f"{kind} {name}", "kind": kind, "stage": stage, "instance": instance, **more}
+        if thing["id"] not in {other["id"] for other in made}:
+            made.append(thing)
+
+    def directory(stage: str, path: str, mode: str | None, instance: str = "", owner: str = root, group: str = root_group, **more: Any) -> None:
+        add("directory", stage, path, instance, path=path, mode=mode, owner=owner, group=group, **more)
+
+    def file(stage: str, path: str, mode: str, instance: str = "", group: str = root_group, **more: Any) -> None:
+        add("file", stage, path, instance, path=path, mode=mode, owner=root, group=group, **more)
+
+    for item in instances:
+        known = report["accounts"].get(item["user"])
+        # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
+        if plan["scope"] == "system" and item["user"] == SERVICE_ACCOUNT and (known is None or known["comment"] == ACCOUNT_COMMENT):
+            add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
+    directory("install", prefix, "0755", whole=True)
+    directory("install", f"{prefix}/libexec", "0755")
+    directory("install", f"{prefix}/envs", "0755")
+    directory("install", f"{prefix}/current", "0755")
+    if any(item["service_manager"] == "tmux" for item in instances):
+        add("package", "install", "tmux")
+    for script in SCRIPTS:
+        file("install", f"{prefix}/libexec/{script}", "0755", source=script)
+    directory("configure", config, "0755", whole=True)
+
+    for item in instances:
+        name, group, folder = item["name"], item["group"], item["config_dir"]
+        add("environment", "install", item["environment"], path=item["environment"], python=item["python_path"], packages=item["packages"])
+        add("link", "install", item["current"], name, path=item["current"], target=item["environment"])
+        # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
+        directory("configure", item["root_dir"], None, name, owner=item["user"], group=group, keep=True)
+        directory("configure", folder, "0750", name, group=group)
+        file("configure", f"{folder}/hashed_password", "0640", name, group=group, secret=True, control=credentials.get(name, {}).get("hash_file"))
+        if item["has_token"]:
+            file("configure", f"{folder}/token", "0640", name, group=group, secret=True, control=credentials.get(name, {}).get("token_file"))
+        if item["tls"] != "none":
+            pem = certificates.get(f"{plan['host']}/{name}", {}).get("pem")
+            file("configure", f"{folder}/tls.pem", "0640", name, group=group, secret=True, live=True, control=pem)
+        file("configure", item["config_file"], "0640", name, group=group, template="jupyter_server_config.py.j2")
+        if item["service_manager"] == "tmux":
+            file("service", f"{folder}/start", "0750", name, group=group, template="start.sh.j2", stamped=True)
+            add("service", "service", item["session"], name, manager="tmux", user=item["user"], environment=item["environment"], tmux=item["tmux"])
+        else:
+            manager = item["service_manager"]
+            if manager == "systemd_user":
+                directory("service", posixpath.dirname(units), "0755")
+                directory("service", units, "0755")
+                add("linger", "service", item["user"])
+            file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
+            directory("service", f"{units}/{item['unit']}.d", "0755", name)
+            file("service", f"{units}/{item['unit']}.d/instance.conf", "0644", name, template="instance.conf.j2", stamped=True)
+            add("service", "service", item["unit"], name, manager=manager, user=item["user"], environment=item["environment"])
+    if plan["scope"] == "system":
+        for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
+            add("rule", "firewall", _firewall_rules.identity(opening))
+    file("manifest", f"{prefix}/manifest.json", "0644", template="manifest.json.j2")
+    return made
+
+
+def manifest(wanted: list[Thing]) -> list[Thing]:
+    """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
+    keys = ("id", "kind", "instance", "path", "owner", "whole", "keep", "manager", "user", "tmux")
+    return [{key: thing[key] for key in keys if key in thing} for thing in wanted]
+
+
+def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> str:
+    """Fingerprint what a server is started from: its environment, the files it reads at the start, and how it is started.
+
+    The certificate is left out: it is read anew at each connection, so a new one is no reason to restart.
+
+    :param unstamped: the text that starts the server, rendered without its revision.
+    """
+    parts = [instance["environment"], unstamped]
+    for thing in wanted:
+        if thing["kind"] == "file" and thing["stage"] != "install" and thing["instance"] in (instance["name"], "") and "digest" in thing and not thing.get("live"):
+            parts.append(f"{thing['path']} {thing['digest']}")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+    """Return what differs in the host's firewall; the role ``firewall`` decides what that means.
+
+    :raises FirewallError: for rules that must not be applied here.
+    """
+    if report["firewall"] is None:
+        return []
+    wishes = plan["firewall"]
+    entries = _firewall.difference(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+    return [
+        {
+            "id": f"rule {entry['id']}",
+            "kind": "rule",
+            "stage": "firewall",
+            "instance": "",
+            "what": entry["what"],
+            "found": entry["what"],
+            "wanted": "present" if entry["what"] != "unwanted" else "absent",
+            "text": f"rule {_firewall.sentence(entry)}",
+        }
+        for entry in entries
+    ]
+
+
+def remarks(plan: dict[str, Any], report: Report) -> list[str]:
+    """Return what a person must be told although there is nothing to do."""
+    if plan["firewall_rules"] and plan["scope"] == "user":
+        ports = ", ".join(str(rule["port"]) for rule in plan["firewall_rules"])
+        return [f"Without root no firewall can be changed. If this host has one, ask its administrator to open TCP port {ports}."]
+    if report["firewall"] is None:
+        return []
+    wishes = plan["firewall"]
+    return _firewall.remarks(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+
+
+def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report) -> list[Change]:
+    """Compare. The result is in the order of ``wanted``, then what is left over; empty means: nothing to do.
+
+    Each file in ``wanted`` carries its ``digest`` (SHA-256 in hex), or None where the content is not known yet (a
+    certificate that check mode has not issued): it then differs.
+    """
+    changes: list[Change] = []
+    revisions = {item["name"]: item["revision"] for item in instances}
+    for thing in wanted:
+        for what, found, wish in _compare(thing, wanted, revisions, report):
+            changes.append(_change(thing, what, found, wish))
+    changes += rule_changes(plan, report)
+    for thing in orphans(plan, wanted, report):
+        changes.append(_change({**thing, "stage": "remove"}, "unwanted", "present", "absent"))
+    return changes
+
+
+def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
+    """Return what the manifest says earlier runs made, and the plan no longer wants.
+
+    With ``keep_notebooks``, a folder of notebooks and the account that owns it stay while something is in the folder: nobody loses a notebook.
+    Packages of the system stay in any case: others may have come to need them. Rules are the firewall's to compare.
+    """
+    identities = {thing["id"] for thing in wanted}
+    left = [thing for thing in report["manifest"] if thing["id"] not in identities and thing["kind"] not in ("package", "rule")]
+    kept = {thing["id"] for thing in left if plan["keep_notebooks"] and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")}
+    owners = {thing["owner"] for thing in left if thing["id"] in kept}
+    return [thing for thing in left if thing["id"] not in kept and not (thing["kind"] == "account" and thing["id"].split(" ", 1)[1] in owners)]
+
+
+def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
+    text = f"{thing['id']}: {what} is {found}, wanted {wish}" if found != "absent" else f"{thing['id']}: absent, wanted"
+    if what == "unwanted":
+        text = f"{thing['id']}: left by an earlier run, no longer wanted"
+    return {key: thing[key] for key in ("id", "kind", "stage", "instance")} | {"what": what, "found": found, "wanted": wish, "text": text}
+
+
+def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], report: Report) -> list[tuple[str, Any, Any]]:
+    """Return (what, found, wanted) for each way in which one thing differs."""
+    kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
+    if kind == "account":
+        return [] if report["accounts"].get(name) else [("account", "absent", "present")]
+    if kind == "rule":
+        return []  # rule_changes compares them all at once
+    if kind == "package":
+        return [] if report["system"]["commands"].get(name) else [("package", "absent", "present")]
+    if kind == "linger":
+        return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
+    if kind == "environment":
+        state = report["environments"].get(thing["path"])
+        if state is None or not state["sealed"]:
+            return [("environment", "absent" if state is None else "unfinished", "present")]
+        return [("environment", f"without {', '.join(state['missing'][:3])}", "whole")] if state["missing"] else []
+    if kind == "service":
+        return _compare_service(thing, wanted, revisions[thing["instance"]], report)
+    return _compare_path(thing, report["paths"].get(thing["path"]))
+
+
+def _compare_path(thing: Thing, found: dict[str, Any] | None) -> list[tuple[str, Any, Any]]:
+    kind = thing["kind"]
+    if found is None:
+        return [(kind, "absent", "present")]
+    if found["kind"] != kind:
+        return [("kind", found["kind"], kind)]
+    if kind == "link":
+        return [("target", found["target"], thing["target"])] if found["target"] != thing["target"] else []
+    differing = []
+    if kind == "file" and found["digest"] != thing["digest"]:
+        differing.append(("content", "another", "its own"))
+    if thing["mode"] is not None and found["mode"] != thing["mode"]:
+        differing.append(("mode", found["mode"], thing["mode"]))
+    for key in ("owner", "group"):
+        if found[key] != thing[key]:
+            differing.append((key, found[key], thing[key]))
+    return differing
+
+
+def _compare_service(thing: Thing, wanted: list[Thing], revision_wanted: str, report: Report) -> list[tuple[str, Any, Any]]:
+    differing: list[tuple[str, Any, Any]] = []
+    server = running(thing, report)
+    if server is None:
+        differing.append(("service", "stopped", "running"))
+    elif server["revision"] != revision_wanted:
+        differing.append(("revision", server["revision"] or "none", revision_wanted))
+    elif any(other["kind"] == "environment" and other["path"] == thing["environment"] and _compare(other, wanted, {}, report) for other in wanted):
+        differing.append(("environment", "damaged under it", "whole"))
+    elif _has_read_another(thing["instance"], server, wanted, report):
+        differing.append(("configuration", "loaded after it was changed by hand", "the plan's"))
+    if thing["manager"] != "tmux":
+        unit = report["units"].get(thing["id"].split(" ", 1)[1], {})
+        if unit.get("UnitFileState") != "enabled":
+            differing.append(("start at boot", unit.get("UnitFileState") or "off", "enabled"))
+        if unit.get("NeedDaemonReload") == "yes":
+            differing.append(("unit", "not reloaded", "reloaded"))
+    return differing
+
+
+def running(thing: Thing, report: Report) -> dict[str, Any] | None:
+    """Return the server process behind a service, or None where none runs under its own manager."""
+    unit = report["units"].get(thing["id"].split(" ", 1)[1], {})
+    for server in report["servers"]:
+        if server["instance"] != thing["instance"]:
+            continue
+        if server["tmux"] if thing["manager"] == "tmux" else str(server["pid"]) == unit.get("MainPID"):
+            return dict(server)
+    return None
+
+
+def _has_read_another(instance: str, server: dict[str, Any], wanted: list[Thing], report: Report) -> bool:
+    """Tell whether a file that is read at start was already changed when this server started: mending the file is then not enough."""
+    for thing in wanted:
+        if thing["kind"] != "file" or thing["instance"] != instance or thing.get("live") or thing["stage"] != "configure":
+            continue
+        found = report["paths"].get(thing["path"])
+        if found and found["kind"] == "file" and found["digest"] != thing["digest"] and found["modified"] <= server["started"]:
+            return True
+    return False
+
+
+def service_steps(wanted: list[Thing], changes: list[Change], report: Report) -> list[dict[str, Any]]:
+    """Return what each service needs: ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable"}``."""
+    steps = []
+    for thing in wanted:
+        mine = {change["what"] for change in changes if change["id"] == thing["id"] and change["stage"] == "service"}
+        if thing["kind"] != "service" or not mine:
+            continue
+        step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
+        steps.append({**{key: thing[key] for key in ("id", "manager", "user", "instance")}, "name": thing["id"].split(" ", 1)[1], "step": step})
+    return steps

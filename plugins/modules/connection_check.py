@@ -1,0 +1,292 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: connection_check
+short_description: See a Jupyter server as a client sees it
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - Goes the way of a browser or an app - name, port, TLS, login, kernel, WebSocket - runs a line of code and reads its result back.
+  - Says V(unreachable), V(untrusted) or V(reachable), the cause, and what to do about it.
+  - Normally delegated to the control node. The environment's proxies are not used.
+  - A bad verdict is no failure of the module; use RV(verdict) in C(failed_when) or in C(assert). Only arguments that make no check possible fail.
+  - Changes nothing. The kernel it starts is deleted again, the login is ended, the tunnel it opens is closed; so it does the same in check mode.
+options:
+  url:
+    description:
+      - The address a person would open, as C(https://host:port/base) or C(http://host:port/base).
+      - With O(tunnel), the host is the name used at the near end (mostly V(localhost)), and the port is replaced by a free one of this machine.
+    type: str
+    required: true
+  ca_file:
+    description: The authority to trust, a PEM file where the module runs. Without it, the system's store is trusted.
+    type: path
+  server_name:
+    description: The name (or address) that the certificate must carry, where it differs from the host of O(url).
+    type: str
+  password:
+    description: The password of the login page.
+    type: str
+  password_file:
+    description: A file that holds it, where the module runs. One newline at its end is not part of it.
+    type: path
+  token:
+    description: The token of the server.
+    type: str
+  token_file:
+    description: A file that holds it, where the module runs. One newline at its end is not part of it.
+    type: path
+  tunnel:
+    description:
+      - Go through an SSH tunnel, opened with the C(ssh) of this machine for the length of the check.
+      - The host key must be known already; keys with a passphrase must be in an agent. C(~/.ssh/config) is obeyed.
+    type: dict
+    suboptions:
+      host:
+        description: Name, address or alias of the SSH server.
+        type: str
+        required: true
+      port:
+        description: Its SSH port. Without it, what C(~/.ssh/config) says, else 22.
+        type: int
+      user:
+        description: The account there.
+        type: str
+      private_key_file:
+        description: The key to log in with. Given, no other is tried.
+        type: path
+      ssh_args:
+        description: More arguments for C(ssh), one a list item. They win over the module's own.
+        type: list
+        elements: str
+        default: []
+      remote_host:
+        description: Where the server listens, seen from the SSH server. C(permitopen) compares it as text.
+        type: str
+        default: localhost
+      remote_port:
+        description: The port there. Without it, the port of O(url).
+        type: int
+  code:
+    description: One line of code to run.
+    type: str
+    default: 6*7
+  expect:
+    description: What must come back - the value of the last expression, or else what was printed. An empty string takes anything.
+    type: str
+    default: "42"
+  timeout:
+    description: Seconds for the whole check. Cleaning up may take 10 more.
+    type: float
+    default: 30
+requirements:
+  - websocket-client
+  - cryptography (for https)
+  - OpenSSH's client (for O(tunnel))
+attributes:
+  check_mode:
+    description: Runs the same check, for it changes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to differ.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Run a cell the way a client on the network does
+  remote.notebooks.connection_check:
+    url: https://lab.example.org:8888/
+    ca_file: pki/ca.pem
+    password_file: credentials/lab.password
+  delegate_to: localhost
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  register: client
+
+- name: Stop with the cause where that did not work
+  ansible.builtin.assert:
+    that: client.verdict == 'reachable'
+    fail_msg: "{{ client.message }} {{ client.cure }}"
+
+- name: Run a cell through the tunnel that the iPad uses
+  remote.notebooks.connection_check:
+    url: http://localhost:8888/
+    password_file: credentials/lab.password
+    tunnel:
+      host: 192.0.2.10
+      user: tunnel
+      private_key_file: keys/ipad
+  delegate_to: localhost
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  register: client
+"""
+
+RETURN = r"""
+verdict:
+  description: V(unreachable), V(untrusted) or V(reachable).
+  type: str
+  returned: always
+cause:
+  description:
+    - A short identifier that stays the same between releases.
+    - V(ok), V(no_credentials) and V(open_to_all) go with V(reachable).
+  type: str
+  returned: always
+  sample: name_not_in_certificate
+message:
+  description: One sentence that says what is.
+  type: str
+  returned: always
+cure:
+  description: One sentence that says what to do.
+  type: str
+  returned: always
+checks:
+  description:
+    - What passed, in order.
+    - V(tunnel), or V(name) and V(port); then V(tls), V(api), V(login), V(kernel), V(websocket), V(result), V(cleanup).
+  type: list
+  elements: str
+  returned: always
+seconds:
+  description: How long the check took.
+  type: float
+  returned: always
+server_version:
+  description: The version of Jupyter Server; null where none answered.
+  type: str
+  returned: always
+result:
+  description: What the code gave; null where it did not run.
+  type: str
+  returned: always
+kernel_seconds:
+  description: Seconds from asking for a kernel to reading the result; null where there was none.
+  type: float
+  returned: always
+certificate:
+  description: The certificate the server showed, trusted or not; null where it showed none.
+  type: dict
+  returned: always
+  contains:
+    serial:
+      description: Serial number, lower-case hexadecimal.
+      type: str
+    sha256:
+      description: SHA-256 of the certificate's DER form, lower-case hexadecimal.
+      type: str
+    not_after:
+      description: Its last moment, ISO 8601 in UTC.
+      type: str
+    names:
+      description: DNS names and addresses of the subject alternative name.
+      type: list
+      elements: str
+"""
+
+import signal
+import sys
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ..module_utils._connection import Forward, parse_url
+from ..module_utils._connection_certificate import CRYPTOGRAPHY_IMPORT_ERROR
+from ..module_utils._connection_client import WEBSOCKET_IMPORT_ERROR, Request, check
+from ..module_utils._errors import CheckError
+
+TUNNEL = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "user": {"type": "str"},
+    "private_key_file": {"type": "path", "no_log": False},
+    "ssh_args": {"type": "list", "elements": "str", "default": []},
+    "remote_host": {"type": "str", "default": "localhost"},
+    "remote_port": {"type": "int"},
+}
+ARGUMENTS = {
+    "url": {"type": "str", "required": True},
+    "ca_file": {"type": "path"},
+    "server_name": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "password_file": {"type": "path", "no_log": False},
+    "token": {"type": "str", "no_log": True},
+    "token_file": {"type": "path", "no_log": False},
+    "tunnel": {"type": "dict", "options": TUNNEL},
+    "code": {"type": "str", "default": "6*7"},
+    "expect": {"type": "str", "default": "42"},
+    "timeout": {"type": "float", "default": 30},
+}
+
+
+def secret(params: dict[str, Any], name: str) -> str | None:
+    """Return the secret given as such or by its file."""
+    path = params[f"{name}_file"]
+    if path is None:
+        given: str | None = params[name]
+        return given
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckError(f"{name}_file: cannot read {path}: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}.") from error
+    return text[:-1] if text.endswith("\n") else text
+
+
+def request_from(params: dict[str, Any]) -> Request:
+    """Translate the module's arguments. Raise CheckError for those that make no check possible."""
+    if params["timeout"] <= 0:
+        raise CheckError("timeout: give more than 0 seconds.")
+    address = parse_url(params["url"])
+    forward = None
+    if params["tunnel"]:
+        tunnel = dict(params["tunnel"])
+        tunnel["ssh_args"] = tuple(tunnel["ssh_args"])
+        tunnel["remote_port"] = tunnel["remote_port"] or address.port
+        forward = Forward(**tunnel)
+    return Request(
+        address=address,
+        ca_file=params["ca_file"],
+        server_name=params["server_name"],
+        password=secret(params, "password"),
+        token=secret(params, "token"),
+        credential_source=params["password_file"] or params["token_file"] or "the one given",
+        forward=forward,
+        code=params["code"],
+        expect=params["expect"] or None,
+        timeout=params["timeout"],
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        ARGUMENTS,
+        supports_check_mode=True,
+        mutually_exclusive=[("password", "password_file", "token", "token_file")],
+    )
+    if WEBSOCKET_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("websocket-client"), exception=WEBSOCKET_IMPORT_ERROR)
+    if CRYPTOGRAPHY_IMPORT_ERROR and module.params["url"].startswith("https:"):
+        module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
+    # A check that is called off deletes its kernel and closes its tunnel, too.
+    for kind in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(kind, lambda number, _frame: sys.exit(128 + number))
+    try:
+        request = request_from(module.params)
+        module.no_log_values.update(filter(None, [request.password, request.token]))
+        result = check(request)
+    except CheckError as error:
+        module.fail_json(msg=str(error))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: firewall_state
+short_description: Compare a host's firewall with a list of rules
+description:
+  - Reads the firewall of a host in one round trip and says rule by rule what differs from the list. Changes nothing.
+  - Role P(remote.notebooks.firewall#role) runs it first and skips everything else when nothing differs.
+author:
+  - The remote.notebooks founders (@remote-notebooks)
+options:
+  rules:
+    description: The openings that are wanted, as O(remote.notebooks.firewall#role:main:firewall_rules) describes them.
+    type: list
+    elements: Record
+    default: []
+  owner:
+    description: Whose rules these are. Rules of another owner, or made by hand, are not compared.
+    type: str
+    required: true
+  provider:
+    description: The firewall that holds the rules. V(auto) takes the one that is active.
+    type: str
+    choices: [auto, ufw, firewalld, nftables, iptables, none]
+    default: auto
+  enable:
+    description: Whether a firewall may be installed and turned on.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: It changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: It changes nothing, so there is no diff; RV(difference) is one.
+    support: none
+  platform:
+    description: Where it runs.
+    platforms: linux
+    support: full
+notes:
+  - It needs root, as the tools it asks do.
+"""
+
+EXAMPLES = r"""
+- name: Ask what is missing
+  remote.notebooks.firewall_state:
+    owner: jupyter
+    rules:
+      - {port: 8888, sources: [192.0.2.0/24, "2001:db8::/32"]}
+  register: firewall
+
+- name: Say it
+  ansible.builtin.debug:
+    var: firewall.difference
+"""
+
+RETURN = r"""
+provider:
+  description: The firewall that holds the rules, or is to hold them. V(none) where nothing filters.
+  type: str
+  returned: always
+  sample: ufw
+active:
+  description: The firewall that filters on the host now.
+  type: str
+  returned: always
+  sample: ufw
+installed:
+  description: The firewalls whose tool the host has.
+  type: list
+  elements: str
+  returned: always
+difference:
+  description:
+    - What must change, an entry for each rule, with RV(ignore:id), RV(ignore:what), RV(ignore:provider), RV(ignore:opening) and RV(ignore:detail).
+    - An empty list means that there is nothing to do.
+  type: list
+  elements: Record
+  returned: always
+  sample: [{id: tcp/8888 from 192.0.2.0/24, what: missing, provider: ufw, detail: ""}]
+remarks:
+  description: What a person must be told although nothing is to do, for instance that nothing on this host enforces the sources.
+  type: list
+  elements: str
+  returned: always
+ledger:
+  description: What of RV(wanted) belongs to this owner in firewalld, whose rules carry no mark of their own.
+  type: list
+  elements: Record
+  returned: always
+ledger_before:
+  description: The same as the host has it written down now.
+  type: list
+  elements: Record
+  returned: always
+sentences:
+  description: RV(difference) for people, one sentence each.
+  type: list
+  elements: str
+  returned: always
+  sample: ["missing in ufw: tcp/8888 from 192.0.2.0/24"]
+blocked:
+  description: Those of RV(sentences) where another rule of the host drops the connection; each names the cure.
+  type: list
+  elements: str
+  returned: always
+systemd:
+  description: Whether systemd is the host's first process.
+  type: bool
+  returned: always
+wanted:
+  description: The rules one source at a time, in the terms of RV(provider).
+  type: list
+  elements: Record
+  returned: always
+ssh_to_open:
+  description: The ports of SSH that must be opened before RV(provider) may be turned on.
+  type: list
+  elements: int
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors import FirewallError
+from ..module_utils._firewall import choose, difference, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open
+from ..module_utils._firewall_host import read
+from ..module_utils._firewall_rules import PROVIDERS, comment, openings
+
+ARGUMENTS = {
+    "rules": {"type": "list", "elements": "dict", "default": []},
+    "owner": {"type": "str", "required": True},
+    "provider": {"type": "str", "choices": ["auto", *PROVIDERS], "default": "auto"},
+    "enable": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    given = module.params
+    report = read(module.run_command)
+    try:
+        asked = {"requested": given["provider"], "enable": given["enable"]}
+        provider = choose(report=report, **asked)
+        rules = normalise(given["rules"])
+        result = {
+            "provider": provider,
+            "active": report["provider"],
+            "installed": report["installed"],
+            "difference": difference(rules, given["owner"], report, **asked),
+            "remarks": remarks(rules, given["owner"], report, **asked),
+            "wanted": [resolve(opening, provider, report) for opening in openings(rules)],
+            "ssh_to_open": ssh_to_open(report, provider),
+            "systemd": report["systemd"],
+            "ledger_before": report["firewalld"].get("ledger", {}).get(given["owner"], []),
+        }
+        result["ledger"] = ledger(result["wanted"], given["owner"], report) if provider == "firewalld" else []
+        result["sentences"] = [sentence(entry) for entry in result["difference"]]
+        result["blocked"] = [sentence(entry) for entry in result["difference"] if entry["what"] == "blocked"]
+        for entry in result["difference"]:
+            if entry["opening"]:
+                entry.update(comment=comment(entry["opening"], given["owner"]), rich_rule=rich_rule(entry["opening"]))
+    except FirewallError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_credentials
+short_description: Keep the passwords of Jupyter servers on the control node
+version_added: 1.0.0
+author: The remote.notebooks founders
+description:
+  - Where the user gave no password, one is generated once and kept as C(<directory>/<host>/<instance>.password), mode 0600.
+  - The hash beside it is Jupyter's own argon2id, and is made anew only when it no longer verifies the password. A control node that has lost it
+    adopts the one on the host if that verifies.
+  - The plain password never leaves the control node. C(jupyter_password), C(jupyter_password_hash), C(jupyter_token) and the keys of the instances
+    are read from the variables of the host, so that they stand in no task and in no result.
+options:
+  plan:
+    description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
+    type: dict
+    required: true
+  directory:
+    description: The folder on the control node. It gets mode 0700 and a C(.gitignore).
+    type: path
+    required: true
+  forget:
+    description: Names of instances that are gone. Their files are removed.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Writes nothing.
+    support: full
+  diff_mode:
+    description: Secrets are never shown.
+    support: none
+  platform:
+    description: Any.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Keep the passwords
+  remote.notebooks.jupyter_credentials:
+    plan: "{{ __jupyter_plan.plan }}"
+    directory: "{{ inventory_dir }}/credentials"
+  register: __jupyter_credentials
+"""
+
+RETURN = r"""
+credentials:
+  description: For each instance, where its files are on the control node. No secret.
+  returned: always
+  type: dict
+  contains:
+    password_file: {description: Path of the generated password; null where the user gave one., type: str}
+    hash_file: {description: Path of the hash., type: str}
+    hash_digest: {description: SHA-256 of the hash file's content., type: str}
+    token_file: {description: Path of the token; null where there is none., type: str}
+"""

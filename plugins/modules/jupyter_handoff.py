@@ -1,0 +1,145 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_handoff
+short_description: Write the pages that people need to connect
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - Writes, for each server, C(<host>/<instance>.html), a page with every field that a browser, an app or a terminal asks for,
+    and C(<host>/<instance>.json), the same for programs.
+  - Writes, for the fleet, C(index.html), and for the devices C(ca.crt) (DER), C(ca.pem) and C(remote-notebooks.mobileconfig),
+    a profile for Apple's devices. An authority that belongs to one server alone lies beside its page, as C(<instance>.crt) and so on.
+  - The pages load nothing from anywhere and hold no password unless asked.
+  - Servers of an earlier run that are not in O(servers) stay in the index, so C(--limit) loses none.
+  - Runs on the control node alone; no host is contacted. The folder gets mode 0700 and is ignored by git.
+options:
+  directory:
+    description: The folder to write to.
+    type: path
+    required: true
+  servers:
+    description: One record for each server.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      host:
+        description: Name of the host in the inventory.
+        type: str
+        required: true
+      instance:
+        description: Name of the instance.
+        type: str
+        required: true
+      url:
+        description: What a browser opens, with the base path. For V(tunnel), the near end of the tunnel.
+        type: str
+        required: true
+      api_url:
+        description: Where the REST API is. Without it, C(api) below O(servers[].url).
+        type: str
+      access:
+        description: How clients get there.
+        type: str
+        choices: [tunnel, direct, both]
+        required: true
+      tls:
+        description: How the server's certificate is made. Without it, the server speaks plain HTTP.
+        type: dict
+        suboptions:
+          mode:
+            description: As the C(tls) key of an instance.
+            type: str
+            choices: [private_ca, self_signed, provided, none]
+            required: true
+          ca_file:
+            description: The authority's certificate on the control node, PEM. Null for one that devices trust already.
+            type: path
+          ca_sha256:
+            description: SHA-256 of its DER form, hexadecimal. Taken from O(servers[].tls.ca_file) when left out.
+            type: str
+          not_after:
+            description: The end of the server's certificate, ISO 8601.
+            type: str
+      ssh:
+        description: The tunnel; needed unless O(servers[].access=direct).
+        type: dict
+        suboptions:
+          host:
+            description: Name or address of the SSH server.
+            type: str
+            required: true
+          port:
+            description: Its port.
+            type: int
+            default: 22
+          user:
+            description: The account that may forward.
+            type: str
+          local_port:
+            description: The port at the near end.
+            type: int
+            required: true
+          remote_port:
+            description: The port where Jupyter listens on the host.
+            type: int
+            required: true
+      password_file:
+        description: The file of the control node that holds the password. Only its path is written.
+        type: path
+      service:
+        description: The unit or session that runs the server.
+        type: str
+      clients:
+        description: What people connect with.
+        type: list
+        elements: str
+        choices: [browser, juno, vscode]
+        default: [browser]
+  include_password:
+    description: Whether the pages show the password. Who has such a page can run programs on the server; differences are then not shown either.
+    type: bool
+    default: false
+requirements:
+  - cryptography
+  - segno
+attributes:
+  check_mode:
+    description: Says what would change and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the files before and after, unless they hold a password.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Write the hand-off of one server
+  remote.notebooks.jupyter_handoff:
+    directory: "{{ inventory_dir }}/handoff"
+    servers:
+      - host: lab.example.org
+        instance: lab
+        url: https://lab.example.org:8888/
+        access: direct
+        tls:
+          mode: private_ca
+          ca_file: "{{ inventory_dir }}/pki/ca.pem"
+        password_file: "{{ inventory_dir }}/credentials/lab.example.org/lab.password"
+        service: jupyter@lab.service
+        clients: [browser, juno]
+  run_once: true
+"""
+
+RETURN = r"""
+files:
+  description: The files of the hand-off, below O(directory).
+  type: list
+  elements: str
+  returned: always
+  sample: [ca.crt, ca.pem, index.html, lab.example.org/lab.html, lab.example.org/lab.json, remote-notebooks.mobileconfig]
+"""

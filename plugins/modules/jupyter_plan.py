@@ -1,0 +1,55 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_plan
+short_description: Resolve what the inventory says about Jupyter on one host
+version_added: 1.0.0
+author: The remote.notebooks founders
+description:
+  - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what contradicts itself.
+  - Runs on the control node and asks the host nothing. Secrets are left out of the result.
+options:
+  argument_specs:
+    description: The C(meta/argument_specs.yml) of the role, whose options say the type and the choices of each key.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+  diff_mode:
+    description: Nothing changes, so there is nothing to show.
+    support: none
+  platform:
+    description: Any.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Plan
+  remote.notebooks.jupyter_plan:
+    argument_specs: "{{ role_path }}/meta/argument_specs.yml"
+  register: __jupyter_plan
+"""
+
+RETURN = r"""
+plan:
+  description: The plan of the host.
+  returned: always
+  type: dict
+  contains:
+    host: {description: Name of the host in the inventory., type: str, sample: web1}
+    scope: {description: C(system) or C(user)., type: str, sample: system}
+    prefix: {description: The folder of the environments., type: str, sample: /opt/remote-notebooks}
+    config_dir: {description: The folder of the configurations., type: str, sample: /etc/remote-notebooks}
+    instances: {description: Every instance, complete., type: list, elements: dict}
+    contact: {description: How Ansible itself reaches the host., type: dict}
+    certificates: {description: 'What the C(pki) role has to issue: name and addresses.', type: list, elements: dict}
+    firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.', type: list, elements: dict}
+"""

@@ -1,0 +1,177 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_state
+short_description: Read the state of a Jupyter host in one round trip and compare it with the plan
+version_added: 1.0.0
+author: The remote.notebooks founders
+description:
+  - Reads everything that the R(remote.notebooks.jupyter role,ansible_collections.remote.notebooks.jupyter_role) manages on a host, in one
+    module run, and compares it on the control node with what the plan wants.
+  - Changes nothing. In check mode it reports C(changed) where the role would change something, and with C(--diff) shows what.
+  - Files whose content is secret (the password's hash, the private key) are compared by digest; their content never leaves the host.
+options:
+  plan:
+    description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
+    type: dict
+    required: true
+  credentials:
+    description: The files that hold the hashes, as M(remote.notebooks.jupyter_credentials) returns them, by instance.
+    type: dict
+    default: {}
+  pki:
+    description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has a certificate.
+    type: dict
+    default: {}
+  firewall:
+    description: What the user asks of the R(firewall role,ansible_collections.remote.notebooks.firewall_role).
+    type: dict
+    suboptions:
+      provider:
+        description: Its C(firewall_provider).
+        type: str
+        default: auto
+      enable:
+        description: Its C(firewall_enable).
+        type: bool
+        default: false
+  probe:
+    description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
+    type: dict
+attributes:
+  check_mode:
+    description: Reads and compares as always, and says what would change.
+    support: full
+  diff_mode:
+    description: Shows each difference, with the text of files that are not secret.
+    support: full
+  platform:
+    description: Linux with C(/proc).
+    support: full
+    platforms: linux
+"""
+
+EXAMPLES = r"""
+- name: Compare the host with the plan
+  remote.notebooks.jupyter_state:
+    plan: "{{ __jupyter_plan }}"
+  register: __jupyter_state
+
+- name: Name what differs
+  ansible.builtin.debug:
+    msg: "{{ __jupyter_state.changes | map(attribute='text') }}"
+"""
+
+RETURN = r"""
+changes:
+  description: What differs from the plan; empty where the host is as it should be.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id: {description: Kind and name of the thing., type: str, sample: file /etc/remote-notebooks/lab/jupyter_server_config.py}
+    stage: {description: Which stage of the role mends it., type: str, sample: configure}
+    instance: {description: The instance it belongs to; empty where it serves several., type: str, sample: lab}
+    what: {description: What is wrong with it., type: str, sample: mode}
+    text: {description: The same as one sentence., type: str, sample: "file /etc/remote-notebooks: mode is 0777, wanted 0755"}
+stages:
+  description: The stages that have work to do.
+  returned: always
+  type: list
+  elements: str
+things:
+  description: Everything the role manages on this host, as the plan wants it.
+  returned: always
+  type: list
+  elements: dict
+instances:
+  description: The instances, completed with what only the host can tell.
+  returned: always
+  type: list
+  elements: dict
+steps:
+  description: What each service needs - C(start), C(restart) or C(enable).
+  returned: always
+  type: list
+  elements: dict
+servers:
+  description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(check) how the control node tries it.
+  returned: always
+  type: list
+  elements: dict
+remarks:
+  description: What a person must be told although there is nothing to do.
+  returned: always
+  type: list
+  elements: str
+orphans:
+  description: What an earlier run made and the plan no longer wants.
+  returned: always
+  type: list
+  elements: dict
+report:
+  description: What was read, the texts of files left out.
+  returned: always
+  type: dict
+"""
+
+import glob
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import _firewall_host
+from ..module_utils import _observe as observe
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {
+            "plan": {"type": "dict", "required": True},
+            "credentials": {"type": "dict", "default": {}},
+            "pki": {"type": "dict", "default": {}},
+            "firewall": {"type": "dict", "apply_defaults": True, "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}},
+            "probe": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    probe = module.params["probe"]
+    if probe is None:
+        module.fail_json(msg="jupyter_state works through its action plugin. Call it as a task, not as a bare module.")
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        code, out, err = module.run_command(command, handle_exceptions=False)
+        return code, out, err
+
+    try:
+        things = observe.manifest(os.path.expanduser(probe["manifest"]))
+        system = observe.system()
+        secret = {os.path.expanduser(name) for name in probe["secret"]}
+        names = {name for pattern in probe["paths"] for name in glob.glob(os.path.expanduser(pattern))}
+        names |= {thing["path"] for thing in things if thing.get("path")}
+        units = {*probe["units"], *(thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux")}
+        walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
+        report = {
+            "firewall": _firewall_host.read(module.run_command) if walled and system["uid"] == 0 else None,
+            "system": system,
+            "manifest": things,
+            "pythons": {name: observe.python(name, run) for name in probe["pythons"]},
+            "accounts": {name: observe.account(name) for name in probe["accounts"]},
+            "paths": {name: observe.path(name, text=probe["texts"] and os.path.basename(name) not in secret) for name in sorted(names)},
+            "environments": {name: observe.environment(name) for name in glob.glob(os.path.expanduser(probe["environments"]))},
+            "servers": observe.servers(),
+            "listeners": observe.listeners(probe["ports"]),
+            "units": observe.units(sorted(units), probe["user_units"], run) if system["systemd"] else {},
+        }
+    except OSError as error:
+        module.fail_json(msg=f"Cannot read the state of this host: {error}. Run with become, or set jupyter_scope: user.")
+    module.exit_json(changed=False, report=report)
+
+
+if __name__ == "__main__":
+    main()

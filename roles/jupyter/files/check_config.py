@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check a Jupyter server configuration before it replaces the old one: ``check_config.py FILE [ACCOUNT]``.
+
+Jupyter skips a file with a syntax error, and ignores an option it does not know: a server would start without password or TLS. So this
+loads FILE as the server would, and compares every section and option with the classes that are installed here. Started by root it reads FILE
+first, then becomes ACCOUNT, because the server must be able to do the same. Binds no port. One problem a line; ends with 1 if there is any.
+Run it with the Python of the environment that will run the server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pwd
+import sys
+import tempfile
+from collections.abc import Iterator
+
+os.environ["TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR"] = "1"
+
+#: Where the classes live that a configuration may set; a package that is not installed has nothing to set.
+MODULES = (
+    "jupyter_server.serverapp",
+    "jupyter_server.auth.identity",
+    "jupyter_server.services.contents.largefilemanager",
+    "jupyter_server_terminals.terminalmanager",
+    "jupyterlab.labapp",
+    "nbclassic.notebookapp",
+    "notebook.app",
+)
+
+
+def become(account: str) -> None:
+    """Give up root for good."""
+    entry = pwd.getpwnam(account)
+    os.initgroups(account, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+    os.environ.update(HOME=entry.pw_dir, USER=account, LOGNAME=account)
+
+
+def descendants(parent: type) -> Iterator[type]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+def known_options() -> dict[str, set[str]]:
+    """Map each configurable class to the options that may stand under its name: its own, and its children's."""
+    from traitlets.config import Configurable
+
+    for module in MODULES:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            continue
+    options: dict[str, set[str]] = {}
+    for child in descendants(Configurable):
+        names = set(child.class_traits(config=True))
+        for ancestor in child.__mro__:
+            if issubclass(ancestor, Configurable):
+                options.setdefault(ancestor.__name__, set()).update(names)
+    return options
+
+
+def problems(path: str) -> Iterator[str]:
+    from traitlets.config.loader import PyFileConfigLoader
+
+    try:
+        config = PyFileConfigLoader(os.path.basename(path), os.path.dirname(path)).load_config()
+    except Exception as error:
+        yield f"does not load: {type(error).__name__}: {error}"
+        return
+    known = known_options()
+    for section, options in config.items():
+        if section not in known:
+            yield f"unknown section {section}"
+            continue
+        for option in options:
+            if option not in known[section]:
+                yield f"unknown option {section}.{option}"
+    yield from server_problems(path)
+
+
+def server_problems(path: str) -> Iterator[str]:
+    """Let the server itself read the file, up to the point where it would bind its port."""
+    from jupyter_server.serverapp import ServerApp
+
+    try:
+        application = ServerApp()
+        application.initialize([f"--config={path}"], find_extensions=False, new_httpserver=False)
+    except SystemExit as error:
+        yield f"the server refuses to start (exit code {error.code})"
+        return
+    except Exception as error:
+        yield f"{type(error).__name__}: {error}"
+        return
+    if not application.identity_provider.auth_enabled:
+        yield "authentication is off"
+    if not os.access(application.root_dir, os.R_OK | os.W_OK | os.X_OK):
+        yield f"root_dir {application.root_dir}: the account cannot read and write there"
+
+
+def main() -> int:
+    with open(sys.argv[1], encoding="utf-8") as file:
+        text = file.read()
+    if len(sys.argv) > 2 and os.geteuid() == 0:
+        become(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        path = os.path.join(folder, "jupyter_server_config.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        found = list(problems(path))
+    for problem in found:
+        print(problem, file=sys.stderr)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seal a finished environment: ``seal_environment.py FOLDER PACKAGE ...``.
+
+Imports what a server cannot do without, then writes FOLDER/remote-notebooks.json with every file and its size. An environment without
+a seal was never finished; one that no longer matches it was damaged. Either is built anew. Run it with the environment's own Python.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+
+SEAL = "remote-notebooks.json"
+
+
+def files(folder: str) -> dict[str, int]:
+    """Map each file below ``folder`` to its size; compiled bytecode, which Python may write again, is left out."""
+    found = {}
+    for path, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            full = os.path.join(path, name)
+            if not name.startswith(SEAL) and os.path.exists(full):
+                found[os.path.relpath(full, folder)] = os.stat(full).st_size
+    return found
+
+
+def main() -> None:
+    folder, packages = sys.argv[1], sys.argv[2:]
+    for module in ("jupyter_server", "jupyterlab", "ipykernel"):
+        importlib.import_module(module)
+    content = {"packages": packages, "files": files(folder)}
+    temporary = os.path.join(folder, SEAL + ".new")
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, os.path.join(folder, SEAL))
+
+
+if __name__ == "__main__":
+    main()

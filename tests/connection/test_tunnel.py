@@ -1,0 +1,119 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same through a real OpenSSH tunnel, and each way it can fail."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from .conftest import PASSWORD, free_port, wait_for
+
+DROP = "table inet t { chain i { type filter hook input priority 0; tcp dport 22 drop; }; }"
+
+
+def tunnels_left(sshd) -> int:
+    listing = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[0].endswith("/ssh") and str(sshd.folder) in line for line in listing.splitlines())
+
+
+@pytest.fixture
+def through(check, sshd, jupyter):
+    def run(url_host: str = "localhost", remote_port: int | None = None, **tunnel):
+        seen = check(f"http://{url_host}:8888/", password=PASSWORD, timeout=10, tunnel=sshd.tunnel(remote_port or jupyter.port, **tunnel))
+        assert tunnels_left(sshd) == 0
+        return seen
+
+    return run
+
+
+def test_a_cell_runs_through_the_tunnel(through):
+    seen = through()
+    assert (seen["verdict"], seen["cause"], seen["result"]) == ("reachable", "ok", "42")
+    assert seen["checks"] == ["tunnel", "api", "login", "kernel", "websocket", "result", "cleanup"]
+    assert seen["seconds"] - seen["kernel_seconds"] < 1.5
+
+
+def test_a_server_on_the_loopback_refuses_another_name_than_localhost(through):
+    seen = through(url_host="lab.example.org")
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "host_blocked")
+    assert "lab.example.org:" in seen["message"]
+    assert "local_hostnames" in seen["cure"]
+
+
+@pytest.mark.parametrize(
+    ("tunnel", "cause", "words"),
+    [
+        pytest.param({"key": "stranger"}, "tunnel_authentication_failed", "Permission denied (publickey)", id="a key the server does not know"),
+        pytest.param({"user": "nobody-here"}, "tunnel_authentication_failed", "does not let nobody-here in", id="an account that is none"),
+        pytest.param({"key": "limited"}, "tunnel_forwarding_prohibited", "administratively prohibited", id="a key for another port"),
+        pytest.param({"known_hosts": "unknown"}, "tunnel_host_key_unknown", "No ECDSA host key is known for", id="a host never seen"),
+        pytest.param({"known_hosts": "changed"}, "tunnel_host_key_changed", "Offending ECDSA key in", id="a host with another key"),
+        pytest.param({"host": "no-such-host.invalid"}, "tunnel_name_not_resolved", "Could not resolve hostname", id="a name that nobody has"),
+        pytest.param({"port": 1}, "tunnel_refused", "127.0.0.1:1 refuses SSH connections", id="no sshd"),
+        pytest.param({"remote_port": 1}, "tunnel_target_refused", "Connection refused", id="no Jupyter behind it"),
+    ],
+)
+def test_the_tunnel_fails(through, tunnel, cause, words):
+    seen = through(**tunnel)
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", cause)
+    assert words in seen["message"]
+    assert "login" not in seen["checks"]
+
+
+def test_a_firewall_drops_ssh(check, sshd, jupyter):
+    seen = check("http://localhost:8888/", DROP, timeout=3, tunnel={**sshd.tunnel(jupyter.port), "port": 22})
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "tunnel_timed_out")
+    assert seen["wall"] < 6
+
+
+def test_another_forwarding_of_the_ssh_configuration_is_in_the_way(check, sshd, jupyter):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        tunnel = sshd.tunnel(jupyter.port)
+        tunnel["ssh_args"] += ["-L", f"127.0.0.1:{taken.getsockname()[1]}:localhost:8888"]
+        seen = check("http://localhost:8888/", tunnel=tunnel, timeout=10)
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "tunnel_port_in_use")
+    assert tunnels_left(sshd) == 0
+
+
+def test_another_program_holds_the_ssh_port(check, sshd, jupyter):
+    seen = check("http://localhost:8888/", tunnel={**sshd.tunnel(jupyter.port), "port": jupyter.port}, timeout=3)
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "tunnel_timed_out")
+    assert "banner exchange" in seen["message"]
+
+
+def test_words_of_ssh_that_nobody_foresaw_are_passed_on(check, sshd, jupyter):
+    tunnel = sshd.tunnel(jupyter.port)
+    tunnel["ssh_args"] += ["-o", "Ciphers=aes128-cbc"]
+    seen = check("http://localhost:8888/", tunnel=tunnel, timeout=5)
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "tunnel_failed")
+    assert "no matching cipher found" in seen["message"]
+
+
+def test_the_port_of_the_url_is_the_default_for_the_far_end(check, sshd, jupyter):
+    tunnel = sshd.tunnel(jupyter.port)
+    del tunnel["remote_port"]
+    assert check(f"http://localhost:{jupyter.port}/", password=PASSWORD, tunnel=tunnel)["cause"] == "ok"
+    assert check(f"http://localhost:{free_port()}/", password=PASSWORD, tunnel=tunnel)["cause"] == "tunnel_target_refused"
+
+
+def test_the_users_own_files_are_not_written(through, sshd):
+    before = {path: path.read_bytes() for path in sshd.folder.iterdir() if path.name != "log"}
+    for known_hosts in ("known_hosts", "unknown", "changed"):
+        through(known_hosts=known_hosts)
+    assert before == {path: path.read_bytes() for path in sshd.folder.iterdir() if path.name != "log"}
+
+
+def test_called_off_in_the_middle_the_tunnel_is_closed(check, sshd, jupyter):
+    command = check.command("http://localhost:8888/", password=PASSWORD, tunnel=sshd.tunnel(jupyter.port), code="import time; time.sleep(60)")
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: jupyter.kernels_left == 1, "kernel")
+        assert tunnels_left(sshd) == 1
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+    assert tunnels_left(sshd) == 0
+    wait_for(lambda: jupyter.kernels_left == 0, "end of the kernel", 5)

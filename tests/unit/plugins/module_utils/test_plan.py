@@ -1,0 +1,156 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
+from ansible_collections.remote.notebooks.plugins.module_utils._plan import INSTANCE_KEYS, is_address, resolve
+
+with open("roles/jupyter/defaults/main.yml", encoding="utf-8") as _file:
+    _ROLE = yaml.safe_load(_file)
+DEFAULTS = {key: _ROLE[f"jupyter_{key}"] for key in INSTANCE_KEYS if key != "name"} | {"addresses": ["192.0.2.10", "web1"]}
+
+
+def plan(*instances, scope="system", **defaults):
+    return resolve("web1", scope, {**DEFAULTS, **defaults}, list(instances))
+
+
+def only(*instances, **more):
+    (instance,) = plan(*instances, **more)["instances"]
+    return instance
+
+
+def test_the_default_is_a_loopback_server_that_opens_nothing():
+    result = plan({"name": "lab"})
+    assert result["certificates"] == []
+    assert result["firewall_rules"] == []
+    (lab,) = result["instances"]
+    assert (lab["bind_address"], lab["tls"], lab["port"], lab["user"], lab["base_url"]) == ("127.0.0.1", "none", 8888, "jupyter", "/")
+
+
+def test_direct_forces_tls_and_the_firewall():
+    result = plan({"name": "lab", "access": "direct", "allowed_sources": ["192.0.2.0/24"]})
+    assert result["instances"][0]["tls"] == "private_ca"
+    assert result["instances"][0]["bind_address"] == "*"
+    assert result["certificates"] == [{"name": "web1/lab", "addresses": ["192.0.2.10", "web1"]}]
+    assert result["firewall_rules"] == [{"port": 8888, "protocol": "tcp", "sources": ["192.0.2.0/24"], "state": "present"}]
+
+
+def test_no_secret_is_in_a_plan():
+    text = repr(plan({"name": "lab", "password": "pass-word", "token": "to-ken"}, password_hash="argon2:ha-sh"))
+    assert not any(secret in text for secret in ("pass-word", "to-ken", "ha-sh"))
+
+
+def test_the_instance_beats_the_host():
+    assert only({"name": "lab", "port": 9000}, port=8000)["port"] == 9000
+
+
+def test_the_clients_decide_the_packages():
+    assert "nbclassic>=1.3,<2" in only({"name": "lab"})["packages"]
+    assert "nbclassic>=1.3,<2" not in only({"name": "lab", "clients": ["browser"]})["packages"]
+    assert not any(package.startswith("notebook") for package in only({"name": "lab"})["packages"])
+
+
+@pytest.mark.parametrize(("given", "base"), [("/", "/"), ("", "/"), ("books", "/books/"), ("/a/b", "/a/b/"), ("//a//", "/a/")])
+def test_base_url(given, base):
+    assert only({"name": "lab", "base_url": given})["base_url"] == base
+
+
+def test_an_absent_instance_is_no_part_of_the_plan():
+    assert plan({"name": "lab", "state": "absent"})["instances"] == []
+
+
+def test_no_instance_is_a_plan_too():
+    assert plan()["instances"] == []
+
+
+@pytest.mark.parametrize(
+    ("instances", "key", "cure"),
+    [
+        pytest.param([{"name": "lab", "prot": 1}], "prot", "did you mean 'port'?", id="misspelt key"),
+        pytest.param([{"name": "lab", "colour": 1}], "colour", "Known: name, state", id="unknown key"),
+        pytest.param([{"name": "Lab!"}], "name", "lower-case letters", id="name with other signs"),
+        pytest.param([{}], "name", "give each instance a short name", id="no name"),
+        pytest.param([{"name": "lab", "port": 0}], "port", "0 is no TCP port", id="port 0"),
+        pytest.param([{"name": "lab", "port": 65536}], "port", "65536 is no TCP port", id="port too large"),
+        pytest.param([{"name": "lab", "port": 443}], "port", "Choose one from 1024", id="port of root"),
+        pytest.param([{"name": "lab"}, {"name": "lab", "port": 9000}], "name", "lab is taken by instance 'lab'", id="two of one name"),
+        pytest.param([{"name": "a"}, {"name": "b"}], "port", "8888 is taken by instance 'a'", id="two on one port"),
+        pytest.param([{"name": "lab", "addresses": ["https://x"]}], "addresses", "'https://x' is neither a DNS name nor", id="URL as address"),
+        pytest.param([{"name": "lab", "addresses": ["192.0.2.999"]}], "addresses", "'192.0.2.999' is neither", id="bad IP address"),
+        pytest.param([{"name": "lab", "allowed_sources": ["192.0.2.1/24"]}], "allowed_sources", "has host bits set", id="host bits in a network"),
+        pytest.param([{"name": "lab", "access": "direct", "tls": "none"}], "tls", "password over the network in clear", id="direct without TLS"),
+        pytest.param([{"name": "lab", "access": "direct", "plain_http": True}], "plain_http", "nothing but private networks", id="plain HTTP for everybody"),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["8.8.8.0/24"]}], "plain_http", "private", id="plain HTTP for strangers"
+        ),
+        pytest.param([{"name": "lab", "plain_http": True, "tls": "private_ca"}], "plain_http", "contradicts tls", id="plain HTTP with TLS"),
+        pytest.param([{"name": "lab", "bind_address": "0.0.0.0"}], "bind_address", "is not the loopback", id="tunnel on the network"),
+        pytest.param([{"name": "lab", "access": "direct", "bind_address": "eth0"}], "bind_address", "no IP address of this host", id="interface as address"),
+        pytest.param([{"name": "lab", "access": "direct", "addresses": []}], "addresses", "at least one name", id="direct without an address"),
+        pytest.param([{"name": "lab", "user": "root"}], "user", "never runs as root", id="root"),
+        pytest.param([{"name": "lab", "user": "a b"}], "user", "cannot be the name of an account", id="impossible account"),
+        pytest.param([{"name": "lab", "service_manager": "systemd_user"}], "service_manager", "belongs to scope 'user'", id="user manager as root"),
+        pytest.param([{"name": "lab", "root_dir": "notebooks"}], "root_dir", "is relative", id="relative folder"),
+        pytest.param([{"name": "lab", "memory_max": "lots"}], "memory_max", "is no size", id="memory without a unit"),
+        pytest.param([{"name": "lab", "cpu_quota": "2"}], "cpu_quota", "200% for two cores", id="quota without a percent sign"),
+        pytest.param([{"name": "lab", "base_url": "/a b"}], "base_url", "need quoting", id="blank in the URL"),
+        pytest.param([{"name": "lab", "settings": {"ServerApp": 1}}], "settings", "not a class with its traits", id="setting without a class"),
+        pytest.param([{"name": "lab", "settings": {"a.b": {"c": 1}}}], "settings", "not a class", id="class that is none"),
+        pytest.param([{"name": "lab", "settings": {"ServerApp": {"port": 1}}}], "settings", "decided by port", id="setting of ours"),
+        pytest.param(
+            [{"name": "lab", "settings": {"IdentityProvider": {"token": "x"}}}], "settings", "decided by token", id="a second way to give a token"
+        ),
+    ],
+)
+def test_refusals_name_instance_key_and_cure(instances, key, cure):
+    with pytest.raises(PlanError) as refusal:
+        plan(*instances)
+    text = str(refusal.value)
+    assert f": {key}: " in text
+    assert cure in text
+    assert text.startswith("instance '")
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [({"user": "alice"}, "user"), ({"service_manager": "systemd"}, "service_manager")],
+)
+def test_scope_user_has_no_root(given, key):
+    with pytest.raises(PlanError, match=f"instance 'lab': {key}: .*scope 'user'"):
+        plan({"name": "lab", **given}, scope="user")
+
+
+def test_all_problems_are_named_at_once():
+    with pytest.raises(PlanError) as refusal:
+        plan({"name": "a", "port": 0}, {"name": "b", "user": "root"})
+    assert len(str(refusal.value).splitlines()) == 2
+
+
+def test_plain_http_is_possible_on_a_private_network():
+    lab = only({"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["192.168.1.0/24", "fd00::/8"]})
+    assert lab["tls"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("lab.example.org", True),
+        ("localhost", True),
+        ("192.0.2.1", True),
+        ("2001:db8::1", True),
+        ("a_b.example.org", True),
+        ("192.0.2", False),
+        ("-a.example.org", False),
+        ("a..b", False),
+        ("host:8888", False),
+        ("", False),
+        ("x" * 64, False),
+        ("bücher.example.org", False),
+    ],
+)
+def test_is_address(text, good):
+    assert is_address(text) is good

@@ -1,0 +1,320 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _state
+from ansible_collections.remote.notebooks.plugins.module_utils._plan import resolve
+
+from .test_plan import DEFAULTS
+
+DEBIAN = {
+    "id": "debian",
+    "id_like": [],
+    "name": "Debian GNU/Linux 13 (trixie)",
+    "hostname": "web1",
+    "systemd": True,
+    "pid1": "systemd",
+    "user_manager": True,
+    "uid": 0,
+    "user": "root",
+    "group": "root",
+    "home": "/root",
+    "ensurepip": True,
+    "commands": {"tmux": "/usr/bin/tmux", "runuser": "/usr/sbin/runuser", "loginctl": "/usr/bin/loginctl"},
+}
+PYTHON = {"path": "/usr/bin/python3", "version": [3, 13], "open": True}
+
+
+def bare(**system):
+    """Return the report of a host on which nothing of ours was ever done."""
+    return {
+        "system": {**DEBIAN, **system},
+        "manifest": [],
+        "pythons": {"python3": dict(PYTHON)},
+        "accounts": {"jupyter": None},
+        "paths": {},
+        "environments": {},
+        "servers": [],
+        "listeners": {},
+        "units": {},
+        "firewall": None,
+    }
+
+
+def plan(*instances, scope="system", **defaults):
+    given = list(instances) or [{"name": "lab"}]
+    return {**resolve("web1", scope, {**DEFAULTS, **defaults}, given), "firewall": {"provider": "auto", "enable": False}}
+
+
+def wanted(the_plan, report):
+    """Do what the action plugin does: complete, list, give every file a digest."""
+    instances = _state.complete(the_plan, report)
+    things = _state.things(the_plan, instances, report, {}, {})
+    for thing in things:
+        if thing["kind"] == "file":
+            thing["digest"] = f"digest of {thing['path']}"
+    for instance in instances:
+        instance["revision"] = f"revision of {instance['name']}"
+    return instances, things
+
+
+def settled(the_plan, **system):
+    """Return instances, things and the report of a host that is exactly as the plan wants it."""
+    report = bare(**system)
+    instances, things = wanted(the_plan, report)
+    for thing in things:
+        name = thing["id"].split(" ", 1)[1]
+        if thing["kind"] == "account":
+            report["accounts"][name] = {"uid": 999, "group": name, "home": thing["home"], "comment": "Jupyter (remote.notebooks)"}
+        elif thing["kind"] == "environment":
+            report["environments"][thing["path"]] = {"sealed": True, "missing": []}
+        elif thing["kind"] == "linger":
+            report["paths"][f"/var/lib/systemd/linger/{name}"] = {"kind": "file"}
+        elif thing["kind"] == "service":
+            pid = 1000 + len(report["servers"])
+            server = {"pid": pid, "uid": 999, "instance": thing["instance"], "revision": f"revision of {thing['instance']}", "started": 2000.0}
+            report["servers"].append({**server, "tmux": thing["manager"] == "tmux"})
+            report["units"][name] = {"MainPID": str(pid), "UnitFileState": "enabled", "NeedDaemonReload": "no", "LoadState": "loaded"}
+        elif thing["kind"] in ("directory", "file", "link"):
+            state = {"kind": thing["kind"], "mode": thing.get("mode") or "0700", "owner": thing.get("owner"), "group": thing.get("group"), "modified": 1000.0}
+            state.update({"file": {"digest": thing.get("digest")}, "link": {"target": thing.get("target")}, "directory": {"entries": 1}}[thing["kind"]])
+            report["paths"][thing["path"]] = state
+    report["manifest"] = _state.manifest(things)
+    return (*wanted(the_plan, report), report)
+
+
+def found(the_plan, instances, things, report):
+    return [(change["id"], change["what"]) for change in _state.differences(the_plan, things, instances, report)]
+
+
+DIRECT = plan({"name": "lab"}, {"name": "two", "port": 9000}, access="direct")
+TMUX = plan(service_manager="tmux")
+
+
+@pytest.mark.parametrize("the_plan", [DIRECT, TMUX, plan()], ids=["direct", "tmux", "tunnel"])
+def test_nothing_differs_on_a_settled_host(the_plan):
+    assert found(the_plan, *settled(the_plan)) == []
+
+
+def test_on_a_bare_host_everything_differs():
+    report = bare()
+    instances, things = wanted(DIRECT, report)
+    assert {thing["id"] for thing in things if thing["kind"] != "rule"} <= {identity for identity, _what in found(DIRECT, instances, things, report)}
+
+
+DAMAGES = {
+    "directory": [("mode", lambda state: state.update(mode="0777")), ("owner", lambda state: state.update(owner="eve"))],
+    "file": [
+        ("content", lambda state: state.update(digest="another", modified=3000.0)),
+        ("mode", lambda state: state.update(mode="0666")),
+        ("owner", lambda state: state.update(owner="eve")),
+        ("group", lambda state: state.update(group="eve")),
+        ("kind", lambda state: state.update(kind="link")),
+    ],
+    "link": [("target", lambda state: state.update(target="/elsewhere"))],
+}
+
+
+def path_damages():
+    for thing in settled(DIRECT)[1]:
+        for what, damage in DAMAGES.get(thing["kind"], []):
+            if thing.get("mode", "") is not None or what != "mode":
+                yield pytest.param(thing["id"], what, damage, id=f"{what} of {thing['id']}")
+
+
+@pytest.mark.parametrize(("identity", "what", "damage"), list(path_damages()))
+def test_a_damaged_path_is_all_that_differs(identity, what, damage):
+    instances, things, report = settled(DIRECT)
+    damage(report["paths"][identity.split(" ", 1)[1]])
+    assert found(DIRECT, instances, things, report) == [(identity, what)]
+
+
+def vanish(report, thing):
+    name = thing["id"].split(" ", 1)[1]
+    if thing["kind"] == "environment":
+        del report["environments"][name]
+    elif thing["kind"] == "account":
+        report["accounts"][name] = None
+    elif thing["kind"] == "service":
+        report["servers"] = [server for server in report["servers"] if server["instance"] != thing["instance"]]
+    else:
+        del report["paths"][name]
+
+
+@pytest.mark.parametrize("identity", [thing["id"] for thing in settled(DIRECT)[1] if thing["kind"] != "rule"])
+def test_a_missing_thing_is_found(identity):
+    instances, things, report = settled(DIRECT)
+    vanish(report, next(thing for thing in things if thing["id"] == identity))
+    # A vanished environment concerns the servers in it as well.
+    assert {change for change, _what in found(DIRECT, instances, things, report)} >= {identity}
+    if not identity.startswith("environment"):
+        assert [change for change, _what in found(DIRECT, instances, things, report)] == [identity]
+
+
+@pytest.mark.parametrize(
+    ("damage", "what", "step"),
+    [
+        pytest.param(lambda report: report["servers"].clear(), "service", "start", id="stopped"),
+        pytest.param(lambda report: report["servers"][0].update(revision="old"), "revision", "restart", id="started from something else"),
+        pytest.param(lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="disabled"), "start at boot", "enable", id="disabled"),
+        pytest.param(lambda report: report["units"]["jupyter@lab.service"].update(NeedDaemonReload="yes"), "unit", "enable", id="not reloaded"),
+        pytest.param(lambda report: report["servers"][0].update(pid=1), "service", "start", id="started by hand beside systemd"),
+    ],
+)
+def test_a_service_gets_the_step_it_needs(damage, what, step):
+    the_plan = plan()
+    instances, things, report = settled(the_plan)
+    damage(report)
+    changes = _state.differences(the_plan, things, instances, report)
+    assert [(change["id"], change["what"]) for change in changes] == [("service jupyter@lab.service", what)]
+    (only,) = _state.service_steps(things, changes, report)
+    assert (only["name"], only["step"]) == ("jupyter@lab.service", step)
+
+
+CONFIG = "/etc/remote-notebooks/lab/jupyter_server_config.py"
+
+
+@pytest.mark.parametrize(("modified", "restarts"), [(1500.0, True), (2500.0, False)], ids=["before the server started", "after"])
+def test_a_server_restarts_only_if_it_has_read_the_changed_file(modified, restarts):
+    the_plan = plan()
+    instances, things, report = settled(the_plan)
+    report["paths"][CONFIG].update(digest="edited", modified=modified)
+    changes = found(the_plan, instances, things, report)
+    assert (f"file {CONFIG}", "content") in changes
+    assert (("service jupyter@lab.service", "configuration") in changes) is restarts
+
+
+def test_a_new_certificate_is_no_reason_to_restart():
+    instances, things, report = settled(DIRECT)
+    report["paths"]["/etc/remote-notebooks/lab/tls.pem"].update(digest="old", modified=1500.0)
+    assert found(DIRECT, instances, things, report) == [("file /etc/remote-notebooks/lab/tls.pem", "content")]
+
+
+def test_a_file_that_is_missing_from_the_environment_is_named():
+    the_plan = plan()
+    instances, things, report = settled(the_plan)
+    (state,) = report["environments"].values()
+    state["missing"] = ["lib/python3.13/site-packages/nbclassic/__init__.py"]
+    texts = [change["text"] for change in _state.differences(the_plan, things, instances, report)]
+    assert any("nbclassic/__init__.py" in text for text in texts)
+
+
+def test_what_the_plan_no_longer_wants_is_removed_and_notebooks_stay():
+    _instances, _things, report = settled(DIRECT)
+    smaller = plan({"name": "lab"}, access="direct")
+    instances, things = wanted(smaller, report)
+    left = [change for change in _state.differences(smaller, things, instances, report) if change["stage"] == "remove"]
+    assert "service jupyter@two.service" in {change["id"] for change in left}
+    assert not any("notebooks" in change["id"].rpartition("/")[2] for change in left)
+    assert not any("lab" in change["id"] for change in left)
+
+
+def test_uninstall_removes_everything_but_notebooks_and_their_owner():
+    _instances, things, report = settled(DIRECT)
+    nothing = {**plan({"name": "lab", "state": "absent"}), "instances": []}
+    kept = {"account jupyter", "directory /home/jupyter/notebooks"}
+    gone = {thing["id"] for thing in _state.orphans(nothing, [], report)}
+    assert gone == {thing["id"] for thing in things if thing["kind"] != "rule"} - kept
+    report["paths"]["/home/jupyter/notebooks"]["entries"] = 0
+    assert {thing["id"] for thing in _state.orphans(nothing, [], report)} == gone | kept
+    report["paths"]["/home/jupyter/notebooks"]["entries"] = 3
+    assert {thing["id"] for thing in _state.orphans({**nothing, "keep_notebooks": False}, [], report)} == gone | kept
+
+
+def test_an_account_that_was_there_before_is_never_ours():
+    report = bare()
+    report["accounts"]["jupyter"] = {"uid": 1000, "group": "users", "home": "/home/j", "comment": "Jo Upyter"}
+    instances, things = wanted(plan(), report)
+    assert not any(thing["kind"] == "account" for thing in things)
+    assert instances[0]["root_dir"] == "/home/j/notebooks"
+    assert instances[0]["group"] == "users"
+
+
+@pytest.mark.parametrize(
+    ("system", "given", "message"),
+    [
+        pytest.param({"id": "alpine"}, {}, "is not supported", id="unknown system"),
+        pytest.param({"uid": 1000, "user": "debian"}, {}, "'debian' is not root", id="no root"),
+        pytest.param({"systemd": False, "pid1": "sh"}, {"service_manager": "systemd"}, "process 1 is sh", id="systemd where it does not run"),
+        pytest.param({}, {"user": "alice"}, "instance 'lab': user: there is no account 'alice'", id="unknown user"),
+    ],
+)
+def test_refusals_of_the_host(system, given, message):
+    report = bare(**system)
+    report["accounts"]["alice"] = None
+    assert any(message in problem for problem in _state.refusals(plan({"name": "lab", **given}), report))
+
+
+@pytest.mark.parametrize(
+    ("python", "message"),
+    [
+        ({"path": None, "version": None, "open": False}, "there is no 'python3' on this host"),
+        ({"path": "/usr/bin/python3", "version": [3, 9], "open": True}, "is Python 3.9, and Jupyter needs 3.10"),
+        ({"path": "/root/py/bin/python3", "version": [3, 12], "open": False}, "only root can reach"),
+    ],
+)
+def test_refusals_of_the_interpreter(python, message):
+    report = bare()
+    report["pythons"]["python3"] = python
+    (problem,) = _state.refusals(plan(), report)
+    assert problem.startswith("instance 'lab': python: ")
+    assert message in problem
+
+
+SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1.0, "tmux": False}
+
+
+@pytest.mark.parametrize(
+    ("listener", "servers", "message"),
+    [
+        pytest.param({"pid": 812, "command": "nginx", "uid": 33, "account": "www-data"}, [], "8888 is used by nginx (process 812)", id="another program"),
+        pytest.param({"pid": None, "command": None, "uid": 33, "account": "www-data"}, [], "the account 'www-data'", id="a process that cannot be told"),
+        pytest.param({"pid": 7, "command": "python", "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own server"),
+        pytest.param({"pid": None, "command": None, "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own account"),
+    ],
+)
+def test_a_port_in_use(listener, servers, message):
+    report = bare()
+    report["listeners"], report["servers"] = {"8888": listener}, servers
+    problems = _state.refusals(plan(), report)
+    assert [message in problem for problem in problems] == ([True] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("scope", "system", "manager"),
+    [
+        ("system", {}, "systemd"),
+        ("system", {"systemd": False}, "tmux"),
+        ("user", {"uid": 1000, "user_manager": True}, "systemd_user"),
+        ("user", {"uid": 1000, "user_manager": False}, "tmux"),
+    ],
+)
+def test_the_service_manager_is_chosen_by_what_runs(scope, system, manager):
+    (instance,) = _state.complete(plan(scope=scope), bare(**system))
+    assert instance["service_manager"] == manager
+
+
+def test_scope_user_stays_below_the_home_folder():
+    system = {"uid": 1000, "user": "ann", "group": "ann", "home": "/home/ann", "user_manager": False}
+    instances, things = wanted(plan(scope="user"), bare(**system))
+    assert all(thing["path"].startswith("/home/ann/") for thing in things if "path" in thing)
+    assert {thing["owner"] for thing in things if "owner" in thing} == {"ann"}
+    assert instances[0]["tmux"][0] == "tmux"
+
+
+def test_another_environment_or_setting_is_another_revision():
+    instances, things, _report = settled(plan())
+    (lab,) = instances
+    first = _state.revision(lab, things, "start it")
+    assert first == _state.revision(lab, copy.deepcopy(things), "start it")
+    assert first != _state.revision(lab, things, "start it otherwise")
+    assert first != _state.revision({**lab, "environment": "/opt/remote-notebooks/envs/other"}, things, "start it")
+    for thing in things:
+        if thing.get("path") == CONFIG:
+            thing["digest"] = "other"
+    assert first != _state.revision(lab, things, "start it")

@@ -1,0 +1,169 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the project promises about itself: who may import whom, what is packed, what is never committed, how scenarios stay apart."""
+
+from __future__ import annotations
+
+import ast
+import ipaddress
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = sorted(path.parent for path in ROOT.glob("molecule/*/molecule.yml"))
+
+# plugins/<key> may import from these folders of the collection and no other
+MAY_IMPORT = {
+    "module_utils": {"module_utils"},
+    "plugin_utils": {"module_utils", "plugin_utils"},
+    "modules": {"module_utils"},
+    "action": {"module_utils", "plugin_utils"},
+    "filter": {"module_utils", "plugin_utils"},
+}
+# What a checkout that was used holds beside the project, state of a run without an inventory file (`-i host,`) included
+SECRETS = [
+    "inventory",
+    "inventory.yml",
+    ".local/inventory.yml",
+    ".local/credentials/h/lab.password",
+    "credentials/h/lab.password",
+    "pki/passphrase",
+    "pki/ca/private/ca.key.pem",
+    "handoff/h/lab.json",
+    "playbooks/credentials/h/lab.password",
+    "playbooks/pki/ca/private/ca.key.pem",
+    "playbooks/handoff/h/lab.json",
+    ".venv/bin/python",
+    ".ansible/collections/x",
+]
+LIBRARIES = {"ansible", "cryptography", "passlib", "websocket", "segno", "yaml"}
+
+
+def committed() -> list[str]:
+    """Tracked files and new ones that git does not ignore."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.check_output(command, cwd=ROOT, text=True).split("\0")
+    return sorted({name for name in names if (ROOT / name).is_file()})
+
+
+def imports(path: Path) -> list[str]:
+    """Absolute dotted names of everything a plugin imports; relative imports are resolved."""
+    package = ["ansible_collections", "remote", "notebooks", *path.relative_to(ROOT).parent.parts]
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            names += [f"{module}.{alias.name}" for alias in node.names]
+    return names
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/*/*.py")), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_plugins_import_only_what_lies_below_them(path):
+    folder = path.parent.name
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[:3] == ["ansible_collections", "remote", "notebooks"]:
+            assert parts[4] in MAY_IMPORT.get(folder, {"module_utils"}), f"{folder} must not import {name}"
+        else:
+            assert parts[0] in LIBRARIES or parts[0] in sys.stdlib_module_names, f"{name} is not a library we agreed on"
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """The file list of the collection's archive, built from a checkout that also holds everything a used one holds."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in committed():
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, checkout / name)
+    for secret in SECRETS:
+        (checkout / secret).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / secret).write_text("never to be packed")
+    output = tmp_path_factory.mktemp("output")
+    galaxy = Path(sys.executable).parent / "ansible-galaxy"
+    subprocess.run([galaxy, "collection", "build", "--output-path", output, checkout], check=True, cwd=output, capture_output=True)
+    (archive,) = output.glob("remote-notebooks-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        return {member.name for member in tar.getmembers() if member.isfile()}
+
+
+def test_the_archive_holds_nothing_a_user_does_not_need(packed):
+    allowed = re.compile(
+        r"(MANIFEST|FILES)\.json|(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE|requirements\.txt|inventory\.example"
+        r"|(meta|plugins|playbooks|roles|docs|changelogs)/.+"
+    )
+    assert sorted(name for name in packed if not allowed.fullmatch(name)) == []
+    assert [name for name in packed if name in SECRETS or "__pycache__" in name] == []
+
+
+def test_the_archive_holds_everything_that_roles_and_playbooks_need(packed):
+    needed = [name for name in committed() if name.split("/")[0] in {"roles", "plugins", "playbooks", "meta"}]
+
+    assert sorted(set(needed) - packed) == []
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_git_never_sees_what_a_run_leaves(secret):
+    assert subprocess.run(["git", "check-ignore", "--quiet", secret], check=False, cwd=ROOT).returncode == 0
+
+
+def test_nothing_committed_names_a_package_index():
+    # Written in two halves so that this file does not name one either.
+    hosts = re.compile("|".join(["python" + "hosted", r"//py" + r"pi\.", "galaxy.ansible" + r"\.com/api", "registry" + r"\.npm", "ghcr" + r"\.io"]))
+
+    assert [name for name in committed() if hosts.search((ROOT / name).read_text(errors="replace"))] == []
+    for lock in ("requirements.txt", "requirements-dev.txt"):
+        assert "://" not in (ROOT / lock).read_text()
+
+
+def test_nothing_committed_is_a_secret():
+    key = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/=]{40}")
+
+    assert [name for name in committed() if key.search((ROOT / name).read_text(errors="replace"))] == []
+
+
+def test_the_test_environment_is_the_users_environment_and_more():
+    def pins(lock: str) -> set[str]:
+        return set(re.findall(r"^[\w.-]+==[\w.]+", (ROOT / lock).read_text(), re.MULTILINE))
+
+    assert sorted(pins("requirements.txt") - pins("requirements-dev.txt")) == []
+
+
+def test_ci_can_start():
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_every_target_of_the_makefile_explains_itself():
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    explained = re.findall(r"^([a-z]+)[^:\n]*:[^\n]* ## ", makefile, re.MULTILINE)
+
+    assert set(phony.split()) - {"python", ".venv"} == set(explained)
+
+
+def test_scenarios_keep_their_addresses_apart():
+    networks = {}
+    for scenario in SCENARIOS:
+        inventory = yaml.safe_load((scenario / "inventory/hosts.yml").read_text())
+        networks[scenario.name] = ipaddress.ip_network(inventory["all"]["vars"]["lab_subnet"])
+    pairs = [(one, other) for one in networks for other in networks if one < other and networks[one].overlaps(networks[other])]
+
+    assert pairs == []
+    assert all(network.is_private for network in networks.values())
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_scenario_converges_and_verifies(scenario):
+    assert (scenario / "converge.yml").is_file()
+    assert (scenario / "verify.yml").is_file()

@@ -1,0 +1,128 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build ``.venv`` from a lock file, once, and make the checkout answer to ``remote.notebooks``.
+
+Runs on the bare interpreter: standard library only. ``runtime`` is what the playbooks need, ``dev`` adds what the tests need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCKS = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
+
+
+def stamp(kind: str) -> str:
+    """What the environment was made from and for: a change of any of it makes another environment.
+
+    The path counts because the scripts of a virtual environment hold it; a moved checkout needs new ones.
+    """
+    locks = [LOCKS["runtime"]] if kind == "runtime" else list(LOCKS.values())
+    digests = [hashlib.sha256((ROOT / lock).read_bytes()).hexdigest() for lock in locks]
+    return "\n".join([str(ROOT), *digests])
+
+
+def is_current(kind: str) -> bool:
+    """Whether the environment fits the locks, this path, and still has its interpreter (a system upgrade takes it away)."""
+    stamps = [VENV / f"{name}.stamp" for name in ("dev", kind)]
+    expected = {path: stamp(path.stem) for path in stamps}
+    if not any(path.is_file() and path.read_text() == expected[path] for path in stamps):
+        return False
+    return subprocess.run([PYTHON, "-c", "import ansible"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def installer_environment() -> dict[str, str]:
+    """pip's and uv's settings, each filled from the other's: a person sets one of them and means both."""
+    env = dict(os.environ)
+    pairs = [("PIP_CERT", "SSL_CERT_FILE"), ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_EXTRA_INDEX_URL", "UV_INDEX")]
+    if "UV_INDEX_URL" in env:  # the former name of UV_DEFAULT_INDEX
+        env.setdefault("UV_DEFAULT_INDEX", env["UV_INDEX_URL"])
+    for one, other in pairs:
+        if one in env:
+            env.setdefault(other, env[one])
+        elif other in env:
+            env[one] = env[other]
+    if "SSL_CERT_FILE" not in env:
+        env.setdefault("UV_SYSTEM_CERTS", "1")  # an authority the machine trusts is good enough for uv, too
+    return env
+
+
+def run(*command: str | Path) -> None:
+    """Run a command quietly, or end with what it says about its failure."""
+    words = [str(part) for part in command]
+    result = subprocess.run(words, check=False, cwd=ROOT, env=installer_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    if result.returncode:
+        sys.exit(f"failed with exit code {result.returncode}: {' '.join(words)}")
+
+
+def ensure_venv_module() -> None:
+    """Debian keeps the standard library's ``venv`` in a package of its own."""
+    if importlib.util.find_spec("ensurepip") is not None:
+        return
+    package = "python3-venv" if Path(sys.executable).resolve().parent == Path("/usr/bin") else f"python3.{sys.version_info.minor}-venv"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sys.exit(f"Python's venv module is not installed. Type this, then the same make again: sudo apt-get install -y {package}")
+    print(f"Installing {package}: Python's venv module is missing", flush=True)
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    run("apt-get", "update", "-qq")
+    run("apt-get", "install", "-qq", "-y", "--no-install-recommends", package)
+
+
+def build(kind: str) -> None:
+    """Make the environment anew, or add the test tools to one that is otherwise current."""
+    if kind == "runtime" or not is_current("runtime"):
+        ensure_venv_module()
+        print(f"Building .venv from {LOCKS['runtime']}", flush=True)
+        shutil.rmtree(VENV, ignore_errors=True)
+        run(sys.executable, "-m", "venv", VENV)
+        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", LOCKS["runtime"])
+        (VENV / "runtime.stamp").write_text(stamp("runtime"))
+    if kind == "dev":
+        print(f"Adding the test tools from {LOCKS['dev']}", flush=True)
+        run(VENV / "bin" / "uv", "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCKS["dev"])
+
+
+def link_collection() -> None:
+    """``remote.notebooks`` from anywhere (site-packages), and for tools that only read ansible.cfg (.ansible)."""
+    purelib = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    for folder, target in ((Path(purelib.strip()), str(ROOT)), (ROOT / ".ansible" / "collections", "../../../..")):
+        link = folder / "ansible_collections" / "remote" / "notebooks"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two makes at once wait for each other instead of building into one folder."""
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with (ROOT / ".cache" / "environment.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    """Leave at once when there is nothing to do: every target of the Makefile comes through here."""
+    kind = sys.argv[1]
+    with one_at_a_time():
+        if not is_current(kind):
+            build(kind)
+            link_collection()
+            (VENV / f"{kind}.stamp").write_text(stamp(kind))  # last: an interrupted build is no build
+
+
+if __name__ == "__main__":
+    main()

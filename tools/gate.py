@@ -1,0 +1,267 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run every part of ``make test``, or the parts that are named, and say how long each took.
+
+A part that fails does not stop the next one: one run shows everything that is red. pytest comes last and its summary is the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import configparser
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tools import test_hosts
+from tools.environment import installer_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
+# Two, because a scenario waits for its hosts most of the time and both cores would idle with one.
+LANES = 2
+SCENARIO_LIMIT = "15m"
+PRINTING = threading.Lock()
+
+
+class Red(Exception):
+    """A part failed; its text says what to look at."""
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The caller's environment with our tools first, and without settings that would point Ansible at another collection or inventory."""
+    if not sys.stdout.isatty():
+        extra.setdefault("NO_COLOR", "1")
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_")) and name != "PYTHONPATH"}
+    return {**ours, "PATH": f"{BIN}{os.pathsep}{ours.get('PATH', os.defpath)}", "VIRTUAL_ENV": str(BIN.parent), **extra}
+
+
+def announce(title: str) -> None:
+    with PRINTING:
+        print(f"\n=== {title}", flush=True)
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **extra: str) -> None:
+    """Show a command and its output as it comes."""
+    words = [str(word) for word in command]
+    announce(" ".join(words))
+    if subprocess.run(words, check=False, cwd=cwd, env=environment(**extra), stdin=subprocess.DEVNULL).returncode:
+        raise Red(words[0])
+
+
+def stream(*command: str | Path, cwd: Path = ROOT, **extra: str) -> Iterator[str]:
+    """The same, line by line, for a caller that wants to read along; raises Red after the last line."""
+    words = [str(word) for word in command]
+    announce(" ".join(words))
+    options = {"cwd": cwd, "env": environment(**extra), "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(words, text=True, **options) as process:  # type: ignore[call-overload]
+        yield from process.stdout
+    if process.returncode:
+        raise Red(words[0])
+
+
+def setup() -> None:
+    """Packages, engine and images of the test hosts."""
+    test_hosts.main()
+
+
+def lint() -> None:
+    """Every linter runs, so that one correction round is enough."""
+    red = []
+    for command in (
+        ("ansible-lint", "--offline", "--strict"),
+        ("yamllint", "--strict", "."),
+        ("ruff", "check"),
+        ("ruff", "format", "--check"),
+        ("mypy", "plugins", "tools"),
+    ):
+        try:
+            run(*command)
+        except Red as failure:
+            red.append(str(failure))
+    if red:
+        raise Red(", ".join(red))
+
+
+PIP_SEED = '''"""Stands in for the script that ansible-test downloads to get pip: the interpreter carries one."""
+import pathlib, subprocess, sys
+version = pathlib.Path(__file__).stem.split("_", 2)[2].replace("_", ".")
+subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL)
+pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"pip=={version}"]
+if subprocess.call(pip) != 0:
+    print("keeping the bundled pip", file=sys.stderr)
+'''
+
+
+def seed_pip(home: Path) -> None:
+    """Put the stand-in where ansible-test looks before it downloads: one file for each pip version it may ask for."""
+    cache = home / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in ("24_2", "25_2"):
+        (cache / f"get_pip_{version}.py").write_text(PIP_SEED)
+
+
+def write_pip_settings(home: Path) -> None:
+    """ansible-test hands neither variables nor the person's home on to pip: what pip would have read there goes into one file."""
+    settings = configparser.RawConfigParser()
+    settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
+    env = installer_environment()
+    options = {name[4:].lower().replace("_", "-"): value for name, value in env.items() if name.startswith("PIP_") and value}
+    proxy = env.get("https_proxy") or env.get("HTTPS_PROXY")
+    if proxy:
+        options.setdefault("proxy", proxy)
+    options.setdefault("cache-dir", str(Path.home() / ".cache" / "pip"))
+    settings.read_dict({"global": options})
+    path = home / ".config" / "pip" / "pip.conf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # an index's address may hold a password
+    with path.open("w") as file:
+        settings.write(file)
+
+
+def sanity() -> None:
+    """ansible-test on a copy at a real ansible_collections path outside the checkout.
+
+    It refuses links, and in a folder that git ignores it passes with "All targets skipped" whatever is in there.
+    """
+    home = ROOT / ".cache" / "ansible-test"
+    seed_pip(home)
+    write_pip_settings(home)
+    files = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True).split("\0")
+    with tempfile.TemporaryDirectory(prefix="remote-notebooks-sanity.") as folder:
+        copy = Path(folder) / "ansible_collections" / "remote" / "notebooks"
+        for name in filter(None, files):
+            if (ROOT / name).is_file():  # deleted files are listed until the deletion is committed
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, copy / name)
+        extra = {"HOME": str(home)}
+        if shutil.which("pyenv"):  # its launchers fail for versions that are not selected: name the interpreters themselves
+            versions = Path(subprocess.check_output(["pyenv", "root"], text=True).strip()) / "versions"
+            extra["PATH"] = os.pathsep.join([str(BIN), *map(str, versions.glob("*/bin")), os.environ["PATH"]])
+        skipped = False
+        for line in stream("ansible-test", "sanity", "--local", "--color", "no", cwd=copy, **extra):
+            print(line, end="", flush=True)
+            skipped |= "All targets skipped" in line
+        if skipped:
+            raise Red("ansible-test sanity looked at no file")
+
+
+def scenarios() -> list[str]:
+    return sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+
+
+def run_scenario(name: str, logs: Path) -> tuple[str, bool]:
+    """One scenario into a log of its own; the log is printed when it fails.
+
+    Its addresses are fixed, so another checkout on this machine waits for its turn.
+    """
+    log = logs / f"{name}.log"
+    command = ["timeout", "--kill-after=30", SCENARIO_LIMIT, "molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
+    extra = environment(NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
+    with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open("w") as output:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = time.monotonic()
+        returncode = subprocess.run(command, check=False, cwd=ROOT, env=extra, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
+    text = log.read_text(errors="replace")
+    # Molecule only warns when a step has no playbook, but a step that did not run proved nothing. Most scenarios need no prepare.yml.
+    missing = re.findall(rf"^{re.escape(name)} > (?!prepare)(\w+): Executed: Missing playbook", text, re.MULTILINE)
+    green = returncode == 0 and not missing
+    with PRINTING:
+        print(f"{'ok ' if green else 'RED'} {name} {time.monotonic() - started:.0f} s", flush=True)
+        if not green:
+            print(f"{text}\nRED {name}: exit code {returncode}, steps without a playbook: {missing}", flush=True)
+    return name, green
+
+
+def molecule(*names: str) -> None:
+    """Scenarios share nothing (own network, own names), so two run at a time."""
+    setup()
+    unknown = set(names) - set(scenarios())
+    if unknown:
+        raise Red(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(scenarios())}")
+    logs = ROOT / ".cache" / "molecule"
+    logs.mkdir(parents=True, exist_ok=True)
+    announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
+    with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+        results = list(pool.map(lambda name: run_scenario(name, logs), names or scenarios()))
+    red = [name for name, green in results if not green]
+    if red:
+        raise Red(", ".join(red))
+
+
+def pytest() -> str:
+    """All of pytest in one go. Returns its summary line, held back so that the table can come before it."""
+    last = ""
+    try:
+        for line in stream("pytest", *(folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()), "--durations=5"):
+            print(last, end="", flush=True)
+            last = line
+    except Red:
+        raise Red(last.strip()) from None
+    return last.strip()
+
+
+def bench() -> None:
+    """Each benchmark prints its own table."""
+    for path in sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py")):
+        run(sys.executable, path)
+
+
+PARTS: dict[str, Callable[[], object]] = {"setup": setup, "lint": lint, "sanity": sanity, "molecule": molecule, "pytest": pytest}
+
+
+def everything() -> int:
+    """Every part, then the table, then pytest's line; what is red comes after it, where nobody overlooks it."""
+    rows, red, summary = [], [], ""
+    for name, part in PARTS.items():
+        started, verdict = time.monotonic(), "ok"
+        try:
+            summary = str(part() or summary)
+        except (Red, SystemExit, OSError, subprocess.CalledProcessError) as failure:
+            verdict = f"RED: {failure}"
+            red.append(name)
+        rows.append((name, time.monotonic() - started, verdict))
+        if name == "setup" and red:
+            break  # without hosts the rest says nothing
+    print("\n=== seconds")
+    for name, seconds, verdict in [*rows, ("all", sum(row[1] for row in rows), "")]:
+        print(f"{name:10} {seconds:7.0f}  {verdict}")
+    print()
+    if red:
+        print(f"make test is red: {', '.join(red)}")
+        return 1
+    print(summary)
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", nargs="?", choices=["lint", "sanity", "molecule", "bench"])
+    parser.add_argument("names", nargs="*", help="scenarios")
+    arguments = parser.parse_args()
+    if arguments.part is None:
+        return everything()
+    try:
+        if arguments.part == "molecule":
+            molecule(*arguments.names)
+        else:
+            {"lint": lint, "sanity": sanity, "bench": bench}[arguments.part]()
+    except Red as failure:
+        print(f"\nRED: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Describe this very machine as an inventory, once: the file is the user's from then on.
+
+``local_inventory.py PATH`` writes the file when PATH is the default one and missing; any other PATH has to exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+DEFAULT = ".local/inventory.yml"
+HEADER = "# This machine, written once by `make up` and never overwritten: change what you like.\n---\n"
+
+
+def system_python() -> str:
+    """The machine's own interpreter: .venv may vanish, and Debian's python3-apt lives only beside the system's."""
+    candidates = ("/usr/bin/python3", os.path.realpath(sys.executable))
+    return next(path for path in candidates if os.access(path, os.X_OK))
+
+
+def variables(environ: dict[str, str], *, root: bool) -> dict[str, object]:
+    """Inventory variables of this machine; what the person's environment says about reaching the network goes to the installers."""
+
+    def first(*names: str) -> str | None:
+        return next((environ[name] for name in names if environ.get(name)), None)
+
+    passed_on = {
+        "jupyter_ca_bundle": first("SSL_CERT_FILE"),
+        "jupyter_index_url": first("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"),
+        "jupyter_http_proxy": first("https_proxy", "HTTPS_PROXY"),
+    }
+    return {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": system_python(),
+        "jupyter_scope": "system" if root else "user",
+        **{name: value for name, value in passed_on.items() if value},
+    }
+
+
+def write(path: Path) -> None:
+    """A proxy's address may hold a password, and the state beside the file always does: both for the owner only."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    inventory = {"jupyter": {"hosts": {"localhost": variables(dict(os.environ), root=os.geteuid() == 0)}}}
+    text = HEADER + yaml.safe_dump(inventory, sort_keys=False)
+    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8") as file:
+        file.write(text)
+    print(f"Described this machine in {path}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--existing", action="store_true", help="never write, only insist on the file")
+    parser.add_argument("path")
+    arguments = parser.parse_args()
+    path = Path(arguments.path)
+    if path.exists() or "," in arguments.path:  # `host,` is an inventory of Ansible's, too
+        return
+    if arguments.path != DEFAULT:
+        sys.exit(f"INVENTORY={arguments.path}: no such file or folder; inventory.example shows what one looks like")
+    if arguments.existing:
+        sys.exit(f"Nothing to take away: {DEFAULT} does not exist, so `make up` has not run in this checkout")
+    write(path)
+
+
+if __name__ == "__main__":
+    main()
