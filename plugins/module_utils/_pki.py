@@ -513,6 +513,8 @@ def revoke(settings: Settings, names: list[str], serials: list[str], reason: str
     A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and whoever has the
     key could go on with a certificate from before. Raises PkiError, and then nothing was changed.
     """
+    if not names and not serials:
+        raise PkiError("Nothing to revoke. Give pki_revoke (names from pki_certificates, such as web1/lab) or pki_revoke_serials.")
     wanted_authority = _pki_wanted.authority({key: value for key, value in settings.authority.items() if key != "name_constraints"})
     with _alone(settings.directory, settings.check_mode):
         changes = _pki_authority.Changes()
