@@ -126,7 +126,8 @@ def test_advice_is_shown_as_a_warning(play):
 
 def test_a_lint_that_fails_says_why(play, tmp_path):
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k", "-out", tmp_path / "bad.pem",
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k",
+         "-out", tmp_path / "bad.pem",
          "-days", "3650", "-subj", "/CN=x", "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:x.example",
          "-addext", "extendedKeyUsage=serverAuth"],
         check=True, capture_output=True,
