@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ._errors import FilesError
 
@@ -123,36 +124,67 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
     Raises FilesError, as `write` does.
     """
     files = list(files)
-    folders = list(dict.fromkeys(os.path.dirname(path) for path, _, _ in files))
-    for folder in folders:
-        _make_folders(folder, within)
     for path, _, _ in files:
         _require_regular(path)
+    folders = list(dict.fromkeys(os.path.dirname(path) for path, _, _ in files))
     staged: list[str] = []
-    # fsync(2) waits for the disk and lets other threads run: several at once share one commit of its journal.
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        path = within
+    path = within
+    # mkdir(2) and fsync(2) wait for the disk and let other threads run: several at once share one commit of its journal.
+    with ThreadPoolExecutor(_WRITERS) as pool:
         try:
-            pending = [pool.submit(_stage, path, data, mode) for path, data, mode in files]
+            for error in pool.map(lambda part: _make_all_folders(part, within), _parts(folders)):
+                if error:
+                    raise error
             errors = []
-            for future, (path, _, _) in zip(pending, files):
-                try:
-                    staged.append(future.result())
-                except OSError as error:
-                    errors.append(f"Cannot write {path}: {error.strerror}. Nothing was changed.")
+            for part, error in pool.map(_stage_all, _parts(files)):
+                staged += part
+                errors += [error] if error else []
             if errors:
-                raise FilesError(errors[0])
+                raise errors[0]
             for temporary, (path, _, _) in zip(tuple(staged), files):
                 os.rename(temporary, path)
-                staged.remove(temporary)
-            for folder in pool.map(_sync_folder, folders):
-                path = folder
+                staged.pop(0)
+            list(pool.map(_sync_all_folders, _parts(folders)))
         except OSError as error:
             raise FilesError(f"Cannot write {path}: {error.strerror}. Run again: what was written is complete.") from error
         finally:
             for temporary in staged:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
+
+
+#: Threads that write at the same time. A slice of the list for each: handing over single files costs more than writing them.
+_WRITERS = 8
+
+
+def _parts(items: list[Any]) -> list[list[Any]]:
+    size = -(-len(items) // _WRITERS) or 1
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _make_all_folders(folders: list[str], within: str) -> FilesError | None:
+    try:
+        for folder in folders:
+            _make_folders(folder, within)
+    except FilesError as error:
+        return error
+    return None
+
+
+def _stage_all(files: list[tuple[str, bytes, int]]) -> tuple[list[str], FilesError | None]:
+    """Stage each file; return the temporary names, and what stopped it."""
+    staged = []
+    for path, data, mode in files:
+        try:
+            staged.append(_stage(path, data, mode))
+        except OSError as error:
+            return staged, FilesError(f"Cannot write {path}: {error.strerror}. Nothing was changed.")
+    return staged, None
+
+
+def _sync_all_folders(folders: list[str]) -> None:
+    for folder in folders:
+        _sync_folder(folder)
 
 
 def sweep(folder: str) -> None:
@@ -174,6 +206,9 @@ def _make_folders(folder: str, within: str) -> None:
     except FileNotFoundError:
         try:
             os.mkdir(folder, 0o700)
+        except FileExistsError:
+            # Another thread was faster
+            _make_folders(folder, within)
         except OSError as error:
             raise FilesError(f"Cannot make the folder {folder}: {error.strerror}.") from error
     except OSError as error:
@@ -224,13 +259,12 @@ def _stage(path: str, data: bytes, mode: int) -> str:
     return temporary
 
 
-def _sync_folder(folder: str) -> str:
+def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return folder
 
 
 @contextlib.contextmanager

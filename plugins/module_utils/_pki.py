@@ -107,9 +107,10 @@ def _alone(directory: str, check_mode: bool) -> Iterator[None]:
     if check_mode:
         yield
         return
-    _files.private_directory(directory)
+    _files.directory(directory)
     with _files.lock(directory):
         _files.sweep(directory)
+        _files.private_directory(directory)
         yield
 
 
@@ -383,8 +384,8 @@ def _issue(entries: list[_Entry], authority: _pki_authority.Authority, wanted: _
         return
     new_keys = [entry for entry in to_issue if not entry.request and (settings.renew_keys or not entry.verdict.keep_key)]
     # Making an RSA key takes long and lets other threads run: all cores work. An EC key takes no longer than a thread's start.
+    slow = [entry for entry in new_keys if entry.wanted.key_type.startswith("rsa")]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        slow = [entry for entry in new_keys if entry.wanted.key_type.startswith("rsa")]
         for entry, key in zip(slow, pool.map(_x509.generate_key, [entry.wanted.key_type for entry in slow])):
             entry.key = key
     for entry in new_keys:
@@ -512,6 +513,8 @@ def revoke(settings: Settings, names: list[str], serials: list[str], reason: str
     A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and whoever has the
     key could go on with a certificate from before. Raises PkiError, and then nothing was changed.
     """
+    if not names and not serials:
+        raise PkiError("Nothing to revoke. Give pki_revoke (names from pki_certificates, such as web1/lab) or pki_revoke_serials.")
     wanted_authority = _pki_wanted.authority({key: value for key, value in settings.authority.items() if key != "name_constraints"})
     with _alone(settings.directory, settings.check_mode):
         changes = _pki_authority.Changes()

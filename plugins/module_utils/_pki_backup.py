@@ -77,8 +77,9 @@ def restore(source: str, directory: str, passphrase: str, check_mode: bool) -> d
     if changed and existing:
         raise PkiError(f"{directory} already holds {len(existing)} files that are not those of {source}. Move it away, then restore.")
     if changed and not check_mode:
-        _files.private_directory(directory)
+        _files.directory(directory)
         with _files.lock(directory):
+            _files.private_directory(directory)
             # The authority's certificate last: without it the folder counts as empty, should this be cut off
             ordered = sorted(files, key=lambda name: (name.endswith(".cert.pem"), name))
             _files.write_all([(os.path.join(directory, name), *files[name]) for name in ordered], directory)

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
@@ -44,7 +45,10 @@ def run(tmp_path):
         return ensure(dataclasses.replace(settings, check_mode=check_mode, now=now, renew=renew))
 
     once_more.revoke = lambda *names, **options: revoke(
-        dataclasses.replace(settings, check_mode=options.get("check_mode", False)), list(names), options.get("serials", []), options.get("reason", "unspecified")
+        dataclasses.replace(settings, check_mode=options.get("check_mode", False)),
+        list(names),
+        options.get("serials", []),
+        options.get("reason", "unspecified"),
     )
     return once_more
 
@@ -96,7 +100,9 @@ def test_a_server_certificate_is_what_phones_and_openssl_want(run):
     assert openssl("x509", "-in", item["certificate"], "-noout", "-serial").strip() == f"serial={item['serial']}"
     assert len(item["serial"]) > 24
     assert openssl("pkey", "-in", item["pem"], "-pubout") == openssl("x509", "-in", item["pem"], "-noout", "-pubkey")
-    start, end = (datetime.datetime.strptime(re.search(rf"Not {which} ?: (.*) GMT", text).group(1), "%b %d %H:%M:%S %Y") for which in ("Before", "After"))
+    start, end = (
+        datetime.datetime.strptime(re.search(rf"Not {which} ?: (.*) GMT", text).group(1), "%b %d %H:%M:%S %Y") for which in ("Before", "After")
+    )
     assert end - start == datetime.timedelta(days=397, seconds=-1)
     assert item["not_after"] == f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -166,11 +172,11 @@ def write(path, data):
 
 
 def cut(result):
-    write(pem_of(result), open(pem_of(result), "rb").read()[:300])
+    write(pem_of(result), Path(pem_of(result)).read_bytes()[:300])
 
 
 def swap_keys(result):
-    own, other = open(pem_of(result)).read(), open(result["certificates"]["web2/lab"]["pem"]).read()
+    own, other = Path(pem_of(result)).read_text(), Path(result["certificates"]["web2/lab"]["pem"]).read_text()
     end = "-----END PRIVATE KEY-----\n"
     write(pem_of(result), (other.split(end)[0] + end + own.split(end)[1]).encode())
 
@@ -206,8 +212,12 @@ def test_damage_is_repaired_and_nothing_else_is_touched(run, damage, reason):
 @pytest.mark.parametrize(
     ("differently", "reason", "same_key"),
     [
-        pytest.param({"certificates": [{**WEB1, "addresses": ["web1.lab.example"]}]}, "names changed: -192.0.2.10 -2001:db8::1", True, id="names changed"),
-        pytest.param({"certificates": [{**WEB1, "key_type": "ecdsa_p384"}]}, "key type changed: ecdsa_p256 to ecdsa_p384", False, id="key type changed"),
+        pytest.param(
+            {"certificates": [{**WEB1, "addresses": ["web1.lab.example"]}]}, "names changed: -192.0.2.10 -2001:db8::1", True, id="names changed"
+        ),
+        pytest.param(
+            {"certificates": [{**WEB1, "key_type": "ecdsa_p384"}]}, "key type changed: ecdsa_p256 to ecdsa_p384", False, id="key type changed"
+        ),
         pytest.param({"now": NOW + 380 * DAY}, "expires on", True, id="expires soon"),
         pytest.param({"now": NOW + 500 * DAY}, "expired on", True, id="expired"),
         pytest.param({"renew": ["web1/lab"]}, "renewal was asked for", True, id="renewal asked for"),
@@ -314,7 +324,7 @@ def test_the_revocation_list_is_made_again_before_it_ends(run):
 def test_with_an_intermediate_the_root_key_can_go_offline(run, tmp_path):
     result = run(authority={"intermediate": True})
     pem = pem_of(result)
-    assert open(pem).read().count("BEGIN CERTIFICATE") == 2
+    assert Path(pem).read_text().count("BEGIN CERTIFICATE") == 2
     root = result["authority"]["certificate"]
     openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", root, "-untrusted", pem, pem)
     os.rename(tmp_path / "pki/ca/private/ca.key.pem", tmp_path / "safe.pem")
@@ -355,10 +365,13 @@ def test_rotation_overlaps(run, tmp_path):
     # 1. The next root is made and published; the old one still signs
     prepared = run(also_trusted=["ca-2"])
     new_root = prepared["authorities"][1]
-    assert [each["certificate"] for each in prepared["authorities"]] == [str(tmp_path / "pki/ca/certs/ca.cert.pem"), str(tmp_path / "pki/ca-2/certs/ca.cert.pem")]
+    assert [each["certificate"] for each in prepared["authorities"]] == [
+        str(tmp_path / "pki/ca/certs/ca.cert.pem"),
+        str(tmp_path / "pki/ca-2/certs/ca.cert.pem"),
+    ]
     assert not prepared["certificates"]["web1/lab"]["changed"]
     bundle = prepared["authority"]["bundle"]
-    assert open(bundle).read().count("BEGIN CERTIFICATE") == 2
+    assert Path(bundle).read_text().count("BEGIN CERTIFICATE") == 2
     openssl("verify", "-CAfile", bundle, pem_of(prepared))
     # 2. The next one signs, clients still trust both
     switched = run(authority={"directory": "ca-2"}, also_trusted=["ca"])
@@ -369,7 +382,7 @@ def test_rotation_overlaps(run, tmp_path):
     # 3. The old one is withdrawn
     withdrawn = run(also_trusted=[])
     assert [each["sha256"] for each in withdrawn["authorities"]] == [new_root["sha256"]]
-    assert open(bundle).read().count("BEGIN CERTIFICATE") == 1
+    assert Path(bundle).read_text().count("BEGIN CERTIFICATE") == 1
     assert not run()["changed"]
 
 
@@ -392,9 +405,24 @@ def test_a_stolen_constrained_key_cannot_vouch_for_others(run, tmp_path):
     result = run(authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}])
     (tmp_path / "x.cnf").write_text("[e]\nsubjectAltName=DNS:www.bank.example\n")
     ca = tmp_path / "pki/ca"
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "x.key", "-out", tmp_path / "x.csr", "-subj", "/CN=x")
     openssl(
-        "x509", "-req", "-in", tmp_path / "x.csr", "-CA", ca / "certs/ca.cert.pem", "-CAkey", ca / "private/ca.key.pem", "-passin", f"file:{tmp_path}/pki/passphrase",
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        tmp_path / "x.key",
+        "-out",
+        tmp_path / "x.csr",
+        "-subj",
+        "/CN=x",
+    )
+    openssl(
+        "x509", "-req", "-in", tmp_path / "x.csr", "-CA", ca / "certs/ca.cert.pem", "-CAkey", ca / "private/ca.key.pem",
+        "-passin", f"file:{tmp_path}/pki/passphrase",
         "-CAcreateserial", "-CAserial", tmp_path / "x.srl", "-extfile", tmp_path / "x.cnf", "-extensions", "e", "-out", tmp_path / "x.pem",
     )  # fmt: skip
     with pytest.raises(subprocess.CalledProcessError) as refused:
@@ -484,7 +512,21 @@ def test_exports_open_with_openssl(run, tmp_path):
 
 
 def request(tmp_path, name="host"):
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.csr", "-subj", "/CN=x")
+    openssl(
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        tmp_path / f"{name}.key",
+        "-out",
+        tmp_path / f"{name}.csr",
+        "-subj",
+        "/CN=x",
+    )
     return (tmp_path / f"{name}.csr").read_text()
 
 
@@ -492,10 +534,10 @@ def test_a_request_is_signed_and_no_key_is_here(run, tmp_path):
     item = {**WEB1, "host": {"path": "/etc/x.pem"}}
     csr = request(tmp_path)
     result = run(certificates=[item], requests={"web1/lab": csr})["certificates"]["web1/lab"]
-    assert "PRIVATE" not in open(result["pem"]).read() and result["key"] is None
+    assert "PRIVATE" not in Path(result["pem"]).read_text() and result["key"] is None
     assert openssl("x509", "-in", result["pem"], "-noout", "-pubkey") == openssl("req", "-in", tmp_path / "host.csr", "-noout", "-pubkey")
     assert "DNS:web1.lab.example" in text_of(result["pem"])
-    assert result["content"] == open(result["pem"]).read()
+    assert result["content"] == Path(result["pem"]).read_text()
     # Every request is signed anew by its host: another text, the same key
     assert not run()["changed"]
     other = run(requests={"web1/lab": request(tmp_path, "other")})
@@ -530,7 +572,9 @@ def test_a_damaged_request_is_refused(run):
 @pytest.mark.parametrize(
     ("differently", "words"),
     [
-        pytest.param({"passphrase": "not the one"}, ["pki_passphrase does not open", "ca.key.pem", "Leave pki_passphrase out"], id="wrong passphrase"),
+        pytest.param(
+            {"passphrase": "not the one"}, ["pki_passphrase does not open", "ca.key.pem", "Leave pki_passphrase out"], id="wrong passphrase"
+        ),
         pytest.param({"now": NOW - 3000 * DAY}, ["ca.cert.pem starts on", "clock says", "Set the clock"], id="clock set back"),
         pytest.param({"now": NOW + 8000 * DAY}, ["ca.cert.pem ended on", "Move"], id="authority ended"),
         pytest.param({"certificates": [{**WEB1, "days": 826}]}, ["'web1/lab'", "825"], id="more than 825 days"),

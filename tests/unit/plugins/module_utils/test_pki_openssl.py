@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
@@ -130,14 +131,18 @@ def run(tmp_path, hand):
 @pytest.mark.parametrize("traditional_key", [False, True], ids=["PKCS#8 key", "traditional key"])
 def test_an_authority_made_by_hand_is_adopted_in_place(tmp_path, traditional_key):
     hand = ByHand(tmp_path / "by-hand", traditional_key)
-    kept = {path: path.read_bytes() for path in (hand.folder / "certs/ca.cert.pem", hand.folder / "private/ca.key.pem", hand.folder / "serial", hand.cnf)}
+    kept = {
+        path: path.read_bytes() for path in (hand.folder / "certs/ca.cert.pem", hand.folder / "private/ca.key.pem", hand.folder / "serial", hand.cnf)
+    }
     settings = Settings(directory=str(tmp_path / "pki"), authority={"directory": str(hand.folder)}, passphrase=PASSPHRASE, certificates=[WEB1])
     result = ensure(settings)
     assert not result["authority"]["created"]
     assert result["authority"]["certificate"] == str(hand.folder / "certs/ca.cert.pem")
     assert {path: path.read_bytes() for path in kept} == kept
     assert not (tmp_path / "pki/ca").exists()
-    openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", hand.folder / "certs/ca.cert.pem", result["certificates"]["web1/lab"]["pem"])
+    openssl(
+        "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", hand.folder / "certs/ca.cert.pem", result["certificates"]["web1/lab"]["pem"]
+    )
     assert not ensure(settings)["changed"]
 
 
@@ -164,7 +169,8 @@ def test_our_own_authority_is_ready_for_openssl(tmp_path):
     def by_hand(*arguments):
         return openssl("ca", "-config", "openssl.cnf", "-passin", "file:../passphrase", "-batch", *arguments, cwd=ca)
 
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "y.key", "-out", tmp_path / "y.csr",
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "y.key",
+            "-out", tmp_path / "y.csr",
             "-subj", "/CN=y", "-addext", "subjectAltName=DNS:y.example")  # fmt: skip
     by_hand("-in", tmp_path / "y.csr", "-out", tmp_path / "y.pem", "-notext")
     openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", ca / "certs/ca.cert.pem", tmp_path / "y.pem")
@@ -302,7 +308,8 @@ def test_openssl_accepts_it(issued):
 def test_gnutls_accepts_it(issued, tmp_path):
     authority, pem = issued
     chain = tmp_path / "chain.pem"
-    chain.write_text(open(pem).read()[open(pem).read().index("-----BEGIN CERTIFICATE") :])
+    text = Path(pem).read_text()
+    chain.write_text(text[text.index("-----BEGIN CERTIFICATE") :])
     told = command(
         "certtool", "--verify", "--infile", chain, "--load-ca-certificate", authority["certificate"], "--verify-purpose", "1.3.6.1.5.5.7.3.1",
         "--verify-hostname", "web1.lab.example", "--verify-profile", "medium",

@@ -53,9 +53,13 @@ def found(**differently):
             id="an address moved",
         ),
         pytest.param(found(end=NOW - DAY), Verdict(True, "expired on 2026-11-19", keep_key=True), id="it expired"),
-        pytest.param(found(end=NOW + 29 * DAY), Verdict(True, "expires on 2026-12-19, in 29 days", keep_key=True), id="the last day before the window closes"),
+        pytest.param(
+            found(end=NOW + 29 * DAY), Verdict(True, "expires on 2026-12-19, in 29 days", keep_key=True), id="the last day before the window closes"
+        ),
         pytest.param(found(end=NOW + 30 * DAY), Verdict(False, "valid until 2026-12-20"), id="the window is not open yet"),
-        pytest.param(found(chain_is_current=False), Verdict(False, "chain changed", rewrite=True), id="the chain changed: same certificate, new file"),
+        pytest.param(
+            found(chain_is_current=False), Verdict(False, "chain changed", rewrite=True), id="the chain changed: same certificate, new file"
+        ),
     ],
 )
 def test_what_a_certificate_lacks(existing, expected):
@@ -94,7 +98,9 @@ def entry(**differently):
         pytest.param([entry(name="../web1")], ["entry 1", "'../web1'"], id="a name that climbs out of the folder"),
         pytest.param([entry(name="web1/")], ["'web1/'"], id="a name that is a folder"),
         pytest.param([entry(name="web1.pem/lab")], ["'web1.pem/lab'"], id="a folder that could be a file"),
-        pytest.param([entry(), entry(name="WEB1/lab")], ["'web1/lab'", "'WEB1/lab'", "one file"], id="two names that some file systems do not tell apart"),
+        pytest.param(
+            [entry(), entry(name="WEB1/lab")], ["'web1/lab'", "'WEB1/lab'", "one file"], id="two names that some file systems do not tell apart"
+        ),
         pytest.param([entry(), entry()], ["'web1/lab'", "one file"], id="a name twice"),
         pytest.param([entry(adresses=["x"])], ["'web1/lab'", "adresses", "Did you mean 'addresses'?"], id="a misspelt key"),
         pytest.param([entry(colour="red")], ["'colour'", "Known keys: name, addresses"], id="an unknown key"),
@@ -158,7 +164,16 @@ def test_refused_addresses(text, word):
 
 @pytest.mark.parametrize(
     ("name", "safe"),
-    [("web1/lab", True), ("2001:db8::1/lab", True), ("me@web1/lab_2", True), ("/etc/x", False), ("a//b", False), (".ssh/x", False), ("a/..", False), ("a\n", False)],
+    [
+        ("web1/lab", True),
+        ("2001:db8::1/lab", True),
+        ("me@web1/lab_2", True),
+        ("/etc/x", False),
+        ("a//b", False),
+        (".ssh/x", False),
+        ("a/..", False),
+        ("a\n", False),
+    ],
 )
 def test_names_become_paths(name, safe):
     assert is_safe_name(name) is safe

@@ -1,0 +1,192 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control node's disk: one file, many files, the lock, and who may not be trusted with either."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _files
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import FilesError
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("before", "data", "wanted", "changed"),
+    [
+        pytest.param(None, b"new", 0o600, True, id="a missing file is written"),
+        pytest.param((b"same", 0o600), b"same", 0o600, False, id="the same file is left alone"),
+        pytest.param((b"old", 0o600), b"new", 0o600, True, id="another content is replaced"),
+        pytest.param((b"same", 0o644), b"same", 0o600, True, id="another mode is mended"),
+        pytest.param((b"old", 0o444), b"new", 0o400, True, id="a file closed for writing is replaced"),
+    ],
+)
+def test_write(tmp_path, before, data, wanted, changed):
+    path = tmp_path / "file"
+    if before:
+        path.write_bytes(before[0])
+        path.chmod(before[1])
+    assert _files.write(str(path), data, wanted) is changed
+    assert (path.read_bytes(), mode(path)) == (data, wanted)
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_file_that_stays_is_not_even_touched(tmp_path):
+    path = tmp_path / "file"
+    _files.write(str(path), b"same", 0o600)
+    before = path.stat()
+    _files.write(str(path), b"same", 0o600)
+    assert path.stat() == before
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "folder", "pipe"])
+def test_only_regular_files_are_written(tmp_path, kind):
+    path, victim = tmp_path / "file", tmp_path / "victim"
+    if kind == "link":
+        victim.write_bytes(b"precious")
+    if kind in ("link", "dangling link"):
+        path.symlink_to(victim)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    before = names(tmp_path)
+    with pytest.raises(FilesError, match=rf"{path} is not a regular file. Move it away"):
+        _files.write(str(path), b"new", 0o600)
+    with pytest.raises(FilesError, match=rf"{path} is not a regular file"):
+        _files.write_all([(str(tmp_path / "other"), b"", 0o600), (str(path), b"new", 0o600)], str(tmp_path))
+    assert names(tmp_path) == before
+    assert kind != "link" or victim.read_bytes() == b"precious"
+
+
+def test_read(tmp_path):
+    path = tmp_path / "file"
+    assert _files.read(str(path)) is None
+    path.write_bytes(b"content")
+    assert _files.read(str(path)) == b"content"
+    with pytest.raises(FilesError, match="Cannot read"):
+        _files.read(str(tmp_path))
+    (tmp_path / "link").symlink_to(path)
+    assert _files.read(str(tmp_path / "link")) == b"content"
+    with pytest.raises(FilesError, match=r"link is a symbolic link\. Move it away"):
+        _files.read(str(tmp_path / "link"), follow=False)
+
+
+def test_a_private_directory_is_closed_and_hidden_from_git(tmp_path):
+    path = tmp_path / "deep" / "secrets"
+    assert _files.private_directory(str(path)) is True
+    assert mode(path) == 0o700
+    assert "*" in (path / ".gitignore").read_text().splitlines()
+    assert _files.private_directory(str(path)) is False
+    path.chmod(0o755)
+    assert _files.private_directory(str(path)) is True
+    assert mode(path) == 0o700
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_a_private_directory_is_a_real_one(tmp_path, kind):
+    path = tmp_path / "secrets"
+    if kind == "link":
+        (tmp_path / "elsewhere").mkdir()
+        path.symlink_to(tmp_path / "elsewhere")
+    else:
+        path.touch()
+    with pytest.raises(FilesError, match=r"secrets is not a folder\. Move it away"):
+        _files.private_directory(str(path))
+
+
+def test_write_all_makes_folders_and_keeps_the_order_of_names(tmp_path, monkeypatch):
+    order = []
+    real = os.rename
+    monkeypatch.setattr(os, "rename", lambda source, target: (order.append(os.path.basename(target)), real(source, target)))
+    files = [(str(tmp_path / "b" / f"{number:02}"), b"x" * number, 0o600) for number in range(40)]
+    _files.write_all([*files, (str(tmp_path / "a/last"), b"", 0o644)], str(tmp_path))
+    assert order == [*(f"{number:02}" for number in range(40)), "last"]
+    assert (tmp_path / "b/39").read_bytes() == b"x" * 39
+    assert (mode(tmp_path / "b"), mode(tmp_path / "b/07"), mode(tmp_path / "a/last")) == (0o700, 0o600, 0o644)
+
+
+def test_write_all_refuses_a_link_on_the_way(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FilesError, match="in/link is not a folder"):
+        _files.write_all([(str(tmp_path / "in/link/deep/file"), b"", 0o600)], str(tmp_path / "in"))
+    assert names(tmp_path / "elsewhere") == []
+
+
+def test_write_all_changes_nothing_if_one_file_cannot_be_staged(tmp_path, monkeypatch):
+    (tmp_path / "one").write_bytes(b"old")
+    real = os.fsync
+    calls = []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FilesError, match=r"No space left on device\. Nothing was changed"):
+        _files.write_all([(str(tmp_path / name), b"new", 0o600) for name in ("one", "two", "three", "four")], str(tmp_path))
+    assert names(tmp_path) == ["one"] and (tmp_path / "one").read_bytes() == b"old"
+
+
+def test_sweep_takes_only_what_is_temporary(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name in (".new-abc", "deep/.new-def", "kept", "deep/new-kept"):
+        (tmp_path / name).touch()
+    _files.sweep(str(tmp_path))
+    assert names(tmp_path) == ["deep", "kept"] and names(tmp_path / "deep") == ["new-kept"]
+
+
+def test_the_lock_lets_one_in_at_a_time(tmp_path):
+    inside, most = [], []
+
+    def work():
+        with _files.lock(str(tmp_path)):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 6
+
+
+def test_waiting_for_the_lock_ends(tmp_path):
+    with _files.lock(str(tmp_path)), pytest.raises(FilesError, match="Another run has held"), _files.lock(str(tmp_path), seconds=0.2):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("parent_mode", "refused"),
+    [(0o755, False), (0o775, False), (0o777, True), (0o1777, False)],
+    ids=["closed", "open to a group", "open to all", "open to all and sticky"],
+)
+def test_a_safe_place(tmp_path, parent_mode, refused):
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    parent.chmod(parent_mode)
+    for path in (parent / "secrets", parent / "not/yet/there"):
+        if refused:
+            with pytest.raises(FilesError, match=f"Run: chmod o-w {parent}"):
+                _files.require_safe_place(str(path))
+        else:
+            _files.require_safe_place(str(path))

@@ -1,0 +1,156 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys that are born on hosts: the module runs for real, through Ansible, on this machine as two hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.remote.notebooks.plugins.filter.pki_host_keys import pki_host_keys
+
+ROOT = Path(__file__).parents[4]
+PLAY = """
+- hosts: all
+  connection: local
+  gather_facts: false
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  tasks:
+    - ansible.builtin.include_role: {name: remote.notebooks.pki}
+    - ansible.builtin.copy:
+        content: "{{ __pki_result | to_json }}"
+        dest: "{{ out }}"
+        mode: "0600"
+      run_once: true
+      check_mode: false
+"""
+
+
+def openssl(*arguments):
+    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def play(tmp_path):
+    (tmp_path / "play.yml").write_text(PLAY)
+    for host in ("web1", "web2"):
+        (tmp_path / host).mkdir()
+
+    def run(*options, fails=False, key_type="ecdsa_p256", hosts="web1,web2", **variables):
+        certificates = [
+            {
+                "name": f"{host}/lab",
+                "addresses": [f"{host}.lab.example"],
+                "key_type": key_type,
+                "host": {"path": f"{tmp_path}/{host}/lab.pem", "mode": "0640"},
+            }
+            for host in ("web1", "web2")
+        ]
+        values = {
+            "pki_dir": f"{tmp_path}/pki",
+            "pki_certificates": certificates,
+            "pki_key_location": "host",
+            "out": f"{tmp_path}/result.json",
+            **variables,
+        }
+        (tmp_path / "vars.json").write_text(json.dumps(values))
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ansible-playbook", "-i", f"{hosts},", tmp_path / "play.yml", "-e", f"@{tmp_path}/vars.json", *options],
+            check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        )  # fmt: skip
+        done.text = " ".join((done.stdout + done.stderr).split())
+        assert bool(done.returncode) is fails, done.stdout + done.stderr
+        done.changed = sum(map(int, re.findall(r"changed=(\d+)", done.stdout)))
+        return done
+
+    return run
+
+
+def test_keys_stay_on_their_hosts(play, tmp_path):
+    told = play("--check")
+    assert "web1/lab" in told.text or told.changed
+    assert list((tmp_path / "web1").iterdir()) == []
+    shown = play("-vvvv").text
+    for host in ("web1", "web2"):
+        pem = tmp_path / host / "lab.pem"
+        assert [path.name for path in (tmp_path / host).iterdir()] == ["lab.pem"]
+        assert stat.S_IMODE(pem.stat().st_mode) == 0o640
+        openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", tmp_path / "pki/ca-bundle.pem", pem)
+        assert openssl("pkey", "-in", pem, "-pubout") == openssl("x509", "-in", pem, "-noout", "-pubkey")
+        key = pem.read_text().split("-----END")[0].splitlines()[1]
+        assert key not in shown
+    assert not any("PRIVATE" in path.read_text() for path in (tmp_path / "pki/certificates").rglob("*.pem"))
+    again = play()
+    assert re.findall(r"changed=(\d+)", again.stdout)[0] in ("0", "1")
+    assert again.changed <= 1  # the copy of the result, which may differ in its reasons
+    assert play().changed == 0
+
+
+def test_renewal_keeps_the_key_and_new_keys_are_new(play, tmp_path):
+    play()
+    pem = tmp_path / "web1/lab.pem"
+    key, serial = openssl("pkey", "-in", pem, "-pubout"), openssl("x509", "-in", pem, "-noout", "-serial")
+    play(pki_renew=["web1/lab"])
+    assert (openssl("pkey", "-in", pem, "-pubout") == key, openssl("x509", "-in", pem, "-noout", "-serial") == serial) == (True, False)
+    play(pki_renew=["*"], pki_renew_keys=True)
+    assert openssl("pkey", "-in", pem, "-pubout") != key
+    openssl("verify", "-CAfile", tmp_path / "pki/ca-bundle.pem", pem)
+
+
+def test_another_key_type_makes_another_key(play, tmp_path):
+    play()
+    play(key_type="rsa_2048")
+    assert "2048 bit" in openssl("x509", "-in", tmp_path / "web1/lab.pem", "-noout", "-text")
+
+
+def test_a_run_cut_off_between_key_and_certificate_goes_on_with_the_key(play, tmp_path):
+    waiting = tmp_path / "web1/lab.pem.key"
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", waiting)
+    key = openssl("pkey", "-in", waiting, "-pubout")
+    play()
+    assert openssl("pkey", "-in", tmp_path / "web1/lab.pem", "-pubout") == key
+    assert not waiting.exists()
+
+
+def test_a_damaged_file_on_the_host_is_made_again(play, tmp_path):
+    play()
+    (tmp_path / "web1/lab.pem").write_text("garbage")
+    play()
+    openssl("verify", "-CAfile", tmp_path / "pki/ca-bundle.pem", tmp_path / "web1/lab.pem")
+
+
+def test_a_limited_run_leaves_the_others_alone(play, tmp_path):
+    play()
+    before = (tmp_path / "web2/lab.pem").read_bytes()
+    play(hosts="web1", pki_renew=["web1/lab"])
+    assert (tmp_path / "web2/lab.pem").read_bytes() == before
+
+
+def test_a_missing_folder_is_named(play, tmp_path):
+    (tmp_path / "web1").rmdir()
+    assert f"the folder of {tmp_path}/web1/lab.pem does not exist" in play(fails=True).text
+
+
+@pytest.mark.parametrize("host", [{"mode": "0600"}, {"path": "/x", "colour": "red"}, "path"])
+def test_the_filter_refuses_what_is_no_place(host):
+    with pytest.raises(AnsibleFilterError, match="'web1/lab': host must be a dict with path"):
+        pki_host_keys([{"name": "web1/lab", "host": host}], "web1")
+
+
+def test_the_filter_picks_this_hosts_own():
+    certificates = [
+        {"name": "web1/lab", "host": {"path": "/a", "group": "jupyter"}, "key_type": "rsa_2048"},
+        {"name": "web10/lab", "host": {"path": "/b"}},
+        {"name": "web1/other"},
+    ]
+    assert pki_host_keys(certificates, "web1") == [{"name": "web1/lab", "path": "/a", "group": "jupyter", "key_type": "rsa_2048"}]
+    assert pki_host_keys(certificates, "web1", {"web1/lab": {"content": "PEM"}})[0]["content"] == "PEM"
+    assert pki_host_keys(certificates, "web1", {"web1/lab": {"content": None}}) == []
