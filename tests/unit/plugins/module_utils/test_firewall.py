@@ -6,9 +6,18 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FirewallError
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall import admits, choose, difference, ledger, normalise, refuse, remarks, rich_rule, ssh_to_open
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall import (
+    admits,
+    choose,
+    difference,
+    ledger,
+    normalise,
+    refuse,
+    remarks,
+    rich_rule,
+    ssh_to_open,
+)
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_rules import openings
 
 LAB = {"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}
@@ -53,10 +62,16 @@ V4, V6 = rule("192.0.2.0/24"), rule("2001:db8:1::/64")
         pytest.param([{"port": 1, "protocol": "icmp"}], "entry 1: protocol 'icmp'", id="a protocol without ports"),
         pytest.param([{"port": 1, "state": "open"}], "entry 1: state 'open'", id="an unknown state"),
         pytest.param([{"port": 1, "sources": ["192.0.2.300/24"]}], "entry 1: source '192.0.2.300/24'", id="not an address"),
-        pytest.param([{"port": 1, "sources": ["192.0.2.5/24"]}], "write 192.0.2.0/24, for the one address 192.0.2.5", id="host bits, with both cures"),
-        pytest.param([{"port": 1, "sources": ["192.0.2.0/24", "192.0.2.128/25"]}], "192.0.2.0/24 and 192.0.2.128/25 overlap", id="overlapping sources"),
+        pytest.param(
+            [{"port": 1, "sources": ["192.0.2.5/24"]}], "write 192.0.2.0/24, for the one address 192.0.2.5", id="host bits, with both cures"
+        ),
+        pytest.param(
+            [{"port": 1, "sources": ["192.0.2.0/24", "192.0.2.128/25"]}], "192.0.2.0/24 and 192.0.2.128/25 overlap", id="overlapping sources"
+        ),
         pytest.param([{"port": 1, "sources": "192.0.2.0/24"}], "sources is a list", id="a string instead of a list"),
-        pytest.param([{"port": 1}, {"port": 1, "sources": ["192.0.2.0/24"]}], "entry 2: tcp port 1 from 192.0.2.0/24 overlaps", id="anybody and somebody"),
+        pytest.param(
+            [{"port": 1}, {"port": 1, "sources": ["192.0.2.0/24"]}], "entry 2: tcp port 1 from 192.0.2.0/24 overlaps", id="anybody and somebody"
+        ),
         pytest.param([{"port": "1-9"}, {"port": 5}], "entry 2: tcp port 5 from anybody overlaps with entry 1", id="a port inside a range"),
         pytest.param([{"port": 1, "state": "absent"}, {"port": 1}], "entry 2: tcp port 1", id="wanted and unwanted"),
         pytest.param([{"port": 1, "interface": "eth0; reboot"}], "interface 'eth0; reboot'", id="a shell's word as interface"),
@@ -140,7 +155,12 @@ def test_no_firewall_is_an_answer_said_plainly():
 @pytest.mark.parametrize(
     ("rules", "changes", "said"),
     [
-        pytest.param([{"port": 1, "zone": "office"}], {"provider": "firewalld"}, "has no zone 'office' on this host. Its zones: public, home", id="unknown zone"),
+        pytest.param(
+            [{"port": 1, "zone": "office"}],
+            {"provider": "firewalld"},
+            "has no zone 'office' on this host. Its zones: public, home",
+            id="unknown zone",
+        ),
         pytest.param([{"port": 1, "zone": "home"}], {"provider": "ufw"}, "zone 'home' is a word of firewalld", id="a zone for ufw"),
         pytest.param([{"port": 1, "interface": "eth9"}], {"provider": "firewalld"}, "interface 'eth9' is in none", id="an interface in no zone"),
         pytest.param([{"port": 1, "limit": "5/minute"}], {"provider": "ufw"}, "ufw knows one limit only", id="a limit ufw cannot set"),
