@@ -223,13 +223,18 @@ def blocking(opening: Record, chains: list[Record], report: Record) -> list[Reco
     return list(places.values())
 
 
-def open_to_others(opening: Record, chains: list[Record], report: Record) -> bool:
-    """Whether a stranger reaches the port of this opening, on any of its interfaces and in any family."""
+def open_to_others(opening: Record, chains: list[Record], report: Record) -> list[str]:
+    """The families in which a stranger reaches the port of this opening, on any of its interfaces."""
     stranger = dict(opening, source="")
-    return any(not obstacles(chains, packet) for packet in packets(stranger, chains, report))
+    reached = {packet["family"] for packet in packets(stranger, chains, report) if not obstacles(chains, packet)}
+    return sorted(reached)
 
 
-def gates(wanted: list[Record], chains: list[Record], report: Record) -> list[tuple[str, str, str]]:
-    """The (protocol, port, interface) that must be closed for all sources but the listed ones, because the host itself does not filter them."""
-    found = {(one["protocol"], one["port"], one["interface"]) for one in wanted if one["source"] and open_to_others(one, chains, report)}
-    return sorted(found)
+def gates(wanted: list[Record], chains: list[Record], report: Record) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """The (protocol, port, interface, families) that must be closed for all but the listed sources, because the host does not filter them.
+
+    Where the host does, its own rules decide about the others, such as an address that somebody let in by hand.
+    """
+    limited = [opening for opening in wanted if opening["source"]]
+    found = {(one["protocol"], one["port"], one["interface"], tuple(open_to_others(one, chains, report))) for one in limited}
+    return sorted(gate for gate in found if gate[3])

@@ -95,7 +95,7 @@ def _lookup(rule: Record, field: str) -> str:
 # --- nftables -------------------------------------------------------------------------------------------------------------------
 
 
-def nft_table(wanted: list[Record], closed: list[tuple[str, str, str]], owner: str) -> list[Record]:
+def nft_table(wanted: list[Record], closed: list[tuple[str, str, str, tuple[str, ...]]], owner: str) -> list[Record]:
     """The rules of our own table, in order."""
     rules = []
     for opening in wanted:
@@ -103,10 +103,9 @@ def nft_table(wanted: list[Record], closed: list[tuple[str, str, str]], owner: s
             families = (family(opening["source"]),) if opening["source"] else ("ip", "ip6")
             rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited="over") for one in families]
         rules.append(_rule(opening, "accept", comment(opening, owner)))
-    for protocol, port, interface in closed:
-        rules.append(
-            _rule({"protocol": protocol, "port": port, "source": "", "interface": interface, "limit": ""}, "drop", f"{mark(owner)} all others")
-        )
+    for protocol, port, interface, families in closed:
+        everybody = {"protocol": protocol, "port": port, "source": "", "interface": interface, "limit": ""}
+        rules.append(_rule(everybody, "drop", f"{mark(owner)} all others", families))
     return rules
 
 
@@ -260,8 +259,7 @@ def _compare(expected: list[Record], present: list[Record], provider: str, detai
     ]
     for position, (rule, text) in enumerate(zip(present, there)):
         if text not in meant or text in there[:position]:
-            words = " ".join(f"{field} {'' if operator == 'in' else 'not '}{','.join(values)}" for field, operator, values in rule["when"])
-            found.append({"id": words, "what": "unwanted", "provider": provider, "opening": {}, "detail": _detail(rule, detail)})
+            found.append({"id": _words(rule), "what": "unwanted", "provider": provider, "opening": {}, "detail": _detail(rule, detail)})
     if ordered and not found and there != meant:
         found.append({"id": "order", "what": "outdated", "provider": provider, "opening": {}, "detail": detail})
     return found
@@ -398,7 +396,7 @@ def _iptables_difference(wanted: list[Record], owner: str, report: Record) -> li
         lines = iptables_lines(wanted, owner, report, _clean(chains, owner), of)
         names = dict.fromkeys(name for name, _before, _line in lines)
         text = "\n".join(["*filter", *(f":{name} -" for name in names), *(line for _name, _before, line in lines)])
-        meant = [dict(rule, id=_iptables_id(rule), opening={}) for chain in parse_iptables_save(text, of) for rule in chain["rules"]]
+        meant = [dict(rule, id=_words(rule), opening={}) for chain in parse_iptables_save(text, of) for rule in chain["rules"]]
         found += _compare(sorted(meant, key=canonical), sorted(present, key=canonical), "iptables", f"{of}tables")
         saved = report["saved"].get(of)
         if saved and iptables_saved(saved["text"], wanted, owner, report, of) != saved["text"]:
@@ -406,7 +404,7 @@ def _iptables_difference(wanted: list[Record], owner: str, report: Record) -> li
     return found
 
 
-def _iptables_id(rule: Record) -> str:
+def _words(rule: Record) -> str:
     port, source = _lookup(rule, "port"), _lookup(rule, "source")
     return f"{_lookup(rule, 'protocol')}/{port} from {source or 'anybody'}" if port else rule["comment"]
 
