@@ -43,7 +43,8 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
     words = [str(part) for part in command]
     result = subprocess.run(words, check=False, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode:
-        sys.exit(f"{' '.join(words)} failed:\n{result.stdout[-3000:]}")
+        cure = "" if os.geteuid() == 0 else f"\nWhat an ordinary user may not do here, this does once: sudo {sys.executable} -m tools.test_hosts"
+        sys.exit(f"{' '.join(words)} failed:\n{result.stdout[-3000:]}{cure}")
 
 
 def is_debian() -> bool:

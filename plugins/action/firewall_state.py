@@ -14,7 +14,7 @@ from ansible.plugins.loader import module_loader
 NEEDED = {"ufw": "community.general.ufw", "firewalld": "ansible.posix.firewalld"}
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """The module does the work; this adds what only the control node knows."""
 
     _requires_connection = True

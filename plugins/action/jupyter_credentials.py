@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
@@ -23,8 +24,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = False
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec(
             {
@@ -45,7 +46,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         return {**result, "changed": self._changed, "credentials": credentials}
 
-    def _all(self):
+    def _all(self) -> dict[str, Any]:
         names = [instance["name"] for instance in self._plan["instances"]]
         if not names:
             return {}
@@ -57,7 +58,7 @@ class ActionModule(ActionBase):
         with _files.lock(folder):
             return {name: self._one(folder, name) for name in names}
 
-    def _one(self, folder, name):
+    def _one(self, folder: str, name: str) -> dict[str, Any]:
         """Bring the files of one instance up to date. Return where they are and what the hash's digest is, never a secret."""
         given = self._secrets(name)
         paths = {kind: os.path.join(folder, f"{name}.{kind}") for kind in ("password", "hash", "token")}
@@ -71,7 +72,9 @@ class ActionModule(ActionBase):
                 self._write(paths["password"], password)
         hashed = given["password_hash"] or self._hash(name, password, stored_hash)
         if given["password_hash"] and not _password.is_hash(hashed):
-            raise AnsibleActionFail(f"instance '{name}': password_hash: Jupyter cannot read it. Make one with: jupyter server password; it begins with 'argon2:'.")
+            raise AnsibleActionFail(
+                f"instance '{name}': password_hash: Jupyter cannot read it. Make one with: jupyter server password; it begins with 'argon2:'."
+            )
         if hashed:
             self._write(paths["hash"], hashed)
         if given["token"]:
@@ -83,7 +86,7 @@ class ActionModule(ActionBase):
             "token_file": paths["token"] if given["token"] else None,
         }
 
-    def _hash(self, name, password, stored):
+    def _hash(self, name: str, password: str, stored: str) -> str:
         """Return a hash that verifies: the control node's, else the host's, else a new one. An unchanged text keeps everybody logged in."""
         if not password or (stored and _password.verifies(password, stored)):
             return stored
@@ -92,7 +95,7 @@ class ActionModule(ActionBase):
             return on_host
         return _password.hash_password(password)
 
-    def _host_hash(self, name):
+    def _host_hash(self, name: str) -> str:
         """Fetch the hash a host already has: the control node may be new, or its store lost."""
         said = self._play_context.no_log
         self._play_context.no_log = True  # else -vvv prints what the connection brings
@@ -108,10 +111,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         return base64.b64decode(answer.get("content", "")).decode("utf-8", "replace").strip()
 
-    def _secrets(self, name):
+    def _secrets(self, name: str) -> dict[str, str]:
         """Return what the user gave: the instance's own value, else the host-wide one."""
         instances = self._templar.template(self._task_vars.get("jupyter_instances")) or []
-        own = next((instance for instance in instances if instance.get("name") == name), {})
+        own: dict[str, Any] = next((instance for instance in instances if instance.get("name") == name), {})
         secrets = {}
         for key in ("password", "password_hash", "token"):
             secrets[key] = str(own.get(key) or self._templar.template(self._task_vars.get(f"jupyter_{key}")) or "")
@@ -119,12 +122,12 @@ class ActionModule(ActionBase):
             secrets["password_hash"] = ""  # the instance's password beats the host-wide hash
         return secrets
 
-    def _forget(self, name):
+    def _forget(self, name: str) -> None:
         for kind in ("password", "hash", "token"):
             path = os.path.join(self._directory, self._plan["host"], f"{name}.{kind}")
             self._changed |= os.path.lexists(path) if self._task.check_mode else _files.remove(path)
 
-    def _write(self, path, text):
+    def _write(self, path: str, text: str) -> None:
         if self._task.check_mode:
             self._changed |= _files.read(path) != f"{text}\n".encode()
         else:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import difflib
 import shlex
 import socket
+from typing import Any
 
 import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _plan
@@ -31,8 +31,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = False
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec({"argument_specs": {"type": "path", "required": True}})
         with open(arguments["argument_specs"], encoding="utf-8") as file:
@@ -40,14 +40,21 @@ class ActionModule(ActionBase):
 
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
         specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in options.items()}
+        values = {name: self._value(name, task_vars) for name in options if name in task_vars}
+        problems = _misspelt(task_vars, options)
+        validated = ArgumentSpecValidator({name: specs[name[len(PREFIX) :]] for name in values}).validate(values)
+        problems += validated.error_messages
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
+        values = validated.validated_parameters
+
         keys = [key for key in _plan.INSTANCE_KEYS if key in specs]
-        defaults = {key: self._value(PREFIX + key, task_vars) for key in keys}
+        defaults = {key: values[PREFIX + key] for key in keys}
         if not defaults["addresses"]:
             defaults["addresses"] = _addresses(task_vars, self._templar)
 
-        problems = _misspelt(task_vars, options)
         instances = []
-        for given in self._value("jupyter_instances", task_vars):
+        for given in values["jupyter_instances"]:
             converted, found = _convert(given, {**{key: specs[key] for key in keys}, "name": {"type": "str"}})
             instances.append(converted)
             problems += found
@@ -55,20 +62,16 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("\n".join(problems))
         try:
             plan = _plan.resolve(
-                task_vars["inventory_hostname"],
-                self._value("jupyter_scope", task_vars),
-                defaults,
-                instances,
-                keep_notebooks=boolean(self._value("jupyter_keep_notebooks", task_vars)),
+                task_vars["inventory_hostname"], values["jupyter_scope"], defaults, instances, keep_notebooks=values["jupyter_keep_notebooks"]
             )
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
         return {**result, "changed": False, "plan": {**plan, "contact": self._contact(task_vars)}}
 
-    def _contact(self, task_vars):
+    def _contact(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Say how Ansible reaches the host; see :mod:`_clients`."""
 
-        def first(*names):
+        def first(*names: str) -> Any:
             return next((value for value in (self._value(name, task_vars) for name in names) if value), None)
 
         port = first("ansible_port", "ansible_ssh_port")
@@ -82,11 +85,11 @@ class ActionModule(ActionBase):
             "ssh_args": [word for text in arguments if text for word in shlex.split(text)],
         }
 
-    def _value(self, name, task_vars):
+    def _value(self, name: str, task_vars: dict[str, Any]) -> Any:
         return self._templar.template(task_vars.get(name))
 
 
-def _convert(given, specs):
+def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Convert the types of one instance. Return it, and what is wrong with it."""
     label = f"instance '{given.get('name', '?')}'"
     known = {key: value for key, value in given.items() if key in specs}
@@ -95,7 +98,7 @@ def _convert(given, specs):
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
 
 
-def _misspelt(task_vars, options):
+def _misspelt(task_vars: dict[str, Any], options: dict[str, Any]) -> list[str]:
     """Name variables that are one slip away from one of ours; other people's jupyter_... variables are none of our business."""
     problems = []
     for name in task_vars:
@@ -106,7 +109,7 @@ def _misspelt(task_vars, options):
     return problems
 
 
-def _addresses(task_vars, templar):
+def _addresses(task_vars: dict[str, Any], templar: Any) -> list[str]:
     """Return the names by which clients reach this host, where the user names none."""
     host = templar.template(task_vars.get("ansible_host")) or task_vars["inventory_hostname"]
     if host not in ("localhost", "127.0.0.1", "::1"):

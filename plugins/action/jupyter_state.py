@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
@@ -12,7 +13,6 @@ from ansible.plugins.loader import lookup_loader
 
 from ..module_utils import _clients, _files, _state
 from ..module_utils._errors import FilesError
-
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -24,8 +24,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = True
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec(
             {
@@ -72,24 +72,28 @@ class ActionModule(ActionBase):
             **({"diff": diff} if diff else {}),
         }
 
-    def _observe(self, plan, texts):
+    def _observe(self, plan: dict[str, Any], texts: bool) -> dict[str, Any]:
         probe = _state.probe(plan, texts)
         try:
-            answer = self._execute_module(module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars)
+            answer = self._execute_module(
+                module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars
+            )
         except AnsibleConnectionFailure as error:
             raise AnsibleConnectionFailure(
-                f"{plan['host']} cannot be reached: {str(error).strip()} Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
+                f"{plan['host']} cannot be reached: {str(error).strip()} "
+                "Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
             ) from error
         if "report" in answer:
-            return answer["report"]
+            return dict(answer["report"])
         said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout"))
         if "not found" in said and ("interpreter" in said or "python" in said):
             raise AnsibleActionFail(
-                f"{plan['host']} has no Python that Ansible can use. Install it (Debian: apt-get install python3), or name one as ansible_python_interpreter in the inventory."
+                f"{plan['host']} has no Python that Ansible can use. Install it (Debian: apt-get install python3), "
+                "or name one as ansible_python_interpreter in the inventory."
             )
         raise AnsibleActionFail(f"The state of {plan['host']} could not be read: {said.strip()}")
 
-    def _fill(self, things, instances):
+    def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
         """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by path."""
         texts = {}
         by_name = {instance["name"]: instance for instance in instances}
@@ -107,14 +111,15 @@ class ActionModule(ActionBase):
             thing["digest"] = hashlib.sha256(texts[thing["path"]].encode()).hexdigest()
         return texts
 
-    def _render(self, thing, instance):
+    def _render(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
         if thing.get("source"):
-            return _files.read(self._find_needle("files", thing["source"])).decode()
+            return (_files.read(self._find_needle("files", thing["source"])) or b"").decode()
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        return lookup.run([thing["template"]], variables=self._task_vars, template_vars={"instance": instance, "manifest": self._manifest})[0]
+        variables = {"instance": instance, "manifest": self._manifest}
+        return str(lookup.run([thing["template"]], variables=self._task_vars, template_vars=variables)[0])
 
 
-def _diff(changes, texts, report):
+def _diff(changes: list[dict[str, Any]], texts: dict[str, str], report: dict[str, Any]) -> list[dict[str, str]]:
     """Show each difference the way Ansible shows a change: two texts for a file, one line for anything else."""
     shown = []
     for change in changes:

@@ -30,12 +30,15 @@ _value:
   type: str
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._settings import python_literal
 
 
-def _python_literal(value):
+def _python_literal(value: Any) -> str:
     try:
         return python_literal(value)
     except TypeError as error:
@@ -43,5 +46,5 @@ def _python_literal(value):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[[Any], str]]:
         return {"python_literal": _python_literal}

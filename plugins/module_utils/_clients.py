@@ -69,4 +69,8 @@ def _check(contact: dict[str, Any], instance: dict[str, Any], url: str, tunnel: 
         "ssh_args": contact["ssh_args"],
         "remote_port": instance["port"],
     }
-    return {"possible": contact["connection"] in ("ssh", "ansible.builtin.ssh", "smart"), "url": url, "tunnel": {key: value for key, value in ssh.items() if value}}
+    return {
+        "possible": contact["connection"] in ("ssh", "ansible.builtin.ssh", "smart"),
+        "url": url,
+        "tunnel": {key: value for key, value in ssh.items() if value},
+    }

@@ -29,7 +29,7 @@ MARK = "remote_notebooks="
 #: What an environment was sealed with: its packages, and every file with its size.
 SEAL = "remote-notebooks.json"
 
-Command = Callable[[list], "tuple[int, str, str]"]
+Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
 def system() -> dict[str, Any]:

@@ -134,7 +134,9 @@ def resolve(host: str, scope: str, defaults: dict[str, Any], instances: list[dic
         "instances": present,
         "certificates": [{"name": f"{host}/{item['name']}", "addresses": item["addresses"]} for item in present if item["tls"] == "private_ca"],
         "firewall_rules": [
-            {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"} for item in present if item["access"] != "tunnel"
+            {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"}
+            for item in present
+            if item["access"] != "tunnel"
         ],
     }
 
@@ -170,7 +172,9 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", base):
         wrong("base_url", f"'{instance['base_url']}' holds characters that need quoting in a URL. Use letters, digits, '-', '_', '.', '~' and '/'.")
     instance["base_url"] = f"/{base}/" if base else "/"
-    instance["packages"] = sorted({*BASE_PACKAGES, *(package for client in instance["clients"] for package in CLIENT_PACKAGES[client]), *instance["packages"]})
+    instance["packages"] = sorted(
+        {*BASE_PACKAGES, *(package for client in instance["clients"] for package in CLIENT_PACKAGES[client]), *instance["packages"]}
+    )
     instance["has_token"] = bool(instance["token"])
     for key in SECRET_KEYS:
         del instance[key]
@@ -198,13 +202,19 @@ def _access(instance: Instance, wrong: Any) -> None:
                 "Leave tls out, or say access: tunnel, or, on a network you trust, plain_http: true.",
             )
         elif not instance["allowed_sources"] or not all(_is_private(source) for source in instance["allowed_sources"]):
-            wrong("plain_http", "needs allowed_sources with nothing but private networks, for example 192.168.1.0/24: everyone on the way reads the password.")
+            wrong(
+                "plain_http",
+                "needs allowed_sources with nothing but private networks, for example 192.168.1.0/24: everyone on the way reads the password.",
+            )
     if instance["plain_http"] and instance["tls"] != "none":
         wrong("plain_http", f"contradicts tls '{instance['tls']}'. Leave one of the two out.")
     if not instance["bind_address"]:
         instance["bind_address"] = "127.0.0.1" if loopback else "*"
     elif loopback and instance["bind_address"] not in ("127.0.0.1", "::1", "localhost"):
-        wrong("bind_address", f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access: direct, or leave it out.")
+        wrong(
+            "bind_address",
+            f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access: direct, or leave it out.",
+        )
     elif instance["bind_address"] != "*" and instance["bind_address"] != "localhost":
         try:
             ipaddress.ip_address(instance["bind_address"])
@@ -249,7 +259,9 @@ def _limits(instance: Instance, wrong: Any) -> None:
 def _settings(instance: Instance, wrong: Any) -> None:
     for section, traits in instance["settings"].items():
         if not isinstance(traits, dict) or not all(_TRAIT.fullmatch(str(name)) for name in (section, *traits)):
-            wrong("settings", f"'{section}' is not a class with its traits. Write for example settings: {{ServerApp: {{max_body_size: 1073741824}}}}.")
+            wrong(
+                "settings", f"'{section}' is not a class with its traits. Write for example settings: {{ServerApp: {{max_body_size: 1073741824}}}}."
+            )
             continue
         for trait in traits:
             if f"{section}.{trait}" in PLANNED_SETTINGS:
@@ -264,7 +276,7 @@ def _conflicts(instances: list[Instance]) -> list[str]:
         for instance in instances:
             if key == "port" and instance["state"] == "absent":
                 continue
-            value = instance[key] if key in instance else ""
+            value = instance.get(key, "")
             if value in seen:
                 problems.append(f"instance '{instance['name']}': {key}: {value} is taken by instance '{seen[value]}' already. Give each its own.")
             seen.setdefault(value, instance.get("name", "?"))

@@ -60,7 +60,15 @@ def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
         "manifest": f"{prefix}/manifest.json",
         "paths": [
             *(config, f"{config}/*", f"{config}/*/*"),
-            *(prefix, f"{prefix}/manifest.json", f"{prefix}/libexec", f"{prefix}/libexec/*", f"{prefix}/current", f"{prefix}/current/*", f"{prefix}/envs"),
+            *(
+                prefix,
+                f"{prefix}/manifest.json",
+                f"{prefix}/libexec",
+                f"{prefix}/libexec/*",
+                f"{prefix}/current",
+                f"{prefix}/current/*",
+                f"{prefix}/envs",
+            ),
             *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
             *(_home_path(item["root_dir"] or "~/notebooks", f"~{item['user']}") for item in instances),
             "/var/lib/systemd/linger/*",
@@ -114,19 +122,27 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
 def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list[str]:
     system, problems = report["system"], []
     if item["user"] and item["user"] != SERVICE_ACCOUNT and report["accounts"].get(item["user"]) is None:
-        problems.append(f"user: there is no account '{item['user']}' on this host. Create it, correct the name, or leave user out for a service account.")
+        problems.append(
+            f"user: there is no account '{item['user']}' on this host. Create it, correct the name, or leave user out for a service account."
+        )
     python = report["pythons"][item["python"]]
     if python["version"] is None:
         problems.append(f"python: there is no '{item['python']}' on this host. Install it, or leave python out for the system's own.")
     elif tuple(python["version"]) < OLDEST_PYTHON:
-        oldest = _python_text(list(OLDEST_PYTHON))
-        problems.append(f"python: {python['path']} is Python {_python_text(python['version'])}, and Jupyter needs {oldest}. Install a newer one and name it in python.")
+        oldest, found = _python_text(list(OLDEST_PYTHON)), _python_text(python["version"])
+        problems.append(f"python: {python['path']} is Python {found}, and Jupyter needs {oldest}. Install a newer one and name it in python.")
     elif item["user"] and not python["open"]:
-        problems.append(f"python: {python['path']} lies where only root can reach it, and Jupyter does not run as root. Name another, or leave python out.")
+        problems.append(
+            f"python: {python['path']} lies where only root can reach it, and Jupyter does not run as root. Name another, or leave python out."
+        )
     if item["service_manager"] in ("systemd", "systemd_user") and not system["systemd"]:
-        problems.append(f"service_manager: '{item['service_manager']}', but systemd does not run here (process 1 is {system['pid1']}). Say tmux or auto.")
+        problems.append(
+            f"service_manager: '{item['service_manager']}', but systemd does not run here (process 1 is {system['pid1']}). Say tmux or auto."
+        )
     if item["service_manager"] == "systemd_user" and system["systemd"] and not system["user_manager"]:
-        problems.append(f"service_manager: no systemd user manager runs for '{system['user']}'. Log in once through PAM (libpam-systemd), or say tmux.")
+        problems.append(
+            f"service_manager: no systemd user manager runs for '{system['user']}'. Log in once through PAM (libpam-systemd), or say tmux."
+        )
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
     listener = report["listeners"].get(str(item["port"]))
@@ -216,81 +232,103 @@ def _variables(item: dict[str, Any], environment: str) -> dict[str, str]:
         "SHELL": "/bin/bash",
     }
     if item["http_proxy"]:
-        variables.update({name: item["http_proxy"] for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")})
+        variables.update(dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), item["http_proxy"]))
         variables.update(no_proxy="localhost,127.0.0.1,::1", NO_PROXY="localhost,127.0.0.1,::1")
     if item["ca_bundle"]:
-        variables.update({name: item["ca_bundle"] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")})
+        variables.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"), item["ca_bundle"]))
     return variables
 
 
-def things(plan: dict[str, Any], instances: list[dict[str, Any]], report: Report, credentials: dict[str, Any], certificates: dict[str, Any]) -> list[Thing]:
-    """List everything the host should hold. Content comes as ``template`` or ``source`` (a file of the role) or ``control`` (a file of the control node)."""
+class _List:
+    """The list of things while it grows. What several instances share is listed once."""
+
+    def __init__(self, owner: str, group: str) -> None:
+        self.made: dict[str, Thing] = {}
+        self.owner = owner
+        self.group = group
+
+    def add(self, kind: str, stage: str, name: str, **more: Any) -> None:
+        thing = {"id": f"{kind} {name}", "kind": kind, "stage": stage, "instance": "", **more}
+        self.made.setdefault(thing["id"], thing)
+
+    def directory(self, stage: str, path: str, mode: str | None, **more: Any) -> None:
+        self.add("directory", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
+
+    def file(self, stage: str, path: str, mode: str, **more: Any) -> None:
+        self.add("file", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
+
+
+def things(
+    plan: dict[str, Any], instances: list[dict[str, Any]], report: Report, credentials: dict[str, Any], certificates: dict[str, Any]
+) -> list[Thing]:
+    """List everything the host should hold.
+
+    Content comes as ``template`` or ``source``, files of the role, or as ``control``, a file of the control node.
+    """
     if not instances:
         return []
     system = report["system"]
-    root = "root" if plan["scope"] == "system" else system["user"]
-    root_group = "root" if plan["scope"] == "system" else system["group"]
-    prefix, config, units = instances[0]["prefix"], posixpath.dirname(instances[0]["config_dir"]), instances[0]["unit_dir"]
-    made: list[Thing] = []
+    made = _List(*(("root", "root") if plan["scope"] == "system" else (system["user"], system["group"])))
+    _shared_things(made, plan, instances, report)
+    for item in instances:
+        pem = certificates.get(f"{plan['host']}/{item['name']}", {}).get("pem")
+        _instance_things(made, item, credentials.get(item["name"], {}), pem)
+        _service_things(made, item)
+    if plan["scope"] == "system":
+        for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
+            made.add("rule", "firewall", _firewall_rules.identity(opening))
+    made.file("manifest", f"{instances[0]['prefix']}/manifest.json", "0644", template="manifest.json.j2")
+    return list(made.made.values())
 
-    def add(kind: str, stage: str, name: str, instance: str = "", **more: Any) -> None:
-        thing = {"id": f"{kind} {name}", "kind": kind, "stage": stage, "instance": instance, **more}
-        if thing["id"] not in {other["id"] for other in made}:
-            made.append(thing)
 
-    def directory(stage: str, path: str, mode: str | None, instance: str = "", owner: str = root, group: str = root_group, **more: Any) -> None:
-        add("directory", stage, path, instance, path=path, mode=mode, owner=owner, group=group, **more)
-
-    def file(stage: str, path: str, mode: str, instance: str = "", group: str = root_group, **more: Any) -> None:
-        add("file", stage, path, instance, path=path, mode=mode, owner=root, group=group, **more)
-
+def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, Any]], report: Report) -> None:
+    prefix = instances[0]["prefix"]
     for item in instances:
         known = report["accounts"].get(item["user"])
         # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
         if plan["scope"] == "system" and item["user"] == SERVICE_ACCOUNT and (known is None or known["comment"] == ACCOUNT_COMMENT):
-            add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
-    directory("install", prefix, "0755", whole=True)
-    directory("install", f"{prefix}/libexec", "0755")
-    directory("install", f"{prefix}/envs", "0755")
-    directory("install", f"{prefix}/current", "0755")
+            made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
+    made.directory("install", prefix, "0755", whole=True)
+    for folder in ("libexec", "envs", "current"):
+        made.directory("install", f"{prefix}/{folder}", "0755")
     if any(item["service_manager"] == "tmux" for item in instances):
-        add("package", "install", "tmux")
+        made.add("package", "install", "tmux")
     for script in SCRIPTS:
-        file("install", f"{prefix}/libexec/{script}", "0755", source=script)
-    directory("configure", config, "0755", whole=True)
+        made.file("install", f"{prefix}/libexec/{script}", "0755", source=script)
+    made.directory("configure", posixpath.dirname(instances[0]["config_dir"]), "0755", whole=True)
 
-    for item in instances:
-        name, group, folder = item["name"], item["group"], item["config_dir"]
-        add("environment", "install", item["environment"], path=item["environment"], python=item["python_path"], packages=item["packages"])
-        add("link", "install", item["current"], name, path=item["current"], target=item["environment"])
-        # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
-        directory("configure", item["root_dir"], None, name, owner=item["user"], group=group, keep=True)
-        directory("configure", folder, "0750", name, group=group)
-        file("configure", f"{folder}/hashed_password", "0640", name, group=group, secret=True, control=credentials.get(name, {}).get("hash_file"))
-        if item["has_token"]:
-            file("configure", f"{folder}/token", "0640", name, group=group, secret=True, control=credentials.get(name, {}).get("token_file"))
-        if item["tls"] != "none":
-            pem = certificates.get(f"{plan['host']}/{name}", {}).get("pem")
-            file("configure", f"{folder}/tls.pem", "0640", name, group=group, secret=True, live=True, control=pem)
-        file("configure", item["config_file"], "0640", name, group=group, template="jupyter_server_config.py.j2")
-        if item["service_manager"] == "tmux":
-            file("service", f"{folder}/start", "0750", name, group=group, template="start.sh.j2", stamped=True)
-            add("service", "service", item["session"], name, manager="tmux", user=item["user"], environment=item["environment"], tmux=item["tmux"])
-        else:
-            manager = item["service_manager"]
-            if manager == "systemd_user":
-                directory("service", posixpath.dirname(units), "0755")
-                directory("service", units, "0755")
-                add("linger", "service", item["user"])
-            file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
-            directory("service", f"{units}/{item['unit']}.d", "0755", name)
-            file("service", f"{units}/{item['unit']}.d/instance.conf", "0644", name, template="instance.conf.j2", stamped=True)
-            add("service", "service", item["unit"], name, manager=manager, user=item["user"], environment=item["environment"])
-    if plan["scope"] == "system":
-        for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
-            add("rule", "firewall", _firewall_rules.identity(opening))
-    file("manifest", f"{prefix}/manifest.json", "0644", template="manifest.json.j2")
-    return made
+
+def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
+    folder = item["config_dir"]
+    own = {"instance": item["name"], "group": item["group"]}
+    made.add("environment", "install", item["environment"], path=item["environment"], python=item["python_path"], packages=item["packages"])
+    made.add("link", "install", item["current"], instance=item["name"], path=item["current"], target=item["environment"])
+    # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
+    made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
+    made.directory("configure", folder, "0750", **own)
+    made.file("configure", f"{folder}/hashed_password", "0640", **own, secret=True, control=credential.get("hash_file"))
+    if item["has_token"]:
+        made.file("configure", f"{folder}/token", "0640", **own, secret=True, control=credential.get("token_file"))
+    if item["tls"] != "none":
+        made.file("configure", f"{folder}/tls.pem", "0640", **own, secret=True, live=True, control=pem)
+    made.file("configure", item["config_file"], "0640", **own, template="jupyter_server_config.py.j2")
+
+
+def _service_things(made: _List, item: dict[str, Any]) -> None:
+    manager, units = item["service_manager"], item["unit_dir"]
+    service = {"instance": item["name"], "manager": manager, "user": item["user"], "environment": item["environment"]}
+    if manager == "tmux":
+        made.file("service", f"{item['config_dir']}/start", "0750", instance=item["name"], group=item["group"], template="start.sh.j2", stamped=True)
+        made.add("service", "service", item["session"], **service, tmux=item["tmux"])
+        return
+    if manager == "systemd_user":
+        made.directory("service", posixpath.dirname(units), "0755")
+        made.directory("service", units, "0755")
+        made.add("linger", "service", item["user"])
+    made.file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
+    made.directory("service", f"{units}/{item['unit']}.d", "0755", instance=item["name"])
+    made.file("service", f"{units}/{item['unit']}.d/instance.conf", "0640", instance=item["name"], template="instance.conf.j2", stamped=True)
+    made.add("service", "service", item["unit"], **service)
 
 
 def manifest(wanted: list[Thing]) -> list[Thing]:
@@ -308,7 +346,13 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
     """
     parts = [instance["environment"], unstamped]
     for thing in wanted:
-        if thing["kind"] == "file" and thing["stage"] != "install" and thing["instance"] in (instance["name"], "") and "digest" in thing and not thing.get("live"):
+        if (
+            thing["kind"] == "file"
+            and thing["stage"] != "install"
+            and thing["instance"] in (instance["name"], "")
+            and "digest" in thing
+            and not thing.get("live")
+        ):
             parts.append(f"{thing['path']} {thing['digest']}")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -373,7 +417,9 @@ def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[T
     """
     identities = {thing["id"] for thing in wanted}
     left = [thing for thing in report["manifest"] if thing["id"] not in identities and thing["kind"] not in ("package", "rule")]
-    kept = {thing["id"] for thing in left if plan["keep_notebooks"] and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")}
+    kept = {
+        thing["id"] for thing in left if plan["keep_notebooks"] and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")
+    }
     owners = {thing["owner"] for thing in left if thing["id"] in kept}
     return [thing for thing in left if thing["id"] not in kept and not (thing["kind"] == "account" and thing["id"].split(" ", 1)[1] in owners)]
 

@@ -135,7 +135,11 @@ def main() -> None:
             "plan": {"type": "dict", "required": True},
             "credentials": {"type": "dict", "default": {}},
             "pki": {"type": "dict", "default": {}},
-            "firewall": {"type": "dict", "apply_defaults": True, "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}},
+            "firewall": {
+                "type": "dict",
+                "apply_defaults": True,
+                "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}},
+            },
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,

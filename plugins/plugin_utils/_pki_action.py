@@ -15,7 +15,7 @@ from ..module_utils import _x509
 from ..module_utils._errors import RemoteNotebooksError
 
 
-class PkiAction(ActionBase):  # type: ignore[misc]
+class PkiAction(ActionBase):
     """Arguments in, one call, result out. A subclass gives ``ARGUMENTS`` and ``call``."""
 
     _requires_connection = False

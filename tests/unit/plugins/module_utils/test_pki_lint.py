@@ -64,7 +64,7 @@ class Maker:
         extensions.write_text("[e]\n" + "".join(f"{key}={value}\n" for key, value in profile["extensions"].items()))
         openssl("req", "-new", "-key", key, "-subj", profile["subject"], "-out", request)
         signer = ["-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key"] if issuer else ["-signkey", key]
-        options = [] if profile["digest"] is None or profile["key"][0] == "ed25519" and not issuer else [f"-{profile['digest']}"]
+        options = [] if profile["digest"] is None or (profile["key"][0] == "ed25519" and not issuer) else [f"-{profile['digest']}"]
         openssl(
             "x509", "-req", "-in", request, *signer, "-days", profile["days"], "-set_serial", profile.get("serial", "0x5f2d"), *options,
             *(["-extfile", extensions, "-extensions", "e"] if profile["extensions"] else []), "-out", out,

@@ -83,13 +83,20 @@ def test_no_instance_is_a_plan_too():
         pytest.param([{"name": "lab", "addresses": ["192.0.2.999"]}], "addresses", "'192.0.2.999' is neither", id="bad IP address"),
         pytest.param([{"name": "lab", "allowed_sources": ["192.0.2.1/24"]}], "allowed_sources", "has host bits set", id="host bits in a network"),
         pytest.param([{"name": "lab", "access": "direct", "tls": "none"}], "tls", "password over the network in clear", id="direct without TLS"),
-        pytest.param([{"name": "lab", "access": "direct", "plain_http": True}], "plain_http", "nothing but private networks", id="plain HTTP for everybody"),
         pytest.param(
-            [{"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["8.8.8.0/24"]}], "plain_http", "private", id="plain HTTP for strangers"
+            [{"name": "lab", "access": "direct", "plain_http": True}], "plain_http", "nothing but private networks", id="plain HTTP for everybody"
+        ),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["8.8.8.0/24"]}],
+            "plain_http",
+            "private",
+            id="plain HTTP for strangers",
         ),
         pytest.param([{"name": "lab", "plain_http": True, "tls": "private_ca"}], "plain_http", "contradicts tls", id="plain HTTP with TLS"),
         pytest.param([{"name": "lab", "bind_address": "0.0.0.0"}], "bind_address", "is not the loopback", id="tunnel on the network"),
-        pytest.param([{"name": "lab", "access": "direct", "bind_address": "eth0"}], "bind_address", "no IP address of this host", id="interface as address"),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "bind_address": "eth0"}], "bind_address", "no IP address of this host", id="interface as address"
+        ),
         pytest.param([{"name": "lab", "access": "direct", "addresses": []}], "addresses", "at least one name", id="direct without an address"),
         pytest.param([{"name": "lab", "user": "root"}], "user", "never runs as root", id="root"),
         pytest.param([{"name": "lab", "user": "a b"}], "user", "cannot be the name of an account", id="impossible account"),

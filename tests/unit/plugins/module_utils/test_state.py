@@ -66,7 +66,7 @@ def wanted(the_plan, report):
 def settled(the_plan, **system):
     """Return instances, things and the report of a host that is exactly as the plan wants it."""
     report = bare(**system)
-    instances, things = wanted(the_plan, report)
+    _instances, things = wanted(the_plan, report)
     for thing in things:
         name = thing["id"].split(" ", 1)[1]
         if thing["kind"] == "account":
@@ -81,8 +81,16 @@ def settled(the_plan, **system):
             report["servers"].append({**server, "tmux": thing["manager"] == "tmux"})
             report["units"][name] = {"MainPID": str(pid), "UnitFileState": "enabled", "NeedDaemonReload": "no", "LoadState": "loaded"}
         elif thing["kind"] in ("directory", "file", "link"):
-            state = {"kind": thing["kind"], "mode": thing.get("mode") or "0700", "owner": thing.get("owner"), "group": thing.get("group"), "modified": 1000.0}
-            state.update({"file": {"digest": thing.get("digest")}, "link": {"target": thing.get("target")}, "directory": {"entries": 1}}[thing["kind"]])
+            state = {
+                "kind": thing["kind"],
+                "mode": thing.get("mode") or "0700",
+                "owner": thing.get("owner"),
+                "group": thing.get("group"),
+                "modified": 1000.0,
+            }
+            state.update(
+                {"file": {"digest": thing.get("digest")}, "link": {"target": thing.get("target")}, "directory": {"entries": 1}}[thing["kind"]]
+            )
             report["paths"][thing["path"]] = state
     report["manifest"] = _state.manifest(things)
     return (*wanted(the_plan, report), report)
@@ -161,7 +169,9 @@ def test_a_missing_thing_is_found(identity):
     [
         pytest.param(lambda report: report["servers"].clear(), "service", "start", id="stopped"),
         pytest.param(lambda report: report["servers"][0].update(revision="old"), "revision", "restart", id="started from something else"),
-        pytest.param(lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="disabled"), "start at boot", "enable", id="disabled"),
+        pytest.param(
+            lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="disabled"), "start at boot", "enable", id="disabled"
+        ),
         pytest.param(lambda report: report["units"]["jupyter@lab.service"].update(NeedDaemonReload="yes"), "unit", "enable", id="not reloaded"),
         pytest.param(lambda report: report["servers"][0].update(pid=1), "service", "start", id="started by hand beside systemd"),
     ],
@@ -272,8 +282,12 @@ SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1
 @pytest.mark.parametrize(
     ("listener", "servers", "message"),
     [
-        pytest.param({"pid": 812, "command": "nginx", "uid": 33, "account": "www-data"}, [], "8888 is used by nginx (process 812)", id="another program"),
-        pytest.param({"pid": None, "command": None, "uid": 33, "account": "www-data"}, [], "the account 'www-data'", id="a process that cannot be told"),
+        pytest.param(
+            {"pid": 812, "command": "nginx", "uid": 33, "account": "www-data"}, [], "8888 is used by nginx (process 812)", id="another program"
+        ),
+        pytest.param(
+            {"pid": None, "command": None, "uid": 33, "account": "www-data"}, [], "the account 'www-data'", id="a process that cannot be told"
+        ),
         pytest.param({"pid": 7, "command": "python", "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own server"),
         pytest.param({"pid": None, "command": None, "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own account"),
     ],
