@@ -530,14 +530,9 @@ class _Visit:
 
     def _clean_up(self, session_id: str, kernel_id: str) -> None:
         """Delete what this check made: the session and its kernel; then log out. Also after the time is over."""
-        idle = "result" in self.report.checks
-        if not idle:
+        if "result" not in self.report.checks:
             self._close()  # a connection that was cut off in the middle of an answer is of no more use
         self.deadline = _Deadline(CLEANUP_SECONDS)
-        if not idle:
-            # A busy kernel is given 5 s to end (KernelManager.shutdown_wait_time); interrupted, it needs none.
-            with contextlib.suppress(OSError, http.client.HTTPException, Stop):
-                self._call("POST", f"/api/kernels/{kernel_id}/interrupt", b"{}")
         trouble = ""
         while not self.deadline.over:
             try:
