@@ -124,9 +124,9 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
     Raises FilesError, as `write` does.
     """
     files = list(files)
-    for path, _, _ in files:
+    for path, _data, _mode in files:
         _require_regular(path)
-    folders = list(dict.fromkeys(os.path.dirname(path) for path, _, _ in files))
+    folders = list(dict.fromkeys(os.path.dirname(path) for path, _data, _mode in files))
     staged: list[str] = []
     path = within
     # mkdir(2) and fsync(2) wait for the disk and let other threads run: several at once share one commit of its journal.
@@ -141,7 +141,7 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
                 errors += [error] if error else []
             if errors:
                 raise errors[0]
-            for temporary, (path, _, _) in zip(tuple(staged), files):
+            for temporary, (path, _data, _mode) in zip(tuple(staged), files):
                 os.rename(temporary, path)
                 staged.pop(0)
             list(pool.map(_sync_all_folders, _parts(folders)))
@@ -189,7 +189,7 @@ def _sync_all_folders(folders: list[str]) -> None:
 
 def sweep(folder: str) -> None:
     """Remove what a killed run left under temporary names. Only the holder of the folder's lock may: nobody else is writing then."""
-    for where, _, names in os.walk(folder):
+    for where, _folders, names in os.walk(folder):
         for name in names:
             if name.startswith(TEMPORARY):
                 with contextlib.suppress(OSError):

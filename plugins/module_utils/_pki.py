@@ -461,7 +461,7 @@ def _result(
     certificates = {entry.wanted.name: _describe(entry, authority, settings) for entry in entries}
     issued = [f"{name}: {item['reason']}" for name, item in certificates.items() if item["changed"]]
     exports = os.path.join(settings.directory, "exports", "")
-    exported = [path for path, _, _ in changes.files if path.startswith(exports)]
+    exported = [path for path, _data, _mode in changes.files if path.startswith(exports)]
     return {
         "changed": bool(changes.files or issued),
         "authority": {

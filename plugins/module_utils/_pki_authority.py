@@ -294,7 +294,7 @@ def _complete_index(authority: Authority, changes: Changes) -> None:
                 for certificate in certificates_in(os.path.join(layout.newcerts, name)):
                     if certificate.serial_number not in index and _x509.signed_by(certificate, authority.certificate):
                         _enter(index, certificate)
-    for serial, (moment, reason) in (_x509.crl_entries(authority.crl) if authority.crl else {}).items():
+    for serial, (moment, reason) in (_x509.crl_entries(authority.crl) if authority.crl is not None else {}).items():
         entry = index.get(serial)
         if entry and entry.status != "R" and reason not in ("certificateHold", "removeFromCRL"):
             index[serial] = _pki_index.revoked(entry, moment, reason)
@@ -319,7 +319,7 @@ def _enter(index: dict[int, _pki_index.Entry], certificate: Any) -> None:
 def _put_books(authority: Authority, changes: Changes) -> None:
     """Put the files into ``changes`` that openssl expects and that are missing or unusable."""
     layout = authority.layout
-    if _files.read(layout.index) is None and layout.index not in [path for path, _, _ in changes.files]:
+    if _files.read(layout.index) is None and layout.index not in [path for path, _data, _mode in changes.files]:
         put_index(authority, changes)
     changes.put(f"{layout.index}.attr", INDEX_ATTRIBUTES, 0o644)
     # Certificates signed by hand without rand_serial take their number from here; ours are random and never meet it.
@@ -440,7 +440,9 @@ def put_crl(authority: Authority, crl_days: int, now: datetime.datetime, changes
         if authority.crl is not None or revoked:
             changes.warnings.append(f"{layout.crl} should be made again ({reason}), but {layout.key} is elsewhere. Put the key back for one run.")
         return
-    number = max(_next_crl_number(layout), _x509.crl_number(authority.crl) + 1 if authority.crl else 1)
+    # `is not None`: an empty list counts as false
+    before = _x509.crl_number(authority.crl) if authority.crl is not None else 0
+    number = max(_next_crl_number(layout), before + 1)
     entries = [(entry.serial, entry.revoked, entry.reason) for entry in authority.index.values() if entry.revoked]
     authority.crl = _x509.sign_crl(authority.issuer, entries, number, crl_days, now)
     # The number first: a killed run may leave a gap in the numbers, never two lists of one number

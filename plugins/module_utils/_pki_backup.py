@@ -94,7 +94,7 @@ def _require_passphrase(passphrase: str) -> None:
 def collect(directory: str) -> dict[str, tuple[bytes, int]]:
     """Read every file below ``directory``: relative path to (content, mode)."""
     found: dict[str, tuple[bytes, int]] = {}
-    for where, _, names in os.walk(directory):
+    for where, _folders, names in os.walk(directory):
         for name in names:
             path = os.path.join(where, name)
             if name in _LEFT_OUT or name.startswith(_files.TEMPORARY):
@@ -147,7 +147,7 @@ def unseal(data: bytes, passphrase: str, source: str) -> dict[str, tuple[bytes, 
 
 def _manifest(files: dict[str, tuple[bytes, int]]) -> str:
     """The digests, in the form that sha256sum(1) writes and checks."""
-    return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, (data, _) in sorted(files.items()))
+    return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, (data, _mode) in sorted(files.items()))
 
 
 def _opened_or_none(data: bytes, passphrase: str) -> dict[str, tuple[bytes, int]] | None:

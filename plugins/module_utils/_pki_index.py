@@ -43,7 +43,7 @@ def parse(text: str) -> list[Entry]:
             status, end, revoked, serial, _file, subject = fields
             if status not in ("V", "R", "E") or not _SERIAL.fullmatch(serial) or bool(revoked) != (status == "R"):
                 raise ValueError
-            moment, _, reason = revoked.partition(",")
+            moment, _comma, reason = revoked.partition(",")
             entries.append(
                 Entry(status, _read_time(end), int(serial, 16), subject, line, _read_time(moment) if moment else None, reason or None),
             )

@@ -45,7 +45,7 @@ KEY_TYPES = ("ecdsa_p256", "ecdsa_p384", "rsa_2048", "rsa_3072", "rsa_4096")
 
 def generate_key(key_type: str) -> Any:
     """Return a new private key of one of KEY_TYPES. RSA takes tens of milliseconds and lets other threads run."""
-    family, _, size = key_type.partition("_")
+    family, _separator, size = key_type.partition("_")
     if family == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(size))
     return ec.generate_private_key(ec.SECP384R1() if size == "p384" else ec.SECP256R1())

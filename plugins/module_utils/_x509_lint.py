@@ -105,7 +105,7 @@ def lint(
 def covers(certificate: Any, address: str) -> bool:
     """Tell whether a client that connects to ``address`` finds it in the certificate (RFC 6125 6.4; a wildcard stands for one label)."""
     names = _x509.addresses_of(certificate)
-    _, dot, parent = address.partition(".")
+    _label, dot, parent = address.partition(".")
     try:
         ipaddress.ip_address(address)
     except ValueError:

@@ -30,7 +30,7 @@ class PkiAction(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(self.ARGUMENTS)
+        _validation, arguments = self.validate_argument_spec(self.ARGUMENTS)
         if _x509.CRYPTOGRAPHY_ERROR:
             raise AnsibleActionFail(missing_required_lib("cryptography"), orig_exc=_x509.CRYPTOGRAPHY_ERROR)
         try:

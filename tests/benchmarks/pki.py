@@ -151,7 +151,7 @@ def openssl_commands(path, certificates):
 
 def bare_keys(number):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda _: rsa.generate_private_key(65537, 2048), range(number)))
+        list(pool.map(lambda _turn: rsa.generate_private_key(65537, 2048), range(number)))
 
 
 COMMUNITY = """
@@ -220,7 +220,7 @@ def main():
     certificates = wanted(1000)
     # In turns, so that what else the machine does meets both
     ours, bare = [], []
-    for _ in range(5):
+    for _turn in range(5):
         with folder() as path:
             ours.append(timed(ensure, Settings(directory=str(path / "pki"), certificates=certificates)))
         with folder() as path:
@@ -254,7 +254,7 @@ def main():
     with folder() as path:
         settings = Settings(directory=str(path / "pki"), certificates=certificates)
         ensure(settings)
-        check = min(timed(ensure, Settings(directory=settings.directory, certificates=certificates)) for _ in range(3))
+        check = min(timed(ensure, Settings(directory=settings.directory, certificates=certificates)) for _turn in range(3))
     table.row("1,000 unchanged certificates looked at", check, "one second", 1.0, 1.0, better=False)
 
     part = 100 if full else 10
@@ -266,7 +266,7 @@ def main():
 
     with folder() as path:
         first = timed(playbook, path, OURS, certificates[:100])
-        second = min(timed(playbook, path, OURS, certificates[:100]) for _ in range(3))
+        second = min(timed(playbook, path, OURS, certificates[:100]) for _turn in range(3))
     with folder() as path:
         rival_first = scaled(timed(playbook, path, COMMUNITY, certificates[:part]))
         rival_second = scaled(timed(playbook, path, COMMUNITY, certificates[:part]))
@@ -283,7 +283,7 @@ def empty_play():
             timed(
                 playbook, path, "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n", []
             )
-            for _ in range(2)
+            for _turn in range(2)
         )
 
 

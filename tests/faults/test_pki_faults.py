@@ -65,7 +65,7 @@ def killed_at(moment, action):
         except BaseException:
             traceback.print_exc()
             os._exit(3)
-    _, status = os.waitpid(child, 0)
+    _pid, status = os.waitpid(child, 0)
     assert not os.WIFEXITED(status) or os.WEXITSTATUS(status) == 0
     return os.WIFSIGNALED(status)
 
@@ -125,6 +125,8 @@ def test_killed_at_every_write(tmp_path, before, action):
             break
         kills += 1
         known = authority.read_bytes() if authority.exists() else None
+        known_to_index = {line.split("\t")[3] for index in folder.rglob("index.txt") for line in index.read_text().splitlines()}
+        assert {path.stem for path in folder.rglob("newcerts/[0-9A-F]*.pem")} <= known_to_index
         for path in folder.rglob("*.pem"):
             if not path.name.startswith(_files.TEMPORARY):
                 assert path.read_text().endswith("-----\n"), path
@@ -164,11 +166,11 @@ def _run_and_report(folder, start, results):
 def test_many_runs_at_once_make_one_authority_and_no_serial_twice(tmp_path):
     context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
-    runs = [context.Process(target=_run_and_report, args=(tmp_path, start, results)) for _ in range(8)]
+    runs = [context.Process(target=_run_and_report, args=(tmp_path, start, results)) for _turn in range(8)]
     for process in runs:
         process.start()
     start.set()
-    seen = {results.get(timeout=60) for _ in runs}
+    seen = {results.get(timeout=60) for _turn in runs}
     for process in runs:
         process.join()
     assert len(seen) == 1 and re.fullmatch("[0-9a-f]{64}", seen.pop())

@@ -162,7 +162,7 @@ def test_the_lock_lets_one_in_at_a_time(tmp_path):
             time.sleep(0.02)
             inside.pop()
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
+    threads = [threading.Thread(target=work) for _turn in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

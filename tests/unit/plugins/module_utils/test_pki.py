@@ -14,8 +14,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _x509
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
 from ansible_collections.remote.notebooks.plugins.module_utils._pki import Settings, ensure, revoke
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
@@ -428,6 +430,32 @@ def test_a_stolen_constrained_key_cannot_vouch_for_others(run, tmp_path):
     with pytest.raises(subprocess.CalledProcessError) as refused:
         openssl("verify", "-CAfile", result["authority"]["certificate"], tmp_path / "x.pem")
     assert "permitted subtree violation" in refused.value.stderr
+
+
+def test_constraints_without_a_network_exclude_every_address(run, tmp_path):
+    run(authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}])
+    for address in ("192.0.2.1", "2001:db8::1"):
+        with pytest.raises(PkiError, match="lies outside the name constraints"):
+            run(certificates=[{"name": "a", "addresses": ["web1.lab.example", address]}])
+    assert re.search(r"Excluded:\n\s+IP:0.0.0.0/0.0.0.0\n\s+IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0\n", text_of(tmp_path / "pki/ca/certs/ca.cert.pem"))
+
+
+def test_the_numbers_of_revocation_lists_go_up_even_where_their_counter_was_lost(run, tmp_path):
+    crl = run()["authority"]["crl"]
+    run(now=NOW + 61 * DAY)
+    (tmp_path / "pki/ca/crlnumber").write_text("garbage")
+    run(now=NOW + 130 * DAY)
+    assert openssl("crl", "-in", crl, "-noout", "-crlnumber").strip() == "crlNumber=0x03"
+
+
+def test_an_rsa_key_whose_private_half_is_damaged_does_not_match(tmp_path):
+    key = rsa.generate_private_key(65537, 2048)
+    numbers = key.private_numbers()
+    # Still right modulo p-1, so only the check modulo q-1 can tell
+    wrong = rsa.RSAPrivateNumbers(numbers.p, numbers.q, numbers.d + numbers.p - 1, numbers.dmp1, numbers.dmq1, numbers.iqmp, numbers.public_numbers)
+    damaged = wrong.private_key(unsafe_skip_rsa_key_validation=True)
+    assert _x509.matches(key, key.public_key())
+    assert not _x509.matches(damaged, key.public_key())
 
 
 # Other doors

@@ -81,8 +81,8 @@ def test_openssl_and_tar_open_it(pki, tmp_path, monkeypatch):
         f" && cd {tmp_path}/out && sha256sum -c --quiet SHA256SUMS",
         shell=True, check=True,
     )  # fmt: skip
-    kept = {name: data for name, (data, _) in snapshot(tmp_path / "pki").items() if name != ".gitignore"}
-    assert {name: data for name, (data, _) in snapshot(tmp_path / "out").items() if name != "SHA256SUMS"} == kept
+    kept = {name: data for name, (data, _mode) in snapshot(tmp_path / "pki").items() if name != ".gitignore"}
+    assert {name: data for name, (data, _mode) in snapshot(tmp_path / "out").items() if name != "SHA256SUMS"} == kept
 
 
 def test_check_mode_writes_nothing(pki, tmp_path):

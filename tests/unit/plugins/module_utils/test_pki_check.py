@@ -25,7 +25,7 @@ def serving(pem):
         def serve():
             with contextlib.suppress(OSError):
                 while True:
-                    connection, _ = listener.accept()
+                    connection, _address = listener.accept()
                     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                     context.load_cert_chain(pem)
                     with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
@@ -50,7 +50,7 @@ def ask(port, result, **options):
 
 
 def test_the_right_certificate_is_served_and_trusted(pki):
-    _, result = pki
+    _settings, result = pki
     with serving(result["certificates"]["local"]["pem"]) as port:
         served = ask(port, result)
     assert (served["problem"], served["verified"], served["serial"]) == (None, True, result["certificates"]["local"]["serial"])
@@ -82,7 +82,7 @@ def test_waiting_for_the_new_certificate(pki):
 
 
 def test_a_client_that_trusts_another_authority_refuses(pki, tmp_path):
-    _, result = pki
+    _settings, result = pki
     other = _pki.ensure(_pki.Settings(directory=str(tmp_path / "other"), certificates=[]))
     with serving(result["certificates"]["local"]["pem"]) as port:
         served = ask(port, result, ca_file=other["authority"]["certificate"])
@@ -92,7 +92,7 @@ def test_a_client_that_trusts_another_authority_refuses(pki, tmp_path):
 
 
 def test_nobody_there_and_no_tls_there(pki):
-    _, result = pki
+    _settings, result = pki
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         assert "cannot be asked" in ask(port, result, timeout=0.3)["problem"]
