@@ -52,6 +52,9 @@ def system() -> dict[str, Any]:
         "systemd": os.path.isdir("/run/systemd/system"),
         "pid1": first,
         "user_manager": os.path.exists(f"/run/user/{account.pw_uid}/systemd/private"),
+        # Either it lingers already, or polkit may let the account say so for itself (org.freedesktop.login1.set-self-linger).
+        "lingers": os.path.exists(f"/var/lib/systemd/linger/{account.pw_name}"),
+        "polkit": any(os.path.exists(f"{folder}/polkitd") for folder in ("/usr/lib/polkit-1", "/usr/libexec", "/usr/libexec/polkit-1")),
         "uid": account.pw_uid,
         "user": account.pw_name,
         "group": grp.getgrgid(account.pw_gid).gr_name,

@@ -143,6 +143,10 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         problems.append(
             f"service_manager: no systemd user manager runs for '{system['user']}'. Log in once through PAM (libpam-systemd), or say tmux."
         )
+    elif item["service_manager"] == "systemd_user" and not (system["lingers"] or system["polkit"]):
+        problems.append(
+            f"service_manager: without polkit '{system['user']}' cannot stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
+        )
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
     listener = report["listeners"].get(str(item["port"]))
@@ -165,7 +169,7 @@ def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
         return str(item["service_manager"])
     if scope == "system":
         return "systemd" if system["systemd"] else "tmux"
-    return "systemd_user" if system["user_manager"] else "tmux"
+    return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else "tmux"
 
 
 def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
@@ -273,7 +277,9 @@ def things(
     for item in instances:
         pem = certificates.get(f"{plan['host']}/{item['name']}", {}).get("pem")
         _instance_things(made, item, credentials.get(item["name"], {}), pem)
-        _service_things(made, item)
+        # An account that lingered before we came goes on to linger when we are gone.
+        ours = any(thing["kind"] == "linger" for thing in report["manifest"])
+        _service_things(made, item, lingers=system["lingers"] and not ours)
     if plan["scope"] == "system":
         for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
             made.add("rule", "firewall", _firewall_rules.identity(opening))
@@ -314,7 +320,7 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     made.file("configure", item["config_file"], "0640", **own, template="jupyter_server_config.py.j2")
 
 
-def _service_things(made: _List, item: dict[str, Any]) -> None:
+def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:
     manager, units = item["service_manager"], item["unit_dir"]
     service = {"instance": item["name"], "manager": manager, "user": item["user"], "environment": item["environment"]}
     if manager == "tmux":
@@ -324,7 +330,8 @@ def _service_things(made: _List, item: dict[str, Any]) -> None:
     if manager == "systemd_user":
         made.directory("service", posixpath.dirname(units), "0755")
         made.directory("service", units, "0755")
-        made.add("linger", "service", item["user"])
+        if not lingers:
+            made.add("linger", "service", item["user"])
     made.file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
     made.directory("service", f"{units}/{item['unit']}.d", "0755", instance=item["name"])
     made.file("service", f"{units}/{item['unit']}.d/instance.conf", "0640", instance=item["name"], template="instance.conf.j2", stamped=True)

@@ -20,6 +20,8 @@ DEBIAN = {
     "systemd": True,
     "pid1": "systemd",
     "user_manager": True,
+    "lingers": False,
+    "polkit": True,
     "uid": 0,
     "user": "root",
     "group": "root",
@@ -305,6 +307,8 @@ def test_a_port_in_use(listener, servers, message):
         ("system", {}, "systemd"),
         ("system", {"systemd": False}, "tmux"),
         ("user", {"uid": 1000, "user_manager": True}, "systemd_user"),
+        ("user", {"uid": 1000, "user_manager": True, "polkit": False}, "tmux"),
+        ("user", {"uid": 1000, "user_manager": True, "polkit": False, "lingers": True}, "systemd_user"),
         ("user", {"uid": 1000, "user_manager": False}, "tmux"),
     ],
 )
