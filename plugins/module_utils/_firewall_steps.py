@@ -100,8 +100,8 @@ def nft_table(wanted: list[Record], closed: list[tuple[str, str, str, tuple[str,
     rules = []
     for opening in wanted:
         if opening["limit"]:
-            families = (family(opening["source"]),) if opening["source"] else ("ip", "ip6")
-            rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited="over") for one in families]
+            each = (family(opening["source"]),) if opening["source"] else ("ip", "ip6")
+            rules += [_rule(opening, "drop", comment(opening, owner), (one,), limited="over") for one in each]
         rules.append(_rule(opening, "accept", comment(opening, owner)))
     for protocol, port, interface, families in closed:
         everybody = {"protocol": protocol, "port": port, "source": "", "interface": interface, "limit": ""}
