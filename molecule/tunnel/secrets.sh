@@ -22,9 +22,9 @@ rm /tmp/seen-enough
 
 [ "$before" = "$(given)" ] && echo "the hash of the given password stayed"
 generated=$(cat credentials/bookworm/lab.password)
-"${host[@]}" "sudo grep -rlF -e 'correct horse' -e '$generated' /etc /opt /home /root /tmp /run /var/lib /var/tmp 2>/dev/null"
-[ "$(wc -c < output)" -gt 100000 ] && [ -s argv-here ] && [ -s argv-there ] && echo "wordy"
-for secret in "correct horse" a-token-for-programs "$generated" "$(cut -c 8- credentials/bookworm/lab.hash)" "${before#argon2:}"; do
+"${host[@]}" "sudo grep -rlF -e 'wrong horse, right stable' -e '$generated' /etc /opt /home /root /tmp /run /var/lib /var/tmp 2>/dev/null"
+[ "$(wc -c < output)" -gt 30000 ] && [ -s argv-here ] && [ -s argv-there ] && echo "wordy"
+for secret in "wrong horse, right stable" a-token-for-programs "$generated" "$(cut -c 8- credentials/bookworm/lab.hash)" "${before#argon2:}"; do
     grep -cF -e "$secret" output argv-here argv-there
 done
 exit 0
