@@ -398,6 +398,7 @@ def _issue(entries: list[_Entry], authority: _pki_authority.Authority, wanted: _
             entry.give(signer.sign(public_key, entry.wanted.addresses, entry.wanted.days), authority)
         else:
             entry.give(_x509.sign_by_itself(entry.key, entry.wanted.addresses, entry.wanted.days, settings.now), authority)
+        entry.findings = _x509_lint.lint([entry.certificate], now=settings.now).findings
 
 
 def _put_certificates(entries: list[_Entry], authority: _pki_authority.Authority, settings: Settings, changes: _pki_authority.Changes) -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast the PKI is, against what people would use otherwise: same run, same machine, ratios printed.
 
-Run it with the project's own Python: ``.venv/bin/python tests/benchmarks/pki.py [--full]``. Without ``--full`` the slow rivals
+Run it with the project's own Python: ``.venv/bin/python tests/benchmarks/bench_pki.py [--full]``. Without ``--full`` the slow rivals
 (openssl, community.crypto) do a part of the list and are scaled up in proportion, which each line says; both are linear in it.
 Exits 1 where a target is missed.
 """
