@@ -288,8 +288,8 @@ def _covers(values: list[str], source: str) -> bool:
 
 def ports(text: str) -> tuple[int, int]:
     """``"8888"`` and ``"8000-8010"`` as first and last port."""
-    first, _, last = text.partition("-")
-    return int(first), int(last or first)
+    ends = text.split("-")
+    return int(ends[0]), int(ends[-1])
 
 
 def _within(values: list[str], wanted: str) -> bool:

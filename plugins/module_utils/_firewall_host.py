@@ -232,7 +232,7 @@ def parse_ufw_tuple(text: str) -> Record | None:
     words = re.sub(r"\s*comment=\S*", "", text).split()
     if len(words) < 7 or words[0].split("_")[0] not in ("allow", "limit") or words[3] not in ("0.0.0.0/0", "::/0") or words[4] != "any":
         return None
-    direction, _, interface = words[-1].partition("_")
+    direction, interface = [*words[-1].split("_", 1), ""][:2]
     if direction != "in":
         return None
     return {

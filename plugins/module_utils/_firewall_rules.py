@@ -98,9 +98,9 @@ def _sources(values: list[object], name: str) -> list[str]:
                 meant = ipaddress.ip_network(str(value), strict=False)
             except ValueError:
                 raise FirewallError(f"{name}: source '{value}' is not a network in CIDR notation such as 192.0.2.0/24 or 2001:db8::/32.") from None
-            raise FirewallError(
-                f"{name}: source '{value}' has host bits set. For the whole network write {meant}, for the one address {str(value).split('/')[0]}."
-            ) from None
+            address = str(value).split("/", maxsplit=1)[0]
+            message = f"source '{value}' has host bits set. For the whole network write {meant}, for the one address {address}."
+            raise FirewallError(f"{name}: {message}") from None
     for position, one in enumerate(networks):
         for other in networks[position + 1 :]:
             if one.version == other.version and one.overlaps(other):
@@ -110,7 +110,7 @@ def _sources(values: list[object], name: str) -> list[str]:
 
 def _refuse_overlaps(rules: list[Record]) -> None:
     """Two entries that decide about the same packets would make their order matter."""
-    present = [(number, rule) for number, rule in enumerate(rules, 1)]
+    present = list(enumerate(rules, 1))
     for position, (number, rule) in enumerate(present):
         for other_number, other in present[position + 1 :]:
             (first, last), (low, high) = port_range(rule["port"]), port_range(other["port"])

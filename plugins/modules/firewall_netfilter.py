@@ -20,7 +20,7 @@ options:
   rules:
     description: The openings that are wanted, as O(remote.notebooks.firewall#role:main:firewall_rules) describes them.
     type: list
-    elements: Record
+    elements: dict
     default: []
   owner:
     description: Whose rules these are.
@@ -59,7 +59,7 @@ RETURN = r"""
 difference:
   description: What differed before, as M(remote.notebooks.firewall_state) returns it.
   type: list
-  elements: Record
+  elements: dict
   returned: always
 transactions:
   description: The text given to C(nft -f) or C(iptables-restore), one for each call.

@@ -16,7 +16,7 @@ options:
   rules:
     description: The openings that are wanted, as O(remote.notebooks.firewall#role:main:firewall_rules) describes them.
     type: list
-    elements: Record
+    elements: dict
     default: []
   owner:
     description: Whose rules these are. Rules of another owner, or made by hand, are not compared.
@@ -80,7 +80,7 @@ difference:
     - What must change, an entry for each rule, with RV(ignore:id), RV(ignore:what), RV(ignore:provider), RV(ignore:opening) and RV(ignore:detail).
     - An empty list means that there is nothing to do.
   type: list
-  elements: Record
+  elements: dict
   returned: always
   sample: [{id: tcp/8888 from 192.0.2.0/24, what: missing, provider: ufw, detail: ""}]
 remarks:
@@ -91,12 +91,12 @@ remarks:
 ledger:
   description: What of RV(wanted) belongs to this owner in firewalld, whose rules carry no mark of their own.
   type: list
-  elements: Record
+  elements: dict
   returned: always
 ledger_before:
   description: The same as the host has it written down now.
   type: list
-  elements: Record
+  elements: dict
   returned: always
 sentences:
   description: RV(difference) for people, one sentence each.
@@ -116,7 +116,7 @@ systemd:
 wanted:
   description: The rules one source at a time, in the terms of RV(provider).
   type: list
-  elements: Record
+  elements: dict
   returned: always
 ssh_to_open:
   description: The ports of SSH that must be opened before RV(provider) may be turned on.

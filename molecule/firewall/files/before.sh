@@ -12,5 +12,5 @@ for file in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/iptables/rules.v4 /etc
   if [ -e $file ]; then sha256sum $file; fi
 done
 ls -A /etc/remote-notebooks/firewall 2>/dev/null
-ls /etc/systemd/system/*.wants | grep remote-notebooks-firewall
+find /etc/systemd/system -name 'remote-notebooks-firewall@*.service' -type l
 true

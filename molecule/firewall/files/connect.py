@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def accepts(target: str) -> bool:
-    address, _, port = target.rpartition(":")
+    address, port = target.rsplit(":", 1)
     try:
         socket.create_connection((address, int(port)), timeout=2).close()
     except OSError:
