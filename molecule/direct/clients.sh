@@ -1,4 +1,4 @@
-#!/bin/bash
+# shellcheck shell=bash
 # A client on the network, with curl and openssl alone: clients.sh FOLDER-OF-THE-CONTROL-NODE
 set -uo pipefail
 cd "$1" || exit 1

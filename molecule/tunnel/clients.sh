@@ -1,4 +1,4 @@
-#!/bin/bash
+# shellcheck shell=bash
 # A person with ssh and curl: clients.sh FOLDER-OF-THE-CONTROL-NODE
 set -uo pipefail
 cd "$1" || exit 1

@@ -1,4 +1,4 @@
-#!/bin/bash
+# shellcheck shell=bash
 # Lose what the control node knows of one host; run with every word that Ansible has, while all command lines are watched:
 # secrets.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
 set -uo pipefail

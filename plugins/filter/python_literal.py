@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: python_literal
 short_description: A value as Python source
 version_added: 1.0.0
-author: The remote.notebooks founders
+author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Turns nulls, booleans, numbers, strings, lists and mappings into a Python literal, for configuration files that are Python.
 options:

@@ -32,6 +32,11 @@ SEAL = "remote-notebooks.json"
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
+def expand(names: list[str]) -> list[str]:
+    """Return what exists of ``names``, which may begin with ``~`` and hold wildcards (glob(7))."""
+    return [found for name in names for found in glob.glob(os.path.expanduser(name))]
+
+
 def system() -> dict[str, Any]:
     """Describe the machine: release, Python, PID 1, the account we are, commands a service manager needs."""
     release = {}
@@ -157,7 +162,7 @@ def environment(folder: str) -> dict[str, Any]:
 def manifest(name: str) -> list[dict[str, Any]]:
     """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost."""
     try:
-        with open(name, encoding="utf-8") as file:
+        with open(os.path.expanduser(name), encoding="utf-8") as file:
             things = json.load(file)["things"]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -20,12 +20,13 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from typing import Any
+from typing import Any, Dict
 
 from ._errors import PlanError
 
-Instance = dict[str, Any]
-Plan = dict[str, Any]
+# typing.Dict: these lines run on hosts, too, whose Python may be 3.8.
+Instance = Dict[str, Any]
+Plan = Dict[str, Any]
 
 #: What an instance may say; each has a host-wide ``jupyter_<key>``, ``name`` alone excepted.
 INSTANCE_KEYS = (

@@ -16,15 +16,15 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from typing import Any
+from typing import Any, Dict
 
 from . import _firewall, _firewall_rules
 from ._errors import FirewallError
 from ._plan import SERVICE_ACCOUNT
 
-Thing = dict[str, Any]
-Change = dict[str, Any]
-Report = dict[str, Any]
+Thing = Dict[str, Any]
+Change = Dict[str, Any]
+Report = Dict[str, Any]
 
 #: In the order in which they act.
 STAGES = ("account", "install", "configure", "service", "firewall", "remove", "manifest")

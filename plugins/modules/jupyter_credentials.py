@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: jupyter_credentials
 short_description: Keep the passwords of Jupyter servers on the control node
 version_added: 1.0.0
-author: The remote.notebooks founders
+author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Where the user gave no password, one is generated once and kept as C(<directory>/<host>/<instance>.password), mode 0600.
   - The hash beside it is Jupyter's own argon2id, and is made anew only when it no longer verifies the password. A control node that has lost it

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: jupyter_plan
 short_description: Resolve what the inventory says about Jupyter on one host
 version_added: 1.0.0
-author: The remote.notebooks founders
+author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what contradicts itself.
   - Runs on the control node and asks the host nothing. Secrets are left out of the result.
@@ -48,7 +48,7 @@ plan:
     scope: {description: C(system) or C(user)., type: str, sample: system}
     prefix: {description: The folder of the environments., type: str, sample: /opt/remote-notebooks}
     config_dir: {description: The folder of the configurations., type: str, sample: /etc/remote-notebooks}
-    instances: {description: Every instance, complete., type: list, elements: dict}
+    instances: {description: "Every instance, complete.", type: list, elements: dict}
     contact: {description: How Ansible itself reaches the host., type: dict}
     certificates: {description: 'What the C(pki) role has to issue: name and addresses.', type: list, elements: dict}
     firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.', type: list, elements: dict}

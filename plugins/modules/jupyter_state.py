@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: jupyter_state
 short_description: Read the state of a Jupyter host in one round trip and compare it with the plan
 version_added: 1.0.0
-author: The remote.notebooks founders
+author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Reads everything that the R(remote.notebooks.jupyter role,ansible_collections.remote.notebooks.jupyter_role) manages on a host, in one
     module run, and compares it on the control node with what the plan wants.
@@ -120,7 +120,6 @@ report:
   type: dict
 """
 
-import glob
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -153,11 +152,9 @@ def main() -> None:
         return code, out, err
 
     try:
-        things = observe.manifest(os.path.expanduser(probe["manifest"]))
+        things = observe.manifest(probe["manifest"])
         system = observe.system()
-        secret = {os.path.expanduser(name) for name in probe["secret"]}
-        names = {name for pattern in probe["paths"] for name in glob.glob(os.path.expanduser(pattern))}
-        names |= {thing["path"] for thing in things if thing.get("path")}
+        names = {*observe.expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
         units = {*probe["units"], *(thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux")}
         walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
         report = {
@@ -166,8 +163,8 @@ def main() -> None:
             "manifest": things,
             "pythons": {name: observe.python(name, run) for name in probe["pythons"]},
             "accounts": {name: observe.account(name) for name in probe["accounts"]},
-            "paths": {name: observe.path(name, text=probe["texts"] and os.path.basename(name) not in secret) for name in sorted(names)},
-            "environments": {name: observe.environment(name) for name in glob.glob(os.path.expanduser(probe["environments"]))},
+            "paths": {name: observe.path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
+            "environments": {name: observe.environment(name) for name in observe.expand([probe["environments"]])},
             "servers": observe.servers(),
             "listeners": observe.listeners(probe["ports"]),
             "units": observe.units(sorted(units), probe["user_units"], run) if system["systemd"] else {},

@@ -210,8 +210,7 @@ def test_a_new_certificate_is_no_reason_to_restart():
 def test_a_file_that_is_missing_from_the_environment_is_named():
     the_plan = plan()
     instances, things, report = settled(the_plan)
-    (state,) = report["environments"].values()
-    state["missing"] = ["lib/python3.13/site-packages/nbclassic/__init__.py"]
+    report["environments"][instances[0]["environment"]]["missing"] = ["lib/python3.13/site-packages/nbclassic/__init__.py"]
     texts = [change["text"] for change in _state.differences(the_plan, things, instances, report)]
     assert any("nbclassic/__init__.py" in text for text in texts)
 
