@@ -145,7 +145,7 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         )
     elif item["service_manager"] == "systemd_user" and not (system["lingers"] or system["polkit"]):
         problems.append(
-            f"service_manager: without polkit '{system['user']}' cannot stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
+            f"service_manager: '{system['user']}' may not stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
         )
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
