@@ -121,7 +121,7 @@ class ActionModule(ActionBase):
             return None  # the run that this one predicts makes it
         if pem is None:
             raise PkiError(f"servers: tls.ca_file: there is no {path}. Run the pki role first, or correct the path.")
-        return _handoff.authority(pem, read_pem_bundle(pem, path)[0])
+        return _handoff.authority(pem, read_pem_bundle(pem, path))
 
     def _on_disk(self, fresh: set[str]) -> list[dict[str, Any]]:
         """The other servers' records of an earlier run: with --limit they stay in the index."""

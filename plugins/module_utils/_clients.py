@@ -11,18 +11,42 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
+#: What a time-out means where the host is not to blame.
+BEYOND = (
+    "The host listens and its own firewall lets {client} in, so the connection is lost on the way: "
+    "open TCP port {port} in the cloud's security group, or forward it in the router."
+)
 
-def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]) -> list[dict[str, Any]]:
+
+def servers(
+    plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any], firewall: dict[str, Any] | None
+) -> list[dict[str, Any]]:
     """Return for each instance the hand-off record (see the module ``jupyter_handoff``) and, under ``check``, how the control node tries it.
 
+    :param firewall: what the host said of its firewall, or None where it was not asked.
     :param pki: the result of the ``pki`` role: ``authority`` and ``certificates``; empty where no certificate is in use.
     """
-    return [_server(plan, instance, credentials.get(instance["name"], {}), pki) for instance in instances]
+    return [_server(plan, instance, credentials.get(instance["name"], {}), pki, _beyond(instance, firewall)) for instance in instances]
 
 
-def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
+def _beyond(instance: dict[str, Any], firewall: dict[str, Any] | None) -> str | None:
+    """Say what to do where a connection is lost although the rules of the plan let it in."""
+    client = ((firewall or {}).get("ssh") or {}).get("client", "clients")
+    allowed = not instance["allowed_sources"] or any(_inside(client, source) for source in instance["allowed_sources"])
+    return BEYOND.format(client=client, port=instance["port"]) if allowed and instance["access"] != "tunnel" else None
+
+
+def _inside(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
+    except ValueError:
+        return False
+
+
+def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any], beyond: str | None) -> dict[str, Any]:
     contact, port = plan["contact"], instance["port"]
     tunnel = instance["access"] == "tunnel"
     host = "localhost" if tunnel else instance["addresses"][0]
@@ -37,7 +61,8 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         "access": instance["access"],
         "tls": {
             "mode": instance["tls"],
-            "ca_file": authority.get("certificate"),
+            # All roots to trust, the one in use first: two while one authority takes over from another.
+            "ca_file": authority.get("bundle"),
             "ca_sha256": authority.get("sha256"),
             "not_after": certificate.get("not_after"),
         },
@@ -45,7 +70,7 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         "password_file": credential.get("password_file"),
         "service": instance["session"] if instance["service_manager"] == "tmux" else instance["unit"],
         "clients": instance["clients"],
-        "check": _check(contact, instance, url, tunnel),
+        "check": {**_check(contact, instance, url, tunnel), "sha256": certificate.get("sha256"), "beyond": beyond},
     }
 
 

@@ -100,17 +100,23 @@ def shared_authority(records: list[dict[str, Any]]) -> str | None:
 # --- the authority -----------------------------------------------------------------------------------------------------
 
 
-def authority(pem: bytes, certificate: Certificate) -> dict[str, Any]:
-    """The authority in ``pem``, whose first certificate was read as ``certificate``."""
-    first = pem[pem.index(b"-----BEGIN CERTIFICATE") :].decode("ascii", "replace")
-    first = first[: first.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")]
-    der = ssl.PEM_cert_to_DER_cert(first)
-    return {"name": common_name(certificate.subject), "sha256": certificate.sha256, "der": der, "pem": ssl.DER_cert_to_PEM_cert(der).encode()}
+def authority(pem: bytes, certificates: list[Certificate]) -> dict[str, Any]:
+    """The authority in ``pem``, whose certificates were read as ``certificates``.
+
+    The first is the one in use; the others, while one authority takes over from another, are trusted beside it (``others``).
+    """
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem.decode("ascii", "replace"), re.DOTALL)
+    first, *others = [
+        {"name": common_name(certificate.subject), "sha256": certificate.sha256, "der": der, "pem": ssl.DER_cert_to_PEM_cert(der).encode()}
+        for certificate, der in zip(certificates, map(ssl.PEM_cert_to_DER_cert, blocks))
+    ]
+    return {**first, "others": others}
 
 
 def authority_files(authority: dict[str, Any], stem: str) -> dict[str, bytes]:
-    """What devices take, by path: DER, PEM and Apple's profile."""
-    return {f"{stem}.crt": authority["der"], f"{stem}.pem": authority["pem"], profile_path(stem): mobileconfig(authority)}
+    """What devices take, by path: DER, which holds one certificate only, PEM and Apple's profile, which hold all."""
+    pem = b"".join(each["pem"] for each in (authority, *authority["others"]))
+    return {f"{stem}.crt": authority["der"], f"{stem}.pem": pem, profile_path(stem): mobileconfig(authority)}
 
 
 def file_names(stem: str) -> list[str]:
@@ -140,16 +146,19 @@ def mobileconfig(authority: dict[str, Any]) -> bytes:
     space = uuid.uuid5(uuid.NAMESPACE_OID, f"sha256:{authority['sha256']}")
     identifier = f"notebooks.remote.ca.{authority['sha256'][:16]}"
     name = authority["name"]
-    certificate = {
-        "PayloadType": "com.apple.security.root",
-        "PayloadVersion": 1,
-        "PayloadIdentifier": f"{identifier}.certificate",
-        "PayloadUUID": str(uuid.uuid5(space, "certificate")).upper(),
-        "PayloadDisplayName": name,
-        "PayloadDescription": f"The certificate of {name}.",
-        "PayloadCertificateFileName": "ca.crt",
-        "PayloadContent": authority["der"],
-    }
+    certificates = [
+        {
+            "PayloadType": "com.apple.security.root",
+            "PayloadVersion": 1,
+            "PayloadIdentifier": f"{identifier}.certificate{'' if each is authority else '.' + each['sha256'][:16]}",
+            "PayloadUUID": str(uuid.uuid5(space, "certificate" if each is authority else each["sha256"])).upper(),
+            "PayloadDisplayName": each["name"],
+            "PayloadDescription": f"The certificate of {each['name']}.",
+            "PayloadCertificateFileName": "ca.crt",
+            "PayloadContent": each["der"],
+        }
+        for each in (authority, *authority["others"])
+    ]
     profile = {
         "PayloadType": "Configuration",
         "PayloadVersion": 1,
@@ -159,7 +168,7 @@ def mobileconfig(authority: dict[str, Any]) -> bytes:
         "PayloadDescription": f"Lets this device trust the Jupyter servers whose certificates {name} signs.",
         "PayloadOrganization": name,
         "PayloadRemovalDisallowed": False,
-        "PayloadContent": [certificate],
+        "PayloadContent": certificates,
     }
     return plistlib.dumps(profile)
 

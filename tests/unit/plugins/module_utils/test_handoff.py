@@ -23,7 +23,7 @@ DIRECT = {
     "clients": ["browser", "juno"],
 }
 TUNNEL = {"host": "lab1", "instance": "lab", "url": "http://localhost:9000/", "access": "tunnel", "ssh": SSH}
-AUTHORITY = {"name": "Our CA", "sha256": "ab" * 32, "der": b"\x30\x00", "pem": b"-----BEGIN CERTIFICATE-----\n"}
+AUTHORITY = {"name": "Our CA", "sha256": "ab" * 32, "der": b"\x30\x00", "pem": b"-----BEGIN CERTIFICATE-----\n", "others": []}
 
 
 def changed(record, **more):
@@ -118,6 +118,17 @@ def test_the_same_certificate_gives_the_same_profile_and_another_another():
     assert uuids(AUTHORITY) == ["EF1E17F6-C749-5315-89D4-6BEFAD1687D4", "AC408ECF-A3D1-5AEC-BDAF-58AF610E1752"]
     assert _handoff.mobileconfig(AUTHORITY) == _handoff.mobileconfig(dict(AUTHORITY))
     assert not set(uuids(AUTHORITY)) & set(uuids({**AUTHORITY, "sha256": "cd" * 32}))
+
+
+def test_while_one_authority_takes_over_from_another_devices_get_both():
+    old = {"name": "Old CA", "sha256": "cd" * 32, "der": b"\x30\x01\x00", "pem": b"old\n"}
+    both = {**AUTHORITY, "others": [old]}
+    profile = plistlib.loads(_handoff.mobileconfig(both))
+    assert [payload["PayloadContent"] for payload in profile["PayloadContent"]] == [AUTHORITY["der"], old["der"]]
+    assert len({payload["PayloadUUID"] for payload in profile["PayloadContent"]} | {profile["PayloadUUID"]}) == 3
+    # The same identity as before and after the rotation: the device replaces the profile instead of collecting them.
+    assert profile["PayloadIdentifier"] == plistlib.loads(_handoff.mobileconfig(AUTHORITY))["PayloadIdentifier"]
+    assert _handoff.authority_files(both, "ca")["ca.pem"] == AUTHORITY["pem"] + old["pem"]
 
 
 def test_the_direct_fields():
