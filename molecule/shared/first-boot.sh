@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=sh
 # Runs inside a new test host. Standard input: the public key to let in. Last line of output: the host's public key.
 if [ "$(cat /proc/1/comm)" = systemd ]; then
   for _ in $(seq 60); do # right after the start of the container it does not answer yet
