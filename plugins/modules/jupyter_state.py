@@ -59,7 +59,7 @@ attributes:
 EXAMPLES = r"""
 - name: Compare the host with the plan
   remote.notebooks.jupyter_state:
-    plan: "{{ __jupyter_plan }}"
+    plan: "{{ __jupyter_plan.plan }}"
   register: __jupyter_state
 
 - name: Name what differs
