@@ -1,0 +1,82 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _clients, _state
+
+from .test_state import bare, plan
+
+SSH = {"connection": "ssh", "host": "192.0.2.10", "port": None, "user": "admin", "private_key_file": "/k", "ssh_args": ["-o", "X=y"]}
+PKI = {
+    "authority": {"bundle": "/pki/ca-bundle.pem", "sha256": "ab" * 32},
+    "certificates": {"web1/lab": {"not_after": "2027-12-01T00:00:00Z", "sha256": "cd" * 32}},
+}
+
+
+def only(contact=SSH, firewall=None, **given):
+    the_plan = {**plan({"name": "lab", **given}), "contact": contact}
+    instances = _state.complete(the_plan, bare())
+    (server,) = _clients.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI, firewall)
+    return server
+
+
+def test_a_tunnel_is_checked_through_a_tunnel():
+    server = only()
+    assert server["url"] == "http://localhost:8888/"
+    assert server["check"]["tunnel"] == {
+        "host": "192.0.2.10",
+        "user": "admin",
+        "private_key_file": "/k",
+        "ssh_args": ["-o", "X=y"],
+        "remote_port": 8888,
+    }
+    assert server["ssh"] == {"host": "192.0.2.10", "port": 22, "user": "admin", "local_port": 8888, "remote_port": 8888}
+    assert server["tls"] == {"mode": "none", "ca_file": None, "ca_sha256": None, "not_after": None}
+
+
+def test_direct_is_checked_the_way_a_client_comes():
+    server = only(access="direct", base_url="/books", addresses=["lab.example.org"])
+    assert server["url"] == "https://lab.example.org:8888/books/"
+    assert server["api_url"] == "https://lab.example.org:8888/books/api"
+    assert server["check"]["tunnel"] is None
+    assert server["check"]["sha256"] == "cd" * 32
+    assert server["tls"]["ca_file"] == "/pki/ca-bundle.pem"
+
+
+def test_an_ipv6_address_is_written_in_brackets():
+    assert only(access="direct", addresses=["2001:db8::10"])["url"] == "https://[2001:db8::10]:8888/"
+
+
+@pytest.mark.parametrize(
+    ("connection", "access", "possible"),
+    [("ssh", "tunnel", True), ("local", "tunnel", True), ("community.docker.docker", "tunnel", False), ("community.docker.docker", "direct", True)],
+)
+def test_what_a_connection_lets_the_control_node_prove(connection, access, possible):
+    assert only(contact={**SSH, "connection": connection}, access=access)["check"]["possible"] is possible
+
+
+def test_this_very_machine_is_tried_on_its_loopback_and_named_for_others():
+    server = only(contact={**SSH, "connection": "local", "host": "localhost"}, addresses=["192.0.2.7", "vm"])
+    assert server["check"]["url"] == "http://127.0.0.1:8888/"
+    assert server["ssh"]["host"] == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("given", "client", "said"),
+    [
+        pytest.param({"access": "direct"}, "198.51.100.7", True, id="anybody may"),
+        pytest.param({"access": "direct", "allowed_sources": ["198.51.100.0/24"]}, "198.51.100.7", True, id="this client may"),
+        pytest.param({"access": "direct", "allowed_sources": ["203.0.113.0/24"]}, "198.51.100.7", False, id="the firewall is to blame"),
+        pytest.param({}, "198.51.100.7", False, id="nothing comes over the network"),
+    ],
+)
+def test_a_loss_beyond_the_host_is_named(given, client, said):
+    beyond = only(firewall={"ssh": {"client": client, "port": 22}}, **given)["check"]["beyond"]
+    assert bool(beyond) is said
+    if said:
+        assert client in beyond
+        assert "8888" in beyond
+        assert "router" in beyond
