@@ -51,8 +51,9 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
     tunnel = instance["access"] == "tunnel"
     host = "localhost" if tunnel else instance["addresses"][0]
     url = f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{port}{instance['base_url']}"
-    authority = pki.get("authority", {}) if instance["tls"] != "none" else {}
-    certificate = pki.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {})
+    issued = pki if instance["tls"] != "none" else {}
+    authority = issued.get("authority", {})
+    certificate = issued.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {})
     return {
         "host": plan["host"],
         "instance": instance["name"],
