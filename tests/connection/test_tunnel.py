@@ -126,4 +126,4 @@ def test_called_off_in_the_middle_the_tunnel_is_closed(check, sshd, jupyter):
         process.send_signal(signal.SIGTERM)
         process.wait(15)
     assert tunnels_left(sshd) == 0
-    wait_for(lambda: jupyter.kernels_left == 0, "end of the kernel", 5)
+    wait_for(lambda: jupyter.kernels_left == 0, "end of the kernel")

@@ -16,8 +16,8 @@ PKI = {
 }
 
 
-def only(contact=SSH, firewall=None, **given):
-    the_plan = {**plan({"name": "lab", **given}), "contact": contact}
+def only(contact=None, firewall=None, **given):
+    the_plan = {**plan({"name": "lab", **given}), "contact": contact or SSH}
     instances = _state.complete(the_plan, bare())
     (server,) = _clients.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI, firewall)
     return server
