@@ -21,6 +21,7 @@ from ..module_utils._errors import PlanError
 PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
+LOCAL = ("local", "ansible.builtin.local")
 
 
 class ActionModule(ActionBase):
@@ -50,8 +51,10 @@ class ActionModule(ActionBase):
 
         keys = [key for key in _plan.INSTANCE_KEYS if key in specs]
         defaults = {key: values[PREFIX + key] for key in keys}
+        contact = self._contact(task_vars)
         if not defaults["addresses"]:
-            defaults["addresses"] = _addresses(task_vars, self._templar)
+            own = _own_names() if contact["connection"] in LOCAL or contact["host"] in _plan.LOOPBACK else []
+            defaults["addresses"] = _plan.default_addresses(contact["host"], task_vars["inventory_hostname"], own)
 
         instances = []
         for given in values["jupyter_instances"]:
@@ -66,7 +69,7 @@ class ActionModule(ActionBase):
             )
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": False, "plan": {**plan, "contact": self._contact(task_vars)}}
+        return {**result, "changed": False, "plan": {**plan, "contact": contact}}
 
     def _contact(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Say how Ansible reaches the host; see :mod:`_clients`."""
@@ -109,18 +112,13 @@ def _misspelt(task_vars: dict[str, Any], options: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _addresses(task_vars: dict[str, Any], templar: Any) -> list[str]:
-    """Return the names by which clients reach this host, where the user names none."""
-    host = templar.template(task_vars.get("ansible_host")) or task_vars["inventory_hostname"]
-    if host not in ("localhost", "127.0.0.1", "::1"):
-        names = [host, task_vars["inventory_hostname"]]
-    else:
-        # This very machine: its name, and the address it would send from. Connecting a UDP socket sends nothing (RFC 5737 address).
-        names = [socket.gethostname()]
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(("192.0.2.1", 9))
-                names.insert(0, probe.getsockname()[0])
-            except OSError:
-                pass
-    return [name for name in dict.fromkeys(names) if _plan.is_address(name)]
+def _own_names() -> list[str]:
+    """Return the address this very machine would send from, and its name. Connecting a UDP socket sends nothing (RFC 5737 address)."""
+    names = [socket.gethostname()]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            names.insert(0, probe.getsockname()[0])
+        except OSError:
+            pass
+    return names

@@ -57,6 +57,9 @@ INSTANCE_KEYS = (
     "memory_max",
     "cpu_quota",
 )
+#: Names by which this machine is reached from itself alone.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 SECRET_KEYS = ("password", "password_hash", "token")
 
 #: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new account.
@@ -103,6 +106,16 @@ def is_address(text: str) -> bool:
         labels = text.split(".")
         return len(text) <= 253 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
     return True
+
+
+def default_addresses(host: str, inventory_name: str, own: list[str]) -> list[str]:
+    """Return the names by which clients reach a host, best first, where the user names none.
+
+    :param host: where Ansible connects to. :param inventory_name: what the inventory calls it.
+    :param own: for the very machine Ansible works on, its address and name: what the inventory calls it may be known to nobody else.
+    """
+    named = [*own, inventory_name] if own else [host, inventory_name]
+    return [name for name in dict.fromkeys(named) if is_address(name) and not (own and name in LOOPBACK)]
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
@@ -211,7 +224,7 @@ def _access(instance: Instance, wrong: Any) -> None:
         wrong("plain_http", f"contradicts tls '{instance['tls']}'. Leave one of the two out.")
     if not instance["bind_address"]:
         instance["bind_address"] = "127.0.0.1" if loopback else "*"
-    elif loopback and instance["bind_address"] not in ("127.0.0.1", "::1", "localhost"):
+    elif loopback and instance["bind_address"] not in LOOPBACK:
         wrong(
             "bind_address",
             f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access: direct, or leave it out.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
-from ansible_collections.remote.notebooks.plugins.module_utils._plan import INSTANCE_KEYS, is_address, resolve
+from ansible_collections.remote.notebooks.plugins.module_utils._plan import INSTANCE_KEYS, default_addresses, is_address, resolve
 
 with open("roles/jupyter/defaults/main.yml", encoding="utf-8") as _file:
     _ROLE = yaml.safe_load(_file)
@@ -161,3 +161,23 @@ def test_plain_http_is_possible_on_a_private_network():
 )
 def test_is_address(text, good):
     assert is_address(text) is good
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "own", "expected"),
+    [
+        pytest.param("192.0.2.10", "web1", [], ["192.0.2.10", "web1"], id="where Ansible connects to comes first"),
+        pytest.param("web1", "web1", [], ["web1"], id="once is enough"),
+        pytest.param("192.0.2.10", "lab one", [], ["192.0.2.10"], id="a name for people alone is no address"),
+        pytest.param("localhost", "localhost", ["192.0.2.5", "box"], ["192.0.2.5", "box"], id="localhost is another machine to everybody else"),
+        pytest.param(
+            "me",
+            "me",
+            ["192.0.2.5", "box"],
+            ["192.0.2.5", "box", "me"],
+            id="a local connection is reached as this machine, not as the inventory calls it",
+        ),
+    ],
+)
+def test_default_addresses(host, name, own, expected):
+    assert default_addresses(host, name, own) == expected
