@@ -56,6 +56,7 @@ INSTANCE_KEYS = (
     "settings",
     "memory_max",
     "cpu_quota",
+    "restart",
 )
 #: Names by which this machine is reached from itself alone.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -41,7 +41,7 @@ FIREWALL_OWNER = "jupyter"
 #: Tells the account that the role made from one of the same name that was there before.
 ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 
-SCRIPTS = ("check_config.py", "seal_environment.py", "wait_ready.py")
+SCRIPTS = ("busy_kernels.py", "check_config.py", "seal_environment.py", "wait_ready.py")
 UNIT = "jupyter@{name}.service"
 TMUX_SOCKET = "remote-notebooks"
 TMUX_SESSION = "jupyter-{name}"
@@ -209,7 +209,7 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
                 "tmux": _tmux(plan["scope"], user, home),
                 "scheme": scheme,
                 "local_url": f"{scheme}://{loopback}:{item['port']}{item['base_url']}",
-                "variables": _variables(item, f"{prefix}/envs/{key}"),
+                "variables": _variables(item, f"{prefix}/envs/{key}", home),
                 "revision": "",
             }
         )
@@ -226,12 +226,13 @@ def _tmux(scope: str, user: str, home: str) -> list[str]:
     return ["runuser", "-u", user, "--", *clean, *own]
 
 
-def _variables(item: dict[str, Any], environment: str) -> dict[str, str]:
+def _variables(item: dict[str, Any], environment: str, home: str) -> dict[str, str]:
     """Return the environment of a server, which its kernels and terminals inherit."""
     variables = {
         # A configuration file that does not load ends the server; by default it would run on without it.
         "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
-        "PATH": f"{environment}/bin:/usr/local/bin:/usr/bin:/bin",
+        # What `pip install --user` brings is found, and never in place of what the environment holds.
+        "PATH": f"{environment}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin",
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
     }
@@ -322,7 +323,7 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
 
 def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:
     manager, units = item["service_manager"], item["unit_dir"]
-    service = {"instance": item["name"], "manager": manager, "user": item["user"], "environment": item["environment"]}
+    service = {"instance": item["name"], "manager": manager, "user": item["user"], "environment": item["environment"], "restart": item["restart"]}
     if manager == "tmux":
         made.file("service", f"{item['config_dir']}/start", "0750", instance=item["name"], group=item["group"], template="start.sh.j2", stamped=True)
         made.add("service", "service", item["session"], **service, tmux=item["tmux"])
@@ -520,13 +521,41 @@ def _has_read_another(instance: str, server: dict[str, Any], wanted: list[Thing]
     return False
 
 
+#: Why a service gets a step that ends its kernels, by what differs.
+REASONS = {
+    "service": "it moves to another service manager",
+    "revision": "what it was started from has changed",
+    "configuration": "it has read a file that was changed by hand",
+    "environment": "its environment was damaged",
+}
+
+
 def service_steps(wanted: list[Thing], changes: list[Change], report: Report) -> list[dict[str, Any]]:
-    """Return what each service needs: ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable"}``."""
+    """Return what each service needs.
+
+    Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "when", "why"}``. ``pid`` is the server
+    that would end, 0 where none runs. ``when`` is ``now``; ``idle``: when nothing is busy in that server; or ``later``: not in this run.
+    """
     steps = []
     for thing in wanted:
         mine = {change["what"] for change in changes if change["id"] == thing["id"] and change["stage"] == "service"}
         if thing["kind"] != "service" or not mine:
             continue
         step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
-        steps.append({**{key: thing[key] for key in ("id", "manager", "user", "instance")}, "name": thing["id"].split(" ", 1)[1], "step": step})
+        # Wherever it runs: a server that moves to another manager ends just as one that restarts.
+        pid = next((server["pid"] for server in report["servers"] if server["instance"] == thing["instance"]), 0)
+        when = "now"
+        if pid and step != "enable":
+            # In a damaged environment kernels fail by themselves: nothing to wait for.
+            when = {"when_idle": "now" if "environment" in mine else "idle", "never": "later"}.get(thing["restart"], "now")
+        steps.append(
+            {
+                **{key: thing[key] for key in ("id", "manager", "user", "instance")},
+                "name": thing["id"].split(" ", 1)[1],
+                "step": step,
+                "pid": pid,
+                "when": when,
+                "why": next((text for what, text in REASONS.items() if what in mine), ""),
+            }
+        )
     return steps

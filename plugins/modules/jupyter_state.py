@@ -95,10 +95,16 @@ instances:
   type: list
   elements: dict
 steps:
-  description: What each service needs - C(start), C(restart) or C(enable).
+  description: What each service needs. One with C(step=restart) tells that a restart is due.
   returned: always
   type: list
   elements: dict
+  contains:
+    instance: {description: The instance., type: str, sample: lab}
+    step: {description: "C(start), C(restart) or C(enable).", type: str, sample: restart}
+    pid: {description: "The server that would end, C(0) where none runs.", type: int, sample: 4711}
+    when: {description: "C(now), C(idle) - when nothing is busy in it - or C(later), not in this run.", type: str, sample: idle}
+    why: {description: Why it has to restart., type: str, sample: what it was started from has changed}
 servers:
   description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(check) how the control node tries it.
   returned: always

@@ -188,6 +188,35 @@ def test_a_service_gets_the_step_it_needs(damage, what, step):
     assert (only["name"], only["step"]) == ("jupyter@lab.service", step)
 
 
+def moved(report):
+    """The server runs, but not under the manager that is wanted."""
+    report["units"].clear()
+
+
+@pytest.mark.parametrize(
+    ("restart", "damage", "when"),
+    [
+        pytest.param("when_idle", lambda report: report["servers"][0].update(revision="old"), "idle", id="asks before it restarts"),
+        pytest.param("when_idle", moved, "idle", id="asks before it moves to another manager"),
+        pytest.param("when_idle", lambda report: report["servers"].clear(), "now", id="starts a stopped one at once"),
+        pytest.param(
+            "when_idle", lambda report: next(iter(report["environments"].values())).update(missing=["a"]), "now", id="mends a damaged one at once"
+        ),
+        pytest.param("when_idle", lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="off"), "now", id="enables at once"),
+        pytest.param("always", lambda report: report["servers"][0].update(revision="old"), "now", id="always does not ask"),
+        pytest.param("never", lambda report: report["servers"][0].update(revision="old"), "later", id="never leaves it"),
+        pytest.param("never", lambda report: report["servers"].clear(), "now", id="never starts a stopped one"),
+    ],
+)
+def test_a_restart_waits_for_whom_it_would_interrupt(restart, damage, when):
+    the_plan = plan(restart=restart)
+    instances, things, report = settled(the_plan)
+    damage(report)
+    changes = _state.differences(the_plan, things, instances, report)
+    (only,) = _state.service_steps(things, changes, report)
+    assert (only["when"], only["pid"]) == (when, 1000 if report["servers"] else 0)
+
+
 CONFIG = "/etc/remote-notebooks/lab/jupyter_server_config.py"
 
 

@@ -1,0 +1,164 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until nothing runs in Jupyter servers of this machine, and say what still does: ``busy_kernels.py SECONDS PID [PID ...]``.
+
+Prints one JSON object: the process id of each server with what is busy in it, an empty list where a restart would interrupt nobody.
+Needs no password: a kernel is asked through its own connection file, as the account that runs it. Its shell channel answers
+``kernel_info_request`` only between two executions, so silence means that it computes, or cannot be asked, and either way is to be left alone
+(https://jupyter-client.readthedocs.io/en/stable/messaging.html). A terminal is busy while a program runs in its shell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import pwd
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+#: How long an idle kernel may take to answer; it takes milliseconds. The second answer shows that no further cell was waiting.
+PATIENCE = 2.0
+SECOND = 0.5
+
+
+def processes() -> dict[int, dict[str, int]]:
+    """Map each process to its parent, session and terminal (proc_pid_stat(5))."""
+    found = {}
+    for name in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError), open(name, encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+            found[int(name.split("/")[2])] = {"parent": int(fields[1]), "session": int(fields[3]), "terminal": int(fields[4])}
+    return found
+
+
+def children(pid: int, known: dict[int, dict[str, int]]) -> list[int]:
+    return [child for child, process in known.items() if process["parent"] == pid]
+
+
+def descendants(pid: int, known: dict[int, dict[str, int]]) -> Iterator[int]:
+    for child in children(pid, known):
+        yield child
+        yield from descendants(child, known)
+
+
+def words(pid: int, file: str) -> list[str]:
+    """Read the command line or the environment of a process; empty when it is gone."""
+    try:
+        with open(f"/proc/{pid}/{file}", "rb") as content:
+            return content.read().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []
+
+
+def kernels(server: int, known: dict[int, dict[str, int]]) -> dict[str, str]:
+    """Map the connection file of each kernel of a server to words for a person; a forked helper has its kernel's command line, and file."""
+    found: dict[str, str] = {}
+    for pid in descendants(server, known):
+        for word in words(pid, "cmdline"):
+            if os.path.basename(word).startswith("kernel-") and word.endswith(".json"):
+                notebook = next((value[17:] for value in words(pid, "environ") if value.startswith("JPY_SESSION_NAME=")), "")
+                found.setdefault(word, f"the kernel of {os.path.basename(notebook)}" if notebook else f"a kernel (process {pid})")
+    return found
+
+
+def terminals(server: int, known: dict[int, dict[str, int]]) -> list[str]:
+    """Name what runs in the terminals of a server: a terminal's shell leads a session of its own."""
+    return [
+        f"{words(child, 'cmdline')[0] or 'a program'} in a terminal (process {child})"
+        for shell in children(server, known)
+        if known[shell]["terminal"] and known[shell]["session"] == shell
+        for child in children(shell, known)
+        if words(child, "cmdline")
+    ]
+
+
+class Asked:
+    """One kernel, and the question it has not answered yet."""
+
+    def __init__(self, connection_file: str) -> None:
+        from jupyter_client.blocking import BlockingKernelClient
+
+        self.question = ""
+        self.client = BlockingKernelClient(connection_file=connection_file)
+        self.client.load_connection_file()
+        self.client.start_channels(iopub=False, stdin=False, hb=False, control=False)
+
+    def ask(self) -> None:
+        """Ask unless a question is open: those of a busy kernel would only pile up."""
+        self.question = self.question or self.client.kernel_info()
+
+    def answers(self, deadline: float) -> bool:
+        while self.question:
+            try:
+                reply = self.client.get_shell_msg(timeout=max(deadline - time.monotonic(), 0.01))
+            except queue.Empty:
+                return False
+            if reply["parent_header"].get("msg_id") == self.question:
+                self.question = ""
+        return True
+
+
+def busy(server: int, asked: dict[str, Asked]) -> list[str]:
+    """Look once. ``asked`` remembers the kernels from one look to the next."""
+    known = processes()
+    found = kernels(server, known)
+    for connection_file in found:
+        if connection_file not in asked:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                asked[connection_file] = Asked(connection_file)
+    mine = {name: asked[name] for name in found if name in asked}
+    for kernel in mine.values():
+        kernel.ask()
+    deadline = time.monotonic() + PATIENCE
+    idle = [name for name, kernel in mine.items() if kernel.answers(deadline)]
+    for name in idle:
+        mine[name].ask()
+    deadline = time.monotonic() + SECOND
+    idle = [name for name in idle if mine[name].answers(deadline)]
+    return [text for name, text in found.items() if name not in idle] + terminals(server, known)
+
+
+def wait(server: int, seconds: float) -> list[str]:
+    """Become the account of the server, and look until nothing is busy or the time is over."""
+    deadline = time.monotonic() + seconds
+    try:
+        account = pwd.getpwuid(os.stat(f"/proc/{server}").st_uid)
+    except FileNotFoundError:
+        return []  # it has ended by itself
+    if os.geteuid() == 0:
+        os.initgroups(account.pw_name, account.pw_gid)
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+        os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
+    asked: dict[str, Asked] = {}
+    while True:
+        found = busy(server, asked)
+        if not found or time.monotonic() >= deadline:
+            return found
+        time.sleep(0.5)
+
+
+def main() -> None:
+    seconds, servers = float(sys.argv[1]), [int(pid) for pid in sys.argv[2:]]
+    if len(servers) == 1:
+        print(json.dumps({str(servers[0]): wait(servers[0], seconds)}))
+        return
+    # Each as its own account, all in the same time.
+    started = [subprocess.Popen([sys.executable, "-I", __file__, str(seconds), str(pid)], stdout=subprocess.PIPE) for pid in servers]
+    answers = {}
+    for process in started:
+        output, _none = process.communicate()
+        if process.returncode:
+            sys.exit(process.returncode)
+        answers.update(json.loads(output))
+    print(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main()
