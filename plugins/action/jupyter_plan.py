@@ -5,18 +5,17 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 import socket
 from typing import Any
 
 import yaml
-from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _plan
 from ..module_utils._errors import PlanError
+from ..plugin_utils._contact import contact
 
 PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
@@ -51,10 +50,10 @@ class ActionModule(ActionBase):
 
         keys = [key for key in _plan.INSTANCE_KEYS if key in specs]
         defaults = {key: values[PREFIX + key] for key in keys}
-        contact = self._contact(task_vars)
+        reached = contact(task_vars, self._templar)
         if not defaults["addresses"]:
-            own = _own_names() if contact["connection"] in LOCAL or contact["host"] in _plan.LOOPBACK else []
-            defaults["addresses"] = _plan.default_addresses(contact["host"], task_vars["inventory_hostname"], own)
+            own = _own_names() if reached["connection"] in LOCAL or reached["host"] in _plan.LOOPBACK else []
+            defaults["addresses"] = _plan.default_addresses(reached["host"], task_vars["inventory_hostname"], own)
 
         instances = []
         for given in values["jupyter_instances"]:
@@ -69,24 +68,7 @@ class ActionModule(ActionBase):
             )
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": False, "plan": {**plan, "contact": contact}}
-
-    def _contact(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Say how Ansible reaches the host; see :mod:`_clients`."""
-
-        def first(*names: str) -> Any:
-            return next((value for value in (self._value(name, task_vars) for name in names) if value), None)
-
-        port = first("ansible_port", "ansible_ssh_port")
-        arguments = [first("ansible_ssh_common_args"), first("ansible_ssh_extra_args")]
-        return {
-            "connection": first("ansible_connection") or C.DEFAULT_TRANSPORT,
-            "host": first("ansible_host") or task_vars["inventory_hostname"],
-            "port": int(port) if port else None,
-            "user": first("ansible_user", "ansible_ssh_user"),
-            "private_key_file": first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
-            "ssh_args": [word for text in arguments if text for word in shlex.split(text)],
-        }
+        return {**result, "changed": False, "plan": {**plan, "contact": reached}}
 
     def _value(self, name: str, task_vars: dict[str, Any]) -> Any:
         return self._templar.template(task_vars.get(name))

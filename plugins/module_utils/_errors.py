@@ -10,6 +10,7 @@
     ├── FilesError     the control node's disk: a lock, a mode, a link where a file should be
     ├── PkiError       the authority, a certificate or a key
     ├── FirewallError  a rule that cannot be or must not be applied
+    ├── TunnelError    an SSH account, its key, or the SSH server that is to hold it
     └── CheckError     the client's view could not even be tried
 
 The text of each is one message: what is wrong, where in the user's file, what to do.
@@ -37,6 +38,10 @@ class PkiError(RemoteNotebooksError):
 
 class FirewallError(RemoteNotebooksError):
     """A firewall rule cannot be or must not be applied."""
+
+
+class TunnelError(RemoteNotebooksError):
+    """A tunnel account cannot be had: its entry, its key, or the host's SSH server is in the way."""
 
 
 class CheckError(RemoteNotebooksError):

@@ -232,6 +232,14 @@ def remove(path: str) -> bool:
     return True
 
 
+def remove_empty(folder: str) -> None:
+    """Remove ``folder`` if nothing is in it but its lock."""
+    with contextlib.suppress(OSError):
+        if not set(os.listdir(folder)) - {".lock"}:
+            remove(os.path.join(folder, ".lock"))
+            os.rmdir(folder)
+
+
 def _replace(path: str, data: bytes, mode: int) -> None:
     temporary = _stage(path, data, mode)
     try:

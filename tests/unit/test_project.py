@@ -42,6 +42,8 @@ SECRETS = [
     "playbooks/credentials/h/lab.password",
     "playbooks/pki/ca/private/ca.key.pem",
     "playbooks/handoff/h/lab.json",
+    "tunnel/h/ipad",
+    "playbooks/tunnel/h/ipad.pem",
     ".venv/bin/python",
     ".ansible/collections/x",
 ]

@@ -1,0 +1,147 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _files, _tunnel
+from ..module_utils._errors import FilesError
+from ..plugin_utils._contact import contact
+
+#: What an account may have in the folder of its host: its key in two forms, the public half, the block for ssh.
+FORMS = ("", ".pem", ".pub", ".config")
+
+
+class ActionModule(ActionBase):
+    """Write, for the tunnel accounts of one host, what the user's ssh needs on the control node."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _result, arguments = self.validate_argument_spec(
+            {
+                "directory": {"type": "path", "required": True},
+                "accounts": {"type": "list", "elements": "dict", "default": []},
+                "host_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+                "address": {"type": "str", "default": ""},
+                "jump": {"type": "str", "default": ""},
+                "ssh_config": {"type": "path"},
+                "forget": {"type": "list", "elements": "str", "default": []},
+            }
+        )
+        self._arguments, self._directory = arguments, os.path.abspath(arguments["directory"])
+        self._host = task_vars["inventory_hostname"]
+        self._folder = os.path.join(self._directory, self._host)
+        self._diff: list[dict[str, str]] = []
+        try:
+            clients = self._host_files(contact(task_vars, self._templar))
+            self._fleet_files()
+        except FilesError as error:
+            raise AnsibleActionFail(str(error)) from error
+        result.update(changed=bool(self._diff), clients=clients)
+        if self._task.diff:
+            result["diff"] = self._diff
+        return result
+
+    def _host_files(self, reached: dict[str, Any]) -> list[dict[str, Any]]:
+        """Write the blocks and the host's keys. Return what a person has to know of each account."""
+        accounts = self._arguments["accounts"]
+        address = self._arguments["address"] or reached["host"]
+        port = reached["port"] or 22
+        via = f"ProxyJump {self._arguments['jump']}" if self._arguments["jump"] else _tunnel.jump(reached["ssh_args"])
+        known, everything = os.path.join(self._folder, "known_hosts"), os.path.join(self._directory, "config")
+        files = {known: _tunnel.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
+        clients = []
+        for account in accounts:
+            path = os.path.join(self._folder, f"{account['name']}.config")
+            files[path] = _tunnel.client_config(self._host, account, (address, port), known, via)
+            clients.append(
+                {
+                    "account": account["name"],
+                    "alias": _tunnel.alias(self._host, account["name"]),
+                    "command": f"ssh -F {everything} -N {_tunnel.alias(self._host, account['name'])}",
+                    "config_file": everything,
+                    "address": address,
+                    "port": port,
+                    "private_key_file": account["identity_file"] or None,
+                    "pem_file": account.get("pem_file"),
+                    "forwards": [{"local_port": local, "target": target} for local, target in _tunnel.local_forwards(account["permit_open"])],
+                }
+            )
+        unwanted = [os.path.join(self._folder, name + form) for name in [*self._arguments["forget"], *self._strays()] for form in FORMS]
+        if not accounts and not self._others():
+            unwanted.append(known)
+        if self._task.check_mode:
+            self._all(files, unwanted)
+        elif accounts or os.path.isdir(self._folder):
+            _files.private_directory(self._directory)
+            _files.directory(self._folder)
+            with _files.lock(self._folder):
+                self._all(files, unwanted)
+            _files.remove_empty(self._folder)
+        return clients
+
+    def _others(self) -> list[str]:
+        """The blocks of accounts that another caller of the role has on this host."""
+        gone = {f"{name}.config" for name in self._arguments["forget"]}
+        return [name for name in glob.glob("*.config", root_dir=glob.escape(self._folder)) if name not in gone]
+
+    def _strays(self) -> list[str]:
+        """Keys without a block: they were made in a run that then ended in a refusal, and nobody asks for their account any more."""
+        names = {name.removesuffix(".pub") for name in glob.glob("*.pub", root_dir=glob.escape(self._folder))}
+        blocks = {name.removesuffix(".config") for name in glob.glob("*.config", root_dir=glob.escape(self._folder))}
+        return sorted(names - blocks - {account["name"] for account in self._arguments["accounts"]})
+
+    def _fleet_files(self) -> None:
+        """One file that includes the blocks of all hosts, and on request one line of the user's own configuration that includes that."""
+        everything = os.path.join(self._directory, "config")
+        wanted = bool(self._arguments["accounts"]) or bool(glob.glob("*/*.config", root_dir=glob.escape(self._directory)))
+        own = self._arguments["ssh_config"]
+        if self._task.check_mode:
+            self._fleet(everything, own, wanted)
+        elif wanted or os.path.lexists(everything) or own:
+            _files.private_directory(self._directory)
+            with _files.lock(self._directory):
+                self._fleet(everything, own, wanted)
+
+    def _fleet(self, everything: str, own: str | None, wanted: bool) -> None:
+        blocks = _tunnel.quoted(f"{self._directory}/*/*.config")
+        self._all({everything: f"Include {blocks}\n"} if wanted else {}, [] if wanted else [everything])
+        if own:
+            own = os.path.realpath(own)
+            before = (_files.read(own) or b"").decode("utf-8", "surrogateescape")
+            after = _tunnel.with_include(before, f"Include {_tunnel.quoted(everything)}", wanted)
+            if after != before:
+                if not self._task.check_mode and not os.path.isdir(os.path.dirname(own)):
+                    _files.directory(os.path.dirname(own))
+                self._one(own, after)
+
+    def _all(self, files: dict[str, str], unwanted: list[str]) -> None:
+        for path, text in files.items():
+            self._one(path, text)
+        for path in unwanted:
+            if os.path.lexists(path):
+                # A key among them is never shown.
+                self._diff.append({"before_header": path, "after_header": os.devnull, "before": "(a file)\n", "after": ""})
+                if not self._task.check_mode:
+                    _files.remove(path)
+
+    def _one(self, path: str, text: str) -> None:
+        data = text.encode("utf-8", "surrogateescape")
+        before = _files.read(path)
+        changed = before != data if self._task.check_mode else _files.write(path, data, 0o600)
+        if changed:
+            said = (before or b"").decode("utf-8", "replace")
+            self._diff.append({"before_header": path, "after_header": path, "before": said, "after": data.decode("utf-8", "replace")})

@@ -1,0 +1,108 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _files, _tunnel, _tunnel_keys
+from ..module_utils._errors import FilesError, TunnelError
+
+
+class ActionModule(ActionBase):
+    """Complete the tunnel accounts of one host, and keep the keys that were not given on the control node."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _result, arguments = self.validate_argument_spec(
+            {
+                "directory": {"type": "path", "required": True},
+                "owner": {"type": "str", "required": True},
+                "forwards": {"type": "dict", "default": {}},
+                "rotate": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            }
+        )
+        if _tunnel_keys.CRYPTOGRAPHY_IMPORT_ERROR is not None:
+            raise AnsibleActionFail(missing_required_lib("cryptography", reason="to make SSH keys"))
+        # From the host's variables, not as an argument: a passphrase in it then stands in no task and in no result.
+        given = self._templar.template(task_vars.get("tunnel_accounts")) or []
+        self._changed = False
+        self._folder = os.path.join(arguments["directory"], task_vars["inventory_hostname"])
+        try:
+            accounts = _tunnel.resolve(arguments["owner"], given, arguments["forwards"])
+            passphrases = {entry.get("name"): str(entry.get("passphrase") or "") for entry in given}
+            due = [account for account in accounts if not account["public_keys"]]
+            if due and not self._task.check_mode:
+                self._changed |= _files.private_directory(arguments["directory"])
+                self._changed |= _files.directory(self._folder)
+                with _files.lock(self._folder):
+                    self._all(due, passphrases, arguments["rotate"])
+            else:
+                self._all(due, passphrases, arguments["rotate"])
+        except (FilesError, TunnelError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, "changed": self._changed, "accounts": accounts}
+
+    def _all(self, accounts: list[dict[str, Any]], passphrases: dict[str, str], rotate: list[str]) -> None:
+        for account in accounts:
+            self._one(account, passphrases.get(account["name"], ""), bool({"*", account["name"]} & set(rotate)))
+
+    def _one(self, account: dict[str, Any], passphrase: str, rotate: bool) -> None:
+        """Bring the files of one account's key up to date. One key, two forms: where either is lost, the other brings it back."""
+        path = os.path.join(self._folder, account["name"])
+        forms = {path: _tunnel_keys.openssh}
+        if account["key_type"] in _tunnel_keys.PEM_TYPES:
+            forms[f"{path}.pem"] = _tunnel_keys.pem
+        stored = {name: _files.read(name) for name in (path, f"{path}.pem")}
+        account["identity_file"] = account["identity_file"] or path
+        known = next((name for name, data in stored.items() if data), None)
+        key = _tunnel_keys.load(stored[known] or b"", passphrase, known) if known and not rotate else None
+        if key is None or _tunnel_keys.key_type(key) != account["key_type"]:
+            if self._task.check_mode:
+                self._changed = True
+                return  # the run that this one predicts makes it
+            key, stored = _tunnel_keys.generate(account["key_type"]), {}
+        # Encrypting is never the same twice, so a file that holds this key in this way stays as it is.
+        for name, form in forms.items():
+            data = stored.get(name)
+            if not data or not self._holds(data, key, passphrase, name):
+                data = form(key, passphrase)
+            self._write(name, data)
+        if f"{path}.pem" in forms:
+            account["pem_file"] = f"{path}.pem"
+        else:
+            self._remove(f"{path}.pem")
+        public = _tunnel_keys.public(key, f"{account['name']}@{os.path.basename(self._folder)}")
+        self._write(f"{path}.pub", f"{public}\n".encode())
+        account["public_keys"] = [_tunnel.public_key(public)]
+
+    @staticmethod
+    def _holds(data: bytes, key: Any, passphrase: str, where: str) -> bool:
+        if _tunnel_keys.is_encrypted(data) != bool(passphrase):
+            return False
+        try:
+            found = _tunnel_keys.load(data, passphrase, where)
+        except TunnelError:
+            return False
+        return _tunnel_keys.public(found, "") == _tunnel_keys.public(key, "")
+
+    def _remove(self, path: str) -> None:
+        self._changed |= os.path.lexists(path) if self._task.check_mode else _files.remove(path)
+
+    def _write(self, path: str, data: bytes) -> None:
+        if self._task.check_mode:
+            self._changed |= _files.read(path) != data
+        else:
+            self._changed |= _files.write(path, data, 0o600)

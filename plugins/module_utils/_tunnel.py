@@ -1,0 +1,532 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SSH accounts that forward to named ports and do nothing else: what they are, what stands in their way, what differs. Pure.
+
+An *account* is complete after :func:`resolve`, and holds no secret::
+
+    {"name": "ipad", "permit_open": ["localhost:8888", "127.0.0.1:8888"], "public_keys": ["ecdsa-sha2-nistp256 AAAA... comment"],
+     "groups": [], "key_type": "ecdsa", "identity_file": ""}
+
+A *report* is what :mod:`_tunnel_host` read. Two fences stand around each account, and either holds alone: options before each of its keys
+(sshd(8), AUTHORIZED_KEYS FILE FORMAT), and a ``Match User`` block (sshd_config(5)). The keys lie in a folder of root's that only that block
+names, so that an account whose block is lost cannot log in at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fnmatch
+import ipaddress
+import re
+from typing import Any, Dict
+
+from ._errors import TunnelError
+
+Account = Dict[str, Any]
+Report = Dict[str, Any]
+
+KEY_TYPES = ("ecdsa", "ed25519", "rsa")
+#: Of an entry in ``tunnel_accounts``.
+ACCOUNT_KEYS = ("name", "state", "permit_open", "public_keys", "key_type", "passphrase", "groups", "identity_file")
+#: Root's folder on the host, a file for each account.
+FOLDER = "/etc/ssh/remote-notebooks"
+SHELL = "/usr/sbin/nologin"
+HOME = "/nonexistent"
+
+#: The algorithms by which a key of each type may sign (RFC 8332 for RSA: the SHA-1 form is gone from OpenSSH 8.8 on).
+ALGORITHMS = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+    "ssh-rsa": ("rsa-sha2-256", "rsa-sha2-512"),
+    "sk-ssh-ed25519@openssh.com": ("sk-ssh-ed25519@openssh.com",),
+    "sk-ecdsa-sha2-nistp256@openssh.com": ("sk-ecdsa-sha2-nistp256@openssh.com",),
+}
+
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_OWNER = re.compile(r"[a-z][a-z0-9_]{0,19}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+# --- what the user wrote -----------------------------------------------------------------------------------------------
+
+
+def resolve(owner: str, given: list[dict[str, Any]], forwards: dict[str, list[Any]]) -> list[Account]:
+    """Return the accounts that should be there, complete but for generated keys.
+
+    :param given: the entries of ``tunnel_accounts``; a ``passphrase`` in them is passed over.
+    :param forwards: more targets by account name; a name without an entry is an account of its own.
+    :raises TunnelError: with everything that is wrong, one a line, each naming the account, the key and the cure.
+    """
+    problems: list[str] = []
+    if not _OWNER.fullmatch(owner):
+        problems.append(f"tunnel_owner: '{owner}' cannot be used. Write lower-case letters, digits and '_' (20 at most).")
+    named = {str(entry.get("name", "")) for entry in given}
+    entries = [*given, *({"name": name} for name in forwards if name not in named)]
+    accounts: list[Account] = []
+    for entry in entries:
+        account = _account(entry, forwards.get(str(entry.get("name", "")), []), problems)
+        if any(account["name"] == other["name"] for other in accounts):
+            problems.append(f"tunnel account '{account['name']}': it is listed twice. Put all its targets into one entry.")
+        elif entry.get("state", "present") == "present":
+            accounts.append(account)
+    if problems:
+        raise TunnelError("\n".join(problems))
+    return accounts
+
+
+def _account(entry: dict[str, Any], more: list[Any], problems: list[str]) -> Account:
+    name = str(entry.get("name", ""))
+
+    def wrong(key: str, text: str) -> None:
+        problems.append(f"tunnel account '{name}': {key}: {text}")
+
+    for key in entry:
+        if key not in ACCOUNT_KEYS:
+            wrong(key, f"there is no such key. Known: {', '.join(ACCOUNT_KEYS)}.")
+    if not _NAME.fullmatch(name):
+        wrong("name", "an account's name is made of lower-case letters, digits, '-' and '_' (32 at most).")
+    elif name == "root":
+        wrong("name", "root can do everything, and a tunnel account nothing but forward. Choose another name.")
+    targets: list[str] = []
+    for item in [*(entry.get("permit_open") or []), *more]:
+        try:
+            targets += targets_of(item)
+        except TunnelError as error:
+            wrong("permit_open", str(error))
+    present = entry.get("state", "present") == "present"
+    if present and not targets and not any(problem.startswith(f"tunnel account '{name}': permit_open") for problem in problems):
+        wrong("permit_open", "say at least one port that it may forward to, for example [8888].")
+    keys = []
+    for text in entry.get("public_keys") or []:
+        try:
+            keys.append(public_key(text))
+        except TunnelError as error:
+            wrong("public_keys", str(error))
+    return {
+        "name": name,
+        "permit_open": list(dict.fromkeys(targets)),
+        "public_keys": list(dict.fromkeys(keys)),
+        "groups": sorted(entry.get("groups") or []),
+        "key_type": entry.get("key_type") or "ecdsa",
+        "identity_file": entry.get("identity_file") or "",
+    }
+
+
+def targets_of(item: Any) -> list[str]:
+    """Return the targets that one entry of ``permit_open`` stands for. A bare port is this host's loopback under both its common names:
+    sshd compares what a client asks for as text. Raise TunnelError where it is none.
+    """
+    text = str(item)
+    if text.isdigit():
+        return [f"localhost:{_port(text)}", f"127.0.0.1:{_port(text)}"]
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit():
+        raise TunnelError(f"'{text}' is neither a port nor host:port. Write for example 8888 or db.example.org:5432.")
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return [f"[{ipaddress.IPv6Address(host[1:-1])}]:{_port(port)}"]
+        except ValueError as error:
+            raise TunnelError(f"'{text}': {error}. Write for example [2001:db8::1]:8888.") from error
+    if not _HOST.fullmatch(host):
+        raise TunnelError(f"'{text}': one host by its name or address, no wildcards; an IPv6 address stands in brackets.")
+    return [f"{host}:{_port(port)}"]
+
+
+def _port(text: str) -> int:
+    if not 1 <= int(text) <= 65535:
+        raise TunnelError(f"{text} is no TCP port.")
+    return int(text)
+
+
+def public_key(text: str) -> str:
+    """Return a public key as ``type base64 comment``. Raise TunnelError for anything else; the text itself is never repeated."""
+    if "PRIVATE KEY" in text:
+        raise TunnelError("this is a private key. Keep it to yourself, and give the content of the .pub file beside it.")
+    words = text.split()
+    if len(words) < 2 or words[0] not in ALGORITHMS:
+        raise TunnelError(f"a key begins with its type ({', '.join(ALGORITHMS)}), without options in front: the role writes those.")
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except binascii.Error:
+        blob = b""
+    # RFC 4253 section 6.6: the blob names its type again.
+    if blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii", "replace") != words[0]:
+        raise TunnelError(f"the {words[0]} key is cut off or damaged. Copy the whole line of the .pub file.")
+    comment = re.sub(r"[^A-Za-z0-9@._+-]", "_", "_".join(words[2:]))
+    return f"{words[0]} {words[1]} {comment}".rstrip()
+
+
+# --- what the host gets ------------------------------------------------------------------------------------------------
+
+
+def mark(owner: str) -> str:
+    """The comment (GECOS) by which the accounts of one owner are known again."""
+    return f"Tunnel of {owner} (remote.notebooks)"
+
+
+def key_file(name: str) -> str:
+    """Where the keys of an account lie on the host."""
+    return f"{FOLDER}/{name}"
+
+
+def authorized_keys(account: Account) -> str:
+    """The lines that let an account in: no shell, no command, no -R, nothing but its targets (sshd(8))."""
+    # permitlisten="none" would make sshd refuse the whole key; port 1 is nobody's, and the Match block forbids -R altogether.
+    options = ["restrict", "port-forwarding", *(f'permitopen="{target}"' for target in account["permit_open"])]
+    options += ['permitlisten="localhost:1"', 'command="/bin/false"']
+    return "".join(f"{','.join(options)} {key}\n" for key in account["public_keys"])
+
+
+def settings(account: Account) -> dict[str, str]:
+    """What sshd must apply to an account, by keyword (sshd_config(5))."""
+    return {
+        "AuthorizedKeysFile": f"{FOLDER}/%u",
+        "AuthorizedKeysCommand": "none",
+        "AuthenticationMethods": "publickey",
+        "PubkeyAuthentication": "yes",
+        "PasswordAuthentication": "no",
+        "KbdInteractiveAuthentication": "no",
+        "DisableForwarding": "no",
+        "AllowTcpForwarding": "local",
+        "PermitOpen": " ".join(account["permit_open"]),
+        "PermitListen": "none",
+        "AllowStreamLocalForwarding": "no",
+        "AllowAgentForwarding": "no",
+        "X11Forwarding": "no",
+        "PermitTunnel": "no",
+        "GatewayPorts": "no",
+        "PermitTTY": "no",
+        "PermitUserRC": "no",
+        # No session at all: no shell, no command, no subsystem.
+        "MaxSessions": "0",
+        "ForceCommand": "/bin/false",
+    }
+
+
+def block(owner: str, accounts: list[Account]) -> str:
+    """The text for the SSH server's configuration; empty where there is no account."""
+    if not accounts:
+        return ""
+    shared = {key: value for key, value in settings(accounts[0]).items() if key != "PermitOpen"}
+    lines = [f"# Tunnel accounts of {owner}: they forward to the ports named and do nothing else. Written by Ansible (remote.notebooks)."]
+    for account in accounts:
+        lines += [f"Match User {account['name']}", f"    PermitOpen {settings(account)['PermitOpen']}"]
+    lines += [f"Match User {','.join(account['name'] for account in accounts)}", *(f"    {key} {value}" for key, value in shared.items())]
+    return "\n".join(lines) + "\n"
+
+
+def place(main: str, text: str, owner: str, folders: list[str]) -> dict[str, Any]:
+    """Decide where the block goes: a file of its own where the configuration includes a folder of them, else the end of the main file.
+
+    :param folders: the folders that exist on the host among those that Include lines of ``text`` name.
+    :returns: ``{"path": str, "include": str | None}``, the word of the Include line that covers the path.
+    """
+    for keyword, arguments, _number, match in parse(text):
+        if match:
+            break  # conditional from here on
+        for word in arguments.split() if keyword == "include" else []:
+            pattern = word.strip('"')
+            folder = pattern.rpartition("/")[0] if pattern.startswith("/") else f"/etc/ssh/{pattern}".rpartition("/")[0]
+            # First of all files there: sshd takes the first value it finds.
+            path = f"{folder}/00-remote-notebooks-{owner}.conf"
+            if folder in folders and fnmatch.fnmatchcase(path, pattern if pattern.startswith("/") else f"/etc/ssh/{pattern}"):
+                return {"path": path, "include": word}
+    return {"path": main, "include": None}
+
+
+def with_block(text: str, owner: str, wanted: str) -> str:
+    """Return the main file with this owner's marked block at its end, or without any where ``wanted`` is empty."""
+    begin, end = f"# BEGIN remote.notebooks {owner}\n", f"# END remote.notebooks {owner}\n"
+    joined = begin.replace("\n", " (the line above had no end)\n")
+    for start in (begin, joined):
+        before, found, rest = text.partition(start)
+        if found and end in rest:
+            text = (before[:-1] if start is joined else before) + rest.partition(end)[2]
+    if not wanted:
+        return text
+    # `Match all`: a line that somebody adds below is meant for everybody, not for the last account of ours.
+    ended = not text or text.endswith("\n")
+    return text + (begin if ended else f"\n{joined}") + wanted + "Match all\n" + end
+
+
+def parse(text: str) -> list[tuple[str, str, int, str]]:
+    """The lines of a configuration file as (lower-case keyword, arguments, line number, the Match line above it or "")."""
+    rows, match = [], ""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = re.match(r"\s*([A-Za-z0-9]+)(?:\s+|\s*=\s*)(.*?)\s*$", line)
+        if not words:
+            continue
+        keyword = words.group(1).lower()
+        if keyword == "match":
+            match = "" if words.group(2).lower() == "all" else f"Match {words.group(2)}"
+        else:
+            rows.append((keyword, words.group(2), number, match))
+    return rows
+
+
+# --- what stands in the way --------------------------------------------------------------------------------------------
+
+
+def refusals(accounts: list[Account], report: Report, owner: str, override: bool) -> list[str]:
+    """Return why these accounts cannot work on this host, or must not be made; each with the file, the line and the cure.
+
+    :param override: whether the accounts may be an exception from what the host's administrator set for everybody.
+    """
+    if not accounts:
+        return []
+    if report["error"]:
+        return [report["error"]]
+    problems = []
+    for account in accounts:
+        found = report["accounts"].get(account["name"])
+        if found and found["comment"] != mark(owner):
+            problems.append(
+                f"tunnel account '{account['name']}': there is an account of that name already, and this role did not make it. Choose another name."
+            )
+        problems += _missing_groups(account, report)
+    if not override:
+        problems += _policy(report["anyone"])
+    for account in accounts:
+        problems += _lists(account, report["effective"][account["name"]])
+        problems += _algorithms(account, report["anyone"])
+        problems += _beaten(account, report["candidate"].get(account["name"]))
+    return list(dict.fromkeys(problems))
+
+
+def _missing_groups(account: Account, report: Report) -> list[str]:
+    return [
+        f"tunnel account '{account['name']}': groups: there is no group '{group}' on this host. Make it, or leave it out."
+        for group in account["groups"]
+        if group not in report["groups"]
+    ]
+
+
+def _values(effective: dict[str, Any], *keywords: str) -> list[str]:
+    return [word for keyword in keywords for line in effective["values"].get(keyword, []) for word in line.split()]
+
+
+def _where(effective: dict[str, Any], keyword: str) -> str:
+    """Name the line behind a setting: ``/etc/ssh/sshd_config:57: AllowTcpForwarding no``."""
+    found = effective["origins"].get(keyword)
+    if not found:
+        return f"The SSH server's configuration ({keyword})"
+    within = f" (under '{found['match']}')" if found["match"] else ""
+    return f"{found['path']}:{found['line']}: '{found['text']}'{within}"
+
+
+EXCEPTION = "or make these accounts an exception from it with tunnel_override: true."
+
+
+def _policy(anyone: dict[str, Any]) -> list[str]:
+    """What the host's administrator decided for everybody and what our block would silently undo."""
+    problems = []
+    if _values(anyone, "disableforwarding") == ["yes"]:
+        problems.append(f"{_where(anyone, 'disableforwarding')} forbids all forwarding. Write 'DisableForwarding no' there, {EXCEPTION}")
+    if _values(anyone, "allowtcpforwarding")[:1] in (["no"], ["remote"]):
+        problems.append(f"{_where(anyone, 'allowtcpforwarding')} forbids tunnels. Write 'AllowTcpForwarding local' there, {EXCEPTION}")
+    if _values(anyone, "permitopen") not in ([], ["any"]):
+        problems.append(f"{_where(anyone, 'permitopen')} limits what tunnels lead to. Write 'PermitOpen any' there, {EXCEPTION}")
+    if _values(anyone, "pubkeyauthentication") == ["no"]:
+        problems.append(f"{_where(anyone, 'pubkeyauthentication')} forbids keys. Write 'PubkeyAuthentication yes' there, {EXCEPTION}")
+    methods = _values(anyone, "authenticationmethods")
+    if methods and not {"any", "publickey"} & set(methods):
+        problems.append(
+            f"{_where(anyone, 'authenticationmethods')} demands more than a key, and phone apps send a key or a password, not both. "
+            f"Write 'AuthenticationMethods any' there, {EXCEPTION}"
+        )
+    return problems
+
+
+def _lists(account: Account, effective: dict[str, Any]) -> list[str]:
+    """AllowUsers, DenyUsers, AllowGroups, DenyGroups: sshd asks them before any key (sshd_config(5)); no Match block can lift a Deny."""
+    name = account["name"]
+    groups = [name, *account["groups"]]
+    problems = []
+
+    def matches(patterns: list[str], candidates: list[str]) -> bool:
+        # USER@HOST counts by its user: from which hosts is for the administrator to say.
+        users = [pattern.split("@")[0] for pattern in patterns]
+        if any(user.startswith("!") and any(fnmatch.fnmatchcase(item, user[1:]) for item in candidates) for user in users):
+            return False
+        return any(fnmatch.fnmatchcase(item, user) for user in users for item in candidates)
+
+    allow, deny = _values(effective, "allowusers"), _values(effective, "denyusers")
+    if allow and not matches(allow, [name]):
+        problems.append(f"{_where(effective, 'allowusers')} lets only those in. Add {name} to that line.")
+    if matches(deny, [name]):
+        problems.append(f"{_where(effective, 'denyusers')} keeps {name} out. Take it from that line, or choose another name.")
+    allow, deny = _values(effective, "allowgroups"), _values(effective, "denygroups")
+    if allow and not matches(allow, groups):
+        problems.append(
+            f"{_where(effective, 'allowgroups')} lets only those groups in. Add {name} to that line, or give the account one of them: groups: [...]."
+        )
+    if matches(deny, groups):
+        problems.append(f"{_where(effective, 'denygroups')} keeps {name} out. Take the group from that line, or from the account.")
+    return problems
+
+
+def _algorithms(account: Account, anyone: dict[str, Any]) -> list[str]:
+    """A key of a type that sshd does not accept."""
+    text = ",".join(_values(anyone, "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"))
+    accepted = set(text.split(","))
+    keyword = "pubkeyacceptedalgorithms" if "pubkeyacceptedalgorithms" in anyone["values"] else "pubkeyacceptedkeytypes"
+    problems = []
+    for kind in dict.fromkeys(key.split()[0] for key in account["public_keys"]):
+        if text and not accepted & set(ALGORITHMS[kind]):
+            others = [name for name in KEY_TYPES if accepted & set(ALGORITHMS[TYPE_NAMES[name]])]
+            problems.append(
+                f"{_where(anyone, keyword)} does not accept the {kind} key of '{account['name']}'. "
+                f"Add {ALGORITHMS[kind][-1]} there, or choose another key_type{': ' + ' or '.join(others) if others else ''}."
+            )
+    return problems
+
+
+TYPE_NAMES = {"ecdsa": "ecdsa-sha2-nistp256", "ed25519": "ssh-ed25519", "rsa": "ssh-rsa"}
+
+
+def _beaten(account: Account, candidate: dict[str, Any] | None) -> list[str]:
+    """Where another line of the configuration wins over our block, in a trial of the whole with the block in it."""
+    if candidate is None:
+        return []
+    problems = []
+    for keyword, value in settings(account).items():
+        found = candidate["values"].get(keyword.lower())
+        if found is not None and sorted(" ".join(found).split()) != sorted(value.split()):
+            problems.append(
+                f"{_where(candidate, keyword.lower())} comes before the block for '{account['name']}' and wins over its '{keyword} {value}'. "
+                f"Take that line away, or keep its Match line from meaning {account['name']}."
+            )
+    return problems
+
+
+# --- what differs ------------------------------------------------------------------------------------------------------
+
+
+def difference(accounts: list[Account], report: Report, owner: str) -> list[dict[str, Any]]:
+    """Compare. Each entry is ``{"id", "kind": "account" | "keys" | "sshd" | "unwanted", "name", "text"}``; empty: nothing to do."""
+    changes: list[dict[str, Any]] = []
+
+    def differs(kind: str, name: str, text: str) -> None:
+        changes.append({"id": f"{kind} {name}", "kind": kind, "name": name, "text": f"tunnel {kind} {name}: {text}"})
+
+    names = [account["name"] for account in accounts]
+    for account in accounts:
+        name = account["name"]
+        found = report["accounts"].get(name)
+        if found is None:
+            differs("account", name, "absent, wanted")
+        else:
+            for key, wanted in (("shell", SHELL), ("home", HOME), ("groups", account["groups"])):
+                if found[key] != wanted:
+                    differs("account", name, f"{key} is {found[key]}, wanted {wanted}")
+            # '!' locks the account, and with UsePAM no sshd then refuses its keys as well (sshd(8)); '*' only fits no password.
+            if found["password"] != "disabled":  # noqa: S105 - a word for what is there
+                differs("account", name, f"password is {found['password']}, wanted disabled")
+        keys = report["keys"].get(name)
+        if keys is None:
+            differs("keys", name, "absent, wanted")
+        elif keys["text"] != authorized_keys(account):
+            differs("keys", name, "content is another, wanted its own")
+        elif (keys["mode"], keys["owner"]) != ("0644", "root"):
+            differs("keys", name, f"mode and owner are {keys['mode']} {keys['owner']}, wanted 0644 root")
+    if report["block"] != block(owner, accounts):
+        differs("sshd", report["place"], "the block is another, wanted its own" if report["block"] and accounts else "the block is absent, wanted")
+        if not accounts:
+            changes[-1]["text"] = f"tunnel sshd {report['place']}: left by an earlier run, no longer wanted"
+    for name in report["owned"]:
+        if name not in names:
+            differs("unwanted", name, "left by an earlier run, no longer wanted")
+    return changes
+
+
+def cut_off(accounts: list[Account], report: Report) -> list[str]:
+    """The accounts whose open connections must end: something that let them in, or that they were let do, is gone."""
+    ended = [name for name in report["owned"] if name not in {account["name"] for account in accounts}]
+    for account in accounts:
+        before = set(((report["keys"].get(account["name"]) or {}).get("text") or "").splitlines())
+        if before - set(authorized_keys(account).splitlines()):
+            ended.append(account["name"])
+    return ended
+
+
+# --- what the user's ssh gets ------------------------------------------------------------------------------------------
+
+
+def alias(host: str, account: str) -> str:
+    """What a person types: ``ssh -N <alias>``."""
+    return f"{host}-{account}"
+
+
+def local_forwards(targets: list[str]) -> list[tuple[int, str]]:
+    """Give each target a port of the user's machine: the same number where that is free and needs no root (80 becomes 8080)."""
+    forwards: dict[int, str] = {}
+    loopback = set()
+    for target in targets:
+        host, _colon, port = target.rpartition(":")
+        if host in ("localhost", "127.0.0.1", "[::1]"):
+            if port in loopback:
+                continue  # another name of the same
+            loopback.add(port)
+        local = int(port) if int(port) >= 1024 else int(port) + 8000
+        while local in forwards:
+            local += 1
+        forwards[local] = target
+    return list(forwards.items())
+
+
+def jump(ssh_args: list[str]) -> str:
+    """The line by which the inventory reaches a host through another one, as ssh_config(5) writes it; empty where it does not.
+
+    :param ssh_args: the words of ``ansible_ssh_common_args`` and its like.
+    """
+    words = iter(ssh_args)
+    for word in words:
+        if word.startswith("-J"):
+            return f"ProxyJump {word[2:] or next(words, '')}"
+        if word.startswith("-o"):
+            option = word[2:] or next(words, "")
+            parts = re.match(r"\s*(ProxyJump|ProxyCommand)(?:\s*=\s*|\s+)(.+)", option, re.IGNORECASE | re.DOTALL)
+            if parts:
+                return f"{'ProxyJump' if parts.group(1).lower() == 'proxyjump' else 'ProxyCommand'} {parts.group(2).strip()}"
+    return ""
+
+
+def host_name(address: str, port: int) -> str:
+    """How known_hosts writes a server (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+    return address if port == 22 else f"[{address}]:{port}"
+
+
+def known_hosts(address: str, port: int, keys: list[str]) -> str:
+    """The lines by which ssh knows the host."""
+    return "".join(f"{host_name(address, port)} {key}\n" for key in keys)
+
+
+def client_config(host: str, account: Account, server: tuple[str, int], known_hosts_file: str, via: str) -> str:
+    """The block for the user's ssh: ``ssh -N <host>-<account>`` opens the tunnel, or says why not.
+
+    :param server: address and port.
+    :param via: a ``ProxyJump`` or ``ProxyCommand`` line, or "".
+    """
+    lines = [f"Host {alias(host, account['name'])}", f"    HostName {server[0]}", f"    Port {server[1]}", f"    User {account['name']}"]
+    if account["identity_file"]:
+        lines += [f"    IdentityFile {quoted(account['identity_file'])}", "    IdentitiesOnly yes"]
+    lines += [f"    UserKnownHostsFile {quoted(known_hosts_file)}", "    StrictHostKeyChecking yes"]
+    lines += [f"    LocalForward {local} {target}" for local, target in local_forwards(account["permit_open"])]
+    lines += ["    ExitOnForwardFailure yes", "    ServerAliveInterval 30"]
+    lines += [f"    {via}"] if via else []
+    return "\n".join(lines) + "\n"
+
+
+def quoted(path: str) -> str:
+    """A path as ssh_config(5) takes it: % begins a token there, and a space ends a word."""
+    return '"' + path.replace("%", "%%") + '"'
+
+
+def with_include(text: str, line: str, wanted: bool) -> str:
+    """A user's own ssh configuration with our one line at its top (below a Host line it would count for that host alone), or without it."""
+    rest = "".join(row for row in text.splitlines(keepends=True) if row.rstrip("\n") != line)
+    return f"{line}\n{rest}" if wanted else rest

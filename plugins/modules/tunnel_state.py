@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tunnel_state
+short_description: Compare a host's tunnel accounts and its SSH server with what is wanted
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - Reads accounts, keys and the SSH server's configuration in one round trip and says what differs. Changes nothing.
+  - Asks C(sshd -T -C user=...) what would apply to each account, with the block that is to come, in a copy of the configuration.
+    Where something forbids the tunnel, the module fails and names the file, the line and what to write there.
+  - The R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) runs it first and skips everything else when nothing differs.
+options:
+  accounts:
+    description: The accounts, as M(remote.notebooks.tunnel_keys) returns them.
+    type: list
+    elements: dict
+    default: []
+  owner:
+    description: Whose accounts these are. Accounts of another owner are not compared.
+    type: str
+    required: true
+  override:
+    description: Whether the accounts may be an exception from what the host's administrator set for everybody.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: It changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: It changes nothing, so there is no diff; RV(difference) is one.
+    support: none
+  platform:
+    description: Where it runs.
+    platforms: linux
+    support: full
+notes:
+  - It needs root.
+"""
+
+EXAMPLES = r"""
+- name: Ask what is missing
+  remote.notebooks.tunnel_state:
+    owner: lab
+    accounts: "{{ __tunnel_keys.accounts }}"
+  become: true
+  register: tunnel
+"""
+
+RETURN = r"""
+difference:
+  description: What must change; empty where there is nothing to do.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    id: {description: Kind and name., type: str, sample: keys ipad}
+    kind: {description: "C(account), C(keys), C(sshd) or C(unwanted).", type: str}
+    name: {description: The account or the file of the SSH server., type: str}
+    text: {description: The same as one sentence., type: str}
+unwanted:
+  description: Accounts of this owner that are no longer wanted.
+  type: list
+  elements: str
+  returned: always
+cut_off:
+  description: Accounts whose open connections must end, because something that let them in is gone.
+  type: list
+  elements: str
+  returned: always
+host_keys:
+  description: The public host keys, as C(type base64).
+  type: list
+  elements: str
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import _tunnel, _tunnel_host
+from ..module_utils._errors import TunnelError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {
+            "accounts": {"type": "list", "elements": "dict", "default": []},
+            "owner": {"type": "str", "required": True},
+            "override": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    try:
+        report = _tunnel_host.read(given["owner"], given["accounts"], module.run_command)
+    except (TunnelError, OSError) as error:
+        module.fail_json(msg=str(error))
+    problems = _tunnel.refusals(given["accounts"], report, given["owner"], given["override"])
+    if problems:
+        module.fail_json(msg="\n".join(problems))
+    difference = _tunnel.difference(given["accounts"], report, given["owner"])
+    module.exit_json(
+        changed=False,
+        difference=difference,
+        unwanted=[change["name"] for change in difference if change["kind"] == "unwanted"],
+        cut_off=_tunnel.cut_off(given["accounts"], report),
+        host_keys=report["host_keys"],
+    )
+
+
+if __name__ == "__main__":
+    main()
