@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _password
 from ..module_utils._errors import FilesError
+from ..plugin_utils import _secrets
 
 
 class ActionModule(ActionBase):
@@ -60,7 +61,7 @@ class ActionModule(ActionBase):
 
     def _one(self, folder: str, name: str) -> dict[str, Any]:
         """Bring the files of one instance up to date. Return where they are and what the hash's digest is, never a secret."""
-        given = self._secrets(name)
+        given = _secrets.given(self._templar, self._task_vars, name)
         paths = {kind: os.path.join(folder, f"{name}.{kind}") for kind in ("password", "hash", "token")}
         stored_hash = (_files.read(paths["hash"]) or b"").decode().strip()
         password = given["password"]
@@ -81,6 +82,7 @@ class ActionModule(ActionBase):
             self._write(paths["token"], given["token"])
         return {
             "password_file": paths["password"] if generated else None,
+            "given": next((key for key in ("password", "token") if given[key]), ""),
             "hash_file": paths["hash"] if hashed else None,
             "hash_digest": hashlib.sha256(f"{hashed}\n".encode()).hexdigest() if hashed else None,
             "token_file": paths["token"] if given["token"] else None,
@@ -110,17 +112,6 @@ class ActionModule(ActionBase):
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         return base64.b64decode(answer.get("content", "")).decode("utf-8", "replace").strip()
-
-    def _secrets(self, name: str) -> dict[str, str]:
-        """Return what the user gave: the instance's own value, else the host-wide one."""
-        instances = self._templar.template(self._task_vars.get("jupyter_instances")) or []
-        own: dict[str, Any] = next((instance for instance in instances if instance.get("name") == name), {})
-        secrets = {}
-        for key in ("password", "password_hash", "token"):
-            secrets[key] = str(own.get(key) or self._templar.template(self._task_vars.get(f"jupyter_{key}")) or "")
-        if own.get("password") and not own.get("password_hash"):
-            secrets["password_hash"] = ""  # the instance's password beats the host-wide hash
-        return secrets
 
     def _forget(self, name: str) -> None:
         for kind in ("password", "hash", "token"):

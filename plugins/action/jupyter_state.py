@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
             "manifest": _state.manifest(things),
             "journal": _state.manifest([*things, *orphans]),
             "instances": instances,
-            "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"], report["firewall"]),
+            "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]),
             "orphans": orphans,
             "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),

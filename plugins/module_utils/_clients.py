@@ -11,46 +11,67 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
-#: What a time-out means where the host is not to blame.
-BEYOND = (
-    "The host listens and its own firewall lets {client} in, so the connection is lost on the way: "
-    "open TCP port {port} in the cloud's security group, or forward it in the router."
-)
+from . import _pki
 
 
-def servers(
-    plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any], firewall: dict[str, Any] | None
-) -> list[dict[str, Any]]:
+def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]) -> list[dict[str, Any]]:
     """Return for each instance the hand-off record (see the module ``jupyter_handoff``) and, under ``check``, how the control node tries it.
 
-    :param firewall: what the host said of its firewall, or None where it was not asked.
     :param pki: the result of the ``pki`` role: ``authority`` and ``certificates``; empty where no certificate is in use.
     """
-    return [_server(plan, instance, credentials.get(instance["name"], {}), pki, _beyond(instance, firewall)) for instance in instances]
+    return [_server(plan, instance, credentials.get(instance["name"], {}), pki) for instance in instances]
 
 
-def _beyond(instance: dict[str, Any], firewall: dict[str, Any] | None) -> str | None:
-    """Say what to do where a connection is lost although the rules of the plan let it in."""
-    client = ((firewall or {}).get("ssh") or {}).get("client", "clients")
-    allowed = not instance["allowed_sources"] or any(_inside(client, source) for source in instance["allowed_sources"])
-    return BEYOND.format(client=client, port=instance["port"]) if allowed and instance["access"] != "tunnel" else None
+def targets(plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every way to an instance, the one it is handed over by first, with what the control node needs for going it.
+
+    :param ca_file: what clients trust; None for the system's own list.
+    :param credential: ``password_file`` of a generated password, or ``given``: "password" or "token" of the inventory. No secret.
+    """
+    known = {"ca_file": ca_file, "password_file": credential.get("password_file"), "given": credential.get("given", "")}
+    return [{"host": plan["host"], "instance": instance["name"], **way, **known} for way in ways(plan, instance)]
 
 
-def _inside(address: str, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
-    except ValueError:
-        return False
+def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every way by which clients come to an instance, and how the control node goes it; the first is the one it is handed over by.
+
+    ``{"way": "network" | "tunnel" | "loopback", "url": str, "possible": bool, "tunnel": dict | None}``: ``url`` is what a client types, ``tunnel``
+    is the option of the module ``connection_check``; ``possible`` is false where only the host's own loopback leads there.
+    """
+    contact, found = plan["contact"], []
+    if instance["access"] != "tunnel":
+        found.append({"way": "network", "url": _url(instance, instance["addresses"][0]), "possible": True, "tunnel": None})
+    if instance["access"] != "direct" and contact["connection"] == "local":
+        found.append({"way": "loopback", "url": instance["local_url"], "possible": True, "tunnel": None})
+    elif instance["access"] != "direct":
+        ssh = {
+            "host": contact["host"],
+            "port": contact["port"],
+            "user": contact["user"],
+            "private_key_file": contact["private_key_file"],
+            "ssh_args": contact["ssh_args"],
+            "remote_port": instance["port"],
+        }
+        possible = contact["connection"] in ("ssh", "ansible.builtin.ssh", "smart")
+        tunnel = {key: value for key, value in ssh.items() if value}
+        found.append({"way": "tunnel", "url": _url(instance, "localhost"), "possible": possible, "tunnel": tunnel})
+    return found
 
 
-def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any], beyond: str | None) -> dict[str, Any]:
+def authority_file(host: str, instance: dict[str, Any], pki_directory: str) -> str | None:
+    """Return the file of the control node that holds what clients have to trust; None where that is the system's own list, or nothing."""
+    return _pki.bundle_path(pki_directory) if instance["tls"] == "private_ca" else None
+
+
+def _url(instance: dict[str, Any], host: str) -> str:
+    return f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{instance['port']}{instance['base_url']}"
+
+
+def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
     contact, port = plan["contact"], instance["port"]
-    tunnel = instance["access"] == "tunnel"
-    host = "localhost" if tunnel else instance["addresses"][0]
-    url = f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{port}{instance['base_url']}"
+    url = _url(instance, "localhost" if instance["access"] == "tunnel" else instance["addresses"][0])
     issued = pki if instance["tls"] != "none" else {}
     authority = issued.get("authority", {})
     certificate = issued.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {})
@@ -71,7 +92,7 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         "password_file": credential.get("password_file"),
         "service": instance["session"] if instance["service_manager"] == "tmux" else instance["unit"],
         "clients": instance["clients"],
-        "check": {**_check(contact, instance, url, tunnel), "sha256": certificate.get("sha256"), "beyond": beyond},
+        "check": {**targets(plan, instance, authority.get("bundle"), credential)[0], "sha256": certificate.get("sha256")},
     }
 
 
@@ -79,24 +100,3 @@ def _ssh_host(plan: dict[str, Any], instance: dict[str, Any]) -> str:
     """Name the host for somebody who sits elsewhere: this very machine is localhost to nobody else."""
     contact = plan["contact"]
     return str(instance["addresses"][0] if contact["connection"] == "local" and instance["addresses"] else contact["host"])
-
-
-def _check(contact: dict[str, Any], instance: dict[str, Any], url: str, tunnel: bool) -> dict[str, Any]:
-    """Say what the control node connects to. ``possible`` is false where only the host's own loopback leads there."""
-    if not tunnel:
-        return {"possible": True, "url": url, "tunnel": None}
-    if contact["connection"] == "local":
-        return {"possible": True, "url": instance["local_url"], "tunnel": None}
-    ssh = {
-        "host": contact["host"],
-        "port": contact["port"],
-        "user": contact["user"],
-        "private_key_file": contact["private_key_file"],
-        "ssh_args": contact["ssh_args"],
-        "remote_port": instance["port"],
-    }
-    return {
-        "possible": contact["connection"] in ("ssh", "ansible.builtin.ssh", "smart"),
-        "url": url,
-        "tunnel": {key: value for key, value in ssh.items() if value},
-    }

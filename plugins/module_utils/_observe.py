@@ -12,6 +12,7 @@ import glob
 import grp
 import hashlib
 import importlib.util
+import ipaddress
 import json
 import os
 import pwd
@@ -223,6 +224,7 @@ def _started(pid: int) -> float:
 def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
     """Say who listens on each of ``ports``; a port nobody listens on is left out. Keys are decimal text.
 
+    ``loopback`` tells that it is reached from the host itself only.
     ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
     """
     sockets: dict[str, str] = {}
@@ -237,7 +239,9 @@ def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
             port = int(row[1].rpartition(":")[2], 16)
             if row[3] == "0A" and port in ports:  # TCP_LISTEN (include/net/tcp_states.h)
                 sockets[f"socket:[{row[9]}]"] = str(port)
-                owners[str(port)] = {"pid": None, "command": None, "uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
+                near = owners.get(str(port), {}).get("loopback", True) and _is_loopback(row[1].rpartition(":")[0])
+                account = {"uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
+                owners[str(port)] = {"pid": None, "command": None, "loopback": near, **account}
     for link in glob.glob("/proc/[0-9]*/fd/*") if sockets else []:
         try:
             port_of = sockets.get(os.readlink(link))
@@ -248,6 +252,14 @@ def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
         except OSError:
             continue
     return owners
+
+
+def _is_loopback(address: str) -> bool:
+    """Read an address of /proc/net/tcp or tcp6: hexadecimal, in words of the machine's own byte order (proc(5))."""
+    words = [bytes.fromhex(address[start : start + 8])[:: -1 if sys.byteorder == "little" else 1] for start in range(0, len(address), 8)]
+    found = ipaddress.ip_address(b"".join(words))
+    mapped = getattr(found, "ipv4_mapped", None)
+    return bool((mapped or found).is_loopback)
 
 
 def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str]]:

@@ -147,7 +147,7 @@ def resolve(host: str, scope: str, defaults: dict[str, Any], instances: list[dic
         "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
         "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
         "instances": present,
-        "certificates": [{"name": f"{host}/{item['name']}", "addresses": item["addresses"]} for item in present if item["tls"] == "private_ca"],
+        "certificates": [{"name": f"{host}/{item['name']}", "addresses": _names(item)} for item in present if item["tls"] == "private_ca"],
         "firewall_rules": [
             {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"}
             for item in present
@@ -187,6 +187,10 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", base):
         wrong("base_url", f"'{instance['base_url']}' holds characters that need quoting in a URL. Use letters, digits, '-', '_', '.', '~' and '/'.")
     instance["base_url"] = f"/{base}/" if base else "/"
+    instance["scheme"] = "http" if instance["tls"] == "none" else "https"
+    bind = instance["bind_address"]
+    loopback = "127.0.0.1" if bind in ("*", "0.0.0.0", "localhost") else "[::1]" if bind == "::" else f"[{bind}]" if ":" in bind else bind  # noqa: S104
+    instance["local_url"] = f"{instance['scheme']}://{loopback}:{instance['port']}{instance['base_url']}"
     instance["packages"] = sorted(
         {*BASE_PACKAGES, *(package for client in instance["clients"] for package in CLIENT_PACKAGES[client]), *instance["packages"]}
     )
@@ -194,6 +198,12 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     for key in SECRET_KEYS:
         del instance[key]
     return instance
+
+
+def _names(instance: Instance) -> list[str]:
+    """Return what the certificate must name: through a tunnel, a client finds the server under its own localhost."""
+    near = [] if instance["access"] == "direct" else ["localhost", "127.0.0.1", "::1"]
+    return list(dict.fromkeys([*instance["addresses"], *near]))
 
 
 def _sources(instance: Instance, wrong: Any) -> None:

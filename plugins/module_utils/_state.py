@@ -184,9 +184,6 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
         home = account.get("home") or (f"/home/{user}" if item["user"] else system["home"])
         python = report["pythons"][item["python"]]
         key = hashlib.sha256(json.dumps([python["path"], python["version"], item["packages"]]).encode()).hexdigest()[:12]
-        scheme = "http" if item["tls"] == "none" else "https"
-        bind = item["bind_address"]
-        loopback = "127.0.0.1" if bind in ("*", "0.0.0.0", "localhost") else "[::1]" if bind == "::" else f"[{bind}]" if ":" in bind else bind  # noqa: S104
         completed.append(
             {
                 **item,
@@ -207,8 +204,6 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
                 "unit_dir": units,
                 "session": TMUX_SESSION.format(name=name),
                 "tmux": _tmux(plan["scope"], user, home),
-                "scheme": scheme,
-                "local_url": f"{scheme}://{loopback}:{item['port']}{item['base_url']}",
                 "variables": _variables(item, f"{prefix}/envs/{key}", home),
                 "revision": "",
             }

@@ -16,10 +16,14 @@ PKI = {
 }
 
 
-def only(contact=None, firewall=None, **given):
+def resolved(**given):
+    return plan({"name": "lab", "addresses": ["192.0.2.10"], **given})["instances"][0]
+
+
+def only(contact=None, **given):
     the_plan = {**plan({"name": "lab", **given}), "contact": contact or SSH}
     instances = _state.complete(the_plan, bare())
-    (server,) = _clients.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI, firewall)
+    (server,) = _clients.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI)
     return server
 
 
@@ -64,19 +68,6 @@ def test_this_very_machine_is_tried_on_its_loopback_and_named_for_others():
     assert server["ssh"]["host"] == "192.0.2.7"
 
 
-@pytest.mark.parametrize(
-    ("given", "client", "said"),
-    [
-        pytest.param({"access": "direct"}, "198.51.100.7", True, id="anybody may"),
-        pytest.param({"access": "direct", "allowed_sources": ["198.51.100.0/24"]}, "198.51.100.7", True, id="this client may"),
-        pytest.param({"access": "direct", "allowed_sources": ["203.0.113.0/24"]}, "198.51.100.7", False, id="the firewall is to blame"),
-        pytest.param({}, "198.51.100.7", False, id="nothing comes over the network"),
-    ],
-)
-def test_a_loss_beyond_the_host_is_named(given, client, said):
-    beyond = only(firewall={"ssh": {"client": client, "port": 22}}, **given)["check"]["beyond"]
-    assert bool(beyond) is said
-    if said:
-        assert client in beyond
-        assert "8888" in beyond
-        assert "router" in beyond
+def test_both_ways_are_named_the_networks_first():
+    found = _clients.ways({**plan({"name": "lab", "access": "both", "addresses": ["192.0.2.10"]}), "contact": SSH}, resolved(access="both"))
+    assert [(way["way"], way["url"]) for way in found] == [("network", "https://192.0.2.10:8888/"), ("tunnel", "https://localhost:8888/")]

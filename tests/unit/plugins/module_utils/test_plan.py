@@ -39,6 +39,11 @@ def test_direct_forces_tls_and_the_firewall():
     assert result["firewall_rules"] == [{"port": 8888, "protocol": "tcp", "sources": ["192.0.2.0/24"], "state": "present"}]
 
 
+def test_a_certificate_names_the_near_end_of_a_tunnel_where_there_is_one():
+    (certificate,) = plan({"name": "lab", "access": "both"})["certificates"]
+    assert certificate["addresses"] == ["192.0.2.10", "web1", "localhost", "127.0.0.1", "::1"]
+
+
 def test_no_secret_is_in_a_plan():
     text = repr(plan({"name": "lab", "password": "pass-word", "token": "to-ken"}, password_hash="argon2:ha-sh"))
     assert not any(secret in text for secret in ("pass-word", "to-ken", "ha-sh"))

@@ -1,0 +1,62 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _clients, _files, _pki
+from ..module_utils._connection_certificate import read_pem_bundle
+from ..module_utils._errors import CheckError
+from ..plugin_utils import _secrets
+
+
+class ActionModule(ActionBase):
+    """Say how the control node, with what it has, can try each server of one host. Reads names of files, and no secret."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self._task_vars = task_vars or {}
+        _result, arguments = self.validate_argument_spec(
+            {
+                "plan": {"type": "dict", "required": True},
+                "credentials_directory": {"type": "path", "required": True},
+                "pki_directory": {"type": "path", "required": True},
+            }
+        )
+        plan = arguments["plan"]
+        targets = []
+        for item in plan["instances"]:
+            ca_file = _clients.authority_file(plan["host"], item, arguments["pki_directory"])
+            missing = ca_file is not None and not os.path.exists(ca_file)
+            credential = self._credential(plan["host"], item["name"], arguments["credentials_directory"])
+            for target in _clients.targets(plan, item, ca_file, credential):
+                more = {"sha256": _fingerprint(plan["host"], item, arguments["pki_directory"]), "ca_missing": missing}
+                targets.append({**target, **more, "possible": target["possible"] and not missing})
+        return {**result, "changed": False, "targets": targets}
+
+    def _credential(self, host: str, name: str, directory: str) -> dict[str, Any]:
+        """Say by what to log in: the inventory's own password or token, else the password that was generated for the server."""
+        secrets = _secrets.given(self._templar, self._task_vars, name)
+        generated = os.path.join(directory, host, f"{name}.password")
+        if not secrets["password"] and not secrets["password_hash"] and os.path.exists(generated):
+            return {"password_file": generated, "given": ""}
+        return {"password_file": None, "given": next((key for key in ("password", "token") if secrets[key]), "")}
+
+
+def _fingerprint(host: str, item: dict[str, Any], pki_directory: str) -> str | None:
+    """Return the SHA-256 of the certificate that was issued last, as this control node knows it."""
+    pem = _files.read(_pki.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None
+    try:
+        return read_pem_bundle(pem, "")[0].sha256 if pem else None
+    except CheckError:
+        return None  # damaged: the site playbook says so and mends it; here it is only nothing to compare with

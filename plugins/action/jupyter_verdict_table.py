@@ -1,0 +1,51 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _files, _verdicts
+from ..module_utils._errors import FilesError
+
+COLOURS = {"reachable": C.COLOR_OK, "untrusted": C.COLOR_WARN}
+
+
+class ActionModule(ActionBase):
+    """Show what the check of all hosts found, and keep it in a file where one is asked for."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(
+            {"servers": {"type": "list", "elements": "dict", "required": True}, "json_file": {"type": "path"}}
+        )
+        rows, path, changed = arguments["servers"], arguments["json_file"], False
+        self._show(rows)
+        if path and not self._task.check_mode:
+            try:
+                changed = _files.write(path, _verdicts.as_json(rows, datetime.now(timezone.utc)), 0o644)
+            except FilesError as error:
+                raise AnsibleActionFail(f"json_file: {error}") from error
+        return {**result, "changed": changed, "bad": _verdicts.bad(rows), "msg": _verdicts.summary(rows)}
+
+    def _show(self, rows: list[dict[str, Any]]) -> None:
+        """Print, whatever form the callback gives to results: inside a YAML or JSON string a table is none."""
+        header, *lines = _verdicts.table(rows)
+        self._display.display(f"\n{header}")
+        for row, line in zip(rows, lines):
+            self._display.display(line, color=COLOURS.get(row["verdict"], C.COLOR_ERROR))
+        for row in rows:
+            if not _verdicts.is_good(row):
+                self._display.display("\n" + "\n".join(_verdicts.sentences(row)))
+        self._display.display(f"\n{_verdicts.summary(rows)}")

@@ -1,0 +1,68 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _diagnosis, _verdicts
+
+
+class ActionModule(ActionBase):
+    """Conclude what the checks of one host mean; ask the host itself where a client is kept out, and only there."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(
+            {
+                "plan": {"type": "dict"},
+                "targets": {"type": "list", "elements": "dict", "default": []},
+                "answers": {"type": "list", "elements": "dict", "default": []},
+                "refused": {"type": "str", "default": ""},
+                "fail": {"type": "bool", "default": False},
+            }
+        )
+        task_vars = task_vars or {}
+        if arguments["refused"]:
+            rows = [_verdicts.refused(task_vars["inventory_hostname"], arguments["refused"])]
+        else:
+            answers = {_key(answer["__jupyter_target"]): answer for answer in arguments["answers"]}
+            asked = [target for target in arguments["targets"] if answers.get(_key(target), {}).get("cause") in _diagnosis.WORTH_A_LOOK]
+            says = self._ask(arguments["plan"], asked, answers, task_vars) if asked else {}
+            now = datetime.now(timezone.utc)
+            rows = [_verdicts.row(target, answers.get(_key(target)), says.get(_key(target), ""), now) for target in arguments["targets"]]
+        bad = ["\n".join(_verdicts.sentences(row)) for row in rows if not _verdicts.is_good(row)]
+        failure = {"failed": True, "msg": "\n".join(bad)} if bad and arguments["fail"] else {}
+        return {**result, "changed": False, "servers": rows, **failure}
+
+    def _ask(
+        self, plan: dict[str, Any], asked: list[dict[str, Any]], answers: dict[Any, dict[str, Any]], task_vars: dict[str, Any]
+    ) -> dict[tuple[str, str], str]:
+        """Return what the host says to each target that was asked about."""
+        items = {item["name"]: item for item in plan["instances"]}
+        try:
+            report, trouble = self._report(plan, task_vars)
+        except AnsibleConnectionFailure as error:
+            report, trouble = None, str(error)
+        if report is None:
+            return {_key(target): f"The host itself cannot be asked: {' '.join(trouble.split())}" for target in asked}
+        return {_key(target): _diagnosis.explain(items[target["instance"]], answers[_key(target)]["cause"], report) for target in asked}
+
+    def _report(self, plan: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+        answer = self._execute_module(
+            module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": _diagnosis.probe(plan)}, task_vars=task_vars
+        )
+        return answer.get("report"), " ".join(str(answer[key]) for key in ("msg", "module_stderr") if answer.get(key))
+
+
+def _key(target: dict[str, Any]) -> tuple[str, str]:
+    return target["instance"], target["way"]

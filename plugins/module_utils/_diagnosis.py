@@ -1,0 +1,97 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a client is kept out, as the host itself tells it. Pure: no I/O, no Ansible.
+
+A client sees only that nothing answers. Whether the server is down, listens on the loopback alone, is shut in by the host's own firewall, or
+is cut off on the way (a cloud's security group, a router), only a fresh look at the host can tell: the module ``jupyter_state`` takes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _firewall
+from ._state import UNIT
+
+#: The causes of :data:`_connection.CAUSES` behind which the host may know more than the client.
+WORTH_A_LOOK = (
+    "refused",
+    "timed_out",
+    "no_route",
+    "connection_closed",
+    "no_answer",
+    "tls_handshake_failed",
+    "not_jupyter",
+    "tunnel_target_refused",
+    "kernel_not_started",
+    "kernel_died",
+    "server_error",
+)
+#: Those in which a packet may have been lost between the client and the host.
+ON_THE_WAY = ("timed_out", "no_route", "refused")
+
+
+def probe(plan: dict[str, Any]) -> dict[str, Any]:
+    """Say what the module should look at: processes, listeners, units, the firewall; no file of ours."""
+    return {
+        "manifest": f"{plan['prefix']}/manifest.json",
+        "paths": [],
+        "secret": [],
+        "texts": False,
+        "environments": "",
+        "accounts": [],
+        "pythons": [],
+        "ports": sorted({item["port"] for item in plan["instances"]}),
+        "units": [UNIT.format(name=item["name"]) for item in plan["instances"]],
+        "user_units": plan["scope"] == "user",
+        "firewall": plan["scope"] == "system" and any(item["access"] != "tunnel" for item in plan["instances"]),
+    }
+
+
+def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
+    """Return what the host tells about an instance that a client could not use: what is, and what to do; empty where all is as it should be there."""
+    if not report["manifest"]:
+        return "On the host: nothing was installed by remote.notebooks. Run the site playbook."
+    name, port = item["name"], item["port"]
+    unit = report["units"].get(UNIT.format(name=name), {})
+    server = next((server for server in report["servers"] if server["instance"] == name), None)
+    listener = report["listeners"].get(str(port))
+    if server is None:
+        state = f", and {UNIT.format(name=name)} is {unit['ActiveState']}" if unit.get("LoadState") == "loaded" else ""
+        taken = f"; the port is held by {_holder(listener)}" if listener else ""
+        return f"On the host: no server of the instance '{name}' runs{state}{taken}. Read its log there, then run the site playbook."
+    if listener is None:
+        return f"On the host: the server runs, but nothing listens on TCP port {port}. Read its log there, then run the site playbook."
+    if listener["pid"] and listener["pid"] != server["pid"]:
+        return f"On the host: TCP port {port} is held by {_holder(listener)}. Stop that, or choose another port."
+    if item["access"] != "tunnel" and listener["loopback"]:
+        return f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site playbook."
+    return _walls(item, cause, report["firewall"])
+
+
+def _holder(listener: dict[str, Any]) -> str:
+    if listener["pid"]:
+        return f"{listener['command']} (process {listener['pid']})"
+    return f"a process of the account '{listener['account']}'"
+
+
+def _walls(item: dict[str, Any], cause: str, firewall: dict[str, Any] | None) -> str:
+    """Tell the host's own firewall from what lies beyond the host."""
+    if item["access"] == "tunnel" or cause not in ON_THE_WAY or firewall is None:
+        return ""
+    client, port = firewall["ssh"].get("client"), item["port"]
+    if not client:
+        return ""
+    admitted = _firewall.admits(firewall, "tcp", port, client)
+    if admitted is False:
+        return (
+            f"On the host: the server listens, but the firewall there ({firewall['provider']}) does not let {client} in. "
+            "Add that network to allowed_sources and run the site playbook."
+        )
+    if admitted and cause != "refused":
+        return (
+            f"On the host: the server listens and the firewall there lets {client} in, so the connection is lost on the way. "
+            f"Open TCP port {port} in the cloud's security group, or forward it in the router."
+        )
+    return ""

@@ -1,0 +1,70 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_check
+short_description: Say how the control node can try the servers of a host
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - Finds, from the plan and from what lies on the control node, every way to every server, the authority to trust and the password to log in with.
+  - Runs on the control node, asks the host nothing and changes nothing. No secret is in the result.
+  - M(remote.notebooks.connection_check) goes these ways, M(remote.notebooks.jupyter_verdicts) concludes.
+options:
+  plan:
+    description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
+    type: dict
+    required: true
+  credentials_directory:
+    description: The folder that M(remote.notebooks.jupyter_credentials) keeps.
+    type: path
+    required: true
+  pki_directory:
+    description: The folder that the R(pki role,ansible_collections.remote.notebooks.pki_role) keeps.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+  diff_mode:
+    description: Nothing changes, so there is nothing to show.
+    support: none
+  platform:
+    description: Any.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Say how each server can be tried from here
+  remote.notebooks.jupyter_check:
+    plan: "{{ __jupyter_plan.plan }}"
+    credentials_directory: "{{ inventory_dir }}/credentials"
+    pki_directory: "{{ inventory_dir }}/pki"
+  register: __jupyter_targets
+"""
+
+RETURN = r"""
+targets:
+  description: One for each way to each server. With C(access=both) a server has two.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    host: {description: Name of the host in the inventory., type: str, sample: web1}
+    instance: {description: Name of the instance., type: str, sample: lab}
+    way: {description: 'V(network), V(tunnel), or V(loopback) on this very machine.', type: str, sample: network}
+    url: {description: What a client types., type: str, sample: "https://lab.example.org:8888/"}
+    possible: {description: Whether it can be tried from here., type: bool}
+    tunnel: {description: The option of M(remote.notebooks.connection_check); null for none., type: dict}
+    ca_file: {description: The authority to trust; null for the system's own list., type: str}
+    ca_missing: {description: Whether that file is not there., type: bool}
+    password_file: {description: The generated password; null where there is none., type: str}
+    given: {description: 'What the inventory gives instead: C(password), C(token) or nothing.', type: str}
+    sha256: {description: SHA-256 of the certificate issued last; null where this control node knows none., type: str}
+"""

@@ -1,0 +1,54 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _diagnosis
+
+from .test_firewall import report as firewall
+from .test_state import plan
+
+CLIENT = {"ssh": {"client": "198.51.100.7", "port": 22}}
+RUNS = {
+    "manifest": [{"id": "service jupyter@lab.service", "kind": "service"}],
+    "servers": [{"pid": 7, "instance": "lab"}],
+    "listeners": {"8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False}},
+    "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "active"}},
+    "firewall": {**firewall(), **CLIENT},
+}
+OPEN_LOOPBACK = {"8888": {**RUNS["listeners"]["8888"], "loopback": True}}
+NOBODY = {"servers": [], "listeners": {}, "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "failed"}}}
+SQUATTER = {"8888": {**RUNS["listeners"]["8888"], "pid": 9, "command": "nginx"}}
+SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
+
+
+@pytest.mark.parametrize(
+    ("given", "cause", "report", "words"),
+    [
+        pytest.param({}, "tunnel_target_refused", {"manifest": []}, "nothing was installed", id="no run of ours"),
+        pytest.param({}, "tunnel_target_refused", NOBODY, "no server of the instance 'lab' runs, and jupyter@lab.service is failed", id="it is down"),
+        pytest.param(
+            {"access": "direct"}, "refused", {**NOBODY, "listeners": SQUATTER}, "the port is held by nginx (process 9)", id="down, another came"
+        ),
+        pytest.param({"access": "direct"}, "not_jupyter", {"listeners": SQUATTER}, "8888 is held by nginx (process 9)", id="beside another"),
+        pytest.param({}, "no_answer", {"listeners": {}}, "nothing listens on TCP port 8888", id="it does not listen"),
+        pytest.param({"access": "direct"}, "refused", {"listeners": OPEN_LOOPBACK}, "on the loopback alone", id="left from the old mode"),
+        pytest.param({}, "tunnel_target_refused", {"listeners": OPEN_LOOPBACK}, "", id="on the loopback, where it belongs"),
+        pytest.param({"access": "direct"}, "timed_out", SHUT, "(ufw) does not let 198.51.100.7 in", id="the host's own firewall"),
+        pytest.param({"access": "direct"}, "timed_out", {}, "cloud's security group, or forward it in the router", id="beyond the host"),
+        pytest.param({"access": "direct"}, "kernel_died", {}, "", id="no matter of packets"),
+        pytest.param({"access": "direct"}, "timed_out", {"firewall": None}, "", id="without root nothing is claimed of the firewall"),
+    ],
+)
+def test_what_the_host_tells(given, cause, report, words):
+    (item,) = plan({"name": "lab", "addresses": ["192.0.2.10"], **given})["instances"]
+    said = _diagnosis.explain(item, cause, {**RUNS, **report})
+    assert words in said
+    assert bool(said) is bool(words)
+
+
+def test_a_look_asks_for_no_file_of_a_person():
+    asked = _diagnosis.probe(plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.10"]}))
+    assert (asked["paths"], asked["ports"], asked["firewall"]) == ([], [8888], True)
