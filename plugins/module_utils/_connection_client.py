@@ -489,6 +489,9 @@ class _Visit:
 
     def _websocket(self, kernel_id: str) -> Any:
         scheme = "wss" if self._context else "ws"
+        connection = self._open()
+        # The library leaves a socket of ours as it is, and its limit is still that of the TLS handshake: too short for a kernel to start.
+        connection.settimeout(self.deadline.left())
         shadow = self._shadow("/api/kernels")
         path = f"{self.address.base}/api/kernels/{kernel_id}/channels?session_id={uuid.uuid4().hex}"
         try:
@@ -496,7 +499,7 @@ class _Visit:
             return websocket.create_connection(
                 f"{scheme}://{self.address.netloc}{path}",
                 timeout=self.deadline.left(),
-                socket=self._open(),  # ours: inside our TLS and past the environment's proxies
+                socket=connection,  # ours: inside our TLS and past the environment's proxies
                 cookie=shadow.get_header("Cookie"),
                 header={} if self.request.token is None else {"Authorization": f"token {self.request.token}"},
                 redirect_limit=0,

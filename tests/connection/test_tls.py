@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import ssl
 import subprocess
 from datetime import datetime, timedelta, timezone
@@ -28,11 +29,11 @@ def name(text: str) -> x509.Name:
 
 
 class Authority:
-    def __init__(self, text: str = "Test CA", key: Any = None, end: datetime = NOW + 3650 * DAY, permitted: str = "") -> None:
+    def __init__(self, text: str = "Test CA", key: Any = None, end: datetime = NOW + 3650 * DAY, permitted: str = "", vouches: bool = True) -> None:
         self.name, self.key = name(text), key or ec.generate_private_key(ec.SECP256R1())
         builder = x509.CertificateBuilder().subject_name(self.name).issuer_name(self.name).public_key(self.key.public_key())
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(NOW - DAY).not_valid_after(end)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca=vouches, path_length=0 if vouches else None), critical=True)
         if permitted:
             builder = builder.add_extension(x509.NameConstraints([x509.DNSName(permitted)], None), critical=True)
         self.certificate = builder.sign(self.key, hashes.SHA256())
@@ -134,6 +135,7 @@ REFUSED = {
     "not yet valid": ("not_yet_valid", lambda ca: ca.issue(start=NOW + DAY), "begins on"),
     "826 days": ("valid_too_long", lambda ca: ca.issue(days=826), "826 days"),
     "a key that browsers do not take": ("weak_key", lambda ca: ca.issue(key=ed25519.Ed25519PrivateKey.generate()), "Ed25519"),
+    "a signature that browsers do not take": ("weak_signature", lambda ca: ca.issue(digest=hashes.SHA224()), "signed with SHA224"),
     "for clients instead of servers": ("no_server_auth", lambda ca: ca.issue(usage=ExtendedKeyUsageOID.CLIENT_AUTH), "serverAuth"),
     "for nothing in particular": ("no_server_auth", lambda ca: ca.issue(usage=None), "serverAuth"),
 }
@@ -165,6 +167,41 @@ def test_a_weak_key(check, authority, tmp_path):
     assert "the server's is RSA of 1024 bits" in seen["message"]
 
 
+def test_a_weak_signature(check, authority, tmp_path):
+    """SHA-1, which no library of ours makes any more, and Jupyter's own OpenSSL does not load: an old proxy, signed by an old openssl."""
+    port = free_port()
+    key = private(ec.generate_private_key(ec.SECP256R1()))
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    (tmp_path / "ca.key").write_bytes(private(authority.key))
+    (tmp_path / "server.key").write_bytes(key)
+    (tmp_path / "extensions").write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    request = ["openssl", "req", "-new", "-key", "server.key", "-subj", "/CN=server", "-out", "request"]
+    sign = ["openssl", "x509", "-req", "-sha1", "-in", "request", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "90"]
+    for command in (request, [*sign, "-extfile", "extensions", "-out", "server.pem"]):
+        subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    command = ["openssl", "s_server", "-quiet", "-accept", str(port), "-cert", "server.pem", "-key", "server.key", "-cipher", "DEFAULT:@SECLEVEL=0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: listens(port), "openssl")
+        seen = check(f"https://127.0.0.1:{port}/", ca_file=str(tmp_path / "ca.pem"))
+        process.terminate()
+    assert (seen["verdict"], seen["cause"]) == ("untrusted", "weak_signature")
+    assert "SHA1" in seen["message"]
+
+
+def test_a_kernel_may_take_its_time(check, make_jupyter, authority, tmp_path):
+    """Longer than a TLS handshake may: Jupyter takes the WebSocket only once the kernel answers."""
+    (tmp_path / "server.pem").write_bytes(authority.issue())
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    server = make_jupyter(f"c.ServerApp.certfile = {str(tmp_path / 'server.pem')!r}\nc.MultiKernelManager.default_kernel_name = 'slow'")
+    spec = server.folder / "data/kernels/slow/kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = ["sh", "-c", f'sleep 4; exec {make_jupyter.python} -m ipykernel_launcher -f "$0"', "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "slow", "language": "python"}))
+    seen = check(f"https://localhost:{server.port}/", ca_file=str(tmp_path / "ca.pem"), password=PASSWORD)
+    assert (seen["verdict"], seen["cause"], seen["result"]) == ("reachable", "ok", "42")
+    assert seen["kernel_seconds"] > 4
+
+
 def test_825_days_are_fine(visit, authority):
     assert visit(authority.issue(days=825))["cause"] == "ok"
 
@@ -180,6 +217,7 @@ def test_an_address_that_is_not_in_it(visit, authority):
     [
         pytest.param("ca_expired", "CN=Test CA", {"end": NOW - timedelta(hours=1)}, id="an authority that expired"),
         pytest.param("weak_key", "the authority's is RSA of 1024 bits", {"key": WEAK}, id="an authority with a weak key"),
+        pytest.param("not_trusted", "invalid CA certificate", {"vouches": False}, id="an authority that is none"),
         pytest.param("name_constraint", "may not issue for the names", {"permitted": "example.org"}, id="an authority for other names"),
     ],
 )

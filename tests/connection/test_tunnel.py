@@ -71,6 +71,12 @@ def test_a_firewall_drops_ssh(check, sshd, jupyter):
     assert seen["wall"] < 6
 
 
+def test_a_network_without_a_route_to_the_ssh_server(check, sshd, jupyter):
+    seen = check("http://localhost:8888/", "", timeout=5, tunnel={**sshd.tunnel(jupyter.port), "host": "192.0.2.10"})
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "tunnel_no_route")
+    assert "192.0.2.10" in seen["message"]
+
+
 def test_another_forwarding_of_the_ssh_configuration_is_in_the_way(check, sshd, jupyter):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         tunnel = sshd.tunnel(jupyter.port)

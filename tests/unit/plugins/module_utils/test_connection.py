@@ -9,6 +9,7 @@ import socket
 import string
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _connection
@@ -373,3 +374,10 @@ def test_messages_that_end_the_check(bad, cause):
     with pytest.raises(Stop) as raised:
         absorb(Answer("m"), bad)
     assert raised.value.cause == cause
+
+
+def test_every_cause_is_provoked_for_real():
+    """By a test with real parts, in the folder tests/connection."""
+    folder = Path(__file__).parents[3] / "connection"
+    tests = "".join(path.read_text() for path in folder.glob("test_*.py"))
+    assert [cause for cause in CAUSES if f'"{cause}"' not in tests] == []
