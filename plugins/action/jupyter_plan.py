@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import socket
 from typing import Any
 
@@ -62,6 +63,9 @@ class ActionModule(ActionBase):
             problems += found
         if problems:
             raise AnsibleActionFail("\n".join(problems))
+        beside = str(task_vars.get("inventory_dir") or task_vars["playbook_dir"])
+        for given in (defaults, *instances):
+            given.update({key: os.path.join(beside, os.path.expanduser(given[key])) for key in _plan.FILE_KEYS if given.get(key)})
         try:
             plan = _plan.resolve(
                 task_vars["inventory_hostname"], values["jupyter_scope"], defaults, instances, keep_notebooks=values["jupyter_keep_notebooks"]

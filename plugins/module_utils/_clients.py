@@ -62,7 +62,11 @@ def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]
 
 def authority_file(host: str, instance: dict[str, Any], pki_directory: str) -> str | None:
     """Return the file of the control node that holds what clients have to trust; None where that is the system's own list, or nothing."""
-    return _pki.bundle_path(pki_directory) if instance["tls"] == "private_ca" else None
+    if instance["tls"] == "private_ca":
+        return _pki.bundle_path(pki_directory)
+    if instance["tls"] == "self_signed":
+        return _pki.export_path(pki_directory, f"{host}/{instance['name']}", "chain")
+    return instance["ca_file"] or None if instance["tls"] == "provided" else None
 
 
 def _url(instance: dict[str, Any], host: str) -> str:
@@ -72,9 +76,8 @@ def _url(instance: dict[str, Any], host: str) -> str:
 def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
     contact, port = plan["contact"], instance["port"]
     url = _url(instance, "localhost" if instance["access"] == "tunnel" else instance["addresses"][0])
-    issued = pki if instance["tls"] != "none" else {}
-    authority = issued.get("authority", {})
-    certificate = issued.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {})
+    certificate = pki.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {}) if instance["tls"] != "none" else {}
+    trust = _trust(instance, certificate, pki.get("authority", {}))
     return {
         "host": plan["host"],
         "instance": instance["name"],
@@ -83,17 +86,25 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         "access": instance["access"],
         "tls": {
             "mode": instance["tls"],
-            # All roots to trust, the one in use first: two while one authority takes over from another.
-            "ca_file": authority.get("bundle"),
-            "ca_sha256": authority.get("sha256"),
+            **trust,
             "not_after": certificate.get("not_after"),
         },
         "ssh": {"host": _ssh_host(plan, instance), "port": contact["port"] or 22, "user": contact["user"], "local_port": port, "remote_port": port},
         "password_file": credential.get("password_file"),
         "service": instance["session"] if instance["service_manager"] == "tmux" else instance["unit"],
         "clients": instance["clients"],
-        "check": {**targets(plan, instance, authority.get("bundle"), credential)[0], "sha256": certificate.get("sha256")},
+        "check": {**targets(plan, instance, trust["ca_file"], credential)[0], "sha256": certificate.get("sha256")},
     }
+
+
+def _trust(instance: dict[str, Any], certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
+    """Say what clients have to trust: ``ca_file`` (None for the system's own list) and ``ca_sha256`` (None where the file alone tells)."""
+    if instance["tls"] == "private_ca":
+        # All roots to trust, the one in use first: two while one authority takes over from another.
+        return {"ca_file": authority.get("bundle"), "ca_sha256": authority.get("sha256")}
+    if instance["tls"] == "self_signed":
+        return {"ca_file": certificate.get("exports", {}).get("chain"), "ca_sha256": certificate.get("sha256")}
+    return {"ca_file": instance["ca_file"] or None if instance["tls"] == "provided" else None, "ca_sha256": None}
 
 
 def _ssh_host(plan: dict[str, Any], instance: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ A *plan* is what the inventory alone decides for one host::
     {"host": str, "scope": "system" | "user", "keep_notebooks": bool,
      "prefix": str, "config_dir": str,            # a leading "~" is the home of the account Ansible works as
      "instances": [instance, ...],
-     "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...]}, ...],
+     "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...], ...}, ...],  # entries of pki_certificates
      "firewall_rules": [{"port": int, "protocol": "tcp", "sources": [str, ...], "state": "present"}, ...]}
 
 An *instance* holds every key of :data:`INSTANCE_KEYS` that is no secret, resolved. What only the host can tell
@@ -34,6 +34,9 @@ INSTANCE_KEYS = (
     "state",
     "access",
     "tls",
+    "certificate_file",
+    "key_file",
+    "ca_file",
     "plain_http",
     "port",
     "base_url",
@@ -61,6 +64,8 @@ INSTANCE_KEYS = (
 #: Names by which this machine is reached from itself alone.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
+#: Files of the control node.
+FILE_KEYS = ("certificate_file", "key_file", "ca_file")
 SECRET_KEYS = ("password", "password_hash", "token")
 
 #: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new account.
@@ -147,7 +152,7 @@ def resolve(host: str, scope: str, defaults: dict[str, Any], instances: list[dic
         "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
         "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
         "instances": present,
-        "certificates": [{"name": f"{host}/{item['name']}", "addresses": _names(item)} for item in present if item["tls"] == "private_ca"],
+        "certificates": [_certificate(host, item) for item in present if item["tls"] != "none"],
         "firewall_rules": [
             {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"}
             for item in present
@@ -200,10 +205,19 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     return instance
 
 
-def _names(instance: Instance) -> list[str]:
-    """Return what the certificate must name: through a tunnel, a client finds the server under its own localhost."""
-    near = [] if instance["access"] == "direct" else ["localhost", "127.0.0.1", "::1"]
-    return list(dict.fromkeys([*instance["addresses"], *near]))
+def _certificate(host: str, instance: Instance) -> dict[str, Any]:
+    """Return what the role ``pki`` is asked for."""
+    entry: dict[str, Any] = {"name": f"{host}/{instance['name']}", "addresses": list(instance["addresses"])}
+    if instance["tls"] == "provided":
+        files = {key: instance[key] for key in FILE_KEYS if instance[key]}
+        return {**entry, "source": "provided", **files}
+    if instance["access"] != "direct":
+        # Through a tunnel, a client finds the server under its own localhost.
+        entry["addresses"] = list(dict.fromkeys([*entry["addresses"], *LOOPBACK]))
+    if instance["tls"] == "self_signed":
+        # The file that holds the certificate holds its key as well; what people take to their devices must not.
+        return {**entry, "source": "self_signed", "exports": ["chain"]}
+    return entry
 
 
 def _sources(instance: Instance, wrong: Any) -> None:
@@ -218,7 +232,15 @@ def _access(instance: Instance, wrong: Any) -> None:
     """Settle ``tls`` and ``bind_address`` from ``access``; refuse what would put a password on a network in clear."""
     loopback = instance["access"] == "tunnel"
     if instance["tls"] == "auto":
-        instance["tls"] = "none" if loopback or instance["plain_http"] else "private_ca"
+        given = "provided" if instance["certificate_file"] else "private_ca"
+        instance["tls"] = "none" if loopback or instance["plain_http"] else given
+    if instance["tls"] == "provided":
+        if not instance["certificate_file"]:
+            wrong("certificate_file", "tls 'provided' needs it: the certificate on the control node, in PEM, with its chain behind it.")
+        if loopback:
+            wrong("tls", "'provided' with access 'tunnel': clients come to localhost, which no such certificate names. Leave tls out: SSH encrypts.")
+    elif instance["certificate_file"] and instance["tls"] in ("private_ca", "self_signed"):
+        wrong("certificate_file", f"contradicts tls '{instance['tls']}'. Say tls: provided, or leave certificate_file out.")
     if not loopback and instance["tls"] == "none":
         if not instance["plain_http"]:
             wrong(

@@ -386,6 +386,30 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
+    return [*_plain(plan), *_withdrawn(plan, report), *_about_the_firewall(plan, report)]
+
+
+def _plain(plan: dict[str, Any]) -> list[str]:
+    return [
+        f"Instance '{item['name']}' speaks plain HTTP: whoever is between a client and port {item['port']} reads the password and every cell. "
+        f"Only {', '.join(item['allowed_sources'])} may connect. Leave plain_http out, and it speaks HTTPS."
+        for item in plan["instances"]
+        if item["tls"] == "none" and item["access"] != "tunnel"
+    ]
+
+
+def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:
+    """Name the certificates that leave the host in this run; the authority's books on the control node know nothing of that."""
+    secured = {item["name"] for item in plan["instances"] if item["tls"] != "none"}
+    left = sorted({thing["instance"] for thing in report["manifest"] if thing.get("path", "").endswith("/tls.pem")} - secured)
+    return [
+        f"The certificate {plan['host']}/{name} is no longer on the host. It stays on the control node and serves again when TLS comes back; "
+        f"one of the private authority is valid until it ends, or until: playbooks/revoke.yml -e pki_revoke={plan['host']}/{name}"
+        for name in left
+    ]
+
+
+def _about_the_firewall(plan: dict[str, Any], report: Report) -> list[str]:
     if plan["firewall_rules"] and plan["scope"] == "user":
         ports = ", ".join(str(rule["port"]) for rule in plan["firewall_rules"])
         return [f"Without root no firewall can be changed. If this host has one, ask its administrator to open TCP port {ports}."]

@@ -12,7 +12,7 @@ from .test_state import bare, plan
 SSH = {"connection": "ssh", "host": "192.0.2.10", "port": None, "user": "admin", "private_key_file": "/k", "ssh_args": ["-o", "X=y"]}
 PKI = {
     "authority": {"bundle": "/pki/ca-bundle.pem", "sha256": "ab" * 32},
-    "certificates": {"web1/lab": {"not_after": "2027-12-01T00:00:00Z", "sha256": "cd" * 32}},
+    "certificates": {"web1/lab": {"not_after": "2027-12-01T00:00:00Z", "sha256": "cd" * 32, "exports": {"chain": "/pki/exports/web1/lab.chain.pem"}}},
 }
 
 
@@ -71,3 +71,21 @@ def test_this_very_machine_is_tried_on_its_loopback_and_named_for_others():
 def test_both_ways_are_named_the_networks_first():
     found = _clients.ways({**plan({"name": "lab", "access": "both", "addresses": ["192.0.2.10"]}), "contact": SSH}, resolved(access="both"))
     assert [(way["way"], way["url"]) for way in found] == [("network", "https://192.0.2.10:8888/"), ("tunnel", "https://localhost:8888/")]
+
+
+@pytest.mark.parametrize(
+    ("given", "ca_file", "digest"),
+    [
+        pytest.param({}, "/pki/ca-bundle.pem", "ab" * 32, id="the fleet's authority"),
+        pytest.param(
+            {"tls": "self_signed"}, "/pki/exports/web1/lab.chain.pem", "cd" * 32, id="a certificate that stands for itself, without its key"
+        ),
+        pytest.param({"certificate_file": "/c.pem"}, None, None, id="an authority that the system knows"),
+        pytest.param({"certificate_file": "/c.pem", "ca_file": "/root.pem"}, "/root.pem", None, id="an authority of somebody else"),
+        pytest.param({"plain_http": True, "allowed_sources": ["192.168.1.0/24"]}, None, None, id="nothing to trust"),
+    ],
+)
+def test_what_clients_have_to_trust(given, ca_file, digest):
+    tls = only(access="direct", **given)["tls"]
+    assert (tls["ca_file"], tls["ca_sha256"]) == (ca_file, digest)
+    assert _clients.authority_file("web1", resolved(access="direct", **given), "/pki") == ca_file

@@ -44,6 +44,25 @@ def test_a_certificate_names_the_near_end_of_a_tunnel_where_there_is_one():
     assert certificate["addresses"] == ["192.0.2.10", "web1", "localhost", "127.0.0.1", "::1"]
 
 
+@pytest.mark.parametrize(
+    ("given", "entry"),
+    [
+        pytest.param(
+            {"tls": "self_signed"}, {"source": "self_signed", "exports": ["chain"]}, id="self-signed, and what devices take without the key"
+        ),
+        pytest.param({"certificate_file": "/c.pem"}, {"source": "provided", "certificate_file": "/c.pem"}, id="auto takes what is provided"),
+        pytest.param(
+            {"tls": "provided", "certificate_file": "/c.pem", "key_file": "/c.key", "ca_file": "/root.pem"},
+            {"source": "provided", "certificate_file": "/c.pem", "key_file": "/c.key", "ca_file": "/root.pem"},
+            id="provided with a key and an authority of its own",
+        ),
+    ],
+)
+def test_certificates_from_other_doors(given, entry):
+    (certificate,) = plan({"name": "lab", "access": "direct", **given})["certificates"]
+    assert certificate == {"name": "web1/lab", "addresses": ["192.0.2.10", "web1"], **entry}
+
+
 def test_no_secret_is_in_a_plan():
     text = repr(plan({"name": "lab", "password": "pass-word", "token": "to-ken"}, password_hash="argon2:ha-sh"))
     assert not any(secret in text for secret in ("pass-word", "to-ken", "ha-sh"))
@@ -97,7 +116,25 @@ def test_no_instance_is_a_plan_too():
             "private",
             id="plain HTTP for strangers",
         ),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["0.0.0.0/0"]}],
+            "plain_http",
+            "private",
+            id="plain HTTP for the whole world",
+        ),
         pytest.param([{"name": "lab", "plain_http": True, "tls": "private_ca"}], "plain_http", "contradicts tls", id="plain HTTP with TLS"),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "tls": "provided"}], "certificate_file", "the certificate on the control node", id="no file provided"
+        ),
+        pytest.param(
+            [{"name": "lab", "tls": "provided", "certificate_file": "/x.pem"}], "tls", "clients come to localhost", id="provided for a tunnel"
+        ),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "tls": "self_signed", "certificate_file": "/x.pem"}],
+            "certificate_file",
+            "Say tls: provided",
+            id="a certificate that nobody would read",
+        ),
         pytest.param([{"name": "lab", "bind_address": "0.0.0.0"}], "bind_address", "is not the loopback", id="tunnel on the network"),
         pytest.param(
             [{"name": "lab", "access": "direct", "bind_address": "eth0"}], "bind_address", "no IP address of this host", id="interface as address"

@@ -364,3 +364,25 @@ def test_another_environment_or_setting_is_another_revision():
         if thing.get("path") == CONFIG:
             thing["digest"] = "other"
     assert first != _state.revision(lab, things, "start it")
+
+
+@pytest.mark.parametrize(
+    ("given", "manifest", "words"),
+    [
+        pytest.param({}, [], [], id="nothing to say of a tunnel"),
+        pytest.param(
+            {"access": "direct", "plain_http": True, "allowed_sources": ["192.168.1.0/24"]},
+            [],
+            ["port 8888 reads the password and every cell. Only 192.168.1.0/24"],
+            id="plain HTTP",
+        ),
+        pytest.param(
+            {}, [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}], ["pki_revoke=web1/lab"], id="TLS is left"
+        ),
+        pytest.param({"access": "direct"}, [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}], [], id="TLS stays"),
+    ],
+)
+def test_remarks(given, manifest, words):
+    said = _state.remarks(plan({"name": "lab", **given}), {**bare(), "manifest": manifest})
+    assert len(said) == len(words)
+    assert all(word in text for word, text in zip(words, said))
