@@ -92,6 +92,7 @@ PLANNED_SETTINGS = {
     "IdentityProvider.hashed_password": "password",
     "PasswordIdentityProvider.hashed_password": "password",
     "PasswordIdentityProvider.password_required": "password",
+    "PasswordIdentityProvider.token": "token",
 }
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
