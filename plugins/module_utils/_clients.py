@@ -71,6 +71,7 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         "password_file": credential.get("password_file"),
         "service": instance["session"] if instance["service_manager"] == "tmux" else instance["unit"],
         "clients": instance["clients"],
+        "classic": instance["classic"],
         "check": {**_check(contact, instance, url, tunnel), "sha256": certificate.get("sha256"), "beyond": beyond},
     }
 
