@@ -93,6 +93,7 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         "password_file": credential.get("password_file"),
         "service": instance["session"] if instance["service_manager"] == "tmux" else instance["unit"],
         "clients": instance["clients"],
+        "classic": instance["classic"],
         "check": {**targets(plan, instance, trust["ca_file"], credential)[0], "sha256": certificate.get("sha256")},
     }
 

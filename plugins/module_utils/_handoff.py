@@ -16,7 +16,8 @@ A *record* is what the role knows about one server once it runs::
      "ssh": {"host": str, "port": int, "user": str | None, "local_port": int, "remote_port": int} | None,
      "password_file": str | None,              # on the control node; the password itself is in no record
      "service": str,
-     "clients": ["browser" | "juno" | "vscode", ...]}
+     "clients": ["browser" | "juno" | "vscode", ...],
+     "classic": str}                           # path of the classic pages below the URL: tree, nbclassic/tree, or empty
 
 An *authority* is the certificate that devices are to trust::
 
@@ -25,6 +26,7 @@ An *authority* is the certificate that devices are to trust::
 
 from __future__ import annotations
 
+import io
 import json
 import plistlib
 import re
@@ -45,7 +47,7 @@ except ImportError:
     SEGNO_IMPORT_ERROR = traceback.format_exc()
 
 #: The keys of a record, in the order of the file.
-RECORD_KEYS = ("host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients")
+RECORD_KEYS = ("host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic")
 TLS_KEYS = ("mode", "ca_file", "ca_sha256", "not_after")
 SSH_KEYS = ("host", "port", "user", "local_port", "remote_port")
 
@@ -76,6 +78,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     if record["access"] != "direct" and record["ssh"] is None:
         raise PlanError(f"{label}: ssh: access '{record['access']}' goes through a tunnel; say to which host and port.")
     record["clients"] = list(record["clients"] or ["browser"])
+    record["classic"] = str(record["classic"] or "")
     return record
 
 
@@ -141,7 +144,7 @@ def mobileconfig(authority: dict[str, Any]) -> bytes:
 
     Identifier and UUIDs come from the certificate, so a second installation replaces the first
     (https://developer.apple.com/documentation/devicemanagement/toplevel and /certificateroot).
-    It is not signed: until the authority is trusted, a device would call our own signature "not verified" anyway.
+    Signing it is :mod:`_handoff_signature`'s.
     """
     space = uuid.uuid5(uuid.NAMESPACE_OID, f"sha256:{authority['sha256']}")
     identifier = f"notebooks.remote.ca.{authority['sha256'][:16]}"
@@ -182,13 +185,20 @@ def qr_code(text: str, title: str) -> str:
     return svg
 
 
+def terminal_qr_code(text: str) -> str:
+    """A QR code in half blocks, two of its rows to a line: light on the terminal's dark ground."""
+    code = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(code, border=2, compact=True)
+    return code.getvalue()
+
+
 def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None) -> dict[str, Any]:
     """What the page of one server says, as ready text.
 
     :param ca_path: the authority's files without their ending, as links of the page: ``<ca_path>.crt``, ``.pem``, ``.mobileconfig``.
     :param password: shown on the page; None where it stays out of it.
     """
-    direct = _address(record["url"]) if record["access"] != "tunnel" else None
+    direct = _address(record["url"], record["classic"]) if record["access"] != "tunnel" else None
     tunnel = _tunnel(record) if record["access"] != "direct" else None
     near = direct or tunnel
     scan = direct["url"] if direct else f"ssh://{tunnel['login']}:{tunnel['ssh_port']}" if tunnel else ""
@@ -231,27 +241,27 @@ def profile_path(ca_path: str) -> str:
     return f"{ca_path[:-2]}remote-notebooks.mobileconfig" if ca_path.rsplit("/", maxsplit=1)[-1] == "ca" else f"{ca_path}.mobileconfig"
 
 
-def _address(url: str) -> dict[str, Any]:
-    """The parts of an address as the screens of apps ask for them."""
+def _address(url: str, classic: str) -> dict[str, Any]:
+    """The parts of an address as the screens of apps ask for them. An app adds ``tree`` to what stands before it."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
     base = parts.path.strip("/")
+    app_base = "/".join(part for part in (base, classic.rpartition("/")[0]) if part)
     return {
         "url": url,
         "lab": f"{url}lab",
-        "classic": f"{url}tree",
-        "host": host,
+        "classic": f"{url}{classic}" if classic else None,
         "port": parts.port or (443 if parts.scheme == "https" else 80),
         "https": parts.scheme == "https",
-        "base": base,
-        "app_address": f"{host}/{base}" if base else host,
+        "app_address": f"{host}/{app_base}" if app_base else host,
+        "app_base": app_base,
     }
 
 
 def _tunnel(record: dict[str, Any]) -> dict[str, Any]:
     """The tunnel: what to type, what to write into ssh's configuration, and the address at its near end."""
     ssh, parts = record["ssh"], urlsplit(record["url"])
-    near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}")
+    near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}", record["classic"])
     login = f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
     port = "" if ssh["port"] == 22 else f" -p {ssh['port']}"
     alias = f"jupyter-{record['host']}-{record['instance']}"

@@ -50,6 +50,7 @@ INSTANCE_KEYS = (
     "password_hash",
     "token",
     "clients",
+    "interface",
     "python",
     "packages",
     "installer",
@@ -71,11 +72,31 @@ SECRET_KEYS = ("password", "password_hash", "token")
 #: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new account.
 SERVICE_ACCOUNT = "jupyter"
 
-#: What each client needs. No ``notebook``: without it the classic pages that Juno opens answer at /tree, and Lab at /lab.
-#: pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to change.
 #: jupyter_server 2.21 is the first release with every known hole closed (GHSA-c3mw-737p-c7g2 was the last).
+#: pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to change.
 BASE_PACKAGES = ("jupyterlab>=4,<5", "jupyter_server>=2.21,<3", "ipykernel", "pip")
+#: What each ``interface`` is made of, the program that serves it, and the oldest Python that its packages accept in their metadata.
+#: ``lab`` has no ``notebook``: without it the classic pages that Juno opens answer at /tree, beside /lab.
+#: ``notebook6`` is a server of its own: it reads NotebookApp names alone, and takes distutils, gone since Python 3.12, from setuptools.
+INTERFACES: dict[str, dict[str, Any]] = {
+    "lab": {"packages": BASE_PACKAGES, "command": "jupyter-lab", "config": "jupyter_server_config.py", "python": (3, 10)},
+    "notebook7": {
+        "packages": (*BASE_PACKAGES, "notebook>=7.5,<8"),
+        "command": "jupyter-notebook",
+        "config": "jupyter_server_config.py",
+        "python": (3, 10),
+    },
+    "notebook6": {
+        "packages": ("notebook>=6.5.7,<7", "setuptools<81", "ipykernel", "pip"),
+        "command": "jupyter-notebook",
+        "config": "jupyter_notebook_config.py",
+        "python": (3, 8),
+    },
+}
+#: What each client needs beside them. The pages of Notebook 6 are the classic ones already.
 CLIENT_PACKAGES = {"browser": (), "juno": ("nbclassic>=1.3,<2",), "vscode": ()}
+#: Beside these, nbclassic moves from /tree to /nbclassic/tree; ``jupyter`` is the package that brings Notebook 7 along.
+NOTEBOOK_7 = {"notebook", "jupyter"}
 
 #: Settings the plan answers for, and the key that changes each. Written twice they would contradict each other.
 PLANNED_SETTINGS = {
@@ -93,7 +114,19 @@ PLANNED_SETTINGS = {
     "PasswordIdentityProvider.hashed_password": "password",
     "PasswordIdentityProvider.password_required": "password",
     "PasswordIdentityProvider.token": "token",
+    "NotebookApp.ip": "access or bind_address",
+    "NotebookApp.port": "port",
+    "NotebookApp.port_retries": "port",
+    "NotebookApp.base_url": "base_url",
+    "NotebookApp.notebook_dir": "root_dir",
+    "NotebookApp.certfile": "tls",
+    "NotebookApp.keyfile": "tls",
+    "NotebookApp.password": "password",
+    "NotebookApp.password_required": "password",
+    "NotebookApp.token": "token",
 }
+#: Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they hold.
+SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
 # RFC 1123 section 2.1, letters, digits and hyphens in labels of at most 63; the underscore is common inside networks.
@@ -197,9 +230,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     bind = instance["bind_address"]
     loopback = "127.0.0.1" if bind in ("*", "0.0.0.0", "localhost") else "[::1]" if bind == "::" else f"[{bind}]" if ":" in bind else bind  # noqa: S104
     instance["local_url"] = f"{instance['scheme']}://{loopback}:{instance['port']}{instance['base_url']}"
-    instance["packages"] = sorted(
-        {*BASE_PACKAGES, *(package for client in instance["clients"] for package in CLIENT_PACKAGES[client]), *instance["packages"]}
-    )
+    instance["packages"], instance["classic"] = _packages(instance)
     instance["has_token"] = bool(instance["token"])
     for key in SECRET_KEYS:
         del instance[key]
@@ -219,6 +250,17 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
         # The file that holds the certificate holds its key as well; what people take to their devices must not.
         return {**entry, "source": "self_signed", "exports": ["chain"]}
     return entry
+
+
+def _packages(instance: Instance) -> tuple[list[str], str]:
+    """Return what the environment is made of, and the path of the classic pages below the base URL, empty where there are none."""
+    needed = {*INTERFACES[instance["interface"]]["packages"], *instance["packages"]}
+    if instance["interface"] == "notebook6":
+        return sorted(needed), "tree"
+    needed.update(package for client in instance["clients"] for package in CLIENT_PACKAGES[client])
+    names = {re.split(r"[^A-Za-z0-9._-]", package, maxsplit=1)[0].lower() for package in needed}
+    classic = "nbclassic/tree" if names & NOTEBOOK_7 else "tree"
+    return sorted(needed), classic if "nbclassic" in names else ""
 
 
 def _sources(instance: Instance, wrong: Any) -> None:
@@ -311,6 +353,8 @@ def _settings(instance: Instance, wrong: Any) -> None:
                 "settings", f"'{section}' is not a class with its traits. Write for example settings: {{ServerApp: {{max_body_size: 1073741824}}}}."
             )
             continue
+        if instance["interface"] == "notebook6" and section in SERVER_SECTIONS:
+            wrong("settings", f"Notebook 6 knows no {section} and would skip it. Use the name of its time, most often NotebookApp.")
         for trait in traits:
             if f"{section}.{trait}" in PLANNED_SETTINGS:
                 wrong("settings", f"{section}.{trait} is decided by {PLANNED_SETTINGS[f'{section}.{trait}']}. Set that instead.")

@@ -20,7 +20,7 @@ from typing import Any, Dict
 
 from . import _firewall, _firewall_rules
 from ._errors import FirewallError
-from ._plan import SERVICE_ACCOUNT
+from ._plan import INTERFACES, SERVICE_ACCOUNT
 
 Thing = Dict[str, Any]
 Change = Dict[str, Any]
@@ -31,9 +31,6 @@ STAGES = ("account", "install", "configure", "service", "firewall", "remove", "m
 
 #: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "suse": "suse", "opensuse": "suse", "sles": "suse"}
-
-#: jupyterlab 4.6 and jupyter_server 2.21 ask for it in their metadata.
-OLDEST_PYTHON = (3, 10)
 
 #: Marks our rules among those of other owners (the role ``firewall``).
 FIREWALL_OWNER = "jupyter"
@@ -128,9 +125,12 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
     python = report["pythons"][item["python"]]
     if python["version"] is None:
         problems.append(f"python: there is no '{item['python']}' on this host. Install it, or leave python out for the system's own.")
-    elif tuple(python["version"]) < OLDEST_PYTHON:
-        oldest, found = _python_text(list(OLDEST_PYTHON)), _python_text(python["version"])
-        problems.append(f"python: {python['path']} is Python {found}, and Jupyter needs {oldest}. Install a newer one and name it in python.")
+    elif tuple(python["version"]) < INTERFACES[item["interface"]]["python"]:
+        oldest, found = _python_text(INTERFACES[item["interface"]]["python"]), _python_text(python["version"])
+        problems.append(
+            f"python: {python['path']} is Python {found}, and Jupyter needs {oldest}. Install a newer one and name it in python"
+            + (", or say interface: notebook6." if tuple(python["version"]) >= INTERFACES["notebook6"]["python"] else ".")
+        )
     elif item["user"] and not python["open"]:
         problems.append(
             f"python: {python['path']} lies where only root can reach it, and Jupyter does not run as root. Name another, or leave python out."
@@ -199,7 +199,8 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
                 "environment": f"{prefix}/envs/{key}",
                 "python_path": python["path"],
                 "config_dir": f"{config}/{name}",
-                "config_file": f"{config}/{name}/jupyter_server_config.py",
+                "config_file": f"{config}/{name}/{INTERFACES[item['interface']]['config']}",
+                "command": f"{prefix}/envs/{key}/bin/{INTERFACES[item['interface']]['command']}",
                 "unit": UNIT.format(name=name),
                 "unit_dir": units,
                 "session": TMUX_SESSION.format(name=name),
@@ -313,7 +314,7 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
         made.file("configure", f"{folder}/token", "0640", **own, secret=True, control=credential.get("token_file"))
     if item["tls"] != "none":
         made.file("configure", f"{folder}/tls.pem", "0640", **own, secret=True, live=True, control=pem)
-    made.file("configure", item["config_file"], "0640", **own, template="jupyter_server_config.py.j2")
+    made.file("configure", item["config_file"], "0640", **own, template=f"{posixpath.basename(item['config_file'])}.j2")
 
 
 def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:

@@ -22,10 +22,9 @@ options:
     type: path
     required: true
   servers:
-    description: One record for each server.
+    description: One record for each server. Left out, the records of earlier runs, so that their pages are written again.
     type: list
     elements: dict
-    required: true
     suboptions:
       host:
         description: Name of the host in the inventory.
@@ -100,6 +99,10 @@ options:
         elements: str
         choices: [browser, juno, vscode]
         default: [browser]
+      classic:
+        description: Path of the classic pages below O(servers[].url), which the app Juno needs; empty where there are none.
+        type: str
+        default: ""
   hosts:
     description:
       - Hosts whose servers are all in O(servers). The files of other servers of these hosts are removed.
@@ -111,6 +114,21 @@ options:
     description: Whether the pages show the password. Who has such a page can run programs on the server.
     type: bool
     default: false
+  signer:
+    description: Who signs the profiles, as CMS. Without it they are not signed. A device says C(Verified) where it trusts the signer already.
+    type: dict
+    suboptions:
+      certificate:
+        description: The signer's certificate and the chain after it, PEM, on the control node.
+        type: path
+        required: true
+      key:
+        description: Its RSA or ECDSA key, PEM, on the control node.
+        type: path
+        required: true
+      passphrase:
+        description: The passphrase of the key.
+        type: str
 requirements:
   - cryptography
   - segno
@@ -138,6 +156,7 @@ EXAMPLES = r"""
         password_file: "{{ inventory_dir }}/credentials/lab.example.org/lab.password"
         service: jupyter@lab.service
         clients: [browser, juno]
+        classic: tree
   run_once: true
 """
 

@@ -12,6 +12,7 @@ Run it with the Python of the environment that will run the server.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import pwd
 import sys
@@ -30,6 +31,13 @@ MODULES = (
     "nbclassic.notebookapp",
     "notebook.app",
 )
+#: The same for Notebook 6. jupyter_server lies beside it, but the server that runs would skip its names.
+MODULES_6 = ("notebook.notebookapp", "notebook.services.contents.largefilemanager", "notebook.terminal")
+
+
+def is_notebook_6() -> bool:
+    """Tell whether this environment runs the server that ended with Notebook 6."""
+    return importlib.util.find_spec("notebook") is not None and importlib.util.find_spec("notebook.notebookapp") is not None
 
 
 def become(account: str) -> None:
@@ -51,7 +59,7 @@ def known_options() -> dict[str, set[str]]:
     """Map each configurable class to the options that may stand under its name: its own, and its children's."""
     from traitlets.config import Configurable
 
-    for module in MODULES:
+    for module in MODULES_6 if is_notebook_6() else MODULES:
         try:
             importlib.import_module(module)
         except ImportError:
@@ -81,7 +89,28 @@ def problems(path: str) -> Iterator[str]:
         for option in options:
             if option not in known[section]:
                 yield f"unknown option {section}.{option}"
-    yield from server_problems(path)
+    yield from notebook_6_problems(path) if is_notebook_6() else server_problems(path)
+
+
+def notebook_6_problems(path: str) -> Iterator[str]:
+    """Let Notebook 6 read the file; its own initialize() would bind the port."""
+    from jupyter_core.application import JupyterApp
+    from notebook.notebookapp import NotebookApp
+
+    try:
+        application = NotebookApp()
+        JupyterApp.initialize(application, [f"--config={path}"])
+        folder = application.notebook_dir
+    except SystemExit as error:
+        yield f"the server refuses to start (exit code {error.code})"
+        return
+    except Exception as error:
+        yield f"{type(error).__name__}: {error}"
+        return
+    if not application.password and not application.token:
+        yield "authentication is off"
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield f"notebook_dir {folder}: the account cannot read and write there"
 
 
 def server_problems(path: str) -> Iterator[str]:

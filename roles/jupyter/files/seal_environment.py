@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import sys
 
 SEAL = "remote-notebooks.json"
@@ -31,8 +32,10 @@ def files(folder: str) -> dict[str, int]:
 
 def main() -> None:
     folder, packages = sys.argv[1], sys.argv[2:]
-    for module in ("jupyter_server", "jupyterlab", "ipykernel"):
-        importlib.import_module(module)
+    names = {re.split(r"[^A-Za-z0-9._-]", package, maxsplit=1)[0] for package in packages}
+    for module in ("jupyter_server", "jupyterlab", "notebook", "ipykernel"):
+        if module in names:
+            importlib.import_module(module)
     content = {"packages": packages, "files": files(folder)}
     temporary = os.path.join(folder, SEAL + ".new")
     with open(temporary, "w", encoding="utf-8") as file:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import os
 import plistlib
+import re
 import stat
 import subprocess
 import sys
+import urllib.request
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -32,6 +35,7 @@ LAB = {
     "password_file": "password",
     "service": "jupyter@lab.service",
     "clients": ["browser", "juno", "vscode"],
+    "classic": "tree",
 }
 TUNNEL = {
     "host": "192.0.2.10",
@@ -40,6 +44,7 @@ TUNNEL = {
     "access": "tunnel",
     "ssh": {"host": "192.0.2.10", "local_port": 8890, "remote_port": 8888},
     "clients": ["juno"],
+    "classic": "nbclassic/tree",
 }
 PASSWORD = "battery <staple> & horse"
 
@@ -60,7 +65,10 @@ class Fleet:
         (folder / "password").write_text(PASSWORD + "\n")
 
     def run(self, *servers: dict, flags: tuple[str, ...] = (), **arguments) -> dict:
-        task = {"remote.notebooks.jupyter_handoff": {"directory": "handoff", "servers": list(servers), **arguments}, "register": "done"}
+        return self.call("jupyter_handoff", flags, directory="handoff", servers=list(servers), **arguments)
+
+    def call(self, action: str, flags: tuple[str, ...] = (), **arguments) -> dict:
+        task = {f"remote.notebooks.{action}": arguments, "register": "done"}
         play = [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
         (self.folder / "play.yml").write_text(yaml.safe_dump(play))
         program = str(Path(sys.executable).parent / "ansible-playbook")
@@ -83,8 +91,12 @@ def fleet(tmp_path):
     return Fleet(tmp_path)
 
 
+#: Elements without an end (HTML Living Standard, 13.1.2).
+VOID = {"meta", "link", "br", "img", "input", "hr", "path"}
+
+
 class Page(HTMLParser):
-    """What a page would load, where it leads, and its text."""
+    """What a page would load, where it leads, and its text. Fails where an element does not end inside the one it began in."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -92,15 +104,27 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.ids: list[str] = []
         self.text = ""
+        self.inside: list[str] = []
         self.feed(text)
+        self.close()
+        assert self.inside == []
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
+        assert len(values) == len(attrs), f"<{tag}> says something twice at {self.getpos()}"
+        self.inside += [] if tag in VOID else [tag]
         self.ids += [values["id"]] if "id" in values else []
         if tag == "a":
             self.links.append(values["href"])
         else:
             self.loads += [value for name, value in attrs if name in {"src", "href", "srcset", "action", "data"} and value != "data:,"]
+
+    def handle_startendtag(self, tag, attrs):
+        assert tag in VOID
+
+    def handle_endtag(self, tag):
+        assert tag not in VOID
+        assert self.inside.pop() == tag, f"</{tag}> at {self.getpos()}"
 
     def handle_data(self, data):
         self.text += data
@@ -202,6 +226,8 @@ def test_a_page_needs_nothing_but_itself(fleet, name):
     page = Page(text)
     assert page.loads == []
     assert "url(" not in text
+    assert "@import" not in text
+    assert re.findall(r"&(?!#?\w+;)", re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.DOTALL)) == []
     assert "default-src 'none'" in text
     assert len(page.ids) == len(set(page.ids))
     folder = (fleet.folder / "handoff" / name).parent
@@ -269,3 +295,124 @@ def test_what_cannot_be_written_is_said_before_anything_is(fleet, server, words)
     assert failed["failed"] is True
     assert words in failed["msg"]
     assert not (fleet.folder / "handoff").exists()
+
+
+def openssl(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(["openssl", *arguments], check=False, cwd=folder, capture_output=True)
+
+
+@pytest.fixture(params=["rsa", "ec"])
+def signer(request, fleet):
+    """A signer below a root of its own, as openssl makes them."""
+    kind = ["-newkey", "rsa:2048"] if request.param == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    for name in ("root", "sign"):
+        above = [] if name == "root" else ["-CA", "root.pem", "-CAkey", "root.key"]
+        files = ["-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}.example.org", "-days", "9"]
+        assert openssl("req", "-x509", *kind, *above, *files, folder=fleet.folder).returncode == 0
+    (fleet.folder / "chain.pem").write_bytes((fleet.folder / "sign.pem").read_bytes() + (fleet.folder / "root.pem").read_bytes())
+    return {"certificate": "chain.pem", "key": "sign.key"}
+
+
+def test_openssl_verifies_the_signed_profile_and_a_second_run_signs_nothing(fleet, signer):
+    profile = "handoff/remote-notebooks.mobileconfig"
+    fleet.run(LAB)
+    plain = (fleet.folder / profile).read_bytes()
+    assert fleet.run(LAB, signer=signer)["changed"] is True
+    verify = ("cms", "-verify", "-inform", "DER", "-in", profile, "-purpose", "any")
+    good = openssl(*verify, "-CAfile", "root.pem", folder=fleet.folder)
+    assert (good.returncode, good.stdout) == (0, plain), good.stderr
+    assert openssl(*verify, "-CAfile", "ca.pem", folder=fleet.folder).returncode != 0, "any root would do"
+
+    signed = (fleet.folder / profile).read_bytes()
+    assert fleet.run(LAB, signer=signer)["changed"] is False
+    assert fleet.run(LAB, signer=signer, flags=("--check",))["changed"] is False
+    assert (fleet.folder / profile).read_bytes() == signed
+    (fleet.folder / profile).write_bytes(signed[:-9] + bytes([signed[-9] ^ 1]) + signed[-8:])
+    assert fleet.run(LAB, signer=signer)["changed"] is True
+    assert openssl(*verify, "-CAfile", "root.pem", folder=fleet.folder).returncode == 0
+    assert fleet.run(LAB)["changed"] is True, "without a signer it is the plain profile again"
+    assert (fleet.folder / profile).read_bytes() == plain
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        pytest.param({"certificate": "none.pem", "key": "ca.pem"}, "there is no none.pem", id="no file"),
+        pytest.param({"certificate": "password", "key": "password"}, "certificate: no certificate", id="no certificate"),
+        pytest.param({"certificate": "ca.pem", "key": "ca.pem"}, "key: it cannot be read", id="no key"),
+        pytest.param({"certificate": "ca.pem", "key": "other.key"}, "not that of the first certificate", id="another's key"),
+        pytest.param({"certificate": "ca.pem", "key": "locked.key"}, "key: it cannot be read", id="an encrypted key"),
+        pytest.param({"certificate": "ca.pem", "key": "ed.key"}, "only RSA and ECDSA", id="a key of another kind"),
+    ],
+)
+def test_who_cannot_sign(fleet, given, words):
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "other.key", folder=fleet.folder)
+    openssl("pkey", "-in", "other.key", "-aes256", "-passout", "pass:secret", "-out", "locked.key", folder=fleet.folder)
+    openssl("genpkey", "-algorithm", "ED25519", "-out", "ed.key", folder=fleet.folder)
+    failed = fleet.run(LAB, signer=given)
+    assert words in failed["msg"]
+    assert not (fleet.folder / "handoff").exists()
+
+
+def test_the_pages_are_written_again_from_their_records(fleet):
+    assert "Run site.yml first" in fleet.call("jupyter_handoff", directory="handoff")["msg"]
+    fleet.run(LAB, TUNNEL)
+    before = {name: fleet.read(name) for name in fleet.files if not name.endswith(".crt")}
+    for name in ("lab1/lab.html", "index.html", "ca.crt"):
+        (fleet.folder / "handoff" / name).unlink()
+    assert fleet.call("jupyter_handoff", directory="handoff")["changed"] is True
+    assert {name: fleet.read(name) for name in before} == before
+    assert fleet.call("jupyter_handoff", directory="handoff")["changed"] is False
+
+
+def test_the_profile_is_well_formed_and_has_apples_document_type(fleet):
+    fleet.run(LAB)
+    text = fleet.read("remote-notebooks.mobileconfig")
+    assert ElementTree.fromstring(text).tag == "plist"
+    assert '"-//Apple//DTD PLIST 1.0//EN"' in text or '"-//Apple Computer//DTD PLIST 1.0//EN"' in text
+
+
+def test_the_kit_holds_no_password_and_no_key_unless_asked(fleet):
+    assert "Run site.yml first" in fleet.call("jupyter_kit", directory="handoff", address="127.0.0.1")["msg"]
+    fleet.run(LAB, TUNNEL, include_password=True)
+    listed = fleet.call("jupyter_kit", ("--check",), directory="handoff", address="127.0.0.1")
+    kit = ["192.0.2.10/gpu.html", "ca.crt", "ca.pem", "index.html", "lab1/lab.html", "remote-notebooks.mobileconfig"]
+    assert listed["files"] == kit
+    asked = fleet.call("jupyter_kit", ("--check",), directory="handoff", address="127.0.0.1", files=["password"])
+    assert asked["files"] == sorted([*kit, "password"])
+    for arguments, words in (
+        ({"minutes": 61}, "60 at most"),
+        ({"minutes": 0}, "60 at most"),
+        ({"requests": 0}, "serve nothing"),
+        ({"files": ["none"]}, "there is no none"),
+        ({"files": ["password", "../" + fleet.folder.name + "/password"]}, "two of them are called password"),
+    ):
+        assert words in fleet.call("jupyter_kit", ("--check",), directory="handoff", address="127.0.0.1", **arguments)["msg"]
+
+
+def test_the_kit_is_served_as_a_device_asks_for_it(fleet):
+    fleet.run(LAB, include_password=True)
+    task = {"remote.notebooks.jupyter_kit": {"directory": "handoff", "address": "127.0.0.1", "minutes": 2, "requests": 3}}
+    (fleet.folder / "kit.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    program = str(Path(sys.executable).parent / "ansible-playbook")
+    said: list[str] = []
+    with subprocess.Popen(
+        [program, "kit.yml"], cwd=fleet.folder, stdout=subprocess.PIPE, text=True, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}
+    ) as run:
+        for line in run.stdout:
+            said.append(line)
+            found = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{16}/", line)
+            if found:
+                opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+                with opener.open(f"{found[0]}lab1/lab.html") as answer:
+                    page = answer.read().decode()
+                with opener.open(f"{found[0]}remote-notebooks.mobileconfig") as answer:
+                    assert answer.headers["Content-Type"] == "application/x-apple-aspen-config"
+                    assert answer.read() == (fleet.folder / "handoff/remote-notebooks.mobileconfig").read_bytes()
+                with opener.open(f"{found[0]}ca.crt") as answer:
+                    assert answer.headers["Content-Type"] == "application/x-x509-ca-cert"
+    assert run.returncode == 0
+    assert "staple" not in page, "the page on the disk shows the password; the kit's must not"
+    assert "127.0.0.1 took ca.crt\n" in said
+    assert any(line.count("█") > 20 for line in said), "a QR code"
+    assert f"  {':'.join(re.findall('..', fleet.sha256.upper())[:8])}\n" in said

@@ -21,6 +21,7 @@ DIRECT = {
     "password_file": "/credentials/lab1/lab.password",
     "service": "jupyter@lab.service",
     "clients": ["browser", "juno"],
+    "classic": "tree",
 }
 TUNNEL = {"host": "lab1", "instance": "lab", "url": "http://localhost:9000/", "access": "tunnel", "ssh": SSH}
 AUTHORITY = {"name": "Our CA", "sha256": "ab" * 32, "der": b"\x30\x00", "pem": b"-----BEGIN CERTIFICATE-----\n", "others": []}
@@ -32,7 +33,7 @@ def changed(record, **more):
 
 def test_a_record_is_complete_and_in_order():
     record = _handoff.complete(DIRECT)
-    assert list(record) == ["host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients"]
+    assert list(record) == ["host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic"]
     assert record["api_url"] == "https://lab.example.org:8888/team/api"
     assert record["tls"]["ca_sha256"] == "ab" * 32
     assert record["ssh"] is None
@@ -140,6 +141,21 @@ def test_the_direct_fields():
     assert direct["classic"] == "https://lab.example.org:8888/team/tree"
     assert page["authority"]["profile"] == "../remote-notebooks.mobileconfig"
     assert page["not_after"] == "2027-12-22"
+
+
+@pytest.mark.parametrize(
+    ("url", "classic", "address", "opens"),
+    [
+        pytest.param("https://h:8888/", "tree", "h", "https://h:8888/tree", id="Lab with the classic pages beside it"),
+        pytest.param("https://h:8888/", "nbclassic/tree", "h/nbclassic", "https://h:8888/nbclassic/tree", id="Notebook 7 has taken /tree"),
+        pytest.param("https://h/a/", "nbclassic/tree", "h/a/nbclassic", "https://h/a/nbclassic/tree", id="below a path as well"),
+        pytest.param("https://h:8888/", "", "h", None, id="no classic pages"),
+        pytest.param("https://[2001:db8::1]:8888/a/", "tree", "[2001:db8::1]/a", "https://[2001:db8::1]:8888/a/tree", id="an IPv6 address"),
+    ],
+)
+def test_the_address_that_juno_needs(url, classic, address, opens):
+    page = _handoff.view(_handoff.complete(changed(DIRECT, url=url, classic=classic)), AUTHORITY, "../ca")
+    assert (page["direct"]["app_address"], page["direct"]["classic"]) == (address, opens)
 
 
 def test_the_fields_of_the_tunnel():

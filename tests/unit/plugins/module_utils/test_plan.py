@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
@@ -76,6 +78,28 @@ def test_the_clients_decide_the_packages():
     assert "nbclassic>=1.3,<2" in only({"name": "lab"})["packages"]
     assert "nbclassic>=1.3,<2" not in only({"name": "lab", "clients": ["browser"]})["packages"]
     assert not any(package.startswith("notebook") for package in only({"name": "lab"})["packages"])
+
+
+@pytest.mark.parametrize(
+    ("given", "classic", "has", "has_not"),
+    [
+        pytest.param({}, "tree", "jupyterlab", "notebook", id="Lab, with the classic pages beside it"),
+        pytest.param({"clients": ["browser"]}, "", "jupyterlab", "nbclassic", id="Lab for browsers alone"),
+        pytest.param({"interface": "notebook7"}, "nbclassic/tree", "notebook", "", id="Notebook 7 takes /tree"),
+        pytest.param({"interface": "notebook7", "clients": ["browser"]}, "", "notebook", "nbclassic", id="Notebook 7 without the classic pages"),
+        pytest.param({"packages": ["notebook==7.5.0"]}, "nbclassic/tree", "jupyterlab", "", id="Notebook 7 as a package"),
+        pytest.param({"packages": ["Jupyter"]}, "nbclassic/tree", "jupyterlab", "", id="the package that brings it along"),
+        pytest.param({"packages": ["notebook-shim"]}, "tree", "jupyterlab", "", id="a name that only begins like it"),
+        pytest.param({"interface": "notebook6"}, "tree", "notebook", "jupyterlab", id="Notebook 6 is the classic pages"),
+        pytest.param({"interface": "notebook6", "clients": ["browser"]}, "tree", "notebook", "nbclassic", id="whoever it is for"),
+    ],
+)
+def test_where_the_classic_pages_are(given, classic, has, has_not):
+    lab = only({"name": "lab", **given})
+    names = {re.split("[<>=]", package)[0] for package in lab["packages"]}
+    assert lab["classic"] == classic
+    assert has in names
+    assert has_not not in names
 
 
 @pytest.mark.parametrize(("given", "base"), [("/", "/"), ("", "/"), ("books", "/books/"), ("/a/b", "/a/b/"), ("//a//", "/a/")])
@@ -153,6 +177,13 @@ def test_no_instance_is_a_plan_too():
         pytest.param(
             [{"name": "lab", "settings": {"IdentityProvider": {"token": "x"}}}], "settings", "decided by token", id="a second way to give a token"
         ),
+        pytest.param(
+            [{"name": "lab", "interface": "notebook6", "settings": {"ServerApp": {"max_body_size": 1}}}],
+            "settings",
+            "Notebook 6 knows no ServerApp",
+            id="a new name for the old server",
+        ),
+        pytest.param([{"name": "lab", "settings": {"NotebookApp": {"password": "x"}}}], "settings", "decided by password", id="an old name of ours"),
     ],
 )
 def test_refusals_name_instance_key_and_cure(instances, key, cure):

@@ -306,6 +306,27 @@ def test_refusals_of_the_interpreter(python, message):
     assert message in problem
 
 
+@pytest.mark.parametrize(
+    ("version", "problems"),
+    [
+        pytest.param([3, 8], 0, id="what its packages accept"),
+        pytest.param([3, 13], 0, id="today's Python"),
+        pytest.param([3, 7], 1, id="older still"),
+    ],
+)
+def test_notebook_6_runs_where_lab_does_not(version, problems):
+    report = bare()
+    report["pythons"]["python3"] = {**PYTHON, "version": version}
+    assert len(_state.refusals(plan({"name": "lab", "interface": "notebook6"}), report)) == problems
+
+
+def test_notebook_6_is_started_by_its_own_program_with_its_own_file():
+    ((item,), things) = wanted(plan({"name": "lab", "interface": "notebook6"}), bare())
+    assert item["command"] == f"{item['environment']}/bin/jupyter-notebook"
+    assert "/etc/remote-notebooks/lab/jupyter_notebook_config.py" in {thing.get("path") for thing in things}
+    assert "/etc/remote-notebooks/lab/jupyter_server_config.py" not in {thing.get("path") for thing in things}
+
+
 SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1.0, "tmux": False}
 
 

@@ -1,0 +1,125 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions around the hand-off share: read the records and authorities of the control node, make the files in memory. Writes nothing."""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Any
+
+import jinja2
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.basic import missing_required_lib
+
+from ..module_utils import _files, _handoff
+from ..module_utils._connection_certificate import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle
+from ..module_utils._errors import PkiError
+from ..module_utils._handoff_signature import Signer
+
+SIGNER = {
+    "certificate": {"type": "path", "required": True},
+    "key": {"type": "path", "required": True, "no_log": False},
+    "passphrase": {"type": "str", "no_log": True},
+}
+
+
+def require_libraries() -> None:
+    """Raise AnsibleActionFail where a library is missing."""
+    for library, error in (("segno", _handoff.SEGNO_IMPORT_ERROR), ("cryptography", CRYPTOGRAPHY_IMPORT_ERROR)):
+        if error:
+            raise AnsibleActionFail(missing_required_lib(library, reason="to write the hand-off"))
+
+
+def stem(record: dict[str, Any]) -> str:
+    """The path of a server's files without their ending."""
+    return f"{record['host']}/{record['instance']}"
+
+
+class Handoff:
+    """The hand-off of a fleet.
+
+    :param directory: where it lies, or will.
+    :param predicting: check mode: an authority that is not there yet is no error.
+    :param include_password: show each server's password on its page.
+    :param signer: who signs the profiles (:data:`SIGNER`), or None.
+    """
+
+    def __init__(self, directory: str, predicting: bool, include_password: bool, signer: dict[str, Any] | None) -> None:
+        self.directory, self.predicting, self.include_password = directory, predicting, include_password
+        #: Of the fleet's authority, in lines to compare; known once the files are made, empty where there is none.
+        self.fingerprint: list[str] = []
+        self.signer = signer and Signer(_existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"])
+
+    def stored(self, fresh: set[str]) -> list[dict[str, Any]]:
+        """The records that earlier runs wrote, but those of the servers in ``fresh``."""
+        names = sorted(glob.glob("*/*.json", root_dir=self.directory))
+        paths = [os.path.join(self.directory, name) for name in names if name.removesuffix(".json") not in fresh]
+        return [_handoff.from_json(_files.read(path) or b"", path) for path in paths]
+
+    def files(self, given: list[dict[str, Any]], stored: list[dict[str, Any]]) -> dict[str, bytes]:
+        """Each file of the hand-off, by its path below the directory: those of ``given``, and an index that names ``stored`` as well."""
+        authorities = {path: self._authority(path) for path in {record["tls"]["ca_file"] for record in given} if path}
+        for record in given:
+            authority = authorities.get(record["tls"]["ca_file"])
+            if authority:
+                record["tls"]["ca_sha256"] = authority["sha256"]
+        records = sorted(given + stored, key=stem)
+        shared = _handoff.shared_authority(given)
+        if shared is None:  # none of these servers has the fleet's; another one of the fleet may
+            shared = next((path for path in [_handoff.shared_authority(records)] if path and _files.read(path)), None)
+            authorities.update({shared: self._authority(shared)} if shared else {})
+        fleet = authorities.get(shared)
+        files = self._authority_files(fleet, "ca") if fleet else {}
+        self.fingerprint = _handoff.fingerprint(fleet["sha256"]) if fleet else []
+        pages = []
+        for record in records:
+            own = authorities.get(record["tls"]["ca_file"])
+            is_shared = fleet is not None and record["tls"]["ca_sha256"] == fleet["sha256"]
+            fresh = record in given
+            page = _handoff.view(record, own, "../ca" if is_shared else record["instance"], self._password(record) if fresh else None)
+            pages.append(page)
+            if fresh:
+                files[f"{stem(record)}.json"] = _handoff.as_json(record)
+                files[f"{stem(record)}.html"] = _render("handoff.html.j2", page=page)
+                files.update(self._authority_files(own, stem(record)) if own and not is_shared else {})
+        files["index.html"] = _render("handoff_index.html.j2", pages=pages, authority=fleet and _handoff.authority_view(fleet, "ca"))
+        return files
+
+    def _authority(self, path: str) -> dict[str, Any] | None:
+        pem = _files.read(path)
+        if pem is None and self.predicting:
+            return None  # the run that this one predicts makes it
+        if pem is None:
+            raise PkiError(f"servers: tls.ca_file: there is no {path}. Run the pki role first, or correct the path.")
+        return _handoff.authority(pem, read_pem_bundle(pem, path))
+
+    def _authority_files(self, authority: dict[str, Any], path: str) -> dict[str, bytes]:
+        files = _handoff.authority_files(authority, path)
+        if self.signer:
+            name = _handoff.profile_path(path)
+            before = _files.read(os.path.join(self.directory, name)) or b""
+            files[name] = before if self.signer.made(before, files[name]) else self.signer.sign(files[name])
+        return files
+
+    def _password(self, record: dict[str, Any]) -> str | None:
+        if not self.include_password or not record["password_file"]:
+            return None
+        return (_files.read(record["password_file"]) or b"").decode("utf-8", "replace").rstrip("\n") or None
+
+
+def _existing(path: str) -> bytes:
+    data = _files.read(path)
+    if data is None:
+        raise PkiError(f"signer: there is no {path}. Correct the path, or leave the signer out.")
+    return data
+
+
+def _render(template: str, **values: Any) -> bytes:
+    # The templates live with the role they belong to. Ansible's own templating does not escape HTML.
+    folder = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "templates")
+    environment = jinja2.Environment(
+        autoescape=True, loader=jinja2.FileSystemLoader(folder), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return f"{environment.get_template(template).render(**values)}\n".encode()

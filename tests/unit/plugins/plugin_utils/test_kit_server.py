@@ -1,0 +1,103 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The server itself, on the loopback, asked by Python's own client."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
+from ansible_collections.remote.notebooks.plugins.plugin_utils._kit_server import KitServer
+
+FILES = {"index.html": b"<p>hello</p>", "ca.crt": b"\x30\x00"}
+
+
+class Served:
+    """A server that runs beside the test."""
+
+    def __init__(self, seconds: float, requests: int) -> None:
+        self.server = KitServer("127.0.0.1", 0, FILES)
+        self.told: list[dict] = []
+        self.ended = ""
+        self.thread = threading.Thread(target=self._run, args=(seconds, requests))
+        self.thread.start()
+
+    def _run(self, seconds: float, requests: int) -> None:
+        self.ended = self.server.serve(seconds, requests, self.told.append)
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=5)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    def open(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.server.server_port)) == 0
+
+
+def test_it_serves_and_ends_when_the_requests_are_used_up():
+    served = Served(seconds=30, requests=3)
+    token = served.server.token
+    assert served.get(f"/{token}/") == (200, b"<p>hello</p>")
+    assert served.get(f"/{token}/ca.crt") == (200, b"\x30\x00")
+    assert served.get("/") == (404, b"")
+    served.thread.join(5)
+    assert served.ended == "requests"
+    assert [request["file"] for request in served.told] == ["index.html", "ca.crt", ""]
+    assert not served.open()
+
+
+def test_it_ends_when_the_time_is_over_though_somebody_holds_a_connection():
+    served = Served(seconds=1, requests=30)
+    with socket.create_connection(("127.0.0.1", served.server.server_port)) as silent:
+        silent.sendall(b"GET /")
+        started = time.monotonic()
+        served.thread.join(10)
+        assert served.ended == "time"
+        assert time.monotonic() - started < 5
+    assert not served.open()
+
+
+def test_silent_connections_keep_nobody_out_for_long():
+    served = Served(seconds=30, requests=1)
+    silent = [socket.create_connection(("127.0.0.1", served.server.server_port)) for _each in range(40)]
+    for connection in silent:
+        connection.close()
+    for _try in range(50):
+        try:
+            assert served.get(f"/{served.server.token}/")[0] == 200
+            break
+        except (ConnectionError, http.client.HTTPException):
+            time.sleep(0.1)
+    served.thread.join(5)
+    assert served.ended == "requests"
+
+
+def test_two_runs_have_different_tokens_that_nobody_guesses():
+    tokens = []
+    for _run in range(2):
+        served = Served(seconds=0, requests=1)
+        tokens.append(served.server.token)
+        served.thread.join(5)
+    assert len(set(tokens)) == 2
+    assert min(map(len, tokens)) >= 16
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        pytest.param("0.0.0.0", "every network", id="everywhere"),
+        pytest.param("::", "every network", id="everywhere, IPv6"),
+        pytest.param("lab.example.org", "is no IP address", id="a name"),
+        pytest.param("192.0.2.1", "cannot listen on 192.0.2.1", id="another machine's"),
+    ],
+)
+def test_where_it_will_not_listen(address, words):
+    with pytest.raises(PlanError, match=words):
+        KitServer(address, 0, FILES)
