@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
 
         instances = _state.complete(plan, report)
         things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
-        self._manifest = _state.manifest(things)
+        kept = _state.kept(plan, things, report)
+        self._manifest = _state.manifest([*things, *kept])
         try:
             texts = self._fill(things, instances)
         except FilesError as error:
@@ -61,8 +62,8 @@ class ActionModule(ActionBase):
             "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
             "steps": _state.service_steps(things, changes, report),
             "things": things,
-            "manifest": _state.manifest(things),
-            "journal": _state.manifest([*things, *orphans]),
+            "manifest": self._manifest,
+            "journal": _state.manifest([*things, *kept, *orphans]),
             "instances": instances,
             "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"], report["firewall"]),
             "orphans": orphans,
@@ -104,7 +105,7 @@ class ActionModule(ActionBase):
                 content = _files.read(thing["control"]) if thing["control"] else None
                 thing["digest"] = None if content is None else hashlib.sha256(content).hexdigest()
                 continue
-            instance = by_name.get(thing["instance"], instances[0])
+            instance = by_name.get(thing["instance"]) or next(iter(instances), {})
             if thing.get("stamped"):
                 instance["revision"] = _state.revision(instance, things, self._render(thing, instance))
             texts[thing["path"]] = self._render(thing, instance)

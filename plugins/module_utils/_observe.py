@@ -160,13 +160,24 @@ def environment(folder: str) -> dict[str, Any]:
 
 
 def manifest(name: str) -> list[dict[str, Any]]:
-    """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost."""
+    """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost.
+
+    The packages that came to the system with them stand beside it, one name a line (``system_packages.sh`` of the role).
+    """
+    path = os.path.expanduser(name)
     try:
-        with open(os.path.expanduser(name), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             things = json.load(file)["things"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return things if isinstance(things, list) else []
+    if not isinstance(things, list):
+        return []
+    try:
+        with open(os.path.join(os.path.dirname(path), "installer", "packages"), encoding="utf-8") as file:
+            names = file.read().split()
+    except OSError:
+        names = []
+    return [*things, *({"id": f"package {package}", "kind": "package", "instance": "", "ours": True} for package in names)]
 
 
 def servers() -> list[dict[str, Any]]:
