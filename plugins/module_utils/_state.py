@@ -55,8 +55,12 @@ def family(system: dict[str, Any]) -> str | None:
     return next((FAMILIES[name] for name in (system["id"], *system["id_like"]) if name in FAMILIES), None)
 
 
-def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
-    """Say what the module should look at. ``texts`` asks for the content of files that are no secret, for ``--diff``."""
+def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str, Any]:
+    """Say what the module should look at.
+
+    :param texts: ask for the content of files that are no secret, for ``--diff``.
+    :param details: ask for what a report tells beyond the comparison.
+    """
     prefix, config, units = plan["prefix"], plan["config_dir"], _unit_dir(plan["scope"])
     instances = plan["instances"]
     roots = [_home_path(item["root_dir"] or "~/notebooks", f"~{item['user']}") for item in instances]
@@ -81,6 +85,12 @@ def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
         ],
         "secret": ["hashed_password", "tls.pem", "token"],
         "texts": texts,
+        "details": {
+            "script": f"{prefix}/libexec/busy_kernels.py",
+            "ports": {item["name"]: [_loopback(item["bind_address"]), item["port"]] for item in instances if item["tls"] != "none"},
+        }
+        if details
+        else None,
         "environments": f"{prefix}/envs/*",
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances}),
@@ -199,8 +209,7 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
         python = report["pythons"][item["python"]]
         key = hashlib.sha256(json.dumps([python["path"], python["version"], item["packages"]]).encode()).hexdigest()[:12]
         scheme = "http" if item["tls"] == "none" else "https"
-        bind = item["bind_address"]
-        loopback = "127.0.0.1" if bind in ("*", "0.0.0.0", "localhost") else "[::1]" if bind == "::" else f"[{bind}]" if ":" in bind else bind  # noqa: S104
+        loopback = _loopback(item["bind_address"])
         completed.append(
             {
                 **item,
@@ -222,12 +231,17 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
                 "session": TMUX_SESSION.format(name=name),
                 "tmux": _tmux(plan["scope"], user, home),
                 "scheme": scheme,
-                "local_url": f"{scheme}://{loopback}:{item['port']}{item['base_url']}",
+                "local_url": f"{scheme}://{f'[{loopback}]' if ':' in loopback else loopback}:{item['port']}{item['base_url']}",
                 "variables": _variables(item, f"{prefix}/envs/{key}", home),
                 "revision": "",
             }
         )
     return completed
+
+
+def _loopback(bind: str) -> str:
+    """Return the address by which the host itself reaches a server that listens on ``bind``."""
+    return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
 
 
 def _tmux(scope: str, user: str, home: str) -> list[str]:
