@@ -11,7 +11,8 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-from ..module_utils import _clients, _files, _state
+from ..module_utils import _clients, _files, _report, _state
+from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import FilesError
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
@@ -33,18 +34,20 @@ class ActionModule(ActionBase):
                 "credentials": {"type": "dict", "default": {}},
                 "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
                 "pki": {"type": "dict", "default": {}},
+                "details": {"type": "bool", "default": False},
             }
         )
         plan = {**arguments["plan"], "firewall": arguments["firewall"]}
         showing = self._task.check_mode and self._task.diff
-        report = self._observe(plan, showing)
+        report = self._observe(plan, showing or arguments["details"], arguments["details"])
         problems = _state.refusals(plan, report)
         if problems:
             raise AnsibleActionFail("\n".join(problems))
 
         instances = _state.complete(plan, report)
         things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
-        self._manifest = _state.manifest(things)
+        kept = _state.kept(plan, things, report)
+        self._manifest = _state.manifest([*things, *kept])
         try:
             texts = self._fill(things, instances)
         except FilesError as error:
@@ -52,6 +55,12 @@ class ActionModule(ActionBase):
         changes = _state.differences(plan, things, instances, report)
         orphans = _state.orphans(plan, things, report)
         diff = _diff(changes, texts, report) if showing else []
+        steps = _state.service_steps(things, changes, report)
+        servers = _clients.servers(plan, instances, arguments["credentials"], arguments["pki"])
+        overview = {}
+        if arguments["details"]:
+            compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
+            overview = {"overview": _report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
         for state in report["paths"].values():
             (state or {}).pop("text", None)
         return {
@@ -59,21 +68,22 @@ class ActionModule(ActionBase):
             "changed": bool(changes) and bool(self._task.check_mode),
             "changes": changes,
             "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
-            "steps": _state.service_steps(things, changes, report),
+            "steps": steps,
             "things": things,
-            "manifest": _state.manifest(things),
-            "journal": _state.manifest([*things, *orphans]),
+            "manifest": self._manifest,
+            "journal": _state.manifest([*things, *kept, *orphans]),
             "instances": instances,
-            "servers": _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]),
+            "servers": servers,
             "orphans": orphans,
             "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),
             "report": report,
+            **overview,
             **({"diff": diff} if diff else {}),
         }
 
-    def _observe(self, plan: dict[str, Any], texts: bool) -> dict[str, Any]:
-        probe = _state.probe(plan, texts)
+    def _observe(self, plan: dict[str, Any], texts: bool, details: bool) -> dict[str, Any]:
+        probe = _state.probe(plan, texts, details)
         try:
             answer = self._execute_module(
                 module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars
@@ -104,7 +114,7 @@ class ActionModule(ActionBase):
                 content = _files.read(thing["control"]) if thing["control"] else None
                 thing["digest"] = None if content is None else hashlib.sha256(content).hexdigest()
                 continue
-            instance = by_name.get(thing["instance"], instances[0])
+            instance = by_name.get(thing["instance"]) or next(iter(instances), {})
             if thing.get("stamped"):
                 instance["revision"] = _state.revision(instance, things, self._render(thing, instance))
             texts[thing["path"]] = self._render(thing, instance)
@@ -117,6 +127,11 @@ class ActionModule(ActionBase):
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         variables = {"instance": instance, "manifest": self._manifest}
         return str(lookup.run([thing["template"]], variables=self._task_vars, template_vars=variables)[0])
+
+
+def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
+    """Return when each certificate ends, by instance, in seconds since the epoch."""
+    return {name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem}
 
 
 def _diff(changes: list[dict[str, Any]], texts: dict[str, str], report: dict[str, Any]) -> list[dict[str, str]]:

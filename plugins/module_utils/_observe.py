@@ -8,6 +8,7 @@ Everything here describes; :mod:`_state` compares and decides. Files before proc
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import grp
 import hashlib
@@ -18,8 +19,10 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import stat
 import sys
+import time
 from typing import Any, Callable, Iterator
 
 #: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
@@ -161,13 +164,24 @@ def environment(folder: str) -> dict[str, Any]:
 
 
 def manifest(name: str) -> list[dict[str, Any]]:
-    """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost."""
+    """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost.
+
+    The packages that came to the system with them stand beside it, one name a line (``system_packages.sh`` of the role).
+    """
+    path = os.path.expanduser(name)
     try:
-        with open(os.path.expanduser(name), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             things = json.load(file)["things"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return things if isinstance(things, list) else []
+    if not isinstance(things, list):
+        return []
+    try:
+        with open(os.path.join(os.path.dirname(path), "installer", "packages"), encoding="utf-8") as file:
+            names = file.read().split()
+    except OSError:
+        names = []
+    return [*things, *({"id": f"package {package}", "kind": "package", "instance": "", "ours": True} for package in names)]
 
 
 def servers() -> list[dict[str, Any]]:
@@ -195,6 +209,73 @@ def servers() -> list[dict[str, Any]]:
             }
         )
     return sorted(found, key=lambda server: int(server["pid"]))
+
+
+def details(servers_found: list[dict[str, Any]], script: str, ports: dict[str, list[Any]], run: Command) -> dict[str, Any]:
+    """Look closer, for a report: what runs in the servers, which versions they are, and which certificate each port presents.
+
+    :param script: ``busy_kernels.py`` of the role, which asks the kernels.
+    :param ports: instance to address and port where it speaks TLS.
+
+    ``processes`` is by process id as text; ``busy`` is None where the kernels could not be asked. ``now`` is this host's clock.
+    """
+    processes: dict[str, dict[str, Any]] = {}
+    families = _kernel_files()
+    for server in servers_found:
+        with contextlib.suppress(OSError):
+            python_path = _words(server["pid"])[0]
+            code, out, _err = run([python_path, "-I", script, "0", str(server["pid"])])
+            processes[str(server["pid"])] = {
+                "environment": os.path.dirname(os.path.dirname(python_path)),
+                "kernels": len(families.get(server["pid"], ())),
+                "busy": json.loads(out)[str(server["pid"])] if code == 0 else None,
+            }
+    return {
+        "now": time.time(),
+        "processes": processes,
+        "versions": {folder: _versions(folder) for folder in {process["environment"] for process in processes.values()}},
+        "presented": {name: _presented(*where) for name, where in ports.items()},
+    }
+
+
+def _words(pid: int) -> list[str]:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().decode("utf-8", "replace").split("\0")
+
+
+def _kernel_files() -> dict[int, set[str]]:
+    """Map each process to the connection files of the kernels below it; a forked helper of a kernel has the same one."""
+    found: dict[int, set[str]] = {}
+    for entry in glob.glob("/proc/[0-9]*/cmdline"):
+        pid = int(entry.split("/")[2])
+        try:
+            names = [word for word in _words(pid) if os.path.basename(word).startswith("kernel-") and word.endswith(".json")]
+        except OSError:
+            continue  # gone by now
+        for above, _command in _ancestors(pid) if names else ():
+            found.setdefault(above, set()).update(names)
+    return found
+
+
+def _versions(folder: str) -> dict[str, str]:
+    """Return the versions of Jupyter's own packages in an environment, by the folders pip leaves (PEP 376)."""
+    found = {}
+    for name in ("jupyterlab", "jupyter_server"):
+        for path in glob.glob(f"{folder}/lib/python3*/site-packages/{name}-*.dist-info"):
+            found[name] = os.path.basename(path)[len(name) + 1 : -len(".dist-info")]
+    return found
+
+
+def _presented(address: str, port: int) -> str | None:
+    """Return the certificate that a port presents, as PEM, whoever signed it; None where nothing speaks TLS there."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection((address, port), 5) as plain, context.wrap_socket(plain) as encrypted:
+            return ssl.DER_cert_to_PEM_cert(encrypted.getpeercert(True) or b"")
+    except OSError:
+        return None
 
 
 def _ancestors(pid: int) -> Iterator[tuple[int, str]]:

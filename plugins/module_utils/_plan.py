@@ -227,14 +227,18 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
         wrong("base_url", f"'{instance['base_url']}' holds characters that need quoting in a URL. Use letters, digits, '-', '_', '.', '~' and '/'.")
     instance["base_url"] = f"/{base}/" if base else "/"
     instance["scheme"] = "http" if instance["tls"] == "none" else "https"
-    bind = instance["bind_address"]
-    loopback = "127.0.0.1" if bind in ("*", "0.0.0.0", "localhost") else "[::1]" if bind == "::" else f"[{bind}]" if ":" in bind else bind  # noqa: S104
-    instance["local_url"] = f"{instance['scheme']}://{loopback}:{instance['port']}{instance['base_url']}"
+    near = loopback(instance["bind_address"])
+    instance["local_url"] = f"{instance['scheme']}://{f'[{near}]' if ':' in near else near}:{instance['port']}{instance['base_url']}"
     instance["packages"], instance["classic"] = _packages(instance)
     instance["has_token"] = bool(instance["token"])
     for key in SECRET_KEYS:
         del instance[key]
     return instance
+
+
+def loopback(bind: str) -> str:
+    """Return the address by which the host itself reaches a server that listens on ``bind``."""
+    return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
 
 
 def _certificate(host: str, instance: Instance) -> dict[str, Any]:

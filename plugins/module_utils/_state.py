@@ -20,7 +20,7 @@ from typing import Any, Dict
 
 from . import _firewall, _firewall_rules
 from ._errors import FirewallError
-from ._plan import INTERFACES, SERVICE_ACCOUNT
+from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
 Thing = Dict[str, Any]
 Change = Dict[str, Any]
@@ -38,7 +38,10 @@ FIREWALL_OWNER = "jupyter"
 #: Tells the account that the role made from one of the same name that was there before.
 ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 
-SCRIPTS = ("busy_kernels.py", "check_config.py", "seal_environment.py", "wait_ready.py")
+SCRIPTS = ("busy_kernels.py", "check_config.py", "seal_environment.py", "system_packages.sh", "wait_ready.py")
+
+#: What servers and kernels write below a home folder beside the notebooks (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
+TRACES = (".ipython", ".jupyter", ".local/share/jupyter")
 UNIT = "jupyter@{name}.service"
 TMUX_SOCKET = "remote-notebooks"
 TMUX_SESSION = "jupyter-{name}"
@@ -49,10 +52,15 @@ def family(system: dict[str, Any]) -> str | None:
     return next((FAMILIES[name] for name in (system["id"], *system["id_like"]) if name in FAMILIES), None)
 
 
-def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
-    """Say what the module should look at. ``texts`` asks for the content of files that are no secret, for ``--diff``."""
+def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str, Any]:
+    """Say what the module should look at.
+
+    :param texts: ask for the content of files that are no secret, for ``--diff``.
+    :param details: ask for what a report tells beyond the comparison.
+    """
     prefix, config, units = plan["prefix"], plan["config_dir"], _unit_dir(plan["scope"])
     instances = plan["instances"]
+    roots = [_home_path(item["root_dir"] or "~/notebooks", f"~{item['user']}") for item in instances]
     return {
         "manifest": f"{prefix}/manifest.json",
         "paths": [
@@ -65,13 +73,21 @@ def probe(plan: dict[str, Any], texts: bool) -> dict[str, Any]:
                 f"{prefix}/current",
                 f"{prefix}/current/*",
                 f"{prefix}/envs",
+                f"{prefix}/installer",
             ),
             *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
-            *(_home_path(item["root_dir"] or "~/notebooks", f"~{item['user']}") for item in instances),
+            *(folder for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
+            *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
             "/var/lib/systemd/linger/*",
         ],
         "secret": ["hashed_password", "tls.pem", "token"],
         "texts": texts,
+        "details": {
+            "script": f"{prefix}/libexec/busy_kernels.py",
+            "ports": {item["name"]: [loopback(item["bind_address"]), item["port"]] for item in instances if item["tls"] != "none"},
+        }
+        if details
+        else None,
         "environments": f"{prefix}/envs/*",
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances}),
@@ -89,6 +105,14 @@ def _unit_dir(scope: str) -> str:
 
 def _home_path(path: str, home: str) -> str:
     return home + path[1:] if path.startswith("~") else path
+
+
+def _above(path: str) -> list[str]:
+    """Return the folders above ``path``, the outermost first, the root and the home folder it begins at left out."""
+    above: list[str] = []
+    while (path := posixpath.dirname(path)) not in ("", "/") and "/" in path:
+        above.insert(0, path)
+    return above
 
 
 def _python_text(version: list[int] | None) -> str:
@@ -243,8 +267,9 @@ def _variables(item: dict[str, Any], environment: str, home: str) -> dict[str, s
 class _List:
     """The list of things while it grows. What several instances share is listed once."""
 
-    def __init__(self, owner: str, group: str) -> None:
+    def __init__(self, owner: str, group: str, report: Report) -> None:
         self.made: dict[str, Thing] = {}
+        self.report = report
         self.owner = owner
         self.group = group
 
@@ -254,6 +279,16 @@ class _List:
 
     def directory(self, stage: str, path: str, mode: str | None, **more: Any) -> None:
         self.add("directory", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
+
+    def parents(self, stage: str, path: str, home: str, **more: Any) -> None:
+        """List the folders above ``path`` that were not there before us. Others may come to use them: they go only when they are empty."""
+        for folder in _above(path):
+            if self.is_new(folder) and not f"{home}/".startswith(f"{folder}/"):
+                self.directory(stage, folder, None, shared=True, **(more if folder.startswith(f"{home}/") else {}))
+
+    def is_new(self, path: str) -> bool:
+        """Tell whether ``path`` was not there before our first run."""
+        return self.report["paths"].get(path) is None or any(thing.get("path") == path for thing in self.report["manifest"])
 
     def file(self, stage: str, path: str, mode: str, **more: Any) -> None:
         self.add("file", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
@@ -266,10 +301,15 @@ def things(
 
     Content comes as ``template`` or ``source``, files of the role, or as ``control``, a file of the control node.
     """
-    if not instances:
-        return []
     system = report["system"]
-    made = _List(*(("root", "root") if plan["scope"] == "system" else (system["user"], system["group"])))
+    owner, group = ("root", "root") if plan["scope"] == "system" else (system["user"], system["group"])
+    made = _List(owner, group, report)
+    if not instances:
+        if kept(plan, [], report):
+            # The list of what stays has to stay as well: some day somebody wants that removed, too.
+            made.directory("manifest", _home_path(plan["prefix"], system["home"]), "0755")
+            made.file("manifest", _home_path(f"{plan['prefix']}/manifest.json", system["home"]), "0644", template="manifest.json.j2")
+        return list(made.made.values())
     _shared_things(made, plan, instances, report)
     for item in instances:
         pem = certificates.get(f"{plan['host']}/{item['name']}", {}).get("pem")
@@ -291,14 +331,17 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
         # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
         if plan["scope"] == "system" and item["user"] == SERVICE_ACCOUNT and (known is None or known["comment"] == ACCOUNT_COMMENT):
             made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
-    made.directory("install", prefix, "0755", whole=True)
-    for folder in ("libexec", "envs", "current"):
+    made.parents("install", prefix, report["system"]["home"])
+    made.directory("install", prefix, "0755")
+    for folder in ("libexec", "envs", "current", "installer"):
         made.directory("install", f"{prefix}/{folder}", "0755")
     if any(item["service_manager"] == "tmux" for item in instances):
         made.add("package", "install", "tmux")
     for script in SCRIPTS:
         made.file("install", f"{prefix}/libexec/{script}", "0755", source=script)
-    made.directory("configure", posixpath.dirname(instances[0]["config_dir"]), "0755", whole=True)
+    config = posixpath.dirname(instances[0]["config_dir"])
+    made.parents("configure", config, report["system"]["home"])
+    made.directory("configure", config, "0755")
 
 
 def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
@@ -306,6 +349,14 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     own = {"instance": item["name"], "group": item["group"]}
     made.add("environment", "install", item["environment"], path=item["environment"], python=item["python_path"], packages=item["packages"])
     made.add("link", "install", item["current"], instance=item["name"], path=item["current"], target=item["environment"])
+    mine = {"owner": item["user"], "group": item["group"]}
+    # An account of ours goes with its home.
+    for trace in TRACES if f"account {item['user']}" not in made.made else ():
+        path = f"{item['home']}/{trace}"
+        if made.is_new(path):
+            made.parents("configure", path, item["home"], **mine)
+            made.add("trace", "configure", path, path=path, owner=item["user"], keep=True)
+    made.parents("configure", item["root_dir"], item["home"], **mine)
     # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
     made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
     made.directory("configure", folder, "0750", **own)
@@ -325,8 +376,7 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:
         made.add("service", "service", item["session"], **service, tmux=item["tmux"])
         return
     if manager == "systemd_user":
-        made.directory("service", posixpath.dirname(units), "0755")
-        made.directory("service", units, "0755")
+        made.parents("service", f"{units}/{item['unit']}", item["home"])
         if not lingers:
             made.add("linger", "service", item["user"])
     made.file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
@@ -337,7 +387,7 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:
 
 def manifest(wanted: list[Thing]) -> list[Thing]:
     """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
-    keys = ("id", "kind", "instance", "path", "owner", "whole", "keep", "manager", "user", "tmux")
+    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "tmux")
     return [{key: thing[key] for key in keys if key in thing} for thing in wanted]
 
 
@@ -440,16 +490,29 @@ def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[
 def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
     """Return what the manifest says earlier runs made, and the plan no longer wants.
 
-    With ``keep_notebooks``, a folder of notebooks and the account that owns it stay while something is in the folder: nobody loses a notebook.
-    Packages of the system stay in any case: others may have come to need them. Rules are the firewall's to compare.
+    Packages that came with us go with our last server; any other is none of ours. Rules are the firewall's to compare.
+    """
+    staying = {thing["id"] for thing in [*wanted, *kept(plan, wanted, report)]}
+    left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] != "rule"]
+    return [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
+
+
+def kept(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
+    """Return what stays although the plan no longer wants it, because nobody loses a notebook.
+
+    With ``keep_notebooks`` that is each folder of notebooks with something in it, the account that owns it, and the folders above it.
     """
     identities = {thing["id"] for thing in wanted}
-    left = [thing for thing in report["manifest"] if thing["id"] not in identities and thing["kind"] not in ("package", "rule")]
-    kept = {
-        thing["id"] for thing in left if plan["keep_notebooks"] and thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")
-    }
-    owners = {thing["owner"] for thing in left if thing["id"] in kept}
-    return [thing for thing in left if thing["id"] not in kept and not (thing["kind"] == "account" and thing["id"].split(" ", 1)[1] in owners)]
+    left = [thing for thing in report["manifest"] if thing["id"] not in identities and plan["keep_notebooks"]]
+    full = [thing for thing in left if thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")]
+    owners = {f"account {thing['owner']}" for thing in full}
+    below = [*(thing["path"] for thing in full), _home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])] if full else []
+
+    def stays(thing: Thing) -> bool:
+        above = thing.get("shared") and any(path.startswith(f"{thing['path']}/") for path in below)
+        return bool(thing in full or thing["id"] in owners or above)
+
+    return [thing for thing in left if stays(thing)]
 
 
 def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
@@ -464,8 +527,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
-    if kind == "rule":
-        return []  # rule_changes compares them all at once
+    if kind in ("rule", "trace"):
+        return []  # rule_changes compares them all at once; traces are others' to make
     if kind == "package":
         return [] if report["system"]["commands"].get(name) else [("package", "absent", "present")]
     if kind == "linger":

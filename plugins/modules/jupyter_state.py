@@ -40,6 +40,12 @@ options:
         description: Its C(firewall_enable).
         type: bool
         default: false
+  details:
+    description:
+      - Look closer, for a report - versions, uptime, kernels, the certificate on the port, the lines that differ - and return RV(overview).
+      - Asks the kernels whether they compute, so it may take some seconds.
+    type: bool
+    default: false
   probe:
     description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
     type: dict
@@ -115,6 +121,10 @@ remarks:
   returned: always
   type: list
   elements: str
+overview:
+  description: What runs on this host and what differs; M(remote.notebooks.jupyter_report) shows it.
+  returned: with O(details)
+  type: dict
 orphans:
   description: What an earlier run made and the plan no longer wants.
   returned: always
@@ -145,6 +155,7 @@ def main() -> None:
                 "apply_defaults": True,
                 "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}},
             },
+            "details": {"type": "bool", "default": False},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,
@@ -163,6 +174,7 @@ def main() -> None:
         names = {*observe.expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
         units = {*probe["units"], *(thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux")}
         walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
+        servers = observe.servers()
         report = {
             "firewall": _firewall_host.read(module.run_command) if walled and system["uid"] == 0 else None,
             "system": system,
@@ -171,10 +183,13 @@ def main() -> None:
             "accounts": {name: observe.account(name) for name in probe["accounts"]},
             "paths": {name: observe.path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
             "environments": {name: observe.environment(name) for name in observe.expand([probe["environments"]])},
-            "servers": observe.servers(),
+            "servers": servers,
             "listeners": observe.listeners(probe["ports"]),
             "units": observe.units(sorted(units), probe["user_units"], run) if system["systemd"] else {},
         }
+        closer = probe.get("details")
+        if closer:
+            report["details"] = observe.details(servers, os.path.expanduser(closer["script"]), closer["ports"], run)
     except OSError as error:
         module.fail_json(msg=f"Cannot read the state of this host: {error}. Run with become, or set jupyter_scope: user.")
     module.exit_json(changed=False, report=report)

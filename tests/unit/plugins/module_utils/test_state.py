@@ -39,7 +39,7 @@ def bare(**system):
         "manifest": [],
         "pythons": {"python3": dict(PYTHON)},
         "accounts": {"jupyter": None},
-        "paths": {},
+        "paths": {path: {"kind": "directory", "mode": "0755", "owner": "root", "group": "root", "entries": 9} for path in ("/etc", "/opt")},
         "environments": {},
         "servers": [],
         "listeners": {},
@@ -260,10 +260,55 @@ def test_uninstall_removes_everything_but_notebooks_and_their_owner():
     kept = {"account jupyter", "directory /home/jupyter/notebooks"}
     gone = {thing["id"] for thing in _state.orphans(nothing, [], report)}
     assert gone == {thing["id"] for thing in things if thing["kind"] != "rule"} - kept
+    assert {thing["id"] for thing in _state.kept(nothing, [], report)} == kept
     report["paths"]["/home/jupyter/notebooks"]["entries"] = 0
     assert {thing["id"] for thing in _state.orphans(nothing, [], report)} == gone | kept
     report["paths"]["/home/jupyter/notebooks"]["entries"] = 3
     assert {thing["id"] for thing in _state.orphans({**nothing, "keep_notebooks": False}, [], report)} == gone | kept
+
+
+def test_what_stays_after_an_uninstall_is_still_listed_and_can_be_removed_later():
+    _instances, _things, report = settled(DIRECT)
+    shared = {"kind": "directory", "instance": "", "shared": True}
+    report["manifest"] += [{**shared, "id": f"directory {path}", "path": path} for path in ("/opt", "/home/jupyter/x")]
+    nothing = {**plan({"name": "lab", "state": "absent"}), "instances": []}
+    assert {thing["id"] for thing in _state.kept(nothing, [], report)} == {"account jupyter", "directory /home/jupyter/notebooks", "directory /opt"}
+    things = _state.things(nothing, [], report, {}, {})
+    assert [thing["id"] for thing in things] == ["directory /opt/remote-notebooks", "file /opt/remote-notebooks/manifest.json"]
+    report["manifest"] = _state.manifest([*things, *_state.kept(nothing, things, report)])
+    again = _state.things(nothing, [], report, {}, {})
+    assert _state.orphans(nothing, again, report) == []
+    later = {**nothing, "keep_notebooks": False}
+    assert _state.things(later, [], report, {}, {}) == []
+    assert {thing["id"] for thing in _state.orphans(later, [], report)} == {
+        "account jupyter",
+        "directory /home/jupyter/notebooks",
+        "directory /opt",
+        "directory /opt/remote-notebooks",
+        "file /opt/remote-notebooks/manifest.json",
+    }
+
+
+def test_folders_that_others_may_use_are_ours_only_where_we_made_them():
+    there = plan(scope="user", user="jupyter")
+    report = bare(uid=1000, user="ann", home="/home/ann", group="ann")
+    report["paths"]["/home/ann/.config"] = {"kind": "directory", "mode": "0700", "owner": "ann", "group": "ann", "entries": 3}
+    _instances, things = wanted(there, report)
+    shared = [thing["path"] for thing in things if thing.get("shared")]
+    assert shared == ["/home/ann/.local", "/home/ann/.local/share", "/home/ann/.config/systemd", "/home/ann/.config/systemd/user"]
+    assert [thing["path"] for thing in things if thing["kind"] == "trace"] == [
+        "/home/ann/.ipython",
+        "/home/ann/.jupyter",
+        "/home/ann/.local/share/jupyter",
+    ]
+
+
+def test_only_packages_that_came_with_us_go_and_only_with_the_last_server():
+    _instances, things, report = settled(TMUX)
+    report["manifest"].append({"id": "package libevent", "kind": "package", "instance": "", "ours": True})
+    assert not any(thing["kind"] == "package" for thing in _state.orphans(TMUX, things, report))
+    nothing = {**TMUX, "instances": []}
+    assert [thing["id"] for thing in _state.orphans(nothing, [], report) if thing["kind"] == "package"] == ["package libevent"]
 
 
 def test_an_account_that_was_there_before_is_never_ours():

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# Everything on the disk of this host: path, kind, mode, owner and target, then the digest of each file; and what the package manager says.
+set -euo pipefail
+export LC_ALL=C
+
+# Left out is what changes on any host where somebody logs in, installs a package or starts a unit, whoever does it.
+left_out=(
+  /proc /sys /run /dev /tmp                        # not on the disk
+  /var/log /var/cache /var/lib/systemd             # logs, caches, random seeds; who lingers is listed below
+  /var/lib/apt /var/lib/dpkg                       # the package manager's own books: what they say is listed below
+  '/etc/*-' /etc/.pwd.lock                         # the copies that useradd(8) makes of passwd, group and shadow
+  /root/.ansible /home/debian/.ansible             # Ansible's own
+)
+prune=()
+for path in "${left_out[@]}"; do prune+=(-path "$path" -prune -o); done
+find / -xdev "${prune[@]}" -printf '%p\t%y %m %u:%g %l\n' | sort
+find / -xdev "${prune[@]}" -type f -print0 | sort -z | xargs -0 sha256sum
+dpkg-query -W -f 'package ${binary:Package} ${Version} ${db:Status-Abbrev}\n'
+apt-mark showmanual | sed 's/^/asked for: /'
+ls /var/lib/systemd/linger 2>/dev/null | sed 's/^/lingers: /' || true

@@ -1,0 +1,56 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _files, _report
+from ..module_utils._errors import FilesError
+
+
+class ActionModule(ActionBase):
+    """Show what runs on all hosts, and keep it in files where they are asked for."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(
+            {
+                "overviews": {"type": "list", "elements": "dict", "required": True},
+                "silent": {"type": "list", "elements": "str", "default": []},
+                "json_file": {"type": "path"},
+                "textfile": {"type": "path"},
+            }
+        )
+        overviews, silent, now = arguments["overviews"], arguments["silent"], time.time()
+        self._show(overviews, silent, now)
+        changed = False
+        for key, content in (("json_file", _report.as_json), ("textfile", _report.textfile)):
+            if arguments[key] and not self._task.check_mode:
+                try:
+                    # Whoever collects metrics is another account; nothing in it is secret.
+                    changed |= _files.write(arguments[key], content(overviews, silent, now), 0o644)
+                except FilesError as error:
+                    raise AnsibleActionFail(f"{key}: {error}") from error
+        drift = {one["host"]: len(one["drift"]) for one in overviews if one["drift"]}
+        return {**result, "changed": changed, "drift": drift, "msg": _report.summary(overviews, silent)}
+
+    def _show(self, overviews: list[dict[str, Any]], silent: list[str], now: float) -> None:
+        """Print, whatever form the callback gives to results: inside a YAML or JSON string a table is none."""
+        self._display.display("\n" + "\n".join(_report.table(overviews, now)))
+        for one in overviews:
+            said = _report.sentences(one)
+            if said:
+                self._display.display("\n" + "\n".join(said), color=C.COLOR_WARN)
+        self._display.display(f"\n{_report.summary(overviews, silent)}")

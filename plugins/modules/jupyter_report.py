@@ -1,0 +1,65 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which does the work on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_report
+short_description: Show what runs on all hosts, as a table, as JSON and for a metrics collector
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - Prints one line a server, and below it what differs from the inventory.
+  - Writes files on the control node only where O(json_file) or O(textfile) asks for them.
+options:
+  overviews:
+    description: What M(remote.notebooks.jupyter_state) returned as RV(remote.notebooks.jupyter_state#module:overview), one for each host.
+    type: list
+    elements: dict
+    required: true
+  silent:
+    description: Hosts that were asked and gave no answer.
+    type: list
+    elements: str
+    default: []
+  json_file:
+    description: Write everything into this file, as JSON.
+    type: path
+  textfile:
+    description: Write metrics into this file, for the textfile collector of Prometheus' node_exporter. Its name has to end in C(.prom).
+    type: path
+attributes:
+  check_mode:
+    description: Shows the same, and writes no file.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+  platform:
+    description: The control node.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Show what runs where
+  remote.notebooks.jupyter_report:
+    overviews: "{{ ansible_play_batch | map('extract', hostvars, ['__jupyter_state', 'overview']) }}"
+    textfile: /var/lib/prometheus/node-exporter/notebooks.prom
+  run_once: true
+  become: false
+"""
+
+RETURN = r"""
+drift:
+  description: How many differences each host has that has any.
+  returned: always
+  type: dict
+  sample: {lab.example.org: 2}
+msg:
+  description: The last line of the report.
+  returned: always
+  type: str
+"""

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Remember which packages came to this system with us, and remove those again: system_packages.sh note|remember|remove FOLDER
+#   note      before an installation: what is there
+#   remember  after it: add what came, dependencies included, to FOLDER/packages
+#   remove    what FOLDER/packages names and nothing else here needs; prints what it leaves
+set -eu
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+before=$2/packages.before
+ours=$2/packages
+
+list() {
+    if command -v dpkg-query >/dev/null; then
+        dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p'
+    else
+        rpm --query --all --queryformat '%{NAME}\n'
+    fi | sort -u
+}
+
+# The packages that would go with "$1", itself included. One that others need goes with them.
+with() {
+    if command -v apt-get >/dev/null; then
+        apt-get --simulate purge "$1" | sed -nE 's/^(Purg|Remv) ([^ :]+).*/\2/p'
+    else
+        echo "$1"
+        rpm --query --whatrequires --queryformat '%{NAME}\n' "$1" | grep -v '^no package' || true
+    fi | sort -u
+}
+
+case $1 in
+note)
+    # What a run that was cut off has noted still counts.
+    [ -e "$before" ] || { list >"$before.new" && mv "$before.new" "$before"; }
+    ;;
+remember)
+    touch "$ours"
+    { cat "$ours" && list | comm -13 "$before" -; } | sort -u >"$ours.new"
+    mv "$ours.new" "$ours"
+    rm "$before"
+    ;;
+remove)
+    [ -e "$ours" ] || exit 0
+    gone=
+    for package in $(list | comm -12 - "$ours"); do
+        others=$(with "$package" | comm -23 - "$ours")
+        if [ -z "$others" ]; then gone="$gone $package"; else echo "$package stays: $(echo $others) need it"; fi
+    done
+    [ -n "$gone" ] || exit 0
+    if command -v apt-get >/dev/null; then
+        apt-get -qq --yes -o DPkg::Lock::Timeout=300 purge $gone >&2
+    else
+        rpm --erase $gone >&2
+    fi
+    ;;
+esac
