@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -67,14 +69,17 @@ class ActionModule(ActionBase):
         try:
             handoff = Handoff(self._directory, self._task.check_mode, arguments["include_password"], arguments["signer"])
             given = [_handoff.complete(server) for server in arguments["servers"] or []]
-            stored = handoff.stored({stem(record) for record in given})
-            if arguments["servers"] is None:
-                if not stored:
-                    raise PlanError(f"There is no record of a server below {self._directory}. Run site.yml first: it writes them.")
-                given, stored = stored, []
-            gone = [record for record in stored if record["host"] in arguments["hosts"]]
-            files = handoff.files(given, [record for record in stored if record not in gone])
-            changes = self._act(files, self._leftovers(files, given + gone))
+            handoff.require(given)
+            if arguments["servers"] is None and not handoff.stored(set()):
+                raise PlanError(f"There is no record of a server below {self._directory}. Run site.yml first: it writes them.")
+            # What others wrote is read under the same lock: with the strategy free, each host brings its own records at its own time.
+            with self._alone():
+                stored = handoff.stored({stem(record) for record in given})
+                if arguments["servers"] is None:
+                    given, stored = stored, []
+                gone = [record for record in stored if record["host"] in arguments["hosts"]]
+                files = handoff.files(given, [record for record in stored if record not in gone])
+                changes = self._act(files, self._leftovers(files, given + gone))
         except RemoteNotebooksError as error:
             raise AnsibleActionFail(str(error)) from error
         result.update(changed=bool(changes), files=sorted(files))
@@ -89,15 +94,22 @@ class ActionModule(ActionBase):
 
     # --- act -------------------------------------------------------------------------------------------------------
 
-    def _act(self, files: dict[str, bytes], leftovers: list[str]) -> list[dict[str, str]]:
-        """Bring the files below the directory up to date, or see what that would change. Return the differences."""
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other runs out of the folder; check mode, which writes nothing, needs no folder."""
         if self._task.check_mode:
-            return self._all(files, leftovers)
+            yield
+            return
         _files.private_directory(self._directory)
         with _files.lock(self._directory):
+            yield
+
+    def _act(self, files: dict[str, bytes], leftovers: list[str]) -> list[dict[str, str]]:
+        """Bring the files below the directory up to date, or see what that would change. Return the differences."""
+        if not self._task.check_mode:
             for folder in sorted({os.path.dirname(name) for name in files} - {""}):
                 _files.directory(os.path.join(self._directory, folder))
-            return self._all(files, leftovers)
+        return self._all(files, leftovers)
 
     def _all(self, files: dict[str, bytes], leftovers: list[str]) -> list[dict[str, str]]:
         changes = [change for name, data in files.items() for change in self._one(name, data)]

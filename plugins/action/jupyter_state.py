@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
@@ -14,6 +15,7 @@ from ansible.plugins.loader import lookup_loader
 from ..module_utils import _clients, _files, _report, _state
 from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import FilesError
+from ..plugin_utils import _bare
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -39,6 +41,7 @@ class ActionModule(ActionBase):
         )
         plan = {**arguments["plan"], "firewall": arguments["firewall"]}
         showing = self._task.check_mode and self._task.diff
+        self._python: str | None = None
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
         problems = _state.refusals(plan, report)
         if problems:
@@ -79,15 +82,17 @@ class ActionModule(ActionBase):
             "family": _state.family(report["system"]),
             "report": report,
             **overview,
+            # As Ansible's own discovery would have left it, so that the modules of this run need not look for a Python again.
+            **({"ansible_facts": {"discovered_interpreter_python": self._python}} if self._python else {}),
             **({"diff": diff} if diff else {}),
         }
 
     def _observe(self, plan: dict[str, Any], texts: bool, details: bool) -> dict[str, Any]:
         probe = _state.probe(plan, texts, details)
+        # What runs through standard input needs what pipelining needs; anywhere else the module of this name does the same in more steps.
+        ask = self._ask if self._is_pipelining_enabled("new") else self._ask_module
         try:
-            answer = self._execute_module(
-                module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars
-            )
+            answer = ask(probe)
         except AnsibleConnectionFailure as error:
             raise AnsibleConnectionFailure(
                 f"{plan['host']} cannot be reached: {str(error).strip()} "
@@ -95,13 +100,35 @@ class ActionModule(ActionBase):
             ) from error
         if "report" in answer:
             return dict(answer["report"])
-        said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout"))
+        said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")).strip()
         if "not found" in said and ("interpreter" in said or "python" in said):
             raise AnsibleActionFail(
                 f"{plan['host']} has no Python that Ansible can use. Install it (Debian: apt-get install python3), "
                 "or name one as ansible_python_interpreter in the inventory."
             )
-        raise AnsibleActionFail(f"The state of {plan['host']} could not be read: {said.strip()}")
+        raise AnsibleActionFail(f"The state of {plan['host']} could not be read: {said}")
+
+    def _ask_module(self, probe: dict[str, Any]) -> dict[str, Any]:
+        arguments = {"plan": {}, "probe": probe}
+        return dict(self._execute_module(module_name="remote.notebooks.jupyter_state", module_args=arguments, task_vars=self._task_vars))
+
+    def _ask(self, probe: dict[str, Any]) -> dict[str, Any]:
+        said = self._low_level_execute_command(
+            f"{self._compute_environment_string()} {_bare.command(self._interpreters())}".strip(), in_data=_bare.program(probe)
+        )
+        answer = _bare.answer(said["stdout"])
+        if answer is None:
+            return {"module_stderr": said["stderr"], "module_stdout": said["stdout"]}
+        self._python = answer["python"]
+        return answer
+
+    def _interpreters(self) -> list[str]:
+        """Return the Pythons to try, by Ansible's own rule: the one that is set, or that was found before, else those it looks for."""
+        named = self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=self._task_vars))
+        if named and not str(named).startswith("auto"):
+            return [str(named)]
+        found = self._task_vars.get("ansible_facts", {}).get("discovered_interpreter_python")
+        return [str(found)] if found else list(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=self._task_vars))
 
     def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
         """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by path."""

@@ -36,6 +36,33 @@ SEAL = "remote-notebooks.json"
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
+def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any]) -> dict[str, Any]:
+    """Describe the host as far as ``probe`` asks (:func:`_state.probe`). Raises OSError where this account may not look.
+
+    :param firewall: reads the firewall; called only where the plan, or an earlier run, has something to do with one.
+    """
+    things, machine, running = manifest(probe["manifest"]), system(), servers()
+    names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
+    services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
+    walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
+    said = {
+        "firewall": firewall() if walled and machine["uid"] == 0 else None,
+        "system": machine,
+        "manifest": things,
+        "pythons": {name: python(name, run) for name in probe["pythons"]},
+        "accounts": {name: account(name) for name in probe["accounts"]},
+        "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
+        "environments": {name: environment(name) for name in expand([probe["environments"]])},
+        "servers": running,
+        "listeners": listeners(probe["ports"]),
+        "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
+    }
+    closer = probe.get("details")
+    if closer:
+        said["details"] = details(running, os.path.expanduser(closer["script"]), closer["ports"], run)
+    return said
+
+
 def expand(names: list[str]) -> list[str]:
     """Return what exists of ``names``, which may begin with ``~`` and hold wildcards (glob(7))."""
     return [found for name in names for found in glob.glob(os.path.expanduser(name))]

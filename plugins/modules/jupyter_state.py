@@ -136,8 +136,6 @@ report:
   type: dict
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import _firewall_host
@@ -169,27 +167,7 @@ def main() -> None:
         return code, out, err
 
     try:
-        things = observe.manifest(probe["manifest"])
-        system = observe.system()
-        names = {*observe.expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
-        units = {*probe["units"], *(thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux")}
-        walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
-        servers = observe.servers()
-        report = {
-            "firewall": _firewall_host.read(module.run_command) if walled and system["uid"] == 0 else None,
-            "system": system,
-            "manifest": things,
-            "pythons": {name: observe.python(name, run) for name in probe["pythons"]},
-            "accounts": {name: observe.account(name) for name in probe["accounts"]},
-            "paths": {name: observe.path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
-            "environments": {name: observe.environment(name) for name in observe.expand([probe["environments"]])},
-            "servers": servers,
-            "listeners": observe.listeners(probe["ports"]),
-            "units": observe.units(sorted(units), probe["user_units"], run) if system["systemd"] else {},
-        }
-        closer = probe.get("details")
-        if closer:
-            report["details"] = observe.details(servers, os.path.expanduser(closer["script"]), closer["ports"], run)
+        report = observe.report(probe, run, lambda: _firewall_host.read(module.run_command))
     except OSError as error:
         module.fail_json(msg=f"Cannot read the state of this host: {error}. Run with become, or set jupyter_scope: user.")
     module.exit_json(changed=False, report=report)

@@ -52,6 +52,11 @@ class Handoff:
         self.fingerprint: list[str] = []
         self.signer = signer and Signer(_existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"])
 
+    def require(self, given: list[dict[str, Any]]) -> None:
+        """Raise PkiError where an authority is missing that a record names: before anything is made."""
+        for path in {record["tls"]["ca_file"] for record in given} - {None}:
+            self._authority(path)
+
     def stored(self, fresh: set[str]) -> list[dict[str, Any]]:
         """The records that earlier runs wrote, but those of the servers in ``fresh``."""
         names = sorted(glob.glob("*/*.json", root_dir=self.directory))

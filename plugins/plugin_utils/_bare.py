@@ -1,0 +1,83 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One program for the host's Python, sent through its standard input: the observation without Ansible's module machinery.
+
+A module costs the host the start of Python, the unpacking of an archive and the import of ``ansible.module_utils.basic``, and the control
+node one more round trip to find an interpreter: two thirds of a run that has nothing to do. The same files of ``module_utils`` run here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from typing import Any
+
+from ..module_utils import _observe
+
+#: Each after those it imports. What stands after the first is compiled only where a firewall is to be read.
+MODULES = ("_observe", "_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
+
+#: Begins the line of the answer: a login shell may say something of its own before it.
+ANSWER = "remote.notebooks "
+
+_PROGRAM = """\
+import json, os, subprocess, sys, types
+
+sources, probe = json.loads(%(data)r)
+package = types.ModuleType("remote_notebooks")
+package.__path__ = []
+sys.modules[package.__name__] = package
+
+
+def load(name):
+    module = types.ModuleType("remote_notebooks." + name)
+    module.__package__ = package.__name__
+    sys.modules[module.__name__] = module
+    setattr(package, name, module)
+    exec(compile(sources[name], name + ".py", "exec"), module.__dict__)
+    return module
+
+
+def run(command):
+    environment = dict(os.environ, LANGUAGE="C", LANG="C", LC_ALL="C")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+
+def firewall():
+    return [load(name) for name in %(firewall)r][-1].read(run)
+
+
+os.umask(0o077)
+try:
+    answer = {"report": load("_observe").report(probe, run, firewall)}
+except OSError as error:
+    answer = {"msg": "Cannot read the state of this host: %%s. Run with become, or set jupyter_scope: user." %% error}
+print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
+"""
+
+
+def program(probe: dict[str, Any]) -> bytes:
+    """Return the program that answers ``probe`` (:func:`_state.probe`)."""
+    folder = os.path.dirname(_observe.__file__)
+    sources = {}
+    for name in MODULES:
+        with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
+            sources[name] = file.read()
+    values = {"data": json.dumps([sources, probe]), "firewall": MODULES[1:], "answer": ANSWER}
+    return (_PROGRAM % values).encode()
+
+
+def command(interpreters: list[str]) -> str:
+    """Return the shell command that runs a program with the first of ``interpreters`` there is."""
+    names = " ".join(shlex.quote(name) for name in interpreters)
+    text = f'for name in {names}; do found=$(command -v "$name") && exec "$found" -; done; echo \'python interpreter not found\' >&2; exit 127'
+    return f"/bin/sh -c {shlex.quote(text)}"
+
+
+def answer(text: str) -> dict[str, Any] | None:
+    """Return what the program said: ``report`` or ``msg``, and ``python``, the interpreter; None where it did not come to that."""
+    lines = [line for line in text.splitlines() if line.startswith(ANSWER)]
+    return dict(json.loads(lines[-1][len(ANSWER) :])) if lines else None

@@ -1,0 +1,103 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that is sent to a host, run for real by the Pythons that are here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_host, _observe
+from ansible_collections.remote.notebooks.plugins.plugin_utils import _bare
+
+PROBE = {
+    "manifest": "/nonexistent/manifest.json",
+    "paths": ["/etc/hostname"],
+    "secret": [],
+    "texts": True,
+    "environments": "/nonexistent/*",
+    "accounts": ["root"],
+    "pythons": ["python3"],
+    "ports": [],
+    "units": [],
+    "user_units": False,
+    "firewall": False,
+}
+
+
+def ask(probe, *interpreters, environment=None):
+    command = ["/bin/sh", "-c", _bare.command(list(interpreters))]
+    return subprocess.run(command, input=_bare.program(probe), capture_output=True, check=False, env=environment)
+
+
+def test_it_says_what_the_module_says():
+    def run(command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    said = _bare.answer(ask(PROBE, sys.executable).stdout.decode())
+    expected = _observe.report(PROBE, run, lambda: _firewall_host.read(run))
+
+    assert said["python"] == sys.executable
+    assert said["report"]["paths"] == expected["paths"]
+    assert said["report"]["paths"]["/etc/hostname"]["kind"] == "file"
+    assert said["report"]["system"] == expected["system"]
+    assert sorted(said["report"]) == sorted(expected)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is asked about a firewall")
+def test_the_firewall_is_read_where_the_plan_has_to_do_with_one():
+    assert _bare.answer(ask(PROBE, sys.executable).stdout.decode())["report"]["firewall"] is None
+
+    walled = _bare.answer(ask({**PROBE, "firewall": True}, sys.executable).stdout.decode())
+
+    assert walled["report"]["firewall"]["provider"] in {"none", "ufw", "firewalld", "nftables", "iptables"}
+
+
+def test_the_first_interpreter_there_is_runs_it():
+    said = _bare.answer(ask(PROBE, "python2.0", "/nonexistent/python3", sys.executable, "python3").stdout.decode())
+
+    assert said["python"] == sys.executable
+
+
+def test_a_host_without_python_says_so():
+    done = ask(PROBE, "python2.0")
+
+    assert done.returncode == 127
+    assert done.stderr.decode() == "python interpreter not found\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("", None, id="nothing"),
+        pytest.param("Last login: today\n", None, id="only a login shell's greeting"),
+        pytest.param('Welcome\n\nremote.notebooks {"msg": "x"}\nBye\n', {"msg": "x"}, id="the answer between a greeting and a farewell"),
+    ],
+)
+def test_the_answer_is_found_among_other_words(text, said):
+    assert _bare.answer(text) == said
+
+
+def test_every_file_it_needs_comes_with_it():
+    """In an order in which each finds what it imports."""
+    folder = Path(_observe.__file__).parent
+    for position, name in enumerate(_bare.MODULES):
+        text = (folder / f"{name}.py").read_text()
+        needed = {line.split()[1].lstrip(".") for line in text.splitlines() if line.startswith("from ._")}
+        assert needed <= set(_bare.MODULES[:position]), name
+
+
+# A pyenv shim stands on PATH for versions that are switched off, too.
+PATHS = filter(None, (shutil.which(f"python3.{minor}") for minor in range(8, 16)))
+PYTHONS = [path for path in PATHS if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0]
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_python_here_runs_it(python):
+    assert "report" in _bare.answer(ask(PROBE, python).stdout.decode())
