@@ -41,6 +41,7 @@ def bare(**system):
         "accounts": {"jupyter": None},
         "paths": {path: {"kind": "directory", "mode": "0755", "owner": "root", "group": "root", "entries": 9} for path in ("/etc", "/opt")},
         "environments": {},
+        "used": [],
         "servers": [],
         "listeners": {},
         "units": {},
