@@ -46,6 +46,16 @@ options:
       - Asks the kernels whether they compute, so it may take some seconds.
     type: bool
     default: false
+  locks:
+    description: Folder of the control node with the lock files of instances that have C(lock) on. One that is missing is made.
+    type: path
+  aim:
+    description:
+      - What the run wants of the environments beyond having them, as C(do) with V(keep), V(new), V(previous) or V(back).
+      - With it go C(stamp), the run's own, C(instances) it is about (empty means all), C(environments) to go back to, by instance,
+        and C(same), those that turned out to hold nothing newer.
+    type: dict
+    default: {}
   probe:
     description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
     type: dict
@@ -130,6 +140,11 @@ orphans:
   returned: always
   type: list
   elements: dict
+was:
+  description: The environment that each instance, and each Python kernel of one, was in before this run.
+  returned: always
+  type: dict
+  sample: {lab: /opt/remote-notebooks/envs/0123456789ab}
 report:
   description: What was read, the texts of files left out.
   returned: always
@@ -156,6 +171,8 @@ def main() -> None:
                 "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}},
             },
             "details": {"type": "bool", "default": False},
+            "locks": {"type": "path"},
+            "aim": {"type": "dict", "default": {}},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,
@@ -173,6 +190,7 @@ def main() -> None:
         system = observe.system()
         names = {*observe.expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
         units = {*probe["units"], *(thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux")}
+        environments = observe.expand([probe["environments"]])
         walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
         servers = observe.servers()
         report = {
@@ -182,7 +200,8 @@ def main() -> None:
             "pythons": {name: observe.python(name, run) for name in probe["pythons"]},
             "accounts": {name: observe.account(name) for name in probe["accounts"]},
             "paths": {name: observe.path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
-            "environments": {name: observe.environment(name) for name in observe.expand([probe["environments"]])},
+            "environments": {name: observe.environment(name) for name in environments},
+            "used": observe.used(environments),
             "servers": servers,
             "listeners": observe.listeners(probe["ports"]),
             "units": observe.units(sorted(units), probe["user_units"], run) if system["systemd"] else {},
