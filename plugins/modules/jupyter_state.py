@@ -184,6 +184,7 @@ def main() -> None:
             "paths": {name: observe.path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
             "environments": {name: observe.environment(name) for name in observe.expand([probe["environments"]])},
             "servers": servers,
+            "shadows": observe.options(observe.expand(probe["shadows"])),
             "listeners": observe.listeners(probe["ports"]),
             "units": observe.units(sorted(units), probe["user_units"], run) if system["systemd"] else {},
         }
