@@ -17,7 +17,7 @@ import hashlib
 import posixpath
 from typing import Any, Dict
 
-from . import _environments, _firewall, _firewall_rules, _kernels
+from . import _environments, _firewall, _firewall_rules, _kernels, _shadows
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -94,6 +94,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         if details
         else None,
         "environments": f"{prefix}/envs/*",
+        "shadows": _shadows.places(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in _python_kernels(instances)}),
         "ports": sorted({item["port"] for item in instances}),
@@ -545,7 +546,7 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
-    return [*_plain(plan), *_withdrawn(plan, report), *_about_the_firewall(plan, report)]
+    return [*_plain(plan), *_withdrawn(plan, report), *_shadows.remarks(plan, report["shadows"]), *_about_the_firewall(plan, report)]
 
 
 def _plain(plan: dict[str, Any]) -> list[str]:

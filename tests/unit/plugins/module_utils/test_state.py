@@ -43,6 +43,7 @@ def bare(**system):
         "environments": {},
         "used": [],
         "servers": [],
+        "shadows": {},
         "listeners": {},
         "units": {},
         "firewall": None,
