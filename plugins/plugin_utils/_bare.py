@@ -16,8 +16,11 @@ from typing import Any
 
 from ..module_utils import _observe
 
-#: Each after those it imports. What stands after the first is compiled only where a firewall is to be read.
-MODULES = ("_observe", "_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
+#: Each after those it imports.
+OBSERVING = ("_errors", "_observe")
+#: These are compiled only where a firewall is to be read.
+FIREWALL = ("_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
+MODULES = (*OBSERVING, *FIREWALL)
 
 #: Begins the line of the answer: a login shell may say something of its own before it.
 ANSWER = "remote.notebooks "
@@ -52,7 +55,7 @@ def firewall():
 
 os.umask(0o077)
 try:
-    answer = {"report": load("_observe").report(probe, run, firewall)}
+    answer = {"report": [load(name) for name in %(observing)r][-1].report(probe, run, firewall)}
 except OSError as error:
     answer = {"msg": "Cannot read the state of this host: %%s. Run with become, or set jupyter_scope: user." %% error}
 print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
@@ -66,7 +69,7 @@ def program(probe: dict[str, Any]) -> bytes:
     for name in MODULES:
         with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
             sources[name] = file.read()
-    values = {"data": json.dumps([sources, probe]), "firewall": MODULES[1:], "answer": ANSWER}
+    values = {"data": json.dumps([sources, probe]), "observing": OBSERVING, "firewall": FIREWALL, "answer": ANSWER}
     return (_PROGRAM % values).encode()
 
 
