@@ -46,3 +46,7 @@ class TunnelError(RemoteNotebooksError):
 
 class CheckError(RemoteNotebooksError):
     """A connection check could not even be tried."""
+
+
+class BackupError(RemoteNotebooksError):
+    """An archive cannot be made, opened or brought back."""

@@ -1,0 +1,23 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..module_utils import _backup
+from ..plugin_utils._pki_action import PkiAction
+
+
+class ActionModule(PkiAction):
+    """Bring back what the control node kept for its hosts."""
+
+    ARGUMENTS: ClassVar[dict[str, Any]] = {
+        "file": {"type": "path", "required": True},
+        "passphrase": {"type": "str", "required": True, "no_log": True},
+        "folders": {"type": "dict", "required": True},
+    }
+
+    def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+        return _backup.restore(arguments["file"], arguments["passphrase"], arguments["folders"], check_mode)

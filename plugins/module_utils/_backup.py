@@ -1,0 +1,109 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One encrypted archive of what a control node keeps for its hosts, notebooks where they were asked for, and the way back.
+
+The form is that of :mod:`_pki_backup`, which two tools of every Unix open as well. In it lie the folders by their names
+(``credentials/``, ``pki/``, ...), and ``notebooks/<host>/<instance>.tar.gz``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+from typing import Dict, Tuple
+
+from . import _files, _pki_backup
+from ._errors import BackupError, PkiError
+
+#: Path inside the archive to content and mode.
+Files = Dict[str, Tuple[bytes, int]]
+
+NOTEBOOKS = "notebooks/"
+SUFFIX = ".tar.gz"
+
+
+def backup(destination: str, passphrase: str, folders: dict[str, str], notebooks: dict[str, str], check_mode: bool) -> dict[str, object]:
+    """Write the archive unless ``destination`` already holds exactly that.
+
+    :param folders: name in the archive to folder on this machine; one that does not exist is left out.
+    :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64.
+    :raises BackupError: FilesError: where nothing could be saved; the old archive is then untouched.
+    """
+    _require_passphrase(passphrase)
+    existing = {name: os.path.realpath(path) for name, path in folders.items() if os.path.isdir(path)}
+    for path in existing.values():
+        if os.path.realpath(destination).startswith(path + os.sep):
+            raise BackupError(f"backup_file {destination} lies inside {path}: it would be lost with it. Give a path elsewhere.")
+    if not existing:
+        raise BackupError(f"There is nothing to back up: none of {', '.join(folders.values())} exists. Run the site playbook first.")
+    files: Files = {}
+    with contextlib.ExitStack() as locks:
+        for name, path in existing.items():
+            if not check_mode:
+                locks.enter_context(_files.lock(path))
+            files.update({f"{name}/{inner}": content for inner, content in _pki_backup.collect(path).items()})
+    for name, content in notebooks.items():
+        files[f"{NOTEBOOKS}{name}{SUFFIX}"] = (base64.b64decode(content), 0o600)
+    before = _files.read(destination)
+    changed = before is None or _opened_or_none(before, passphrase) != files
+    if changed and not check_mode:
+        _files.write(destination, _pki_backup.seal(files, passphrase), 0o600)
+    return {"changed": changed, "file": destination, "files": len(files)}
+
+
+def restore(source: str, passphrase: str, folders: dict[str, str], check_mode: bool) -> dict[str, object]:
+    """Bring the folders of an archive back, each to a place that holds nothing else, and return its notebooks as ``backup`` took them.
+
+    :raises BackupError: FilesError: then nothing was changed.
+    """
+    _require_passphrase(passphrase)
+    data = _files.read(source)
+    if data is None:
+        raise BackupError(f"backup_file {source} does not exist. Give the path of the archive on the control node.")
+    files = _open(data, passphrase, source)
+    notebooks = {
+        name[len(NOTEBOOKS) : -len(SUFFIX)]: base64.b64encode(content).decode() for name, (content, _mode) in files.items() if name.startswith(NOTEBOOKS)
+    }
+    wanted: dict[str, Files] = {}
+    for name, path in folders.items():
+        inner = {inside[len(name) + 1 :]: content for inside, content in files.items() if inside.startswith(f"{name}/")}
+        _files.require_safe_place(path)
+        existing = _pki_backup.collect(path) if os.path.isdir(path) else {}
+        if existing and existing != inner:
+            raise BackupError(f"{path} already holds {len(existing)} files that are not those of {source}. Move it away, then restore.")
+        if inner and not existing:
+            wanted[path] = inner
+    if not check_mode:
+        for path, inner in wanted.items():
+            _files.directory(path)
+            with _files.lock(path):
+                _files.private_directory(path)
+                # An authority's certificate last: without it the folder counts as empty, should this be cut off.
+                ordered = sorted(inner, key=lambda name: (name.endswith(".cert.pem"), name))
+                _files.write_all([(os.path.join(path, name), *inner[name]) for name in ordered], path)
+    return {"changed": bool(wanted), "folders": sorted(wanted), "files": len(files), "notebooks": notebooks}
+
+
+def _require_passphrase(passphrase: str) -> None:
+    if len(passphrase) < _pki_backup.SHORTEST_PASSPHRASE:
+        raise BackupError(f"backup_passphrase has {len(passphrase)} characters. Give at least {_pki_backup.SHORTEST_PASSPHRASE}.")
+
+
+def _open(data: bytes, passphrase: str, source: str) -> Files:
+    try:
+        return _pki_backup.unseal(data, passphrase, source)
+    except (PkiError, binascii.Error):
+        raise BackupError(
+            f"backup_passphrase does not open {source}, or it is no archive of playbooks/backup.yml, or damaged. "
+            "Give the passphrase it was made with, or an older archive."
+        ) from None
+
+
+def _opened_or_none(data: bytes, passphrase: str) -> Files | None:
+    try:
+        return _open(data, passphrase, "")
+    except BackupError:
+        return None
