@@ -33,11 +33,14 @@ class ActionModule(ActionBase):
                 "plan": {"type": "dict", "required": True},
                 "directory": {"type": "path", "required": True},
                 "forget": {"type": "list", "elements": "str", "default": []},
+                "rotate": {"type": "list", "elements": "str", "default": []},
             }
         )
         if _password.PASSLIB_ERROR is not None:
             raise AnsibleActionFail(missing_required_lib("libpass", reason="to hash passwords")) from _password.PASSLIB_ERROR
         self._directory, self._plan = arguments["directory"], arguments["plan"]
+        self._rotate: list[str] = arguments["rotate"]
+        self._rotated: list[str] = []
         self._changed = False
         try:
             credentials = self._all()
@@ -45,7 +48,7 @@ class ActionModule(ActionBase):
                 self._forget(name)
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": self._changed, "credentials": credentials}
+        return {**result, "changed": self._changed, "credentials": credentials, "rotated": self._rotated}
 
     def _all(self) -> dict[str, Any]:
         names = [instance["name"] for instance in self._plan["instances"]]
@@ -66,9 +69,17 @@ class ActionModule(ActionBase):
         stored_hash = (_files.read(paths["hash"]) or b"").decode().strip()
         password = given["password"]
         generated = not password and not given["password_hash"]
+        if name in self._rotate and not generated:
+            raise AnsibleActionFail(
+                f"instance '{name}': its password stands in the inventory, so it is changed there: give a new one, then run site.yml."
+            )
         if generated:
             password = (_files.read(paths["password"]) or b"").decode().strip()
-            if not password and not self._task.check_mode:
+            if name in self._rotate or "*" in self._rotate:
+                self._rotated.append(name)
+                password = str(self._templar.template(self._task_vars.get("rotate_password")) or "") or _password.generate()
+                self._write(paths["password"], password)
+            elif not password and not self._task.check_mode:
                 password = _password.generate()
                 self._write(paths["password"], password)
         hashed = given["password_hash"] or self._hash(name, password, stored_hash)

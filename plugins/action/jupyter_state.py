@@ -37,6 +37,7 @@ class ActionModule(ActionBase):
                 "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
                 "pki": {"type": "dict", "default": {}},
                 "details": {"type": "bool", "default": False},
+                "urgent": {"type": "list", "elements": "str", "default": []},
             }
         )
         plan = {**arguments["plan"], "firewall": arguments["firewall"]}
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):
         changes = _state.differences(plan, things, instances, report)
         orphans = _state.orphans(plan, things, report)
         diff = _diff(changes, texts, report) if showing else []
-        steps = _state.service_steps(things, changes, report)
+        steps = _state.service_steps(things, changes, report, arguments["urgent"])
         servers = _clients.servers(plan, instances, arguments["credentials"], arguments["pki"])
         overview = {}
         if arguments["details"]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hashlib
 import os
 from typing import Dict, Tuple
 
@@ -21,6 +22,8 @@ from ._errors import BackupError, PkiError
 #: Path inside the archive to content and mode.
 Files = Dict[str, Tuple[bytes, int]]
 
+#: Remembers in each folder which archive it came from: a restore that was cut off goes on, although the main job has worked in the folder since.
+MARK = ".restored"
 NOTEBOOKS = "notebooks/"
 SUFFIX = ".tar.gz"
 
@@ -65,14 +68,17 @@ def restore(source: str, passphrase: str, folders: dict[str, str], check_mode: b
         raise BackupError(f"backup_file {source} does not exist. Give the path of the archive on the control node.")
     files = _open(data, passphrase, source)
     notebooks = {
-        name[len(NOTEBOOKS) : -len(SUFFIX)]: base64.b64encode(content).decode() for name, (content, _mode) in files.items() if name.startswith(NOTEBOOKS)
+        name[len(NOTEBOOKS) : -len(SUFFIX)]: base64.b64encode(content).decode()
+        for name, (content, _mode) in files.items()
+        if name.startswith(NOTEBOOKS)
     }
+    mark = f"{hashlib.sha256(data).hexdigest()}\n".encode()
     wanted: dict[str, Files] = {}
     for name, path in folders.items():
         inner = {inside[len(name) + 1 :]: content for inside, content in files.items() if inside.startswith(f"{name}/")}
         _files.require_safe_place(path)
         existing = _pki_backup.collect(path) if os.path.isdir(path) else {}
-        if existing and existing != inner:
+        if existing and existing != inner and _files.read(os.path.join(path, MARK)) != mark:
             raise BackupError(f"{path} already holds {len(existing)} files that are not those of {source}. Move it away, then restore.")
         if inner and not existing:
             wanted[path] = inner
@@ -81,6 +87,7 @@ def restore(source: str, passphrase: str, folders: dict[str, str], check_mode: b
             _files.directory(path)
             with _files.lock(path):
                 _files.private_directory(path)
+                _files.write(os.path.join(path, MARK), mark, 0o600)
                 # An authority's certificate last: without it the folder counts as empty, should this be cut off.
                 ordered = sorted(inner, key=lambda name: (name.endswith(".cert.pem"), name))
                 _files.write_all([(os.path.join(path, name), *inner[name]) for name in ordered], path)

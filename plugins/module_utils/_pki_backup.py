@@ -38,7 +38,7 @@ MANIFEST = "SHA256SUMS"
 SHORTEST_PASSPHRASE = 8
 _MAGIC = b"Salted__"
 #: Not part of what must survive
-_LEFT_OUT = (".lock", ".gitignore")
+_LEFT_OUT = (".lock", ".gitignore", ".restored")
 
 
 def backup(directory: str, destination: str, passphrase: str, check_mode: bool) -> dict[str, object]:

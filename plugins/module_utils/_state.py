@@ -613,8 +613,8 @@ REASONS = {
 }
 
 
-def service_steps(wanted: list[Thing], changes: list[Change], report: Report) -> list[dict[str, Any]]:
-    """Return what each service needs.
+def service_steps(wanted: list[Thing], changes: list[Change], report: Report, urgent: list[str] | None = None) -> list[dict[str, Any]]:
+    """Return what each service needs. Those of the instances in ``urgent`` restart now, whatever their policy.
 
     Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "when", "why"}``. ``pid`` is the server
     that would end, 0 where none runs. ``when`` is ``now``; ``idle``: when nothing is busy in that server; or ``later``: not in this run.
@@ -631,6 +631,8 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report) ->
         if pid and step != "enable":
             # In a damaged environment kernels fail by themselves: nothing to wait for.
             when = {"when_idle": "now" if "environment" in mine else "idle", "never": "later"}.get(thing["restart"], "now")
+        if thing["instance"] in (urgent or []):
+            when = "now"
         steps.append(
             {
                 **{key: thing[key] for key in ("id", "manager", "user", "instance")},

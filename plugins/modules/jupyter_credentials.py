@@ -25,6 +25,13 @@ options:
     description: The folder on the control node. It gets mode 0700 and a C(.gitignore).
     type: path
     required: true
+  rotate:
+    description:
+      - Instances that get a new password, C(*) for all. The variable C(rotate_password) may hold it; else it is generated.
+      - A password that the inventory gives is changed there - named here it is an error, under C(*) it is left alone.
+    type: list
+    elements: str
+    default: []
   forget:
     description: Names of instances that are gone. Their files are removed.
     type: list
@@ -52,6 +59,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+rotated:
+  description: The instances that got a new password.
+  returned: always
+  type: list
+  elements: str
 credentials:
   description: For each instance, where its files are on the control node. No secret.
   returned: always

@@ -46,6 +46,11 @@ options:
       - Asks the kernels whether they compute, so it may take some seconds.
     type: bool
     default: false
+  urgent:
+    description: Instances that restart in this run if they have to, whatever their restart policy says.
+    type: list
+    elements: str
+    default: []
   probe:
     description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
     type: dict
@@ -154,6 +159,7 @@ def main() -> None:
                 "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}},
             },
             "details": {"type": "bool", "default": False},
+            "urgent": {"type": "list", "elements": "str", "default": []},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,
