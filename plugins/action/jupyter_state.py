@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
             (state or {}).pop("text", None)
         return {
             **result,
-            "changed": bool(changes) and bool(self._task.check_mode),
+            "changed": bool(changes) and bool(self._task.check_mode) and not arguments["details"],  # a report promises nothing
             "changes": changes,
             "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
             "steps": steps,

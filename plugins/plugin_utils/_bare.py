@@ -17,7 +17,7 @@ from typing import Any
 from ..module_utils import _observe
 
 #: Each after those it imports.
-OBSERVING = ("_errors", "_observe")
+OBSERVING = ("_errors", "_migration", "_observe")
 #: These are compiled only where a firewall is to be read.
 FIREWALL = ("_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
 MODULES = (*OBSERVING, *FIREWALL)
