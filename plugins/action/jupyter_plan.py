@@ -68,7 +68,12 @@ class ActionModule(ActionBase):
             given.update({key: os.path.join(beside, os.path.expanduser(given[key])) for key in _plan.FILE_KEYS if given.get(key)})
         try:
             plan = _plan.resolve(
-                task_vars["inventory_hostname"], values["jupyter_scope"], defaults, instances, keep_notebooks=values["jupyter_keep_notebooks"]
+                task_vars["inventory_hostname"],
+                values["jupyter_scope"],
+                defaults,
+                instances,
+                keep_notebooks=values["jupyter_keep_notebooks"],
+                keep_environments=values["jupyter_keep_environments"],
             )
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error

@@ -12,10 +12,10 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-from ..module_utils import _clients, _files, _report, _state
+from ..module_utils import _clients, _environments, _files, _report, _state
 from ..module_utils._connection_certificate import read_pem_bundle
-from ..module_utils._errors import FilesError
-from ..plugin_utils import _bare
+from ..module_utils._errors import FilesError, LockError, PlanError
+from ..plugin_utils import _bare, _lockfiles
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -37,9 +37,12 @@ class ActionModule(ActionBase):
                 "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
                 "pki": {"type": "dict", "default": {}},
                 "details": {"type": "bool", "default": False},
+                "locks": {"type": "path"},
+                "aim": {"type": "dict", "default": {}},
             }
         )
-        plan = {**arguments["plan"], "firewall": arguments["firewall"]}
+        aim = {**_environments.KEEP, **arguments["aim"]}
+        plan = {**arguments["plan"], "firewall": arguments["firewall"], "aim": aim}
         showing = self._task.check_mode and self._task.diff
         self._python: str | None = None
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
@@ -47,8 +50,19 @@ class ActionModule(ActionBase):
         if problems:
             raise AnsibleActionFail("\n".join(problems))
 
-        instances = _state.complete(plan, report)
+        try:
+            locks = self._locks(plan, report, arguments["locks"])
+            chosen = _state.choices(plan, report, {slot: digest or "unknown" for slot, (_path, digest) in locks.items()}, aim)
+            was = _state.links(plan, report)
+            _environments.require_change(chosen, was, locks, aim)
+        except (FilesError, LockError, PlanError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        instances = _state.complete(plan, report, chosen)
         things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
+        for thing in things:
+            if thing["kind"] == "environment":
+                thing["lock"] = locks[thing["slot"]][0] if thing["slot"] in locks else ""
+                thing["instead_of"] = was.get(thing["slot"], "") if aim["do"] == "new" and not thing["lock"] else ""
         kept = _state.kept(plan, things, report)
         self._manifest = _state.manifest([*things, *kept])
         try:
@@ -80,6 +94,7 @@ class ActionModule(ActionBase):
             "orphans": orphans,
             "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),
+            "was": was,
             "report": report,
             **overview,
             # As Ansible's own discovery would have left it, so that the modules of this run need not look for a Python again.
@@ -130,6 +145,14 @@ class ActionModule(ActionBase):
         found = self._task_vars.get("ansible_facts", {}).get("discovered_interpreter_python")
         return [str(found)] if found else list(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=self._task_vars))
 
+    def _locks(self, plan: dict[str, Any], report: dict[str, Any], directory: str | None) -> dict[str, tuple[str, str | None]]:
+        """Return path and digest of the lock file of each slot that has one, brought up to date on this machine."""
+        slots = [slot for slot in _state.slots(plan, report) if slot["instance"]["lock"]]
+        if slots and not directory:
+            raise LockError("lock: locks says where the lock files lie, and is not given.")
+        machine, writing = report["system"]["machine"], not self._task.check_mode
+        return {slot["slot"]: _lockfiles.settle(str(directory), slot, machine, plan["aim"], writing) for slot in slots}
+
     def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
         """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by path."""
         texts = {}
@@ -152,7 +175,7 @@ class ActionModule(ActionBase):
         if thing.get("source"):
             return (_files.read(self._find_needle("files", thing["source"])) or b"").decode()
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        variables = {"instance": instance, "manifest": self._manifest}
+        variables = {"instance": instance, "manifest": self._manifest, "thing": thing}
         return str(lookup.run([thing["template"]], variables=self._task_vars, template_vars=variables)[0])
 
 

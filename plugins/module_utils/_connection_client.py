@@ -75,6 +75,7 @@ class Request:
     token: str | None = None
     credential_source: str = "the credential"
     forward: Forward | None = None
+    kernel: str | None = None  # None: the server's own choice
     code: str = "6*7"
     expect: str | None = "42"
     timeout: float = 30.0
@@ -477,6 +478,8 @@ class _Visit:
     def _start_kernel(self) -> tuple[str, str]:
         # A session rather than a bare kernel: should anything cut us off, a person sees by its name what was left behind.
         wanted = {"path": f"connection-check-{uuid.uuid4().hex[:8]}", "name": "connection check", "type": "console", "kernel": {}}
+        if self.request.kernel:
+            wanted["kernel"] = {"name": self.request.kernel}
         answer = self._call("POST", "/api/sessions", json.dumps(wanted).encode())
         self._refuse_xsrf(answer, "the start of a kernel")
         if answer.status != 201:

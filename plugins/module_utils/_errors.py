@@ -11,7 +11,9 @@
     ├── PkiError       the authority, a certificate or a key
     ├── FirewallError  a rule that cannot be or must not be applied
     ├── TunnelError    an SSH account, its key, or the SSH server that is to hold it
-    └── CheckError     the client's view could not even be tried
+    ├── CheckError     the client's view could not even be tried
+    ├── BuildError     an environment cannot be built on a host, or does not work
+    └── LockError      a lock file, or the wheels for it, cannot be made or taken back
 
 The text of each is one message: what is wrong, where in the user's file, what to do.
 Plugins and modules translate them into ``AnsibleActionFail`` or ``fail_json``; nothing else does.
@@ -46,3 +48,11 @@ class TunnelError(RemoteNotebooksError):
 
 class CheckError(RemoteNotebooksError):
     """A connection check could not even be tried."""
+
+
+class BuildError(RemoteNotebooksError):
+    """An environment cannot be built, or does not work."""
+
+
+class LockError(RemoteNotebooksError):
+    """A lock file cannot be made, read or taken back."""

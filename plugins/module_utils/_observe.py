@@ -42,6 +42,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any]) -> 
     :param firewall: reads the firewall; called only where the plan, or an earlier run, has something to do with one.
     """
     things, machine, running = manifest(probe["manifest"]), system(), servers()
+    environments = expand([probe["environments"]])
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
     services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
@@ -52,7 +53,8 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any]) -> 
         "pythons": {name: python(name, run) for name in probe["pythons"]},
         "accounts": {name: account(name) for name in probe["accounts"]},
         "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
-        "environments": {name: environment(name) for name in expand([probe["environments"]])},
+        "environments": {name: environment(name) for name in environments},
+        "used": used(environments),
         "servers": running,
         "listeners": listeners(probe["ports"]),
         "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
@@ -84,6 +86,7 @@ def system() -> dict[str, Any]:
         "id_like": release.get("ID_LIKE", "").strip('"').split(),
         "name": release.get("PRETTY_NAME", sys.platform).strip('"'),
         "hostname": socket.gethostname(),
+        "machine": os.uname().machine,
         # Only where systemd is PID 1 does this folder exist (sd_booted(3)).
         "systemd": os.path.isdir("/run/systemd/system"),
         "pid1": first,
@@ -97,7 +100,7 @@ def system() -> dict[str, Any]:
         "home": account.pw_dir,
         # Debian keeps it in a package of its own; without it no virtual environment gets a pip.
         "ensurepip": importlib.util.find_spec("ensurepip") is not None,
-        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl")},
+        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl", "R")},
     }
 
 
@@ -173,10 +176,11 @@ def _name(lookup: Callable[[int], Any], number: int) -> str:
 
 
 def environment(folder: str) -> dict[str, Any]:
-    """Compare an environment with its seal: ``{"sealed": bool, "missing": [relative path, ...]}`` (ten paths at most)."""
+    """Compare an environment with its seal: ``{"sealed": bool, "missing": [relative path, ...] (ten at most), "built": seconds since the epoch}``."""
     try:
         with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
-            files = json.load(file)["files"]
+            seal = json.load(file)
+            files = seal["files"]
     except (OSError, ValueError, KeyError):
         return {"sealed": False, "missing": []}
     missing = []
@@ -187,7 +191,7 @@ def environment(folder: str) -> dict[str, Any]:
         except OSError:
             pass
         missing.append(name)
-    return {"sealed": True, "missing": missing[:10]}
+    return {"sealed": True, "missing": missing[:10], "built": seal.get("built")}
 
 
 def manifest(name: str) -> list[dict[str, Any]]:
@@ -209,6 +213,19 @@ def manifest(name: str) -> list[dict[str, Any]]:
     except OSError:
         names = []
     return [*things, *({"id": f"package {package}", "kind": "package", "instance": "", "ours": True} for package in names)]
+
+
+def used(folders: list[str]) -> list[str]:
+    """Return those of ``folders`` that a process runs the Python of: a server, a kernel, a program started in a terminal."""
+    found = set()
+    for entry in glob.glob("/proc/[0-9]*/cmdline") if folders else []:
+        try:
+            with open(entry, "rb") as file:
+                program = file.read(4096).split(b"\0")[0].decode("utf-8", "replace")
+        except OSError:
+            continue  # gone by now
+        found.add(os.path.dirname(os.path.dirname(program)))
+    return sorted(found & set(folders))
 
 
 def servers() -> list[dict[str, Any]]:

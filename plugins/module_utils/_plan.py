@@ -5,7 +5,7 @@
 
 A *plan* is what the inventory alone decides for one host::
 
-    {"host": str, "scope": "system" | "user", "keep_notebooks": bool,
+    {"host": str, "scope": "system" | "user", "keep_notebooks": bool, "keep_environments": int,
      "prefix": str, "config_dir": str,            # a leading "~" is the home of the account Ansible works as
      "instances": [instance, ...],
      "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...], ...}, ...],  # entries of pki_certificates
@@ -22,6 +22,7 @@ import ipaddress
 import re
 from typing import Any, Dict
 
+from . import _kernels
 from ._errors import PlanError
 
 # typing.Dict: these lines run on hosts, too, whose Python may be 3.8.
@@ -53,6 +54,8 @@ INSTANCE_KEYS = (
     "interface",
     "python",
     "packages",
+    "kernels",
+    "lock",
     "installer",
     "index_url",
     "ca_bundle",
@@ -164,7 +167,9 @@ def unknown_key(key: str, known: tuple[str, ...]) -> str:
     return f"there is no key '{key}'" + (f"; did you mean '{near[0]}'?" if near else f". Known: {', '.join(known)}.")
 
 
-def resolve(host: str, scope: str, defaults: dict[str, Any], instances: list[dict[str, Any]], keep_notebooks: bool = True) -> Plan:
+def resolve(
+    host: str, scope: str, defaults: dict[str, Any], instances: list[dict[str, Any]], *, keep_notebooks: bool = True, keep_environments: int = 1
+) -> Plan:
     """Resolve the instances of one host.
 
     :param host: the host's name in the inventory.
@@ -176,6 +181,8 @@ def resolve(host: str, scope: str, defaults: dict[str, Any], instances: list[dic
     problems: list[str] = []
     resolved = [_instance(defaults, given, scope, problems) for given in instances]
     problems += _conflicts(resolved)
+    if keep_environments < 0:
+        problems.append("jupyter_keep_environments: say how many, 0 or more. 0 leaves nothing to roll back to.")
     if problems:
         raise PlanError("\n".join(problems))
     present = [instance for instance in resolved if instance["state"] == "present"]
@@ -183,6 +190,7 @@ def resolve(host: str, scope: str, defaults: dict[str, Any], instances: list[dic
         "host": host,
         "scope": scope,
         "keep_notebooks": keep_notebooks,
+        "keep_environments": keep_environments,
         "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
         "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
         "instances": present,
@@ -230,6 +238,9 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     near = loopback(instance["bind_address"])
     instance["local_url"] = f"{instance['scheme']}://{f'[{near}]' if ':' in near else near}:{instance['port']}{instance['base_url']}"
     instance["packages"], instance["classic"] = _packages(instance)
+    instance["kernels"] = _kernels.complete(
+        instance["kernels"], instance["python"], lambda text: wrong("kernels", text), lambda key: unknown_key(key, _kernels.KEYS)
+    )
     instance["has_token"] = bool(instance["token"])
     for key in SECRET_KEYS:
         del instance[key]

@@ -14,11 +14,10 @@ everything is removed again. A stage acts on the things that carry its name.
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 from typing import Any, Dict
 
-from . import _firewall, _firewall_rules
+from . import _environments, _firewall, _firewall_rules, _kernels
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -38,10 +37,15 @@ FIREWALL_OWNER = "jupyter"
 #: Tells the account that the role made from one of the same name that was there before.
 ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 
-SCRIPTS = ("busy_kernels.py", "check_config.py", "seal_environment.py", "system_packages.sh", "wait_ready.py")
+SCRIPTS = ("busy_kernels.py", "check_config.py", "probe_environment.py", "seal_environment.py", "system_packages.sh", "wait_ready.py")
 
 #: What servers and kernels write below a home folder beside the notebooks (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
 TRACES = (".ipython", ".jupyter", ".local/share/jupyter")
+
+#: Where the systems' packages put the R side of an R kernel.
+R_FILES = tuple(
+    f"/usr/{place}/IRkernel/DESCRIPTION" for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
+)
 UNIT = "jupyter@{name}.service"
 TMUX_SOCKET = "remote-notebooks"
 TMUX_SESSION = "jupyter-{name}"
@@ -64,7 +68,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
     return {
         "manifest": f"{prefix}/manifest.json",
         "paths": [
-            *(config, f"{config}/*", f"{config}/*/*"),
+            *(config, f"{config}/*", f"{config}/*/*", f"{config}/*/jupyter/*", f"{config}/*/jupyter/kernels/*", f"{config}/*/jupyter/kernels/*/*"),
             *(
                 prefix,
                 f"{prefix}/manifest.json",
@@ -79,6 +83,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             *(folder for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
             *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
             "/var/lib/systemd/linger/*",
+            *(R_FILES if _uses_r(instances) else ()),
         ],
         "secret": ["hashed_password", "tls.pem", "token"],
         "texts": texts,
@@ -90,13 +95,21 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         else None,
         "environments": f"{prefix}/envs/*",
         "accounts": sorted({item["user"] for item in instances} - {""}),
-        "pythons": sorted({item["python"] for item in instances}),
+        "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in _python_kernels(instances)}),
         "ports": sorted({item["port"] for item in instances}),
         "units": [UNIT.format(name=item["name"]) for item in instances],
         "user_units": plan["scope"] == "user",
         # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
         "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
     }
+
+
+def _python_kernels(instances: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [(item, kernel) for item in instances for kernel in item["kernels"] if kernel["python"]]
+
+
+def _uses_r(instances: list[dict[str, Any]]) -> bool:
+    return any(kernel["language"] == "R" and kernel["argv"] == list(_kernels.R_COMMAND) for item in instances for kernel in item["kernels"])
 
 
 def _unit_dir(scope: str) -> str:
@@ -146,6 +159,11 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         problems.append(
             f"user: there is no account '{item['user']}' on this host. Create it, correct the name, or leave user out for a service account."
         )
+    for kernel in item["kernels"]:
+        if kernel["python"] and report["pythons"][kernel["python"]]["version"] is None:
+            problems.append(f"kernels: kernel '{kernel['name']}': there is no '{kernel['python']}' on this host. Install it, or leave python out.")
+    if _uses_r([item]) and plan["scope"] == "user" and _r_is_missing(report):
+        problems.append("kernels: R is not installed here, and scope 'user' cannot install it. Ask for: apt-get install r-base-core r-cran-irkernel")
     python = report["pythons"][item["python"]]
     if python["version"] is None:
         problems.append(f"python: there is no '{item['python']}' on this host. Install it, or leave python out for the system's own.")
@@ -180,6 +198,10 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
     return problems
 
 
+def _r_is_missing(report: Report) -> bool:
+    return not report["system"]["commands"].get("R") or not any(report["paths"].get(path) for path in R_FILES)
+
+
 def _is_ours(listener: dict[str, Any], servers: list[dict[str, Any]]) -> bool:
     """Tell whether one of our own servers holds a port; where its process cannot be told, the account has to do."""
     if listener["pid"]:
@@ -196,8 +218,53 @@ def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
     return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else "tmux"
 
 
-def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
-    """Return the instances with what only the host could tell; every path is absolute."""
+def slots(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return what needs an environment: each instance, and each Python kernel of it, as ``{"slot", "instance", "python", "packages", "key"}``."""
+    found = []
+    for item in plan["instances"]:
+        wishes = [(item["name"], item["python"], item["packages"])]
+        wishes += [(f"{item['name']}.{kernel['name']}", kernel["python"], kernel["packages"]) for kernel in item["kernels"] if kernel["python"]]
+        for slot, name, packages in wishes:
+            python = report["pythons"][name]
+            found.append({"slot": slot, "instance": item, "python": python, "packages": packages, "key": _environments.key(python, packages)})
+    return found
+
+
+def choices(plan: dict[str, Any], report: Report, locks: dict[str, str | None], aim: dict[str, Any]) -> dict[str, str]:
+    """Return the environment that each slot is to run in.
+
+    :param locks: the digest of the lock file of each slot that has one.
+    :raises PlanError: where a rollback has nothing to go back to.
+    """
+    prefix, folder = _prefix(plan, report), f"{_prefix(plan, report)}/envs"
+    chosen = {}
+    for slot in slots(plan, report):
+        link = (report["paths"].get(f"{prefix}/current/{slot['slot']}") or {}).get("target")
+        slot.update(link=link, lock=locks.get(slot["slot"]))
+        chosen[slot["slot"]] = _environments.choose(slot, folder, report["environments"], aim)
+    return chosen
+
+
+def links(plan: dict[str, Any], report: Report) -> dict[str, str]:
+    """Return the environment that each slot ran in before this run, where its link leads to a sealed one."""
+    prefix = f"{_prefix(plan, report)}/current/"
+    found = {
+        path[len(prefix) :]: state["target"] for path, state in report["paths"].items() if path.startswith(prefix) and (state or {}).get("target")
+    }
+    return {slot: target for slot, target in found.items() if report["environments"].get(target, {}).get("sealed")}
+
+
+def _prefix(plan: dict[str, Any], report: Report) -> str:
+    return _home_path(plan["prefix"], report["system"]["home"])
+
+
+def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """Return the instances with what only the host could tell; every path is absolute.
+
+    :param chosen: the environment of each slot; without it, what :func:`choices` says of a run that wants nothing new.
+    """
+    if chosen is None:
+        chosen = choices(plan, report, {}, _environments.KEEP)
     system = report["system"]
     prefix, config, units = (_home_path(path, system["home"]) for path in (plan["prefix"], plan["config_dir"], _unit_dir(plan["scope"])))
     completed = []
@@ -207,10 +274,18 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
         user = item["user"] or system["user"]
         home = account.get("home") or (f"/home/{user}" if item["user"] else system["home"])
         python = report["pythons"][item["python"]]
-        key = hashlib.sha256(json.dumps([python["path"], python["version"], item["packages"]]).encode()).hexdigest()[:12]
+        environment = chosen[name]
         completed.append(
             {
                 **item,
+                "kernels": [
+                    {
+                        **kernel,
+                        "environment": chosen.get(f"{name}.{kernel['name']}"),
+                        "python_path": (report["pythons"].get(kernel["python"]) or {}).get("path"),
+                    }
+                    for kernel in item["kernels"]
+                ],
                 "scope": plan["scope"],
                 "user": user,
                 "group": account.get("group") or (item["user"] or system["group"]),
@@ -220,16 +295,16 @@ def complete(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
                 "prefix": prefix,
                 "libexec": f"{prefix}/libexec",
                 "current": f"{prefix}/current/{name}",
-                "environment": f"{prefix}/envs/{key}",
+                "environment": environment,
                 "python_path": python["path"],
                 "config_dir": f"{config}/{name}",
                 "config_file": f"{config}/{name}/{INTERFACES[item['interface']]['config']}",
-                "command": f"{prefix}/envs/{key}/bin/{INTERFACES[item['interface']]['command']}",
+                "command": f"{environment}/bin/{INTERFACES[item['interface']]['command']}",
                 "unit": UNIT.format(name=name),
                 "unit_dir": units,
                 "session": TMUX_SESSION.format(name=name),
                 "tmux": _tmux(plan["scope"], user, home),
-                "variables": _variables(item, f"{prefix}/envs/{key}", home),
+                "variables": _variables(item, environment, home, f"{config}/{name}/jupyter"),
                 "revision": "",
             }
         )
@@ -246,13 +321,15 @@ def _tmux(scope: str, user: str, home: str) -> list[str]:
     return ["runuser", "-u", user, "--", *clean, *own]
 
 
-def _variables(item: dict[str, Any], environment: str, home: str) -> dict[str, str]:
+def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> dict[str, str]:
     """Return the environment of a server, which its kernels and terminals inherit."""
     variables = {
         # A configuration file that does not load ends the server; by default it would run on without it.
         "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
         # What `pip install --user` brings is found, and never in place of what the environment holds.
         "PATH": f"{environment}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin",
+        # Where the instance's own kernels are listed; Jupyter looks there at each request, so a new kernel needs no restart.
+        "JUPYTER_PATH": data,
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
     }
@@ -337,6 +414,8 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
         made.directory("install", f"{prefix}/{folder}", "0755")
     if any(item["service_manager"] == "tmux" for item in instances):
         made.add("package", "install", "tmux")
+    if _uses_r(instances):
+        made.add("package", "install", "R")
     for script in SCRIPTS:
         made.file("install", f"{prefix}/libexec/{script}", "0755", source=script)
     config = posixpath.dirname(instances[0]["config_dir"])
@@ -347,8 +426,7 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
 def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
     folder = item["config_dir"]
     own = {"instance": item["name"], "group": item["group"]}
-    made.add("environment", "install", item["environment"], path=item["environment"], python=item["python_path"], packages=item["packages"])
-    made.add("link", "install", item["current"], instance=item["name"], path=item["current"], target=item["environment"])
+    _environment_things(made, item, item["name"], item)
     mine = {"owner": item["user"], "group": item["group"]}
     # An account of ours goes with its home.
     for trace in TRACES if f"account {item['user']}" not in made.made else ():
@@ -366,6 +444,36 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     if item["tls"] != "none":
         made.file("configure", f"{folder}/tls.pem", "0640", **own, secret=True, live=True, control=pem)
     made.file("configure", item["config_file"], "0640", **own, template=f"{posixpath.basename(item['config_file'])}.j2")
+    _kernel_things(made, item)
+    # Last of all: until Jupyter has accepted the new configuration, the old environment is the one in use.
+    made.add("link", "configure", item["current"], instance=item["name"], path=item["current"], target=item["environment"])
+
+
+def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict[str, Any]) -> None:
+    made.add(
+        "environment",
+        "install",
+        what["environment"],
+        path=what["environment"],
+        python=what["python_path"],
+        packages=what["packages"],
+        slot=slot,
+        account=item["user"] if item["scope"] == "system" else "",
+    )
+
+
+def _kernel_things(made: _List, item: dict[str, Any]) -> None:
+    """List the kernels beside the one that every server's own environment brings."""
+    own = {"instance": item["name"], "group": item["group"]}
+    for kernel in item["kernels"]:
+        folder = f"{item['config_dir']}/jupyter/kernels/{kernel['name']}"
+        if kernel["python"]:
+            _environment_things(made, item, f"{item['name']}.{kernel['name']}", kernel)
+            link = f"{item['current']}.{kernel['name']}"
+            made.add("link", "configure", link, instance=item["name"], path=link, target=kernel["environment"])
+        for path in (f"{item['config_dir']}/jupyter", f"{item['config_dir']}/jupyter/kernels", folder):
+            made.directory("configure", path, "0750", **own)
+        made.file("configure", f"{folder}/kernel.json", "0640", **own, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
 
 
 def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:
@@ -493,8 +601,20 @@ def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[T
     Packages that came with us go with our last server; any other is none of ours. Rules are the firewall's to compare.
     """
     staying = {thing["id"] for thing in [*wanted, *kept(plan, wanted, report)]}
-    left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] != "rule"]
-    return [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
+    left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] not in ("rule", "environment")]
+    left = [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
+    return [*left, *_old_environments(plan, wanted, report)]
+
+
+def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
+    """Return the environments that may go. The folder itself is asked, not the manifest: those that are kept for a rollback stand in none."""
+    if not plan["instances"]:
+        paths = sorted(report["environments"])
+    else:
+        needed = [thing["path"] for thing in wanted if thing["kind"] == "environment"]
+        keep, aim = plan.get("keep_environments", 1), plan.get("aim", _environments.KEEP)
+        paths = _environments.unneeded(needed, report["environments"], report.get("used", []), keep, aim)
+    return [{"id": f"environment {path}", "kind": "environment", "instance": "", "path": path} for path in paths]
 
 
 def kept(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
@@ -530,7 +650,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     if kind in ("rule", "trace"):
         return []  # rule_changes compares them all at once; traces are others' to make
     if kind == "package":
-        return [] if report["system"]["commands"].get(name) else [("package", "absent", "present")]
+        missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(name)
+        return [("package", "absent", "present")] if missing else []
     if kind == "linger":
         return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
     if kind == "environment":

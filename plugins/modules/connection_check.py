@@ -72,6 +72,9 @@ options:
       remote_port:
         description: The port there. Without it, the port of O(url).
         type: int
+  kernel:
+    description: The name of the kernel to start, as C(jupyter kernelspec list) has it. Without it, the server's own choice.
+    type: str
   code:
     description: One line of code to run.
     type: str
@@ -218,6 +221,7 @@ ARGUMENTS = {
     "token": {"type": "str", "no_log": True},
     "token_file": {"type": "path", "no_log": False},
     "tunnel": {"type": "dict", "options": TUNNEL},
+    "kernel": {"type": "str"},
     "code": {"type": "str", "default": "6*7"},
     "expect": {"type": "str", "default": "42"},
     "timeout": {"type": "float", "default": 30},
@@ -257,6 +261,7 @@ def request_from(params: dict[str, Any]) -> Request:
         token=secret(params, "token"),
         credential_source=params["password_file"] or params["token_file"] or "the one given",
         forward=forward,
+        kernel=params["kernel"],
         code=params["code"],
         expect=params["expect"] or None,
         timeout=params["timeout"],

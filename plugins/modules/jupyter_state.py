@@ -46,6 +46,16 @@ options:
       - Asks the kernels whether they compute, so it may take some seconds.
     type: bool
     default: false
+  locks:
+    description: Folder of the control node with the lock files of instances that have C(lock) on. One that is missing is made.
+    type: path
+  aim:
+    description:
+      - What the run wants of the environments beyond having them, as C(do) with V(keep), V(new), V(previous) or V(back).
+      - With it go C(stamp), the run's own, C(instances) it is about (empty means all), C(environments) to go back to, by instance,
+        and C(same), those that turned out to hold nothing newer.
+    type: dict
+    default: {}
   probe:
     description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
     type: dict
@@ -130,6 +140,11 @@ orphans:
   returned: always
   type: list
   elements: dict
+was:
+  description: The environment that each instance, and each Python kernel of one, was in before this run.
+  returned: always
+  type: dict
+  sample: {lab: /opt/remote-notebooks/envs/0123456789ab}
 report:
   description: What was read, the texts of files left out.
   returned: always
@@ -154,6 +169,8 @@ def main() -> None:
                 "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}},
             },
             "details": {"type": "bool", "default": False},
+            "locks": {"type": "path"},
+            "aim": {"type": "dict", "default": {}},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,

@@ -47,7 +47,7 @@ SECRETS = [
     ".venv/bin/python",
     ".ansible/collections/x",
 ]
-LIBRARIES = {"ansible", "jinja2", "cryptography", "passlib", "websocket", "segno", "yaml"}
+LIBRARIES = {"ansible", "jinja2", "cryptography", "passlib", "websocket", "segno", "uv", "yaml"}
 
 
 def committed() -> list[str]:

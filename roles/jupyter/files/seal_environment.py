@@ -3,17 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Seal a finished environment: ``seal_environment.py FOLDER PACKAGE ...``.
 
-Imports what a server cannot do without, then writes FOLDER/remote-notebooks.json with every file and its size. An environment without
+Writes FOLDER/remote-notebooks.json: what was asked for, the version of each package, when, and every file with its size. An environment without
 a seal was never finished; one that no longer matches it was damaged. Either is built anew. Run it with the environment's own Python.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.metadata
 import json
 import os
-import re
 import sys
+import sysconfig
+import time
 
 SEAL = "remote-notebooks.json"
 
@@ -30,13 +31,15 @@ def files(folder: str) -> dict[str, int]:
     return found
 
 
+def versions() -> dict[str, str]:
+    """Map each package of this environment, and of no place beside it, to its version."""
+    place = sysconfig.get_path("purelib")
+    return {found.metadata["Name"]: found.version for found in importlib.metadata.distributions(path=[place])}
+
+
 def main() -> None:
     folder, packages = sys.argv[1], sys.argv[2:]
-    names = {re.split(r"[^A-Za-z0-9._-]", package, maxsplit=1)[0] for package in packages}
-    for module in ("jupyter_server", "jupyterlab", "notebook", "ipykernel"):
-        if module in names:
-            importlib.import_module(module)
-    content = {"packages": packages, "files": files(folder)}
+    content = {"packages": packages, "versions": versions(), "built": time.time(), "files": files(folder)}
     temporary = os.path.join(folder, SEAL + ".new")
     with open(temporary, "w", encoding="utf-8") as file:
         json.dump(content, file)

@@ -41,6 +41,7 @@ def bare(**system):
         "accounts": {"jupyter": None},
         "paths": {path: {"kind": "directory", "mode": "0755", "owner": "root", "group": "root", "entries": 9} for path in ("/etc", "/opt")},
         "environments": {},
+        "used": [],
         "servers": [],
         "listeners": {},
         "units": {},
@@ -276,6 +277,7 @@ def test_what_stays_after_an_uninstall_is_still_listed_and_can_be_removed_later(
     things = _state.things(nothing, [], report, {}, {})
     assert [thing["id"] for thing in things] == ["directory /opt/remote-notebooks", "file /opt/remote-notebooks/manifest.json"]
     report["manifest"] = _state.manifest([*things, *_state.kept(nothing, things, report)])
+    report["environments"] = {}
     again = _state.things(nothing, [], report, {}, {})
     assert _state.orphans(nothing, again, report) == []
     later = {**nothing, "keep_notebooks": False}

@@ -1,0 +1,300 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build an environment on a host. Runs there, with the host's Python (3.8 or newer).
+
+The steps, and nothing between them: wait for whoever builds, clear away what was never finished, make the folder, install, try it, seal it.
+Where a step fails, the folder goes again, and the reason is one sentence with its cure (:func:`explain`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import json
+import os
+import re
+import shutil
+import tarfile
+import time
+import zipfile
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+from . import _observe
+from ._errors import BuildError
+
+#: (argv, text for its standard input) → (exit code, what it wrote to stdout and stderr)
+Run = Callable[[List[str], str], Tuple[int, str]]
+Wish = Dict[str, Any]
+
+#: How long a builder waits for another one. A run that was cut off leaves its installer running on the host.
+PATIENCE = 900
+
+VERSIONS = """
+import importlib.metadata, json, sysconfig
+found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
+print(json.dumps({package.metadata["Name"]: package.version for package in found}))
+"""
+
+#: What the installers say, in the order of what is to be believed first, and what to do about it.
+REASONS = (
+    (
+        r"No space left on device|os error 28|Disk quota exceeded|ENOSPC",
+        "there is no room left on the disk.",
+        "Free some, or lower jupyter_keep_environments, and run again.",
+    ),
+    (
+        r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|certificate verify failed",
+        "the package index shows a certificate that this host does not trust.",
+        "Name the bundle with its authority in ca_bundle, a path on the host.",
+    ),
+    (
+        r"407 Proxy|Proxy Authentication|Cannot connect to proxy|tunnel error|ProxyError",
+        "the proxy does not let the installer through.",
+        "Correct http_proxy, or open the proxy for the package index.",
+    ),
+    (
+        r"Failed to fetch|error sending request|dns error|NewConnectionError|Max retries exceeded|Connection refused|Connection reset"
+        r"|timed out|name resolution|Network is unreachable|No route to host|Remote end closed",
+        "the package index cannot be reached, or answers with an error.",
+        "Correct index_url or http_proxy, or give a wheelhouse, and run again.",
+    ),
+    (
+        r"Hash mismatch|DO NOT MATCH THE HASHES|hashes are required",
+        "a package is not the one that the lock file names.",
+        "Somebody put another file under that name: find out who. If the index is to be trusted, run upgrade.yml for a new lock.",
+    ),
+    (
+        r"No solution found|ResolutionImpossible|No matching distribution|Could not find a version|was not found in the|conflicting dependencies",
+        "there is no set of packages that fits.",
+        "Correct packages as the last lines say.",
+    ),
+    (
+        r"Failed to build|failed to build|Failed building|error: subprocess-exited|No module named 'setuptools'|command .*(gcc|cc).* failed",
+        "a package has no wheel for this Python, and cannot be built here.",
+        "Choose another version or another python, or install its compiler and libraries.",
+    ),
+)
+
+
+def explain(step: str, output: str) -> str:
+    """Say in a few lines why a step failed: what, its cure, and the last words of the program.
+
+    :param step: what was being done, for a reason that is none of :data:`REASONS`.
+    """
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in output.splitlines()]
+    last = "\n".join(f"  {line}" for line in [line for line in lines if line.strip()][-12:])
+    for pattern, what, cure in REASONS:
+        if re.search(pattern, output):
+            return f"{what} {cure}\n{last}"
+    return f"{step} failed.\n{last}"
+
+
+@contextlib.contextmanager
+def alone(prefix: str) -> Iterator[None]:
+    """Hold the building site of this host."""
+    os.makedirs(os.path.join(prefix, "installer"), exist_ok=True)
+    descriptor = os.open(os.path.join(prefix, "installer", "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BuildError(
+                        f"another run has been building below {prefix} for {PATIENCE // 60} minutes. Let it end, then run again."
+                    ) from None
+                time.sleep(0.2)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def build(wish: Wish, run: Run) -> dict[str, Any]:
+    """Build ``wish["path"]``, unless it is there and whole.
+
+    :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``lock`` (the text of a lock file, or empty); ``installer`` (``uv`` or ``pip``);
+        ``uv_version``; ``wheels`` (an archive of wheels on this host, or empty); ``account`` (who tries it; empty: whoever builds); ``instead_of``
+        (an environment that the new one should differ from, or empty).
+    :returns: ``changed``; ``same``, that nothing is newer than in ``instead_of``, and the new folder went again; ``remark``, for a person.
+    :raises BuildError: with the reason; nothing of the environment is left.
+    """
+    path, prefix = wish["path"], wish["prefix"]
+    with alone(prefix):
+        found = _observe.environment(path)
+        if found["sealed"] and not found["missing"]:
+            return {"changed": False, "same": False, "remark": ""}
+        pins = _pins(path) if found["sealed"] and not wish["lock"] else ""
+        _clear(prefix, path)
+        if _is_up_to_date(wish, run):
+            return {"changed": False, "same": True, "remark": ""}
+        wheels = os.path.join(prefix, "installer", "wheels")
+        try:
+            if wish["wheels"]:
+                _unpack(wish["wheels"], wheels)
+            remark = _fill(wish, pins, wheels if wish["wheels"] else "", run)
+            same = bool(wish["instead_of"]) and _versions(wish["instead_of"]) == _installed(path, run)
+            if same:
+                _remove(path)
+            else:
+                _try_and_seal(wish, run)
+        except BaseException as error:
+            _remove(path)
+            if isinstance(error, OSError):
+                raise BuildError(explain("building", str(error))) from error
+            raise
+        finally:
+            _remove(wheels)
+        return {"changed": True, "same": same, "remark": remark}
+
+
+def _is_up_to_date(wish: Wish, run: Run) -> bool:
+    """Ask uv what it would install now. That takes a second; where uv cannot be had, the comparison waits until pip has installed."""
+    if not wish["instead_of"] or wish["installer"] != "uv":
+        return False
+    try:
+        uv = _uv(wish, "", run)
+    except BuildError:
+        return False
+    options = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--python", f"{wish['instead_of']}/bin/python"]
+    code, output = run([uv, "pip", "compile", *options, "-"], "".join(f"{package}\n" for package in wish["packages"]))
+    return code == 0 and resolved(output) == {_normal(name): version for name, version in _versions(wish["instead_of"]).items()}
+
+
+def resolved(output: str) -> dict[str, str]:
+    """Map each package in the output of ``uv pip compile`` to its version."""
+    return {_normal(name): version for name, version in re.findall(r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)", output)}
+
+
+def _normal(name: str) -> str:
+    # PEP 503, "Normalized Names"
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _clear(prefix: str, path: str) -> None:
+    """Remove what no run has finished, and ``path``; nobody else is building now."""
+    for folder in glob.glob(os.path.join(glob.escape(prefix), "envs", "*")):
+        if folder == path or not os.path.exists(os.path.join(folder, _observe.SEAL)):
+            _remove(folder)
+
+
+def _remove(path: str) -> None:
+    # The seal goes first: a folder that is half gone must not look whole.
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(path, _observe.SEAL))
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _pins(path: str) -> str:
+    """Return the versions that a damaged environment was sealed with: it is to become what it was."""
+    return "".join(f"{name}=={version}\n" for name, version in sorted(_versions(path).items()))
+
+
+def _versions(path: str) -> dict[str, str]:
+    try:
+        with open(os.path.join(path, _observe.SEAL), encoding="utf-8") as file:
+            versions = json.load(file)["versions"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return dict(versions)
+
+
+def _installed(path: str, run: Run) -> dict[str, str]:
+    """Return what :mod:`seal_environment` would write of an environment that has no seal yet."""
+    code, out = run([f"{path}/bin/python", "-I", "-c", VERSIONS], "")
+    return dict(json.loads(out.strip().splitlines()[-1])) if code == 0 else {}
+
+
+def _must(run: Run, step: str, argv: list[str], text: str = "") -> None:
+    code, output = run(argv, text)
+    if code != 0:
+        raise BuildError(explain(step, output))
+
+
+def _unpack(archive: str, folder: str) -> None:
+    _remove(folder)
+    with tarfile.open(archive) as tar:
+        members = [member for member in tar.getmembers() if member.isfile() and member.name == os.path.basename(member.name)]
+        os.makedirs(folder, 0o755)
+        for member in members:
+            source = tar.extractfile(member)
+            with open(os.path.join(folder, member.name), "wb") as target:
+                shutil.copyfileobj(source, target)  # type: ignore[arg-type]
+
+
+def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
+    """Make the folder and install into it. Return a remark."""
+    path, python, remark = wish["path"], wish["python"], ""
+    uv = ""
+    if wish["installer"] == "uv":
+        try:
+            uv = _uv(wish, wheels, run)
+        except BuildError as error:
+            remark = f"uv cannot be had on this host, so pip installs, more slowly: {error}"
+    if uv:
+        _must(run, "making the environment", [uv, "venv", "--quiet", "--python", python, path])
+    else:
+        _must(run, "making the environment", [python, "-m", "venv", path])
+    # What went in stays beside what came of it.
+    requirements, constraints = os.path.join(path, "requirements.txt"), os.path.join(path, "constraints.txt")
+    with open(requirements, "w", encoding="utf-8") as file:
+        file.write(wish["lock"] or "".join(f"{package}\n" for package in wish["packages"]))
+    options = ["--requirement", requirements]
+    if wish["lock"]:
+        options.append("--require-hashes")
+    elif pins:
+        with open(constraints, "w", encoding="utf-8") as file:
+            file.write(pins)
+        options += ["--constraint", constraints]
+    if wheels:
+        options += ["--no-index", "--find-links", wheels]
+    if uv:
+        _must(run, "installing", [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", f"{path}/bin/python", *options])
+    else:
+        _must(run, "installing", [f"{path}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options])
+    # Opened to the system's packages only now: pip --user then works for the account,
+    # and nothing the system happens to hold was taken for a requirement already met.
+    settings = os.path.join(path, "pyvenv.cfg")
+    with open(settings, encoding="utf-8") as file:
+        text = file.read()
+    with open(settings, "w", encoding="utf-8") as file:
+        file.write(re.sub(r"(?m)^(include-system-site-packages = ).*$", r"\1true", text))
+    return remark
+
+
+def _uv(wish: Wish, wheels: str, run: Run) -> str:
+    """Return the path of uv, which is fetched once a host and version."""
+    folder = os.path.join(wish["prefix"], "installer", f"uv-{wish['uv_version']}")
+    uv = os.path.join(folder, "bin", "uv")
+    if os.path.exists(uv) and run([uv, "--version"], "")[0] == 0:
+        return uv
+    _remove(folder)
+    if wheels:
+        # A wheel is an archive, and uv one program in it: no pip is needed to get at it.
+        for wheel in glob.glob(os.path.join(glob.escape(wheels), "uv-*.whl")):
+            with zipfile.ZipFile(wheel) as archive:
+                program = next(name for name in archive.namelist() if name.endswith(".data/scripts/uv"))
+                os.makedirs(os.path.dirname(uv), 0o755)
+                with archive.open(program) as source, open(uv, "wb") as target:
+                    shutil.copyfileobj(source, target)
+                os.chmod(uv, 0o755)  # noqa: S103
+            return uv
+    _must(run, "fetching uv", [wish["python"], "-m", "venv", folder])
+    options = ["--no-index", "--find-links", wheels] if wheels else []
+    _must(run, "fetching uv", [f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check", *options, f"uv=={wish['uv_version']}"])
+    return uv
+
+
+def _try_and_seal(wish: Wish, run: Run) -> None:
+    path, scripts = wish["path"], os.path.join(wish["prefix"], "libexec")
+    account = [wish["account"]] if wish["account"] else []
+    code, output = run(
+        [f"{path}/bin/python", f"{scripts}/probe_environment.py", path, *account], "".join(f"{package}\n" for package in wish["packages"])
+    )
+    if code != 0:
+        said = "\n".join(f"  {line}" for line in output.strip().splitlines()[-12:])
+        raise BuildError(f"they install, and do not work here. Correct or leave out what the next lines name.\n{said}")
+    _must(run, "sealing it", [f"{path}/bin/python", f"{scripts}/seal_environment.py", path, *wish["packages"]])

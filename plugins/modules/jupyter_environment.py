@@ -1,0 +1,144 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_environment
+short_description: Build a Python environment beside the others, try it, and seal it
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - Makes a virtual environment, installs packages into it, starts a kernel in it that imports them, and writes down what is in it.
+    Only then is it I(sealed), and only a sealed one is ever used.
+  - Where any of that fails, nothing of the environment stays, and the module says why in one sentence with its cure.
+  - One builder at a time works on a host; a second one waits, and finds what the first one built.
+  - Settings of the installers, such as an index, a proxy or an authority to trust, are given as environment variables of the task.
+options:
+  name:
+    description: What the environment is for; messages begin with it.
+    type: str
+    required: true
+  path:
+    description: Folder of the environment. One that is there, whole and sealed is left as it is; one that was damaged becomes what it was.
+    type: path
+    required: true
+  prefix:
+    description: Folder that holds C(envs), C(libexec) with the scripts of the role, and C(installer).
+    type: path
+    required: true
+  python:
+    description: The interpreter it is built on.
+    type: path
+    required: true
+  packages:
+    description: Requirements. What they bring is imported before the environment is sealed.
+    type: list
+    elements: str
+    required: true
+  lock:
+    description: The text of a lock file, every version with its hashes, to install from instead of O(packages).
+    type: str
+    default: ""
+  installer:
+    description: V(uv) is fetched once a host; where it cannot be had, V(pip) does its work.
+    type: str
+    choices: [uv, pip]
+    default: uv
+  uv_version:
+    description: The version of uv.
+    type: str
+    required: true
+  wheels:
+    description: An archive (tar) of wheels on the host. Given, nothing is asked of the network.
+    type: path
+  account:
+    description: The account that tries it. Without it, the one that the module runs as.
+    type: str
+  instead_of:
+    description:
+      - The environment that this one is to take the place of. If it holds the very same versions, the new one goes again, and RV(same) says so.
+    type: path
+attributes:
+  check_mode:
+    description: Says whether it would build.
+    support: full
+  diff_mode:
+    description: An environment has no text to compare.
+    support: none
+  platform:
+    description: The host.
+    support: full
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: An environment with pandas
+  remote.notebooks.jupyter_environment:
+    name: analysis
+    path: /opt/remote-notebooks/envs/0123456789ab
+    prefix: /opt/remote-notebooks
+    python: /usr/bin/python3
+    packages: [jupyterlab, pandas]
+    uv_version: 0.13.8
+    account: jupyter
+  environment:
+    SSL_CERT_FILE: /etc/ssl/company.pem
+"""
+
+RETURN = r"""
+same:
+  description: Nothing is newer than in O(instead_of); there is no environment at O(path).
+  type: bool
+  returned: success
+remark:
+  description: What a person should know, such as why uv was not used; mostly empty.
+  type: str
+  returned: success
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import _build, _observe
+from ..module_utils._errors import BuildError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {
+            "name": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "prefix": {"type": "path", "required": True},
+            "python": {"type": "path", "required": True},
+            "packages": {"type": "list", "elements": "str", "required": True},
+            "lock": {"type": "str", "default": ""},
+            "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+            "uv_version": {"type": "str", "required": True},
+            "wheels": {"type": "path"},
+            "account": {"type": "str"},
+            "instead_of": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    os.umask(0o022)
+
+    def run(argv: list[str], text: str) -> tuple[int, str]:
+        code, out, err = module.run_command(argv, data=text, handle_exceptions=False)
+        return code, out + err
+
+    if module.check_mode:
+        found = _observe.environment(module.params["path"])
+        module.exit_json(changed=not found["sealed"] or bool(found["missing"]), same=False, remark="")
+    try:
+        result = _build.build(module.params, run)
+    except (BuildError, OSError) as error:
+        module.fail_json(msg=f"{module.params['name']}: packages: {error}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock files of the control node: made, renewed and taken back. All hosts of a run meet here, one at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ..module_utils import _build, _environments, _files, _lock
+from ..module_utils._errors import LockError
+
+try:
+    from uv import find_uv_bin
+except ImportError as error:
+    UV_ERROR: ImportError | None = error
+else:
+    UV_ERROR = None
+
+PREVIOUS = ".previous"
+#: Marks a lock that was taken back in the run of that stamp.
+BACK = "-back"
+
+
+def settle(directory: str, slot: dict[str, Any], machine: str, aim: dict[str, Any], writing: bool) -> tuple[str, str | None]:
+    """Bring the lock file of a slot to what the aim wants. Return its path, and its digest or None where check mode did not make it.
+
+    :param slot: see :func:`_state.slots`.
+    :param aim: see :mod:`_environments`.
+    :raises LockError: where nothing fits, the index cannot be reached, or there is no lock to go back to.
+    """
+    version, packages, instance = slot["python"]["version"], slot["packages"], slot["instance"]
+    path = os.path.join(directory, _lock.file_name(version, machine, packages))
+    if not writing:
+        text = _read(path)
+        return path, _lock.digest(text) if text else None
+    _files.directory(directory)
+    with _files.lock(directory, seconds=600):
+        text = _read(path)
+        do = aim["do"] if _environments.concerns(aim, instance["name"]) else "keep"
+        if not text or (do == "new" and _lock.stamp(text) != aim["stamp"]):
+            body = _resolve(slot, machine)
+            new = _lock.render(body, version, machine, packages, aim["stamp"] or "first")
+            if text and _lock.digest(new) != _lock.digest(text):
+                _files.write(path + PREVIOUS, text.encode(), 0o644)
+            _files.write(path, new.encode(), 0o644)
+            text = new
+        elif do == "previous" and _lock.stamp(text) != aim["stamp"]:
+            text = _swap(path, text, aim["stamp"])
+        elif do == "back" and _lock.stamp(text) == aim["stamp"] and _read(path + PREVIOUS):
+            text = _swap(path, text, aim["stamp"] + BACK)
+        return path, _lock.digest(text)
+
+
+def _read(path: str) -> str:
+    return (_files.read(path) or b"").decode()
+
+
+def _swap(path: str, text: str, stamp: str) -> str:
+    """Take the previous lock back; the one that was in use becomes the previous one."""
+    previous = _read(path + PREVIOUS)
+    if not previous:
+        raise LockError(
+            f"There is no {os.path.basename(path)}{PREVIOUS} to go back to: since this lock was made, no upgrade has found anything newer."
+        )
+    previous = _lock.stamped(previous, stamp)
+    _files.write(path + PREVIOUS, text.encode(), 0o644)
+    _files.write(path, previous.encode(), 0o644)
+    return previous
+
+
+def _resolve(slot: dict[str, Any], machine: str) -> str:
+    """Ask uv for the newest versions that fit. What this machine's own settings say about indexes, proxies and authorities holds."""
+    if UV_ERROR is not None:
+        raise LockError(missing_required_lib("uv", reason="to resolve versions for jupyter_lock")) from UV_ERROR
+    instance = slot["instance"]
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    if instance["index_url"]:
+        environment["UV_DEFAULT_INDEX"] = instance["index_url"]
+    if instance["http_proxy"]:
+        environment.update(HTTPS_PROXY=instance["http_proxy"], HTTP_PROXY=instance["http_proxy"])
+    if "SSL_CERT_FILE" not in environment:
+        environment.setdefault("UV_SYSTEM_CERTS", "1")  # an authority that this machine trusts
+    command = _lock.command(find_uv_bin(), slot["python"]["version"], machine, instance.get("wheelhouse") or "")
+    answer = subprocess.run(
+        command, check=False, capture_output=True, text=True, input="".join(f"{package}\n" for package in slot["packages"]), env=environment
+    )
+    if answer.returncode:
+        raise LockError(f"instance '{slot['slot']}': packages: {_build.explain('resolving on the control node', answer.stderr)}")
+    return answer.stdout

@@ -1,0 +1,117 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Try a new environment before anything relies on it: ``probe_environment.py FOLDER [ACCOUNT] < packages``, one requirement a line.
+
+Started by root it first becomes ACCOUNT, because a server has to do with that account's rights. Then the programs of Jupyter say their version,
+a kernel is started, imports what the packages bring, and computes. What lies in the account's home is left out of it. One problem a line; ends with
+1 if there is any. Run it with the environment's own Python.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+
+PROGRAMS = ("jupyter-server", "jupyter-lab", "jupyter-notebook")
+SECONDS = 120
+#: Runs in the kernel: the modules that do not import, with the reason.
+CODE = """
+import importlib, json
+_bad = []
+for _package, _module in {modules!r}:
+    try:
+        importlib.import_module(_module)
+    except BaseException as _error:
+        _bad.append([_package, _module, type(_error).__name__ + ": " + str(_error)])
+print(json.dumps([6 * 7, _bad]))
+"""
+
+
+def become(account: str) -> None:
+    """Give up root for good."""
+    entry = pwd.getpwnam(account)
+    os.initgroups(account, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+    os.environ.update(USER=account, LOGNAME=account)
+
+
+def modules(requirement: str) -> Iterator[str]:
+    """Name the top-level modules that the package of a requirement brings, by the list of files it was installed with."""
+    try:
+        files = importlib.metadata.files(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]) or []
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return  # a bare address: the installer knows its name, and nobody else
+    parts = [file.parts for file in files]
+    names = {part[0] for part in parts if part[1:] == ("__init__.py",)}
+    names |= {part[0].split(".")[0] for part in parts if len(part) == 1 and part[0].endswith((".py", ".so"))}
+    yield from sorted(name for name in names if name.isidentifier() and not name.startswith("_"))
+
+
+def programs(folder: str) -> Iterator[str]:
+    for name in PROGRAMS:
+        command = [os.path.join(folder, "bin", name), "--version"]
+        if os.path.exists(command[0]):
+            answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
+            if answer.returncode:
+                yield f"{name} --version: {(answer.stderr.strip().splitlines() or ['no answer'])[-1]}"
+
+
+def kernel(requirements: list[str]) -> Iterator[str]:
+    from jupyter_client.manager import start_new_kernel
+
+    pairs = [(requirement, module) for requirement in requirements for module in modules(requirement)]
+    try:
+        manager, client = start_new_kernel(startup_timeout=SECONDS)
+    except Exception as error:
+        yield f"no kernel starts: {type(error).__name__}: {error}"
+        return
+    said = []
+
+    def listen(message: dict) -> None:
+        if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+            said.append(message["content"]["text"])
+        elif message["msg_type"] == "error":
+            said.append(f"{message['content']['ename']}: {message['content']['evalue']}\n")
+
+    try:
+        client.execute_interactive(CODE.format(modules=pairs), timeout=SECONDS, output_hook=listen)
+        answer = "".join(said).strip().splitlines()
+        result, bad = json.loads(answer[-1]) if answer else (None, [])
+        if result != 42:
+            yield f"a kernel starts and does not compute: {answer}"
+        for package, module, reason in bad:
+            yield f"package '{package}': import {module}: {reason}"
+    except (TimeoutError, ValueError, RuntimeError) as error:
+        yield f"a kernel starts and gives no answer: {error or type(error).__name__}"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def main() -> int:
+    folder, account = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    requirements = [line.strip() for line in sys.stdin if line.strip()]
+    if account and os.geteuid() == 0:
+        become(account)
+    os.chdir("/")
+    with tempfile.TemporaryDirectory() as home:
+        for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON", "PYTHON"))]:
+            del os.environ[name]
+        os.environ.update(HOME=home, PYTHONNOUSERSITE="1", PATH=f"{folder}/bin:/usr/local/bin:/usr/bin:/bin")
+        found = [*programs(folder), *kernel(requirements)]
+    for problem in found:
+        print(problem, file=sys.stderr)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
