@@ -54,9 +54,10 @@ class ActionModule(ActionBase):
         try:
             locks = self._locks(plan, report, arguments["locks"])
             chosen = _state.choices(plan, report, {slot: digest or "unknown" for slot, (_path, digest) in locks.items()}, aim)
+            was = _state.links(plan, report)
+            _environments.require_change(chosen, was, locks, aim)
         except (FilesError, LockError, PlanError) as error:
             raise AnsibleActionFail(str(error)) from error
-        was = _state.links(plan, report)
         instances = _state.complete(plan, report, chosen)
         things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
         for thing in things:

@@ -58,7 +58,7 @@ REASONS = (
         r"Failed to fetch|error sending request|dns error|NewConnectionError|Max retries exceeded|Connection refused|Connection reset"
         r"|timed out|name resolution|Network is unreachable|No route to host|Remote end closed",
         "the package index cannot be reached, or answers with an error.",
-        "Correct index_url or http_proxy, or give a wheelhouse, and run again.",
+        "Correct index_url or http_proxy, and run again.",
     ),
     (
         r"Hash mismatch|DO NOT MATCH THE HASHES|hashes are required",

@@ -58,7 +58,6 @@ def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
         "link": where its link leads now, or None}``.
     :param folder: where the environments lie.
     :param known: what is in ``folder``, as :func:`_observe.environment` describes it, by path.
-    :raises PlanError: where there is nothing to go back to.
     """
     name, wish, lock, link = slot["slot"], slot["key"], slot["lock"], slot["link"]
     if lock is not None:
@@ -71,15 +70,30 @@ def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
         if aim["do"] == "new" and current and f"{folder}/{wish}-{aim['stamp']}" not in aim["same"]:
             return f"{folder}/{wish}-{aim['stamp']}"
         if aim["do"] == "previous":
+            # A kernel that the last upgrades left alone has no earlier one, and stays.
             earlier = fitting[: fitting.index(current)] if current in fitting else []
-            if not earlier:
-                raise PlanError(
-                    f"instance '{name}': there is no earlier environment of what the inventory asks for now. "
-                    "Take the change in the inventory back and run site.yml: what was built for it and is still there is used again."
-                )
-            return earlier[-1]
+            return earlier[-1] if earlier else str(current or f"{folder}/{wish}")
     # A current one that was damaged is built anew in its place; a lost link leads to the newest again.
     return current or (fitting[-1] if fitting else f"{folder}/{wish}")
+
+
+def require_change(chosen: dict[str, str], links: dict[str, str], locks: dict[str, Any], aim: Aim) -> None:
+    """Refuse a rollback that would change nothing of an instance. With a lock file, :mod:`_lockfiles` has refused it before.
+
+    :raises PlanError: naming the instances.
+    """
+    if aim["do"] != "previous":
+        return
+    moved = {slot.split(".", maxsplit=1)[0] for slot in chosen if slot in locks or chosen[slot] != links.get(slot)}
+    stuck = sorted({slot for slot in chosen if "." not in slot and concerns(aim, slot)} - moved)
+    if stuck:
+        raise PlanError(
+            "\n".join(
+                f"instance '{name}': there is no earlier environment of what the inventory asks for now. "
+                "Take the change in the inventory back and run site.yml: what was built for it and is still there is used again."
+                for name in stuck
+            )
+        )
 
 
 def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _environments
-from ansible_collections.remote.notebooks.plugins.module_utils._environments import KEEP, choose, unneeded
+from ansible_collections.remote.notebooks.plugins.module_utils._environments import KEEP, choose, require_change, unneeded
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
 
 NEW = {**KEEP, "do": "new", "stamp": "T9"}
@@ -42,6 +42,7 @@ THREE = known("aaa", "aaa-T1", "aaa-T2", "bbb")
         pytest.param(slot("aaa-T1"), THREE, {**NEW, "same": ["/envs/aaa-T9"]}, "aaa-T1", id="nothing newer leaves it where it is"),
         pytest.param(slot("aaa-T2"), THREE, PREVIOUS, "aaa-T1", id="a rollback goes to the one before"),
         pytest.param(slot("aaa-T1"), THREE, PREVIOUS, "aaa", id="a second rollback goes one further"),
+        pytest.param(slot("aaa"), THREE, PREVIOUS, "aaa", id="a kernel without an earlier one stays"),
         pytest.param(slot("aaa-T9"), THREE, BACK, "aaa-T1", id="a failed upgrade goes back to where it came from"),
         pytest.param(slot("aaa", "0123456789"), THREE, KEEP, "aaa-01234567", id="a lock file decides"),
         pytest.param(slot("aaa", "0123456789"), THREE, NEW, "aaa-01234567", id="also in an upgrade, which has renewed it before"),
@@ -51,10 +52,25 @@ def test_which_environment_a_server_runs_in(a_slot, there, aim, wanted):
     assert choose(a_slot, "/envs", there, aim) == f"/envs/{wanted}"
 
 
-@pytest.mark.parametrize("link", ["aaa", "bbb", None])
-def test_there_may_be_nothing_to_go_back_to(link):
-    with pytest.raises(PlanError, match="instance 'lab': there is no earlier environment"):
-        choose(slot(link), "/envs", known("aaa", "bbb"), PREVIOUS)
+def test_there_may_be_nothing_to_go_back_to():
+    links = {"lab": "/envs/aaa", "lab.own": "/envs/bbb", "two": "/envs/ccc"}
+    with pytest.raises(PlanError) as caught:
+        require_change({**links, "two": "/envs/ccc-T1"}, links, {}, PREVIOUS)
+    assert str(caught.value).startswith("instance 'lab': there is no earlier environment")
+    assert "two" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "locks", "aim"),
+    [
+        pytest.param({"lab": "/envs/aaa"}, {}, KEEP, id="nobody asked for a rollback"),
+        pytest.param({"lab": "/envs/aaa"}, {}, {**PREVIOUS, "instances": ["two"]}, id="the rollback is of another instance"),
+        pytest.param({"lab": "/envs/aaa", "lab.own": "/envs/bbb-T1"}, {}, PREVIOUS, id="a kernel of it goes back"),
+        pytest.param({"lab": "/envs/aaa"}, {"lab": "x"}, PREVIOUS, id="its lock went back before"),
+    ],
+)
+def test_a_rollback_that_has_something_to_do(chosen, locks, aim):
+    require_change(chosen, {"lab": "/envs/aaa", "lab.own": "/envs/bbb"}, locks, aim)
 
 
 @pytest.mark.parametrize(
