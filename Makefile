@@ -50,10 +50,10 @@ connection: venv ## The connection check against servers broken on purpose
 faults: venv ## Runs cut off, full disks, damaged files
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
-bench: venv ## Benchmarks, as ratios against peers measured in the same run
-	@$(BIN)/python -m tools.gate bench
+bench: venv ## Ratios against peers in the same run (ARGS='--full', ARGS=nochange)
+	@$(BIN)/python -m tools.gate bench $(ARGS)
 
-lock: venv ## Write the two lock files from pyproject.toml (ARGS=--upgrade)
+lock: venv ## Write the lock files from pyproject.toml (ARGS=--upgrade)
 	@$(BIN)/python -m tools.lock $(ARGS)
 
 clean: ## Remove what the targets above built; passwords, keys and .local/ stay

@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
+#: The benchmarks' peers have an environment of their own: what they bring must not meet what the tests use.
+BENCH_LOCK = "tests/benchmarks/requirements.txt"
+BENCH = ROOT / ".cache" / "bench" / "venv"
 
 
 def stamp(kind: str) -> str:
@@ -93,6 +96,13 @@ def build(kind: str) -> None:
     if kind == "dev":
         print(f"Adding the test tools from {LOCKS['dev']}", flush=True)
         run(VENV / "bin" / "uv", "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCKS["dev"])
+
+
+def build_bench() -> None:
+    """The environment of the benchmarks' peers, from its lock; quick when it fits already."""
+    uv = VENV / "bin" / "uv"
+    run(uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, BENCH)
+    run(uv, "pip", "sync", "--quiet", "--python", BENCH / "bin" / "python", "--require-hashes", BENCH_LOCK)
 
 
 def link_collection() -> None:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools import test_hosts
-from tools.environment import installer_environment
+from tools.environment import build_bench, installer_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -212,10 +212,23 @@ def pytest() -> str:
     return last.strip()
 
 
-def bench() -> None:
-    """Each benchmark prints its own table."""
-    for path in sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py")):
-        run(sys.executable, path)
+def bench(*options: str) -> None:
+    """Each subject prints its own table; one that got worse does not stop the next. An option names a subject, or goes to all (--full)."""
+    setup()
+    build_bench()
+    subjects = {path.stem.removeprefix("bench_"): path for path in sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))}
+    named = [option for option in options if not option.startswith("-")]
+    unknown = set(named) - set(subjects)
+    if unknown:
+        raise Red(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(subjects)}")
+    red = []
+    for subject in named or subjects:
+        try:
+            run(sys.executable, subjects[subject], *(option for option in options if option.startswith("-")))
+        except Red:
+            red.append(subject)
+    if red:
+        raise Red(f"{', '.join(red)}: a line above says what regressed, or failed")
 
 
 PARTS: dict[str, Callable[[], object]] = {"setup": setup, "lint": lint, "sanity": sanity, "molecule": molecule, "pytest": pytest}
@@ -248,15 +261,19 @@ def everything() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("part", nargs="?", choices=["lint", "sanity", "molecule", "bench"])
-    parser.add_argument("names", nargs="*", help="scenarios")
-    arguments = parser.parse_args()
+    parser.add_argument("names", nargs="*", help="scenarios; or benchmarks and their options")
+    arguments, options = parser.parse_known_args()
+    if options and arguments.part != "bench":
+        parser.error(f"unknown: {' '.join(options)}")
     if arguments.part is None:
         return everything()
     try:
         if arguments.part == "molecule":
             molecule(*arguments.names)
+        elif arguments.part == "bench":
+            bench(*arguments.names, *options)
         else:
-            {"lint": lint, "sanity": sanity, "bench": bench}[arguments.part]()
+            {"lint": lint, "sanity": sanity}[arguments.part]()
     except Red as failure:
         print(f"\nRED: {failure}", file=sys.stderr)
         return 1

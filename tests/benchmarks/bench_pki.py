@@ -3,14 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast the PKI is, against what people would use otherwise: same run, same machine, ratios printed.
 
-Run it with the project's own Python: ``.venv/bin/python tests/benchmarks/bench_pki.py [--full]``. Without ``--full`` the slow rivals
-(openssl, community.crypto) do a part of the list and are scaled up in proportion, which each line says; both are linear in it.
-Exits 1 where a target is missed.
+Without ``--full`` the slow rivals (openssl, community.crypto) do a part of the list and are scaled up in proportion; both are linear in it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import datetime
 import ipaddress
@@ -29,6 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from measure import Table, options
 
 BIN = pathlib.Path(sys.executable).parent
 ONE_DAY = datetime.timedelta(days=1)
@@ -195,27 +193,10 @@ def playbook(path, text, certificates):
     )  # fmt: skip
 
 
-# The table
-
-
-class Table:
-    def __init__(self):
-        self.missed = 0
-
-    def row(self, what, ours, rival, rival_time, target, better):
-        """``better``: True where ours should be that many times faster, False where it may be that many times slower."""
-        ratio = rival_time / ours if better else ours / rival_time
-        met = ratio >= target if better else ratio <= target
-        self.missed += not met
-        words = f"{ratio:6.1f} x faster (at least {target})" if better else f"{ratio:6.2f} x its time (at most {target})"
-        print(f"{what:52} {ours:8.2f} s   {rival:58} {rival_time:8.2f} s   {words}   {'ok' if met else 'MISSED'}", flush=True)
-
-
 def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--full", action="store_true", help="the slow rivals do the whole list (about 15 minutes)")
-    full = options.parse_args().full
-    table = Table()
+    given = options(__doc__)
+    full = given.full
+    table = Table("pki", given.record)
 
     certificates = wanted(1000)
     # In turns, so that what else the machine does meets both
@@ -231,9 +212,8 @@ def main():
         "bare loop of cryptography calls, same number of files",
         statistics.median(bare),
         1.3,
-        better=False,
     )
-    part = 1000 if full else 15
+    part = openssl_part = 1000 if full else 15
     with folder() as path:
         loop = None
 
@@ -242,20 +222,21 @@ def main():
             loop = openssl_commands(path, certificates[:part])
 
         setup = timed(by_hand) - loop
-    table.row("", statistics.median(ours), f"openssl commands, RSA ({part} of 1,000, scaled)", setup + loop * 1000 / part, 40, better=True)
+    by_openssl = setup + loop * 1000 / part
+    table.row("authority + 1,000 P-256 certificates", statistics.median(ours), "openssl commands, RSA (a part, scaled)", by_openssl, 1 / 40)
 
     number = 1000 if full else 100
     with folder() as path:
         keys = timed(bare_keys, number)
         ours_rsa = timed(ensure, Settings(directory=str(path / "pki"), certificates=wanted(number, "rsa_2048")))
         again = timed(bare_keys, number)
-    table.row(f"authority + {number} RSA 2048 certificates", ours_rsa, "bare RSA keys on all cores", (keys + again) / 2, 1.3, better=False)
+    table.row("authority + RSA 2048 certificates", ours_rsa, f"bare RSA keys on all cores ({number})", (keys + again) / 2, 1.3)
 
     with folder() as path:
         settings = Settings(directory=str(path / "pki"), certificates=certificates)
         ensure(settings)
         check = min(timed(ensure, Settings(directory=settings.directory, certificates=certificates)) for _turn in range(3))
-    table.row("1,000 unchanged certificates looked at", check, "one second", 1.0, 1.0, better=False)
+    table.row("1,000 unchanged certificates looked at", check, "one second", 1.0, 1.0)
 
     part = 100 if full else 10
     start = empty_play()
@@ -270,11 +251,11 @@ def main():
     with folder() as path:
         rival_first = scaled(timed(playbook, path, COMMUNITY, certificates[:part]))
         rival_second = scaled(timed(playbook, path, COMMUNITY, certificates[:part]))
-    rival = f"community.crypto loop ({part} of 100, scaled)"
-    table.row("100 certificates, first run, ansible's start included", first, rival, rival_first, 30, better=True)
-    table.row("100 certificates, second run, ansible's start included", second, rival, rival_second, 100, better=True)
-    print(f"{'':52} of which {start:.2f} s are the start of ansible-playbook itself")
-    return 1 if table.missed else 0
+    rival = "community.crypto loop (a part, scaled)"
+    table.row("100 certificates, first run, ansible's start included", first, rival, rival_first, 1 / 30)
+    table.row("100 certificates, second run, ansible's start included", second, rival, rival_second, 1 / 100)
+    table.note(f"of which {start:.2f} s are the start of ansible-playbook itself; openssl did {openssl_part}, community.crypto {part}, scaled up")
+    return table.close()
 
 
 def empty_play():

@@ -174,3 +174,19 @@ def test_every_scenario_has_the_playbooks_of_its_steps(scenario):
 
     assert needed, "a scenario without converge and verify proves nothing"
     assert [name for name in sorted(needed) if not (scenario / name).is_file()] == []
+
+
+def test_an_execution_environment_holds_what_the_collection_needs(tmp_path):
+    """ansible-builder, on the definition that docs/scale.md shows; it makes the build context, for which it needs no engine."""
+    builder = Path(sys.executable).parent / "ansible-builder"
+    said = subprocess.run([builder, "introspect", ROOT / ".ansible/collections"], check=True, capture_output=True, text=True).stdout
+    needed = yaml.safe_load(said)
+    wanted = (ROOT / "meta/ee-requirements.txt").read_text().split()
+    (definition,) = re.findall(r"```yaml\n(---\nversion: 3\n.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
+    (tmp_path / "execution-environment.yml").write_text(definition)
+    subprocess.run([builder, "create", "--output-filename", "Containerfile"], cwd=tmp_path, check=True, capture_output=True)
+
+    assert [requirement.split()[0] for requirement in needed["python"]] == wanted
+    assert [package.split()[0] for package in needed["system"]] == ["openssh-client", "openssh-clients"]
+    assert "remote.notebooks" in (tmp_path / "context/_build/requirements.yml").read_text()
+    assert "debian:13-slim" in (tmp_path / "context/Containerfile").read_text()

@@ -1,0 +1,50 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Draw what bench_growth measured: ``curve.py growth.json picture.svg``. Runs in the benchmarks' own environment (matplotlib)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot
+
+# The same picture for the same figures.
+matplotlib.rcParams.update({"svg.hashsalt": "remote.notebooks", "svg.fonttype": "path", "font.size": 11})
+
+
+def main() -> None:
+    source, target = sys.argv[1:]
+    found = json.loads(Path(source).read_text())
+    figure, panels = pyplot.subplots(1, len(found["curves"]), figsize=(5.4 * len(found["curves"]), 4.2), squeeze=False, facecolor="white")
+    for panel, (name, points) in zip(panels[0], found["curves"].items()):
+        numbers = [int(number) for number in points]
+        seconds, cpu = zip(*points.values())
+        linear = [seconds[0] * number / numbers[0] for number in numbers]
+        panel.plot(numbers, linear, linestyle=":", color="0.5", label="as many times the first")
+        panel.plot(numbers, seconds, marker="o", color="#1f5fa8", label="wall time")
+        panel.plot(numbers, cpu, marker="s", color="#c2571a", label="control node's CPU")
+        for number, value in zip(numbers, seconds):
+            panel.annotate(f"{value:.1f} s", (number, value), textcoords="offset points", xytext=(0, 8), ha="center")
+        panel.set_xscale("log")
+        panel.set_yscale("log")
+        panel.set_xticks(numbers, [str(number) for number in numbers])
+        panel.minorticks_off()
+        panel.set_xlabel(name if name == "hosts" else f"{name} on one host")
+        panel.set_ylabel("seconds")
+        panel.set_title("A run that finds nothing to do")
+        panel.grid(True, which="major", color="0.9")
+        panel.legend(frameon=False)
+        panel.margins(y=0.15)
+    figure.text(0.01, 0.01, f"{found['date']}, {found['machine']}", fontsize=7, color="0.4")
+    figure.tight_layout(rect=(0, 0.03, 1, 1))
+    figure.savefig(target, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
