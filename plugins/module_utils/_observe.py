@@ -36,16 +36,22 @@ SEAL = "remote-notebooks.json"
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
-def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any]) -> dict[str, Any]:
+def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tunnel: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     """Describe the host as far as ``probe`` asks (:func:`_state.probe`). Raises OSError where this account may not look.
 
     :param firewall: reads the firewall; called only where the plan, or an earlier run, has something to do with one.
+    :param tunnel: reads the accounts that can only forward, with ``owner`` and ``accounts``; likewise.
     """
+    asked = probe.get("tunnel")
     things, machine, running = manifest(probe["manifest"]), system(), servers()
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
     services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
+    if asked:
+        asked, mark = {"owner": asked["owner"], "accounts": asked["accounts"]}, asked["mark"]
+        tunnelled = machine["uid"] == 0 and bool(asked["accounts"] or any(entry.pw_gecos.split(",")[0] == mark for entry in pwd.getpwall()))
     said = {
+        "tunnel": tunnel(asked) if asked and tunnelled else None,
         "firewall": firewall() if walled and machine["uid"] == 0 else None,
         "system": machine,
         "manifest": things,

@@ -16,8 +16,10 @@ from typing import Any
 
 from ..module_utils import _observe
 
-#: Each after those it imports. What stands after the first is compiled only where a firewall is to be read.
-MODULES = ("_observe", "_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
+#: Each after those it imports, and compiled only where a firewall, or a tunnel account, is to be read.
+FIREWALL = ("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
+TUNNEL = ("_errors", "_tunnel", "_tunnel_host")
+MODULES = ("_observe", *FIREWALL, *TUNNEL)
 
 #: Begins the line of the answer: a login shell may say something of its own before it.
 ANSWER = "remote.notebooks "
@@ -50,9 +52,13 @@ def firewall():
     return [load(name) for name in %(firewall)r][-1].read(run)
 
 
+def tunnel(asked):
+    return [load(name) for name in %(tunnel)r][-1].read(run=run, **asked)
+
+
 os.umask(0o077)
 try:
-    answer = {"report": load("_observe").report(probe, run, firewall)}
+    answer = {"report": load("_observe").report(probe, run, firewall, tunnel)}
 except OSError as error:
     answer = {"msg": "Cannot read the state of this host: %%s. Run with become, or set jupyter_scope: user." %% error}
 print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
@@ -66,7 +72,7 @@ def program(probe: dict[str, Any]) -> bytes:
     for name in MODULES:
         with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
             sources[name] = file.read()
-    values = {"data": json.dumps([sources, probe]), "firewall": MODULES[1:], "answer": ANSWER}
+    values = {"data": json.dumps([sources, probe]), "firewall": FIREWALL, "tunnel": TUNNEL, "answer": ANSWER}
     return (_PROGRAM % values).encode()
 
 
