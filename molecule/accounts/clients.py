@@ -1,7 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients of the tunnel accounts: OpenSSH, and libssh2 as phone apps carry it. clients.py FOLDER, the control node's folder of the tunnels."""
+"""Clients of the tunnel accounts: OpenSSH, and libssh2 as phone apps carry it. clients.py FOLDER [NAME]
+
+FOLDER is the control node's folder of the tunnels. With NAME, only what that account must not do is tried.
+"""
 
 from __future__ import annotations
 
@@ -88,10 +91,13 @@ class Tunnel:
 
 #: How sshd says no. A failure of any other kind is no proof.
 NO = ("administratively prohibited", "remote port forwarding failed", "open failed")
+#: How the options before the key and the account's shell say no where sshd itself would let a session begin.
+NO_BY_KEY = ("PTY allocation request failed", "This account is currently not available", "Received message too long")
 
 
 def reason(words: str) -> str:
-    return next((f"refused: {phrase}" for phrase in NO if phrase in words), "")
+    phrases = NO + NO_BY_KEY if len(sys.argv) > 2 else NO
+    return next((f"refused: {phrase}" for phrase in phrases if phrase in words), "")
 
 
 def refused(*words: str) -> str:
@@ -100,7 +106,8 @@ def refused(*words: str) -> str:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=15, check=False)
     except subprocess.TimeoutExpired:
         return "GRANTED (it goes on)"
-    return (not done.stdout and reason(done.stderr)) or f"{done.returncode}: {done.stdout}{done.stderr}"
+    said = "" if done.returncode == 0 or "uid=" in done.stdout else reason(done.stdout + done.stderr)
+    return said or f"GRANTED ({done.returncode}: {done.stdout}{done.stderr})"
 
 
 def listens(name: str) -> str:
@@ -159,9 +166,9 @@ def libssh2(address: tuple[str, int], account: str, key: Path) -> Session:
     return session
 
 
-def fetch(session: Session, host: str, port: int) -> str:
+def fetch(session: Session, host: str, port: int, path: str = "/") -> str:
     channel = session.direct_tcpip_ex(host, port, "127.0.0.1", 1)
-    channel.write(f"GET / HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
+    channel.write(f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
     _size, data = channel.read()
     found = re.match(rb"HTTP/1\.[01] (\d+)", data)
     return found.group(1).decode() if found else f"nothing ({data[:40]!r})"
@@ -208,6 +215,13 @@ def main() -> None:
     with Tunnel("trixie-ecdsa", 8888) as tunnel:
         print("ssh -N and nothing else", tunnel.get())
     everything_else("trixie-ecdsa")
+    # The same key as `jupyter_tunnel_accounts: [ipad]` made it, for the ports of the plan.
+    with Tunnel("bookworm-ipad", 8888) as tunnel:
+        print("Jupyter", tunnel.get("/api"), tunnel.get("/tree"), tunnel.get("/api/kernels"))
+    with Tunnel("bookworm-ipad", port, "-L", f"{port}:127.0.0.1:8888") as tunnel:
+        print("Jupyter on another local port", tunnel.get("/api"))
+    everything_else("bookworm-ipad")
+    print("libssh2 Jupyter", fetch(libssh2(("10.99.10.11", 22), "ipad", FOLDER / "bookworm" / "ipad.pem"), "localhost", 8888, "/api"))
     # The phone knows no jump host: a tunnel through the one account leads to the SSH server of the other.
     with Tunnel("jump-ipad", 8022):
         for kind, forms in FORMS.items():
@@ -219,4 +233,7 @@ def main() -> None:
     print("jump-ipad beyond", other_port("jump-ipad", "10.99.10.11:22"))
 
 
-main()
+if len(sys.argv) > 2:
+    everything_else(sys.argv[2])
+else:
+    main()

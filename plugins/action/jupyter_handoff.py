@@ -29,6 +29,9 @@ SSH = {
     "user": {"type": "str"},
     "local_port": {"type": "int", "required": True},
     "remote_port": {"type": "int", "required": True},
+    "private_key_file": {"type": "path"},
+    "pem_file": {"type": "path"},
+    "alias": {"type": "str"},
 }
 SERVER = {
     "host": {"type": "str", "required": True},

@@ -19,6 +19,8 @@ from ..plugin_utils import _bare, _lockfiles
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
+TUNNEL = {"accounts": {"type": "list", "elements": "dict", "default": []}, "override": {"type": "bool", "default": False}}
+
 
 class ActionModule(ActionBase):
     """One module run on the host; everything else happens here, on the control node."""
@@ -35,6 +37,7 @@ class ActionModule(ActionBase):
                 "plan": {"type": "dict", "required": True},
                 "credentials": {"type": "dict", "default": {}},
                 "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
+                "tunnel": {"type": "dict", "options": TUNNEL, "apply_defaults": True},
                 "pki": {"type": "dict", "default": {}},
                 "details": {"type": "bool", "default": False},
                 "urgent": {"type": "list", "elements": "str", "default": []},
@@ -43,7 +46,7 @@ class ActionModule(ActionBase):
             }
         )
         aim = {**_environments.KEEP, **arguments["aim"]}
-        plan = {**arguments["plan"], "firewall": arguments["firewall"], "aim": aim}
+        plan = {**arguments["plan"], "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
         showing = self._task.check_mode and self._task.diff
         self._python: str | None = None
         report = self._observe(plan, showing or arguments["details"], arguments["details"])

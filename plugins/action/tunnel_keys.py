@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
             {
                 "directory": {"type": "path", "required": True},
                 "owner": {"type": "str", "required": True},
-                "forwards": {"type": "dict", "default": {}},
+                "forwards": {"type": "dict"},
                 "rotate": {"type": "list", "elements": "str", "default": [], "no_log": False},
             }
         )
@@ -67,6 +67,7 @@ class ActionModule(ActionBase):
             forms[f"{path}.pem"] = _tunnel_keys.pem
         stored = {name: _files.read(name) for name in (path, f"{path}.pem")}
         account["identity_file"] = account["identity_file"] or path
+        account["locked"] = bool(passphrase)
         known = next((name for name, data in stored.items() if data), None)
         key = _tunnel_keys.load(stored[known] or b"", passphrase, known) if known and not rotate else None
         if key is None or _tunnel_keys.key_type(key) != account["key_type"]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _pki
+from . import _pki, _tunnel
 
 
 def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]) -> list[dict[str, Any]]:
@@ -54,6 +54,10 @@ def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]
             "ssh_args": contact["ssh_args"],
             "remote_port": instance["port"],
         }
+        account = _account(plan, instance)
+        if account and account.get("locked") is False:  # nobody is there to type a passphrase
+            # The way of an account that can forward and do nothing else is the one that has to work.
+            ssh.update(user=account["name"], private_key_file=account["identity_file"])
         possible = contact["connection"] in ("ssh", "ansible.builtin.ssh", "smart")
         tunnel = {key: value for key, value in ssh.items() if value}
         found.append({"way": "tunnel", "url": _url(instance, "localhost"), "possible": possible, "tunnel": tunnel})
@@ -89,7 +93,7 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
             **trust,
             "not_after": certificate.get("not_after"),
         },
-        "ssh": {"host": _ssh_host(plan, instance), "port": contact["port"] or 22, "user": contact["user"], "local_port": port, "remote_port": port},
+        "ssh": {"host": _ssh_host(plan, instance), "port": contact["port"] or 22, **_login(plan, instance), "local_port": port, "remote_port": port},
         "password_file": credential.get("password_file"),
         "service": instance["session"] if instance["service_manager"] == "tmux" else instance["unit"],
         "clients": instance["clients"],
@@ -112,3 +116,17 @@ def _ssh_host(plan: dict[str, Any], instance: dict[str, Any]) -> str:
     """Name the host for somebody who sits elsewhere: this very machine is localhost to nobody else."""
     contact = plan["contact"]
     return str(instance["addresses"][0] if contact["connection"] == "local" and instance["addresses"] else contact["host"])
+
+
+def _account(plan: dict[str, Any], instance: dict[str, Any]) -> dict[str, Any] | None:
+    """The first account that can forward to this server and do nothing else."""
+    return next((account for account in plan.get("tunnel", {}).get("accounts", []) if account["name"] in instance["tunnel_accounts"]), None)
+
+
+def _login(plan: dict[str, Any], instance: dict[str, Any]) -> dict[str, Any]:
+    """As whom people forward: an account for that alone, where there is one, else as Ansible comes."""
+    account = _account(plan, instance)
+    if account is None:
+        return {"user": plan["contact"]["user"]}
+    files = {"private_key_file": account["identity_file"] or None, "pem_file": account.get("pem_file")}
+    return {"user": account["name"], **files, "alias": _tunnel.alias(plan["host"], account["name"])}

@@ -13,7 +13,10 @@ A *record* is what the role knows about one server once it runs::
              "ca_file": str | None,            # PEM on the control node
              "ca_sha256": str | None,          # of its DER form, lower-case hex
              "not_after": str | None},         # of the server's certificate, ISO 8601
-     "ssh": {"host": str, "port": int, "user": str | None, "local_port": int, "remote_port": int} | None,
+     "ssh": {"host": str, "port": int, "user": str | None, "local_port": int, "remote_port": int,
+             "private_key_file": str | None,   # on the control node, where the user is an account that can forward and do nothing else;
+             "pem_file": str | None,           # the same key in PEM;
+             "alias": str | None} | None,      # that account's name in ssh's configuration there
      "password_file": str | None,              # on the control node; the password itself is in no record
      "service": str,
      "clients": ["browser" | "juno" | "vscode", ...],
@@ -30,6 +33,7 @@ import io
 import json
 import plistlib
 import re
+import shlex
 import ssl
 import traceback
 import uuid
@@ -49,7 +53,7 @@ except ImportError:
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = ("host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic")
 TLS_KEYS = ("mode", "ca_file", "ca_sha256", "not_after")
-SSH_KEYS = ("host", "port", "user", "local_port", "remote_port")
+SSH_KEYS = ("host", "port", "user", "local_port", "remote_port", "private_key_file", "pem_file", "alias")
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
@@ -264,10 +268,12 @@ def _tunnel(record: dict[str, Any]) -> dict[str, Any]:
     near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}", record["classic"])
     login = f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
     port = "" if ssh["port"] == 22 else f" -p {ssh['port']}"
-    alias = f"jupyter-{record['host']}-{record['instance']}"
+    alias = ssh["alias"] or f"jupyter-{record['host']}-{record['instance']}"
+    key = ssh["private_key_file"]
     block = [f"Host {alias}", f"    HostName {ssh['host']}"]
     block += [f"    Port {ssh['port']}"] if port else []
     block += [f"    User {ssh['user']}"] if ssh["user"] else []
+    block += [f'    IdentityFile "{key}"', "    IdentitiesOnly yes"] if key else []
     block += [
         f"    LocalForward {ssh['local_port']} localhost:{ssh['remote_port']}",
         "    ExitOnForwardFailure yes",
@@ -281,7 +287,9 @@ def _tunnel(record: dict[str, Any]) -> dict[str, Any]:
         "ssh_user": ssh["user"],
         "local_port": ssh["local_port"],
         "remote_port": ssh["remote_port"],
-        "command": f"ssh -N{port} -L {ssh['local_port']}:localhost:{ssh['remote_port']} {login}",
+        "key": key,
+        "pem": ssh["pem_file"],
+        "command": f"ssh -N{port}{f' -i {shlex.quote(key)}' if key else ''} -L {ssh['local_port']}:localhost:{ssh['remote_port']} {login}",
         "alias": alias,
         "alias_command": f"ssh -N {alias}",
         "block": "\n".join(block),

@@ -25,7 +25,7 @@ import sys
 import time
 from typing import Any, Callable, Iterator
 
-from . import _migration
+from . import _configuration
 from ._errors import PlanError
 
 #: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
@@ -39,16 +39,22 @@ SEAL = "remote-notebooks.json"
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
-def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any]) -> dict[str, Any]:
+def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tunnel: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     """Describe the host as far as ``probe`` asks (:func:`_state.probe`). Raises OSError where this account may not look.
 
     :param firewall: reads the firewall; called only where the plan, or an earlier run, has something to do with one.
+    :param tunnel: reads the accounts that can only forward, with ``owner`` and ``accounts``; likewise.
     """
+    asked = probe.get("tunnel")
     things, machine, running, built = manifest(probe["manifest"]), system(), servers(), expand([probe["environments"]])
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
     services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
+    if asked:
+        asked, mark = {"owner": asked["owner"], "accounts": asked["accounts"]}, asked["mark"]
+        tunnelled = machine["uid"] == 0 and bool(asked["accounts"] or any(entry.pw_gecos.split(",")[0] == mark for entry in pwd.getpwall()))
     said = {
+        "tunnel": tunnel(asked) if asked and tunnelled else None,
         "firewall": firewall() if walled and machine["uid"] == 0 else None,
         "system": machine,
         "manifest": things,
@@ -396,7 +402,7 @@ def options(names: list[str]) -> dict[str, dict[str, Any]]:
     for name in names:
         try:
             with open(name, encoding="utf-8", errors="replace") as file:
-                found[name] = {"options": sorted(_migration.parse(file.read(), name)), "error": ""}
+                found[name] = {"options": sorted(_configuration.parse(file.read(), name)), "error": ""}
         except (OSError, PlanError) as error:
             found[name] = {"options": [], "error": str(error)}
     return found

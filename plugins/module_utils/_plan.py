@@ -9,7 +9,8 @@ A *plan* is what the inventory alone decides for one host::
      "prefix": str, "config_dir": str,            # a leading "~" is the home of the account Ansible works as
      "instances": [instance, ...],
      "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...], ...}, ...],  # entries of pki_certificates
-     "firewall_rules": [{"port": int, "protocol": "tcp", "sources": [str, ...], "state": "present"}, ...]}
+     "firewall_rules": [{"port": int, "protocol": "tcp", "sources": [str, ...], "state": "present"}, ...],
+     "tunnel_forwards": {"ipad": [8888], ...}}   # what each SSH account that can do nothing else may forward to
 
 An *instance* holds every key of :data:`INSTANCE_KEYS` that is no secret, resolved. What only the host can tell
 (its Python, the account's home, which service manager runs) is added by :mod:`_state`.
@@ -44,6 +45,7 @@ INSTANCE_KEYS = (
     "bind_address",
     "addresses",
     "allowed_sources",
+    "tunnel_accounts",
     "service_manager",
     "user",
     "root_dir",
@@ -200,7 +202,19 @@ def resolve(
             for item in present
             if item["access"] != "tunnel"
         ],
+        "tunnel_forwards": _tunnel_forwards(present),
     }
+
+
+def _tunnel_forwards(present: list[Instance]) -> dict[str, list[Any]]:
+    """Return the targets of each tunnel account; a bare port is the host's loopback (see the role ``tunnel``)."""
+    forwards: dict[str, list[Any]] = {}
+    for item in present:
+        bind = item["bind_address"]
+        own = [] if bind in (*LOOPBACK, "*", "0.0.0.0", "::") else [f"[{bind}]:{item['port']}" if ":" in bind else f"{bind}:{item['port']}"]  # noqa: S104
+        for name in item["tunnel_accounts"]:
+            forwards.setdefault(name, []).extend([item["port"], *own])
+    return forwards
 
 
 def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, problems: list[str]) -> Instance:
@@ -227,6 +241,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     _sources(instance, wrong)
     _access(instance, wrong)
     _account(instance, scope, wrong)
+    _tunnel_accounts(instance, "tunnel_accounts" in given, scope, wrong)
     _limits(instance, wrong)
     _settings(instance, wrong)
 
@@ -352,6 +367,20 @@ def _account(instance: Instance, scope: str, wrong: Any) -> None:
             wrong("service_manager", "'systemd_user' belongs to scope 'user'. Use systemd, tmux or auto, or set jupyter_scope: user.")
     if instance["root_dir"] and not instance["root_dir"].startswith(("/", "~/")):
         wrong("root_dir", f"'{instance['root_dir']}' is relative. Write a path from '/' or from '~/', the account's home.")
+
+
+def _tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any) -> None:
+    """Accounts that may forward to this server: root makes them, and where nobody comes through SSH nobody needs them."""
+    names = instance["tunnel_accounts"]
+    if instance["access"] == "direct":
+        if names and own:
+            wrong("tunnel_accounts", "access 'direct' leads past SSH. Say access: both, or leave tunnel_accounts out.")
+        instance["tunnel_accounts"] = []
+    elif names and scope == "user":
+        wrong("tunnel_accounts", "only root can make an account, and scope 'user' has none. Leave it out, or set jupyter_scope: system.")
+    for name in names:
+        if not _ACCOUNT.fullmatch(name) or name in ("root", instance["user"]):
+            wrong("tunnel_accounts", f"'{name}' cannot be an account for tunnels alone. Choose a name such as 'ipad'.")
 
 
 def _limits(instance: Instance, wrong: Any) -> None:

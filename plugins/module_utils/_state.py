@@ -17,7 +17,7 @@ import hashlib
 import posixpath
 from typing import Any, Dict
 
-from . import _environments, _firewall, _firewall_rules, _kernels, _shadows
+from . import _environments, _firewall, _firewall_rules, _kernels, _shadows, _tunnel
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -26,13 +26,16 @@ Change = Dict[str, Any]
 Report = Dict[str, Any]
 
 #: In the order in which they act.
-STAGES = ("account", "install", "configure", "service", "firewall", "remove", "manifest")
+STAGES = ("account", "install", "configure", "service", "firewall", "tunnel", "remove", "manifest")
 
 #: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "suse": "suse", "opensuse": "suse", "sles": "suse"}
 
 #: Marks our rules among those of other owners (the role ``firewall``).
 FIREWALL_OWNER = "jupyter"
+
+#: Marks our tunnel accounts among those of other owners (the role ``tunnel``).
+TUNNEL_OWNER = "jupyter"
 
 #: Tells the account that the role made from one of the same name that was there before.
 ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
@@ -102,6 +105,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "user_units": plan["scope"] == "user",
         # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
         "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
+        "tunnel": {"owner": TUNNEL_OWNER, "accounts": plan["tunnel"]["accounts"], "mark": _tunnel.mark(TUNNEL_OWNER)},
     }
 
 
@@ -149,6 +153,8 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
         rule_changes(plan, report)
     except FirewallError as error:
         problems.append(str(error))
+    if report["tunnel"] is not None:
+        problems += _tunnel.refusals(plan["tunnel"]["accounts"], report["tunnel"], TUNNEL_OWNER, plan["tunnel"]["override"])
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
     return problems
@@ -398,6 +404,8 @@ def things(
     if plan["scope"] == "system":
         for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
             made.add("rule", "firewall", _firewall_rules.identity(opening))
+        for account in plan["tunnel_forwards"]:
+            made.add("tunnel", "tunnel", account)
     made.file("manifest", f"{instances[0]['prefix']}/manifest.json", "0644", template="manifest.json.j2")
     return list(made.made.values())
 
@@ -544,6 +552,26 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
     ]
 
 
+def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+    """Return what differs in the accounts that may only forward; the role ``tunnel`` decides what that means."""
+    if report["tunnel"] is None:
+        return []
+    entries = _tunnel.difference(plan["tunnel"]["accounts"], report["tunnel"], TUNNEL_OWNER)
+    return [
+        {
+            "id": f"tunnel {entry['id']}",
+            "kind": "tunnel",
+            "stage": "tunnel",
+            "instance": "",
+            "what": entry["kind"],
+            "found": entry["kind"],
+            "wanted": "absent" if entry["kind"] == "unwanted" else "present",
+            "text": entry["text"],
+        }
+        for entry in entries
+    ]
+
+
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
     return [*_plain(plan), *_withdrawn(plan, report), *_shadows.remarks(plan, report["shadows"]), *_about_the_firewall(plan, report)]
@@ -591,6 +619,7 @@ def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[
         for what, found, wish in _compare(thing, wanted, revisions, report):
             changes.append(_change(thing, what, found, wish))
     changes += rule_changes(plan, report)
+    changes += tunnel_changes(plan, report)
     for thing in orphans(plan, wanted, report):
         changes.append(_change({**thing, "stage": "remove"}, "unwanted", "present", "absent"))
     return changes
@@ -599,10 +628,10 @@ def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[
 def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
     """Return what the manifest says earlier runs made, and the plan no longer wants.
 
-    Packages that came with us go with our last server; any other is none of ours. Rules are the firewall's to compare.
+    Packages that came with us go with our last server; any other is none of ours. Rules and tunnel accounts have comparisons of their own.
     """
     staying = {thing["id"] for thing in [*wanted, *kept(plan, wanted, report)]}
-    left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] not in ("rule", "environment")]
+    left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] not in ("rule", "tunnel", "environment")]
     left = [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
     return [*left, *_old_environments(plan, wanted, report)]
 
@@ -648,8 +677,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
-    if kind in ("rule", "trace"):
-        return []  # rule_changes compares them all at once; traces are others' to make
+    if kind in ("rule", "trace", "tunnel"):
+        return []  # rule_changes and tunnel_changes compare them all at once; traces are others' to make
     if kind == "package":
         missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(name)
         return [("package", "absent", "present")] if missing else []

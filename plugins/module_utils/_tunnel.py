@@ -54,21 +54,24 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 # --- what the user wrote -----------------------------------------------------------------------------------------------
 
 
-def resolve(owner: str, given: list[dict[str, Any]], forwards: dict[str, list[Any]]) -> list[Account]:
+def resolve(owner: str, given: list[dict[str, Any]], forwards: dict[str, list[Any]] | None = None) -> list[Account]:
     """Return the accounts that should be there, complete but for generated keys.
 
     :param given: the entries of ``tunnel_accounts``; a ``passphrase`` in them is passed over.
-    :param forwards: more targets by account name; a name without an entry is an account of its own.
+    :param forwards: the targets by account, of a role that knows the ports. It is then the list, and ``given`` only says more of its accounts.
     :raises TunnelError: with everything that is wrong, one a line, each naming the account, the key and the cure.
     """
     problems: list[str] = []
     if not _OWNER.fullmatch(owner):
         problems.append(f"tunnel_owner: '{owner}' cannot be used. Write lower-case letters, digits and '_' (20 at most).")
-    named = {str(entry.get("name", "")) for entry in given}
-    entries = [*given, *({"name": name} for name in forwards if name not in named)]
+    entries = given
+    if forwards is not None:
+        own = [entry for entry in given if entry.get("name") in forwards]
+        named = [entry["name"] for entry in own]
+        entries = [*own, *({"name": name} for name in forwards if name not in named)]
     accounts: list[Account] = []
     for entry in entries:
-        account = _account(entry, forwards.get(str(entry.get("name", "")), []), problems)
+        account = _account(entry, (forwards or {}).get(str(entry.get("name", "")), []), problems)
         if any(account["name"] == other["name"] for other in accounts):
             problems.append(f"tunnel account '{account['name']}': it is listed twice. Put all its targets into one entry.")
         elif entry.get("state", "present") == "present":
@@ -207,6 +210,15 @@ def settings(account: Account) -> dict[str, str]:
     }
 
 
+#: The keywords of sshd's that are looked at.
+KEYWORDS = frozenset(
+    [
+        *(keyword.lower() for keyword in settings({"permit_open": []})),
+        *("allowusers", "denyusers", "allowgroups", "denygroups", "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"),
+    ]
+)
+
+
 def block(owner: str, accounts: list[Account]) -> str:
     """The text for the SSH server's configuration; empty where there is no account."""
     if not accounts:
@@ -293,7 +305,7 @@ def refusals(accounts: list[Account], report: Report, owner: str, override: bool
     for account in accounts:
         problems += _lists(account, report["effective"][account["name"]])
         problems += _algorithms(account, report["anyone"])
-        problems += _beaten(account, report["candidate"].get(account["name"]))
+        problems += _beaten(account, (report["candidate"] or report["effective"])[account["name"]])
     return list(dict.fromkeys(problems))
 
 
@@ -388,10 +400,8 @@ def _algorithms(account: Account, anyone: dict[str, Any]) -> list[str]:
 TYPE_NAMES = {"ecdsa": "ecdsa-sha2-nistp256", "ed25519": "ssh-ed25519", "rsa": "ssh-rsa"}
 
 
-def _beaten(account: Account, candidate: dict[str, Any] | None) -> list[str]:
+def _beaten(account: Account, candidate: dict[str, Any]) -> list[str]:
     """Where another line of the configuration wins over our block, in a trial of the whole with the block in it."""
-    if candidate is None:
-        return []
     problems = []
     for keyword, value in settings(account).items():
         found = candidate["values"].get(keyword.lower())

@@ -107,44 +107,55 @@ def _origins(words: str, real: Callable[[str], str]) -> dict[str, dict[str, Any]
 
 def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, Any]:
     """Describe what :mod:`_tunnel` compares. Nothing on the host changes; a trial of the block lives in a folder that is gone at the end."""
-    server = Server(run)
-    block = _Block(server, owner)
     names = [account["name"] for account in accounts]
-    owned = sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == _tunnel.mark(owner))
+    complaint = ""
+    block = None
+    try:
+        server = Server(run)
+        block = _Block(server, owner)
+    except TunnelError as error:
+        complaint = str(error)
+    mine = owned(owner)
     report: dict[str, Any] = {
         "accounts": {name: _account(name) for name in names},
         "groups": sorted(entry.gr_name for entry in grp.getgrall()),
-        "owned": owned,
-        "keys": {name: _keys(name) for name in sorted({*names, *owned})},
-        "block": block.found,
-        "place": block.place["path"],
-        "error": "",
+        "owned": mine,
+        "keys": {name: _keys(name) for name in sorted({*names, *mine})},
+        "block": block.found if block else "",
+        "place": block.place["path"] if block else "",
+        "error": complaint,
         "effective": {},
-        "candidate": {},
+        "candidate": {},  # empty where it is what applies already
         "anyone": {},
         "host_keys": [],
-        "ports": [],
     }
-    if not accounts:
+    if not accounts or block is None:
         return report
     try:
-        report["anyone"] = server.effective(ANYONE, server.config)
-        report["effective"] = {name: server.effective(name, server.config) for name in names}
+        anyone = server.effective(ANYONE, server.config)
+        report["anyone"] = _relevant(anyone)
+        report["effective"] = {name: _relevant(server.effective(name, server.config)) for name in names}
     except TunnelError as error:
         return {**report, "error": str(error)}
-    values = report["anyone"]["values"]
-    report["host_keys"] = [key for key in map(_host_key, values.get("hostkey", [])) if key]
-    report["ports"] = [int(port) for port in values.get("port", [])]
+    report["host_keys"] = [key for key in map(_host_key, anyone["values"].get("hostkey", [])) if key]
     wanted = _tunnel.block(owner, accounts)
-    if block.found == wanted:
-        report["candidate"] = report["effective"]
-    else:
+    if block.found != wanted:
         with block.trial(wanted) as (config, real):
             complaint = server.test(config)
             if complaint:
                 return {**report, "error": f"sshd does not take the block for {', '.join(names)}: {real(complaint)}"}
-            report["candidate"] = {name: server.effective(name, config, real) for name in names}
+            report["candidate"] = {name: _relevant(server.effective(name, config, real)) for name in names}
     return report
+
+
+def _relevant(effective: dict[str, Any]) -> dict[str, Any]:
+    """What the comparison looks at; sshd has a hundred settings, and the report goes over the wire."""
+    return {part: {keyword: value for keyword, value in effective[part].items() if keyword in _tunnel.KEYWORDS} for part in effective}
+
+
+def owned(owner: str) -> list[str]:
+    """The accounts that earlier runs made for this owner."""
+    return sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == _tunnel.mark(owner))
 
 
 def _account(name: str) -> dict[str, Any] | None:
@@ -202,9 +213,11 @@ class _Block:
         self.in_folder = self.place["include"] is not None
         # What stands in the other of the two places was put there before the configuration changed its ways.
         self.bare_main = _tunnel.with_block(self.main, owner, "")
-        own = _text(self.place["path"]) if self.in_folder else None
-        inside = "" if self.bare_main == self.main else self.main
-        self.found = (own or "") + inside if self.in_folder else self._inner()
+        self.stale = "" if self.in_folder else f"/etc/ssh/sshd_config.d/00-remote-notebooks-{owner}.conf"
+        if self.in_folder:
+            self.found = (_text(self.place["path"]) or "") + ("" if self.bare_main == self.main else self.main)
+        else:
+            self.found = self._inner() + (_text(self.stale) or "")
 
     def _inner(self) -> str:
         """The block within the main file, without its marks."""
@@ -217,7 +230,7 @@ class _Block:
         """Each file of the configuration that is ours or holds ours, as it should be: its text, or None where it should not be."""
         if self.in_folder:
             return {self.place["path"]: wanted or None, self.server.config: self.bare_main}
-        return {self.server.config: _tunnel.with_block(self.main, self.owner, wanted)}
+        return {self.server.config: _tunnel.with_block(self.main, self.owner, wanted), self.stale: None}
 
     @contextlib.contextmanager
     def trial(self, wanted: str) -> Iterator[tuple[str, Callable[[str], str]]]:
@@ -269,9 +282,8 @@ def plan(owner: str, accounts: list[dict[str, Any]], run: Command) -> list[dict[
     """List the files that :func:`install` would change: ``{"path", "before": text | None, "after": text | None}``, keys first."""
     block = _Block(Server(run), owner)
     names = {account["name"] for account in accounts}
-    owned = {entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == _tunnel.mark(owner)}
     files: dict[str, str | None] = {_tunnel.key_file(account["name"]): _tunnel.authorized_keys(account) for account in accounts}
-    files.update({_tunnel.key_file(name): None for name in owned - names})
+    files.update({_tunnel.key_file(name): None for name in set(owned(owner)) - names})
     files.update(block.files(_tunnel.block(owner, accounts)))
     changes = []
     for path, after in files.items():

@@ -87,6 +87,15 @@ options:
             description: The port where Jupyter listens on the host.
             type: int
             required: true
+          private_key_file:
+            description: The private key of O(servers[].ssh.user) on the control node, where that is an account which can forward and do nothing else.
+            type: path
+          pem_file:
+            description: The same key in PEM, for apps that take nothing else.
+            type: path
+          alias:
+            description: The name of that account in ssh's configuration on the control node.
+            type: str
       password_file:
         description: The file of the control node that holds the password. Only its path is written.
         type: path

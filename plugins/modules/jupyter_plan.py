@@ -51,5 +51,6 @@ plan:
     instances: {description: "Every instance, complete.", type: list, elements: dict}
     contact: {description: How Ansible itself reaches the host., type: dict}
     certificates: {description: 'What the C(pki) role has to issue: name and addresses.', type: list, elements: dict}
+    tunnel_forwards: {description: 'For each account of the C(tunnel) role, what it may forward to.', type: dict}
     firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.', type: list, elements: dict}
 """

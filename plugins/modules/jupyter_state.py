@@ -61,6 +61,19 @@ options:
         and C(same), those that turned out to hold nothing newer.
     type: dict
     default: {}
+  tunnel:
+    description: What is asked of the R(tunnel role,ansible_collections.remote.notebooks.tunnel_role).
+    type: dict
+    suboptions:
+      accounts:
+        description: The accounts, as M(remote.notebooks.tunnel_keys) returns them.
+        type: list
+        elements: dict
+        default: []
+      override:
+        description: Its C(tunnel_override).
+        type: bool
+        default: false
   probe:
     description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
     type: dict
@@ -158,7 +171,7 @@ report:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _firewall_host
+from ..module_utils import _firewall_host, _tunnel_host
 from ..module_utils import _observe as observe
 
 
@@ -177,6 +190,11 @@ def main() -> None:
             "urgent": {"type": "list", "elements": "str", "default": []},
             "locks": {"type": "path"},
             "aim": {"type": "dict", "default": {}},
+            "tunnel": {
+                "type": "dict",
+                "apply_defaults": True,
+                "options": {"accounts": {"type": "list", "elements": "dict", "default": []}, "override": {"type": "bool", "default": False}},
+            },
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,
@@ -190,7 +208,7 @@ def main() -> None:
         return code, out, err
 
     try:
-        report = observe.report(probe, run, lambda: _firewall_host.read(module.run_command))
+        report = observe.report(probe, run, lambda: _firewall_host.read(module.run_command), lambda asked: _tunnel_host.read(**asked, run=run))
     except OSError as error:
         module.fail_json(msg=f"Cannot read the state of this host: {error}. Run with become, or set jupyter_scope: user.")
     module.exit_json(changed=False, report=report)

@@ -26,9 +26,8 @@ options:
     type: str
     required: true
   forwards:
-    description: More targets, by account; a name that C(tunnel_accounts) does not list is an account of its own.
+    description: The targets by account. Where it is given, it is the list, and C(tunnel_accounts) only says more of the accounts it names.
     type: dict
-    default: {}
   rotate:
     description: Accounts that get a new key. V(*) stands for all.
     type: list
@@ -69,5 +68,6 @@ accounts:
     groups: {description: Further groups., type: list, elements: str}
     key_type: {description: "C(ecdsa), C(ed25519) or C(rsa).", type: str}
     identity_file: {description: The private key that the user's ssh takes; empty where that is for the user to know., type: str}
+    locked: {description: Whether the key that was made has a passphrase., type: bool}
     pem_file: {description: "The same key in PEM, where it was made here and has such a form.", type: str}
 """

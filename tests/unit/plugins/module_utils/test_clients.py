@@ -89,3 +89,33 @@ def test_what_clients_have_to_trust(given, ca_file, digest):
     tls = only(access="direct", **given)["tls"]
     assert (tls["ca_file"], tls["ca_sha256"]) == (ca_file, digest)
     assert _clients.authority_file("web1", resolved(access="direct", **given), "/pki") == ca_file
+
+
+ACCOUNT = {"name": "ipad", "identity_file": "/t/web1/ipad", "pem_file": "/t/web1/ipad.pem", "locked": False}
+
+
+def with_account(**given):
+    the_plan = {
+        **plan({"name": "lab", "tunnel_accounts": ["ipad"]}),
+        "contact": SSH,
+        "tunnel": {"accounts": [{**ACCOUNT, **given}], "override": False},
+    }
+    (server,) = _clients.servers(the_plan, _state.complete(the_plan, bare()), {}, PKI)
+    return server
+
+
+def test_an_account_that_can_only_forward_is_handed_over_and_tried():
+    server = with_account()
+    assert {key: server["ssh"][key] for key in ("user", "private_key_file", "pem_file", "alias")} == {
+        "user": "ipad",
+        "private_key_file": "/t/web1/ipad",
+        "pem_file": "/t/web1/ipad.pem",
+        "alias": "web1-ipad",
+    }
+    assert (server["check"]["tunnel"]["user"], server["check"]["tunnel"]["private_key_file"]) == ("ipad", "/t/web1/ipad")
+
+
+def test_a_key_with_a_passphrase_is_handed_over_and_the_way_is_tried_as_ansible_comes():
+    server = with_account(locked=True)
+    assert server["ssh"]["user"] == "ipad"
+    assert server["check"]["tunnel"]["user"] == "admin"

@@ -254,3 +254,33 @@ def test_is_address(text, good):
 )
 def test_default_addresses(host, name, own, expected):
     assert default_addresses(host, name, own) == expected
+
+
+@pytest.mark.parametrize(
+    ("instances", "forwards"),
+    [
+        pytest.param([{"name": "lab"}], {}, id="nobody asked"),
+        pytest.param([{"name": "lab", "tunnel_accounts": ["ipad"]}], {"ipad": [8888]}, id="one device"),
+        pytest.param(
+            [{"name": "ann", "tunnel_accounts": ["ipad", "mac"]}, {"name": "bob", "port": 8889, "tunnel_accounts": ["mac"]}],
+            {"ipad": [8888], "mac": [8888, 8889]},
+            id="each its own ports",
+        ),
+        pytest.param([{"name": "lab", "state": "absent", "tunnel_accounts": ["ipad"]}], {}, id="the server goes, and the account with it"),
+    ],
+)
+def test_the_ports_of_tunnel_accounts_follow_from_the_plan(instances, forwards):
+    assert resolve("web1", "system", DEFAULTS, instances)["tunnel_forwards"] == forwards
+
+
+@pytest.mark.parametrize(
+    ("scope", "given", "said"),
+    [
+        pytest.param("system", {"access": "direct"}, "Say access: both", id="direct"),
+        pytest.param("user", {}, "only root can make an account", id="without root"),
+        pytest.param("system", {"tunnel_accounts": ["jupyter"]}, "cannot be an account for tunnels alone", id="the server's own account"),
+    ],
+)
+def test_tunnel_accounts_that_cannot_be(scope, given, said):
+    with pytest.raises(PlanError, match=said):
+        resolve("web1", scope, DEFAULTS, [{"name": "lab", "tunnel_accounts": ["ipad"], **given}])

@@ -29,6 +29,8 @@ DEBIAN = {
     "ensurepip": True,
     "commands": {"tmux": "/usr/bin/tmux", "runuser": "/usr/sbin/runuser", "loginctl": "/usr/bin/loginctl"},
 }
+# What the user asks of the other roles; the action plugin adds it to the plan.
+WISHES = {"firewall": {"provider": "auto", "enable": False}, "tunnel": {"accounts": [], "override": False}}
 PYTHON = {"path": "/usr/bin/python3", "version": [3, 13], "open": True}
 
 
@@ -47,12 +49,13 @@ def bare(**system):
         "listeners": {},
         "units": {},
         "firewall": None,
+        "tunnel": None,
     }
 
 
 def plan(*instances, scope="system", **defaults):
     given = list(instances) or [{"name": "lab"}]
-    return {**resolve("web1", scope, {**DEFAULTS, **defaults}, given), "firewall": {"provider": "auto", "enable": False}}
+    return {**resolve("web1", scope, {**DEFAULTS, **defaults}, given), **WISHES}
 
 
 def wanted(the_plan, report):

@@ -16,7 +16,7 @@ MAIN = "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"
 
 
 def account(**given):
-    (made,) = _tunnel.resolve("lab", [{"name": "ipad", "permit_open": [8888], "public_keys": [KEY], **given}], {})
+    (made,) = _tunnel.resolve("lab", [{"name": "ipad", "permit_open": [8888], "public_keys": [KEY], **given}])
     return made
 
 
@@ -62,11 +62,13 @@ def test_what_cannot_be_is_refused_and_named(given, said):
 
 def test_the_same_account_twice_is_refused():
     with pytest.raises(TunnelError, match="listed twice"):
-        _tunnel.resolve("lab", [{"name": "ipad", "permit_open": [1]}, {"name": "ipad", "permit_open": [2]}], {})
+        _tunnel.resolve("lab", [{"name": "ipad", "permit_open": [1]}, {"name": "ipad", "permit_open": [2]}])
 
 
-def test_another_role_adds_targets_and_accounts():
-    accounts = _tunnel.resolve("lab", [{"name": "ipad", "permit_open": ["db:5432"]}], {"ipad": [8888], "mac": [8889]})
+def test_another_role_names_the_accounts_and_the_user_says_more_of_them():
+    given = [{"name": "ipad", "permit_open": ["db:5432"]}, {"name": "elsewhere"}]
+    accounts = _tunnel.resolve("lab", given, {"ipad": [8888], "mac": [8889]})
+    assert _tunnel.resolve("lab", given, {}) == []
     assert [(item["name"], item["permit_open"]) for item in accounts] == [
         ("ipad", ["db:5432", "localhost:8888", "127.0.0.1:8888"]),
         ("mac", ["localhost:8889", "127.0.0.1:8889"]),
@@ -74,7 +76,7 @@ def test_another_role_adds_targets_and_accounts():
 
 
 def test_absent_is_the_same_as_left_out():
-    assert _tunnel.resolve("lab", [{"name": "ipad", "state": "absent"}], {}) == []
+    assert _tunnel.resolve("lab", [{"name": "ipad", "state": "absent"}]) == []
 
 
 def test_both_fences_say_the_same_ports():

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_host, _observe
+from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_host, _observe, _tunnel_host
 from ansible_collections.remote.notebooks.plugins.plugin_utils import _bare
 
 PROBE = {
@@ -42,7 +42,7 @@ def test_it_says_what_the_module_says():
         return done.returncode, done.stdout, done.stderr
 
     said = _bare.answer(ask(PROBE, sys.executable).stdout.decode())
-    expected = _observe.report(PROBE, run, lambda: _firewall_host.read(run))
+    expected = _observe.report(PROBE, run, lambda: _firewall_host.read(run), lambda asked: _tunnel_host.read(run=run, **asked))
 
     assert said["python"] == sys.executable
     assert said["report"]["paths"] == expected["paths"]
