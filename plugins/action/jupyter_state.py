@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import os
+import socket
+import time
 from typing import Any
 
 from ansible import constants as C
@@ -96,6 +100,7 @@ class ActionModule(ActionBase):
             "instances": instances,
             "servers": servers,
             "orphans": orphans,
+            "lock": _lock(plan, report),
             "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),
             "was": was,
@@ -186,6 +191,24 @@ class ActionModule(ActionBase):
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     """Return when each certificate ends, by instance, in seconds since the epoch."""
     return {name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem}
+
+
+def _lock(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
+    """Say where this run leaves its name while it changes the host, what that is, and whose name there belongs to a run that is dead."""
+    # Actions run in a fork: its parent is the run itself.
+    mine = f"{getpass.getuser()}@{socket.gethostname()}:{os.getppid()}"
+    path = _state.LOCK[plan["scope"]].replace("~", report["system"]["home"], 1)
+    return {"path": path, "mine": mine, "stale": _state.stale_lock(report["paths"].get(path), mine, time.time(), _is_alive)}
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 def _diff(changes: list[dict[str, Any]], texts: dict[str, str], report: dict[str, Any]) -> list[dict[str, str]]:

@@ -95,7 +95,7 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         },
         "ssh": {"host": _ssh_host(plan, instance), "port": contact["port"] or 22, **_login(plan, instance), "local_port": port, "remote_port": port},
         "password_file": credential.get("password_file"),
-        "service": instance["session"] if instance["service_manager"] == "tmux" else instance["unit"],
+        "service": instance["unit"] if instance["keeper"] else instance["session"],
         "clients": instance["clients"],
         "classic": instance["classic"],
         "check": {**targets(plan, instance, trust["ca_file"], credential)[0], "sha256": certificate.get("sha256")},

@@ -109,7 +109,7 @@ def system() -> dict[str, Any]:
         "home": account.pw_dir,
         # Debian keeps it in a package of its own; without it no virtual environment gets a pip.
         "ensurepip": importlib.util.find_spec("ensurepip") is not None,
-        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl", "R")},
+        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R")},
     }
 
 
@@ -147,7 +147,16 @@ def account(name: str) -> dict[str, Any] | None:
         group = grp.getgrgid(entry.pw_gid).gr_name
     except KeyError:
         group = str(entry.pw_gid)
-    return {"uid": entry.pw_uid, "group": group, "home": entry.pw_dir, "comment": entry.pw_gecos}
+    return {"uid": entry.pw_uid, "group": group, "home": entry.pw_dir, "comment": entry.pw_gecos, "shares_group": _is_shared(entry)}
+
+
+def _is_shared(entry: pwd.struct_passwd) -> bool:
+    """Tell whether another account is in the primary group of ``entry``, as far as this host lists them (a directory service may list none)."""
+    try:
+        members = set(grp.getgrgid(entry.pw_gid).gr_mem)
+    except KeyError:
+        members = set()
+    return bool(members - {entry.pw_name}) or any(other.pw_gid == entry.pw_gid and other.pw_name != entry.pw_name for other in pwd.getpwall())
 
 
 def path(name: str, text: bool = False) -> dict[str, Any] | None:

@@ -48,6 +48,7 @@ INSTANCE_KEYS = (
     "tunnel_accounts",
     "service_manager",
     "user",
+    "create_user",
     "root_dir",
     "password",
     "password_hash",
@@ -65,6 +66,9 @@ INSTANCE_KEYS = (
     "settings",
     "memory_max",
     "cpu_quota",
+    "tasks_max",
+    "hardening",
+    "devices",
     "restart",
 )
 #: Names by which this machine is reached from itself alone.
@@ -139,6 +143,7 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _MEMORY = re.compile(r"[0-9]+[KMGT]?|[0-9]+%|infinity")
 _QUOTA = re.compile(r"[0-9]+%")
+_TASKS = re.compile(r"[0-9]+%?|infinity")
 _TRAIT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -388,6 +393,8 @@ def _limits(instance: Instance, wrong: Any) -> None:
         wrong("memory_max", f"'{instance['memory_max']}' is no size. Write for example 4G or 50% (systemd.resource-control(5)).")
     if instance["cpu_quota"] and not _QUOTA.fullmatch(instance["cpu_quota"]):
         wrong("cpu_quota", f"'{instance['cpu_quota']}' is no quota. Write for example 200% for two cores (systemd.resource-control(5)).")
+    if instance["tasks_max"] and not _TASKS.fullmatch(instance["tasks_max"]):
+        wrong("tasks_max", f"'{instance['tasks_max']}' is no number of tasks. Write for example 500 or 10% (systemd.resource-control(5)).")
 
 
 def _settings(instance: Instance, wrong: Any) -> None:

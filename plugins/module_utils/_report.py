@@ -80,7 +80,7 @@ def _server(item: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
     versions = details["versions"].get(folder, {})
     return {
         "instance": item["name"],
-        "service": item["session"] if item["service_manager"] == "tmux" else item["unit"],
+        "service": item["unit"] if item["keeper"] else item["session"],
         "running": process is not None,
         "jupyterlab": versions.get("jupyterlab"),
         "jupyter_server": versions.get("jupyter_server"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 from . import _environments, _firewall, _firewall_rules, _kernels, _shadows, _tunnel
 from ._errors import FirewallError
@@ -50,8 +50,33 @@ R_FILES = tuple(
     f"/usr/{place}/IRkernel/DESCRIPTION" for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
 )
 UNIT = "jupyter@{name}.service"
-TMUX_SOCKET = "remote-notebooks"
+#: Its tmux socket has the same name: each server has a tmux of its own, and none shares the account's.
 TMUX_SESSION = "jupyter-{name}"
+#: What starts a tmux session after a reboot where systemd does not run (crontab(5)).
+CRON = "/etc/cron.d/remote-notebooks-{name}"
+
+
+#: Where a run says that it is at work: gone after a reboot, as the run is.
+LOCK = {"system": "/run/remote-notebooks.lock", "user": "~/.remote-notebooks.lock"}
+#: No run takes that long: a lock this old, in seconds, is nobody's.
+LOCK_AGE = 7200
+
+
+def stale_lock(found: dict[str, Any] | None, mine: str, now: float, alive: Callable[[int], bool]) -> str:
+    """Return what an abandoned lock holds, or the empty text where there is none, or its run may still be at work.
+
+    A lock is a link to ``user@control-node:process``: made in one step, and readable by whoever finds it.
+
+    :param found: what is at the lock's path, as the report describes it.
+    :param mine: what this run's own lock would hold.
+    :param now: the time, in seconds since the epoch; how far the clocks of two machines differ does not matter here.
+    :param alive: tells whether a process of this control node lives.
+    """
+    if found is None or found["kind"] != "link":
+        return ""
+    where, _colon, pid = found["target"].rpartition(":")
+    dead = where == mine.rpartition(":")[0] and pid.isdigit() and not alive(int(pid))
+    return str(found["target"]) if dead or now - found["modified"] > LOCK_AGE else ""
 
 
 def family(system: dict[str, Any]) -> str | None:
@@ -87,6 +112,8 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
             "/var/lib/systemd/linger/*",
             *(R_FILES if _uses_r(instances) else ()),
+            CRON.format(name="*"),
+            LOCK[plan["scope"]],
         ],
         "secret": ["hashed_password", "tls.pem", "token"],
         "texts": texts,
@@ -162,9 +189,10 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
 
 def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list[str]:
     system, problems = report["system"], []
-    if item["user"] and item["user"] != SERVICE_ACCOUNT and report["accounts"].get(item["user"]) is None:
+    if item["user"] and not _is_made(item) and report["accounts"].get(item["user"]) is None:
         problems.append(
-            f"user: there is no account '{item['user']}' on this host. Create it, correct the name, or leave user out for a service account."
+            f"user: there is no account '{item['user']}' on this host. Create it, correct the name, say create_user: true to have it made, "
+            "or leave user out for a service account."
         )
     for kernel in item["kernels"]:
         if kernel["python"] and report["pythons"][kernel["python"]]["version"] is None:
@@ -209,6 +237,11 @@ def _r_is_missing(report: Report) -> bool:
     return not report["system"]["commands"].get("R") or not any(report["paths"].get(path) for path in R_FILES)
 
 
+def _is_made(item: dict[str, Any]) -> bool:
+    """Tell whether the role makes the account of an instance where there is none."""
+    return bool(item["user"] == SERVICE_ACCOUNT or item["create_user"])
+
+
 def _is_ours(listener: dict[str, Any], servers: list[dict[str, Any]]) -> bool:
     """Tell whether one of our own servers holds a port; where its process cannot be told, the account has to do."""
     if listener["pid"]:
@@ -223,6 +256,16 @@ def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
     if scope == "system":
         return "systemd" if system["systemd"] else "tmux"
     return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else "tmux"
+
+
+def _keeper(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
+    """Name the systemd that keeps a server running, also one in tmux: nothing else starts it at boot and outlives a login. Empty without one."""
+    manager = _manager(scope, item, system)
+    if manager != "tmux":
+        return manager
+    if scope == "system":
+        return "systemd" if system["systemd"] else ""
+    return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else ""
 
 
 def slots(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
@@ -296,9 +339,11 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                 "scope": plan["scope"],
                 "user": user,
                 "group": account.get("group") or (item["user"] or system["group"]),
+                "shares_group": bool(account.get("shares_group")),
                 "home": home,
                 "root_dir": _home_path(item["root_dir"] or "~/notebooks", home),
                 "service_manager": _manager(plan["scope"], item, system),
+                "keeper": _keeper(plan["scope"], item, system),
                 "prefix": prefix,
                 "libexec": f"{prefix}/libexec",
                 "current": f"{prefix}/current/{name}",
@@ -310,7 +355,8 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                 "unit": UNIT.format(name=name),
                 "unit_dir": units,
                 "session": TMUX_SESSION.format(name=name),
-                "tmux": _tmux(plan["scope"], user, home),
+                "tmux": _tmux(plan["scope"], name, user, home),
+                "attach": _attach(plan["scope"], item, system, user),
                 "variables": _variables(item, environment, home, f"{config}/{name}/jupyter"),
                 "revision": "",
             }
@@ -318,14 +364,24 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
     return completed
 
 
-def _tmux(scope: str, user: str, home: str) -> list[str]:
-    """Return the command that reaches our own tmux server, which no other tmux of the account shares."""
-    own = ["tmux", "-L", TMUX_SOCKET, "-f", "/dev/null"]
+def _tmux(scope: str, name: str, user: str, home: str) -> list[str]:
+    """Return the command that reaches the tmux server of an instance that no systemd keeps."""
+    own = ["tmux", "-L", TMUX_SESSION.format(name=name), "-f", "/dev/null"]
     if scope == "user":
         return own
     # Neither root's HOME nor root's PATH may reach the server.
     clean = ["env", "-i", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", "SHELL=/bin/bash", "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin"]
     return ["runuser", "-u", user, "--", *clean, *own]
+
+
+def _attach(scope: str, item: dict[str, Any], system: dict[str, Any], user: str) -> str:
+    """Return what a person types on the host to see a server in tmux; empty for one that is not in tmux."""
+    if _manager(scope, item, system) != "tmux":
+        return ""
+    session = TMUX_SESSION.format(name=item["name"])
+    runtime = "/run" if scope == "system" else f"/run/user/{system['uid']}"
+    socket = f"-S {runtime}/{session}/tmux" if _keeper(scope, item, system) else f"-L {session}"
+    return f"{f'sudo -u {user} ' if scope == 'system' else ''}tmux {socket} attach"
 
 
 def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> dict[str, str]:
@@ -346,6 +402,10 @@ def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> 
     if item["ca_bundle"]:
         variables.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"), item["ca_bundle"]))
     return variables
+
+
+def _has_cron(system: dict[str, Any]) -> bool:
+    return any(system["commands"].get(name) for name in ("cron", "crond"))
 
 
 class _List:
@@ -400,7 +460,7 @@ def things(
         _instance_things(made, item, credentials.get(item["name"], {}), pem)
         # An account that lingered before we came goes on to linger when we are gone.
         ours = any(thing["kind"] == "linger" for thing in report["manifest"])
-        _service_things(made, item, lingers=system["lingers"] and not ours)
+        _service_things(made, item, lingers=system["lingers"] and not ours, cron=plan["scope"] == "system" and _has_cron(system))
     if plan["scope"] == "system":
         for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
             made.add("rule", "firewall", _firewall_rules.identity(opening))
@@ -415,7 +475,7 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
     for item in instances:
         known = report["accounts"].get(item["user"])
         # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
-        if plan["scope"] == "system" and item["user"] == SERVICE_ACCOUNT and (known is None or known["comment"] == ACCOUNT_COMMENT):
+        if plan["scope"] == "system" and _is_made(item) and (known is None or known["comment"] == ACCOUNT_COMMENT):
             made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
     made.parents("install", prefix, report["system"]["home"])
     made.directory("install", prefix, "0755")
@@ -435,6 +495,9 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
 def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
     folder = item["config_dir"]
     own = {"instance": item["name"], "group": item["group"]}
+    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account itself then.
+    shut = {**own, "owner": item["user"]} if item["shares_group"] else own
+    secret, closed = ("0400", "0500") if item["shares_group"] else ("0640", "0750")
     _environment_things(made, item, item["name"], item)
     mine = {"owner": item["user"], "group": item["group"]}
     # An account of ours goes with its home.
@@ -446,13 +509,13 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     made.parents("configure", item["root_dir"], item["home"], **mine)
     # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
     made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
-    made.directory("configure", folder, "0750", **own)
-    made.file("configure", f"{folder}/hashed_password", "0640", **own, secret=True, control=credential.get("hash_file"))
+    made.directory("configure", folder, closed, **shut)
+    made.file("configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file"))
     if item["has_token"]:
-        made.file("configure", f"{folder}/token", "0640", **own, secret=True, control=credential.get("token_file"))
+        made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
     if item["tls"] != "none":
-        made.file("configure", f"{folder}/tls.pem", "0640", **own, secret=True, live=True, control=pem)
-    made.file("configure", item["config_file"], "0640", **own, template=f"{posixpath.basename(item['config_file'])}.j2")
+        made.file("configure", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, control=pem)
+    made.file("configure", item["config_file"], secret, **shut, template=f"{posixpath.basename(item['config_file'])}.j2")
     _kernel_things(made, item)
     # Last of all: until Jupyter has accepted the new configuration, the old environment is the one in use.
     made.add("link", "configure", item["current"], instance=item["name"], path=item["current"], target=item["environment"])
@@ -485,11 +548,13 @@ def _kernel_things(made: _List, item: dict[str, Any]) -> None:
         made.file("configure", f"{folder}/kernel.json", "0640", **own, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
 
 
-def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:
-    manager, units = item["service_manager"], item["unit_dir"]
+def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool) -> None:
+    manager, units = item["keeper"] or "tmux", item["unit_dir"]
     service = {"instance": item["name"], "manager": manager, "user": item["user"], "environment": item["environment"], "restart": item["restart"]}
     if manager == "tmux":
-        made.file("service", f"{item['config_dir']}/start", "0750", instance=item["name"], group=item["group"], template="start.sh.j2", stamped=True)
+        made.file("service", f"{item['config_dir']}/start", "0755", instance=item["name"], template="start.sh.j2", stamped=True)
+        if cron:
+            made.file("service", CRON.format(name=item["name"]), "0644", instance=item["name"], template="cron.j2")
         made.add("service", "service", item["session"], **service, tmux=item["tmux"])
         return
     if manager == "systemd_user":
@@ -499,6 +564,8 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool) -> None:
     made.file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
     made.directory("service", f"{units}/{item['unit']}.d", "0755", instance=item["name"])
     made.file("service", f"{units}/{item['unit']}.d/instance.conf", "0640", instance=item["name"], template="instance.conf.j2", stamped=True)
+    # systemd applies these to a running unit at a reload: no reason to restart.
+    made.file("service", f"{units}/{item['unit']}.d/limits.conf", "0644", instance=item["name"], template="limits.conf.j2", live=True)
     made.add("service", "service", item["unit"], **service)
 
 
@@ -574,7 +641,13 @@ def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
-    return [*_plain(plan), *_withdrawn(plan, report), *_shadows.remarks(plan, report["shadows"]), *_about_the_firewall(plan, report)]
+    return [
+        *_unkept(plan, report["system"]),
+        *_plain(plan),
+        *_withdrawn(plan, report),
+        *_shadows.remarks(plan, report["shadows"]),
+        *_about_the_firewall(plan, report),
+    ]
 
 
 def _plain(plan: dict[str, Any]) -> list[str]:
@@ -605,6 +678,19 @@ def _about_the_firewall(plan: dict[str, Any], report: Report) -> list[str]:
         return []
     wishes = plan["firewall"]
     return _firewall.remarks(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+
+
+def _unkept(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
+    """Say it where nothing starts a server at boot, or a logout may end it."""
+    names = ", ".join(item["name"] for item in plan["instances"] if not _keeper(plan["scope"], item, system))
+    if not names or (plan["scope"] == "system" and _has_cron(system)):
+        return []
+    if plan["scope"] == "user":
+        return [
+            f"{names}: no systemd of '{system['user']}' may stay after logout here, so nothing starts it after a reboot, and where logind has "
+            f"KillUserProcesses=yes a logout ends it. Ask the administrator for: loginctl enable-linger {system['user']}"
+        ]
+    return [f"{names}: neither systemd nor cron runs on this host, so nothing starts it after a reboot. Run this again then, or install cron."]
 
 
 def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report) -> list[Change]:
@@ -747,7 +833,7 @@ def running(thing: Thing, report: Report) -> dict[str, Any] | None:
 def _has_read_another(instance: str, server: dict[str, Any], wanted: list[Thing], report: Report) -> bool:
     """Tell whether a file that is read at start was already changed when this server started: mending the file is then not enough."""
     for thing in wanted:
-        if thing["kind"] != "file" or thing["instance"] != instance or thing.get("live") or thing["stage"] != "configure":
+        if thing["kind"] != "file" or thing["instance"] not in (instance, "") or thing.get("live") or thing["stage"] not in ("configure", "service"):
             continue
         found = report["paths"].get(thing["path"])
         if found and found["kind"] == "file" and found["digest"] != thing["digest"] and found["modified"] <= server["started"]:
@@ -772,8 +858,14 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report, ur
     """
     steps = []
     for thing in wanted:
+        if thing["kind"] != "service":
+            continue
         mine = {change["what"] for change in changes if change["id"] == thing["id"] and change["stage"] == "service"}
-        if thing["kind"] != "service" or not mine:
+        # What is written for systemd has to be read by systemd.
+        written = thing["manager"] != "tmux" and any(
+            change["kind"] == "file" and change["stage"] == "service" and change["instance"] in (thing["instance"], "") for change in changes
+        )
+        if not mine and not written:
             continue
         step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
         # Wherever it runs: a server that moves to another manager ends just as one that restarts.

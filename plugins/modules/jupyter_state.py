@@ -144,6 +144,10 @@ servers:
   returned: always
   type: list
   elements: dict
+lock:
+  description: Where a run that changes the host leaves its name (C(path)), the name (C(mine)), and the one of a dead run that is there (C(stale)).
+  returned: always
+  type: dict
 remarks:
   description: What a person must be told although there is nothing to do.
   returned: always

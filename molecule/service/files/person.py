@@ -8,6 +8,7 @@
 """
 
 import json
+import pathlib
 import re
 import sys
 import uuid
@@ -15,11 +16,15 @@ import uuid
 import requests
 import websocket
 
+#: The authority of the servers with TLS.
+AUTHORITY = str(pathlib.Path(__file__).with_name("authority.pem"))
+
 
 def main():
     url, verb, code = sys.argv[1].rstrip("/"), sys.argv[2], " ".join(sys.argv[3:])
     session = requests.Session()
     session.trust_env = False
+    session.verify = AUTHORITY
     session.get(f"{url}/login", timeout=20)
     form = {"password": sys.stdin.read().strip(), "_xsrf": session.cookies["_xsrf"]}
     session.post(f"{url}/login", data=form, timeout=20).raise_for_status()
@@ -32,7 +37,7 @@ def main():
 
     def socket(path):
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
-        return websocket.create_connection(url.replace("http", "ws", 1) + path, cookie=cookies, timeout=40)
+        return websocket.create_connection(url.replace("http", "ws", 1) + path, cookie=cookies, timeout=40, sslopt={"ca_certs": AUTHORITY})
 
     if verb == "kernels":
         print([kernel["execution_state"] for kernel in session.get(f"{url}/api/kernels", timeout=20).json()])

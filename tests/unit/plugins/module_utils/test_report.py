@@ -176,7 +176,7 @@ def test_the_json_holds_everything():
 
 
 def test_the_overview_joins_what_was_read_and_compared():
-    item = {"name": "lab", "service_manager": "systemd", "unit": "jupyter@lab.service", "session": "jupyter-lab", "environment": "/opt/envs/new"}
+    item = {"name": "lab", "keeper": "systemd", "unit": "jupyter@lab.service", "session": "jupyter-lab", "environment": "/opt/envs/new"}
     report = {
         "servers": [{"pid": 7, "instance": "lab", "started": 1000.0}],
         "paths": {"/etc/x": {"text": "a = 1\nb = 2\n"}},

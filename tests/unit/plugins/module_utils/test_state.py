@@ -193,6 +193,81 @@ def test_a_service_gets_the_step_it_needs(damage, what, step):
     assert (only["name"], only["step"]) == ("jupyter@lab.service", step)
 
 
+@pytest.mark.parametrize(
+    ("found", "stale"),
+    [
+        pytest.param(None, False, id="no lock"),
+        pytest.param({"kind": "link", "target": "ann@laptop:42", "modified": 900.0}, False, id="a run of ours that lives"),
+        pytest.param({"kind": "link", "target": "ann@laptop:666", "modified": 900.0}, True, id="a run of ours that is dead"),
+        pytest.param({"kind": "link", "target": "bob@laptop:666", "modified": 900.0}, False, id="somebody else here: not ours to judge"),
+        pytest.param({"kind": "link", "target": "ann@server:666", "modified": 900.0}, False, id="another control node"),
+        pytest.param({"kind": "link", "target": "ann@server:666", "modified": 900.0 - 7200}, True, id="another control node, long ago"),
+        pytest.param({"kind": "file", "modified": 0.0}, False, id="not a lock of ours"),
+    ],
+)
+def test_a_lock_is_stale_only_when_its_run_is_dead(found, stale):
+    assert bool(_state.stale_lock(found, "ann@laptop:1", 1000.0, alive=lambda pid: pid == 42)) is stale
+
+
+def test_accounts_that_share_a_group_do_not_read_each_others_secrets():
+    report = bare()
+    report["accounts"]["ann"] = {"uid": 1001, "group": "users", "home": "/home/ann", "comment": "", "shares_group": True}
+    _instances, things = wanted(plan(user="ann", token="to-ken", access="direct"), report)
+    mine = {thing["path"]: (thing["owner"], thing["mode"]) for thing in things if thing.get("path", "").startswith("/etc/remote-notebooks/lab")}
+    assert mine.pop("/etc/remote-notebooks/lab") == ("ann", "0500")
+    assert len(mine) == 4
+    assert set(mine.values()) == {("ann", "0400")}
+
+
+def test_an_account_is_made_only_where_that_was_asked_for():
+    report = bare()
+    report["accounts"]["ann"] = None
+    asked = plan(user="ann", create_user=True)
+    assert _state.refusals(asked, report) == []
+    _instances, things = wanted(asked, report)
+    assert [thing["id"] for thing in things if thing["kind"] == "account"] == ["account ann"]
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False}
+    _instances, things = wanted(asked, report)
+    assert not any(thing["kind"] == "account" for thing in things)
+
+
+@pytest.mark.parametrize(
+    ("scope", "system", "keeper", "attach"),
+    [
+        pytest.param("system", {}, "systemd", "sudo -u jupyter tmux -S /run/jupyter-lab/tmux attach", id="root and systemd"),
+        pytest.param("system", {"systemd": False}, "", "sudo -u jupyter tmux -L jupyter-lab attach", id="root without systemd"),
+        pytest.param("user", {"uid": 1000}, "systemd_user", "tmux -S /run/user/1000/jupyter-lab/tmux attach", id="the account's own systemd"),
+        pytest.param("user", {"uid": 1000, "polkit": False}, "", "tmux -L jupyter-lab attach", id="an account that may not stay"),
+    ],
+)
+def test_tmux_is_kept_by_systemd_where_that_can_be(scope, system, keeper, attach):
+    (instance,) = _state.complete(plan(scope=scope, service_manager="tmux"), bare(**system))
+    assert (instance["keeper"], instance["attach"]) == (keeper, attach)
+
+
+@pytest.mark.parametrize(
+    ("scope", "system", "told"),
+    [
+        ("system", {}, []),
+        ("system", {"systemd": False}, ["neither systemd nor cron"]),
+        ("system", {"systemd": False, "commands": {"cron": "/usr/sbin/cron"}}, []),
+        ("user", {"uid": 1000, "polkit": False, "commands": {"tmux": "/usr/bin/tmux"}}, ["loginctl enable-linger"]),
+    ],
+)
+def test_a_server_that_no_boot_starts_is_told(scope, system, told):
+    remarks = _state.remarks(plan(scope=scope), bare(**system))
+    assert [text in remark for text, remark in zip(told, remarks, strict=True)] == [True] * len(told)
+
+
+def test_new_limits_are_read_by_systemd_and_restart_nothing():
+    the_plan = plan()
+    instances, things, report = settled(the_plan)
+    report["paths"]["/etc/systemd/system/jupyter@lab.service.d/limits.conf"].update(digest="old", modified=1500.0)
+    changes = _state.differences(the_plan, things, instances, report)
+    assert [change["id"] for change in changes] == ["file /etc/systemd/system/jupyter@lab.service.d/limits.conf"]
+    assert [step["step"] for step in _state.service_steps(things, changes, report)] == ["enable"]
+
+
 def moved(report):
     """The server runs, but not under the manager that is wanted."""
     report["units"].clear()

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# What goes wrong between runs and in them: the old server still answers or the new one does, and the run says what was wrong.
+# shellcheck source=molecule/service/tools.sh
+. "$(dirname "$0")/tools.sh"
+unit=/etc/systemd/system/jupyter@lab.service.d/instance.conf
+
+echo "a configuration that Jupyter rejects"
+lab=$(pid bookworm lab)
+site --limit bookworm -e '{"jupyter_settings": {"ServerApp": {"prot": 1}}}'
+grep -o 'unknown option ServerApp.prot' site.log | head -n 1
+[ "$(pid bookworm lab)" = "$lab" ] && answers bookworm 8888
+
+echo "a unit edited by hand"
+on bookworm "echo Environment=EDITED=1 >> $unit; systemctl daemon-reload"
+site --limit bookworm --diff
+on bookworm "grep -c EDITED $unit; systemctl show -P Environment jupyter@lab | grep -c EDITED"
+[ "$(pid bookworm lab)" = "$lab" ] && echo "no restart: it was started before"
+on bookworm "echo Environment=EDITED=1 >> $unit; systemctl daemon-reload; sleep 1; systemctl restart jupyter@lab"
+site --limit bookworm
+on bookworm "tr '\\0' '\\n' < /proc/\$(systemctl show -P MainPID jupyter@lab)/environ | grep -c EDITED"
+
+echo "the port taken by another program between two runs"
+on bookworm "systemctl stop jupyter@lab; systemd-run --quiet --unit=squatter /usr/bin/python3 -m http.server 8888; sleep 2"
+site --limit bookworm
+tr -s "'" < site.log | grep -oE "instance 'lab': port: 8888 is used by python3" | head -n 1
+on bookworm "systemctl stop squatter"
+site --limit bookworm
+answers bookworm 8888
+
+echo "two operators at once"
+both=(-e '{"jupyter_settings": {"ServerApp": {"max_body_size": 1000000}}}' --limit bookworm)
+ansible-playbook remote.notebooks.site "${inventory[@]}" "${both[@]}" > other.log 2>&1 < /dev/null & other=$!
+for _try in $(seq 300); do on bookworm test -L /run/remote-notebooks.lock && break; sleep 0.1; done
+site "${both[@]}"
+grep -oE "Another run is at work on this host: [a-z]+@" site.log | head -n 1
+wait $other; echo "rc $?"
+on bookworm "test ! -L /run/remote-notebooks.lock && echo unlocked"
+site --limit bookworm
