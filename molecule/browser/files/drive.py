@@ -1,0 +1,126 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A person at a laptop, with Debian's Chromium: ``drive.py VERB ARGUMENT ...``. Runs on the client; says what it saw, a line for each thing.
+
+``refused URL``           open the address and say what the browser says against it
+``lab PAGE PASSWORDFILE`` open the page that was handed over, follow its link, log in, run a cell and a terminal in JupyterLab
+``classic URL FILE``      open the classic pages, log in, run a cell
+``title URL FILE``        log in and say the title of the page
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.common.exceptions import TimeoutException, WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+
+PATIENCE = 60
+
+
+class Person:
+    """One browser, started anew, with a profile of its own and the account's certificate store."""
+
+    def __init__(self, profile: str) -> None:
+        options = webdriver.ChromeOptions()
+        # /dev/shm is small in a container, and its user namespaces are not for ordinary accounts.
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900", f"--user-data-dir={profile}"):
+            options.add_argument(argument)
+        options.accept_insecure_certs = False
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+        self.browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+
+    def see(self, selector: str, text: str = "", patience: float = PATIENCE):
+        """Wait for an element that is shown, and that holds ``text``."""
+
+        def look(browser):
+            for element in browser.find_elements(By.CSS_SELECTOR, selector):
+                if element.is_displayed() and text in element.text:
+                    return element
+            return None
+
+        return WebDriverWait(self.browser, patience, ignored_exceptions=[WebDriverException]).until(look, f"{selector} {text}")
+
+    def type(self, element, *keys: str) -> None:
+        webdriver.ActionChains(self.browser).click(element).send_keys(*keys).perform()
+
+    def run_cell(self, code: str, editor: str, output: str) -> str:
+        """Type into the first cell and run it; once more, as a person does, where the page was not ready to listen yet."""
+        for patience in (10, 20, PATIENCE):
+            self.see(editor)
+            keys = webdriver.ActionChains(self.browser).click(self.see(editor)).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL)
+            keys.send_keys(code).pause(0.5).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+            with contextlib.suppress(TimeoutException):
+                return self.see(output, "42", patience=patience).text.strip()
+        raise SystemExit(f"no answer to {code}")
+
+    def hear(self, text: str) -> str:
+        """Wait until a WebSocket brings ``text``: a terminal is painted, so its words are in no element of the page."""
+        WebDriverWait(self.browser, PATIENCE).until(
+            lambda browser: any(
+                "webSocketFrameReceived" in entry["message"] and text in entry["message"] for entry in browser.get_log("performance")
+            ),
+            text,
+        )
+        return text
+
+    def log_in(self, password_file: str) -> None:
+        field = self.see("input[name=password]")
+        field.send_keys(Path(password_file).read_text().strip())
+        field.submit()
+        WebDriverWait(self.browser, PATIENCE).until(lambda browser: "/login" not in browser.current_url)
+
+
+def refused(person: Person, url: str) -> None:
+    person.browser.get(url)
+    codes = person.browser.find_elements(By.ID, "error-code")  # of Chromium's own page, which stands in for the server's
+    print(codes[0].get_attribute("textContent") if codes else f"opened {person.browser.current_url}")
+
+
+def lab(person: Person, page: str, password_file: str) -> None:
+    person.browser.get(Path(page).absolute().as_uri())
+    print(person.see("h1").text)
+    person.see("a.go").click()
+    person.log_in(password_file)
+    print(person.browser.current_url.rstrip("?"))
+    card = '.jp-LauncherCard[data-category="{}"]'
+    person.see(card.format("Notebook")).click()
+    person.see('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    print("cell", person.run_cell("6*7", ".jp-Notebook .cm-content", ".jp-OutputArea-output"))
+    person.browser.get(f"{person.browser.current_url.split('/lab')[0]}/lab?reset")
+    person.see(card.format("Other"), "Terminal").click()
+    person.type(person.see(".jp-Terminal .xterm-screen"), "echo answer-$((6*7))", Keys.ENTER)
+    print("terminal", person.hear("answer-42"))
+
+
+def classic(person: Person, url: str, password_file: str) -> None:
+    person.browser.get(url)
+    person.log_in(password_file)
+    person.see("#new-dropdown-button, #new-buttons button").click()
+    person.see("#kernel-python3 a, #new-menu a", "Python 3").click()
+    WebDriverWait(person.browser, PATIENCE).until(lambda browser: len(browser.window_handles) > 1)
+    person.browser.switch_to.window(person.browser.window_handles[-1])
+    print("cell", person.run_cell("6*7", ".CodeMirror", ".output_text"))
+
+
+def title(person: Person, url: str, password_file: str) -> None:
+    person.browser.get(url)
+    person.log_in(password_file)
+    person.see("body")
+    print(person.browser.current_url.rstrip("?"), person.browser.title)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        driver = Person(folder)
+        try:
+            {"refused": refused, "lab": lab, "classic": classic, "title": title}[sys.argv[1]](driver, *sys.argv[2:])
+        finally:
+            driver.browser.quit()

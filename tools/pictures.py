@@ -1,0 +1,88 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Photograph the pages to hand over, as Chromium shows them: ``python -m tools.pictures [FOLDER]``.
+
+Writes every view to FOLDER (default .cache/pictures), and the two that README shows to docs/pictures. Needs the command ``chromium``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+SSH = {"host": "lab.example.org", "user": "jupyter-tunnel", "local_port": 8888, "remote_port": 8888}
+PRIVATE = {"mode": "private_ca", "ca_file": "ca.pem", "not_after": "2027-12-22T10:00:00Z"}
+LAB = {"host": "lab.example.org", "instance": "lab", "service": "jupyter@lab.service", "clients": ["browser", "juno", "vscode"], "classic": "tree"}
+SERVERS = [
+    {**LAB, "url": "https://lab.example.org:8888/", "access": "both", "tls": PRIVATE, "ssh": SSH},
+    {
+        **LAB,
+        "host": "gpu.example.org",
+        "instance": "gpu",
+        "url": "http://localhost:8888/",
+        "access": "tunnel",
+        "ssh": {**SSH, "host": "gpu.example.org"},
+    },
+]
+#: Name, page, width and height in CSS pixels, scale, dark. 390 is the width of a phone.
+VIEWS = [
+    ("handoff-light", "lab.example.org/lab.html", 1000, 1060, 1, False),
+    ("handoff-phone-dark", "lab.example.org/lab.html", 390, 844, 1, True),
+    ("page-light", "lab.example.org/lab.html", 1000, 4200, 1, False),
+    ("page-dark", "lab.example.org/lab.html", 1000, 4200, 1, True),
+    ("page-phone", "lab.example.org/lab.html", 390, 6500, 1, False),
+    ("tunnel-light", "gpu.example.org/gpu.html", 1000, 3000, 1, False),
+    ("index-light", "index.html", 1000, 1800, 1, False),
+    ("index-phone-dark", "index.html", 390, 2600, 1, True),
+]
+FOR_README = ("handoff-light", "handoff-phone-dark")
+
+
+def write_pages(folder: Path) -> None:
+    """Write the hand-off of two servers that do not exist, below an authority made for the occasion."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem"]
+    subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Private CA 31415926"], check=True, cwd=folder, capture_output=True)
+    task = {"remote.notebooks.jupyter_handoff": {"directory": "handoff", "servers": SERVERS}}
+    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    subprocess.run([BIN / "ansible-playbook", "play.yml"], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+
+def chromium(profile: Path, *arguments: str) -> None:
+    # No sandbox: these pages are ours, and root, which a container often is, has none.
+    own = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={profile}", "--virtual-time-budget=2000"]
+    subprocess.run(["chromium", *own, *arguments], check=True, capture_output=True)
+
+
+def main() -> None:
+    output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / ".cache" / "pictures"
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_pages(folder)
+        for view, page, width, height, scale, dark in VIEWS:
+            url = (folder / "handoff" / page).as_uri()
+            look = [
+                f"--window-size={width},{height}",
+                f"--force-device-scale-factor={scale}",
+                f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            ]
+            chromium(folder / "profile", *look, f"--screenshot={output / view}.png", url)
+        for view, page in (("page", "lab.example.org/lab.html"), ("index", "index.html")):
+            url = (folder / "handoff" / page).as_uri()
+            chromium(folder / "profile", "--no-pdf-header-footer", f"--print-to-pdf={output / view}.pdf", url)
+    for view in FOR_README:
+        shutil.copy(output / f"{view}.png", ROOT / "docs" / "pictures" / f"{view}.png")
+    print(f"Look at them: {output}")
+
+
+if __name__ == "__main__":
+    main()
