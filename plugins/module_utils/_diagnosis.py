@@ -40,6 +40,7 @@ def probe(plan: dict[str, Any]) -> dict[str, Any]:
         "secret": [],
         "texts": False,
         "environments": "",
+        "shadows": [],
         "accounts": [],
         "pythons": [],
         "ports": sorted({item["port"] for item in plan["instances"]}),

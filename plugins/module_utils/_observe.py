@@ -25,6 +25,8 @@ import sys
 import time
 from typing import Any, Callable, Iterator
 
+from . import _options
+
 #: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
 #: Python ignores -X options it does not know; unlike the environment, the command line of a process may be read without special rights
 #: (proc(5)), and its children do not inherit it.
@@ -60,6 +62,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
         "environments": {name: environment(name) for name in expand([probe["environments"]])},
         "servers": running,
+        "shadows": options(expand(probe["shadows"])),
         "listeners": listeners(probe["ports"]),
         "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
     }
@@ -383,6 +386,18 @@ def _is_loopback(address: str) -> bool:
     found = ipaddress.ip_address(b"".join(words))
     mapped = getattr(found, "ipv4_mapped", None)
     return bool((mapped or found).is_loopback)
+
+
+def options(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Say which options each configuration file of Jupyter sets: names, and no value, for that may be a hash. Nothing of it is executed."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        try:
+            with open(name, encoding="utf-8", errors="replace") as file:
+                found[name] = {"options": sorted(_options.parse(file.read(), name)), "error": ""}
+        except (OSError, ValueError) as error:
+            found[name] = {"options": [], "error": str(error)}
+    return found
 
 
 def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str]]:

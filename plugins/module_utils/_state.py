@@ -18,7 +18,7 @@ import json
 import posixpath
 from typing import Any, Callable, Dict
 
-from . import _firewall, _firewall_rules, _tunnel
+from . import _firewall, _firewall_rules, _shadows, _tunnel
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -119,6 +119,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         if details
         else None,
         "environments": f"{prefix}/envs/*",
+        "shadows": _shadows.places(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances}),
         "ports": sorted({item["port"] for item in instances}),
@@ -532,7 +533,8 @@ def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
-    return [*_unkept(plan, report["system"]), *_plain(plan), *_withdrawn(plan, report), *_about_the_firewall(plan, report)]
+    beside = _shadows.remarks(plan, report["shadows"])
+    return [*_unkept(plan, report["system"]), *_plain(plan), *_withdrawn(plan, report), *beside, *_about_the_firewall(plan, report)]
 
 
 def _plain(plan: dict[str, Any]) -> list[str]:

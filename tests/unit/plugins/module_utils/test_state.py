@@ -44,6 +44,7 @@ def bare(**system):
         "paths": {path: {"kind": "directory", "mode": "0755", "owner": "root", "group": "root", "entries": 9} for path in ("/etc", "/opt")},
         "environments": {},
         "servers": [],
+        "shadows": {},
         "listeners": {},
         "units": {},
         "firewall": None,

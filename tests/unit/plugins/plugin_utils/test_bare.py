@@ -21,6 +21,7 @@ PROBE = {
     "secret": [],
     "texts": True,
     "environments": "/nonexistent/*",
+    "shadows": [],
     "accounts": ["root"],
     "pythons": ["python3"],
     "ports": [],

@@ -1,0 +1,69 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import _files, _migration
+from ..module_utils._errors import RemoteNotebooksError
+
+SECRETS = ("jupyter_password_hash", "jupyter_token")
+
+
+class ActionModule(ActionBase):
+    """Read the configuration that an account has on a host; keep what it comes to, on the control node."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self._task_vars = task_vars or {}
+        _result, arguments = self.validate_argument_spec(
+            {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}
+        )
+        kept = arguments["variables_file"]
+        files = {path: text for path in self._paths(arguments["folder"]) if (text := self._read(path)) is not None}
+        try:
+            found = _migration.convert(files)
+            changed = self._keep(kept, found["variables"]) if files else False
+        except RemoteNotebooksError as error:
+            raise AnsibleActionFail(str(error)) from error
+        shown = {name: "(in the file)" if name in SECRETS else value for name, value in found["variables"].items()}
+        return {**result, "changed": changed, "files": sorted(files), "variables": shown, "remarks": found["remarks"], "variables_file": kept}
+
+    @staticmethod
+    def _paths(folder: str) -> list[str]:
+        return [f"{folder}/{name}" for name in _migration.FILES]
+
+    def _read(self, path: str) -> str | None:
+        """Fetch a file; None where there is none. It may hold a hash: nothing of it may reach a log."""
+        said = self._play_context.no_log
+        self._play_context.no_log = True
+        try:
+            answer = self._execute_module(module_name="ansible.builtin.slurp", module_args={"src": path}, task_vars=self._task_vars)
+        finally:
+            self._play_context.no_log = said
+        if answer.get("unreachable"):
+            raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
+        if answer.get("failed"):
+            if "not found" in str(answer.get("msg")):
+                return None
+            raise AnsibleActionFail(f"{path} cannot be read: {answer.get('msg')}")
+        return base64.b64decode(answer["content"]).decode("utf-8", "replace")
+
+    def _keep(self, path: str, variables: dict[str, Any]) -> bool:
+        data = ("---\n" + yaml.safe_dump(variables, sort_keys=True, allow_unicode=True)).encode()
+        if self._task.check_mode:
+            return _files.read(path) != data
+        _files.private_directory(os.path.dirname(path))
+        return _files.write(path, data, 0o600)

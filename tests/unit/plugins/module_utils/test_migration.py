@@ -1,0 +1,86 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
+from ansible_collections.remote.notebooks.plugins.module_utils._migration import convert
+
+CLASSIC = "~/.jupyter/jupyter_notebook_config.py"
+CLASSIC_JSON = "~/.jupyter/jupyter_notebook_config.json"
+SERVER = "~/.jupyter/jupyter_server_config.py"
+SERVER_JSON = "~/.jupyter/jupyter_server_config.json"
+HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
+
+
+@pytest.mark.parametrize(
+    ("files", "variables"),
+    [
+        pytest.param({}, {}, id="nothing"),
+        pytest.param({CLASSIC: "c = get_config()\n# c.NotebookApp.port = 1\n"}, {}, id="what is commented out"),
+        pytest.param({CLASSIC: "c.NotebookApp.port = 9999"}, {"jupyter_port": 9999}, id="the port"),
+        pytest.param({CLASSIC: "c.NotebookApp.notebook_dir = '/srv/nb'"}, {"jupyter_root_dir": "/srv/nb"}, id="the folder"),
+        pytest.param({SERVER: "c.ServerApp.root_dir = '/srv/nb'"}, {"jupyter_root_dir": "/srv/nb"}, id="the folder by its new name"),
+        pytest.param({CLASSIC: f"c.NotebookApp.password = u'{HASH}'"}, {"jupyter_password_hash": HASH}, id="the hash, word for word"),
+        pytest.param(
+            {CLASSIC: "c.NotebookApp.password = 'sha1:old:1'", CLASSIC_JSON: f'{{"NotebookApp": {{"password": "{HASH}"}}}}'},
+            {"jupyter_password_hash": HASH},
+            id="JSON beats Python",
+        ),
+        pytest.param({CLASSIC_JSON: '{"NotebookApp": {"port": 1}}', SERVER: "c.ServerApp.port = 9999"}, {"jupyter_port": 9999}, id="new beats old"),
+        pytest.param(
+            {SERVER_JSON: f'{{"IdentityProvider": {{"hashed_password": "{HASH}"}}}}'},
+            {"jupyter_password_hash": HASH},
+            id="what `jupyter server password` wrote",
+        ),
+        pytest.param({CLASSIC: "c.NotebookApp.token = ''"}, {}, id="an empty token is none"),
+        pytest.param({CLASSIC: "c.NotebookApp.token = 't'"}, {"jupyter_token": "t"}, id="a token"),
+        pytest.param({CLASSIC: "c.NotebookApp.ip = '127.0.0.1'"}, {}, id="the loopback is the default"),
+        pytest.param({CLASSIC: "c.NotebookApp.ip = '*'"}, {"jupyter_access": "direct"}, id="the network"),
+        pytest.param(
+            {CLASSIC: "c.NotebookApp.ip = '192.0.2.10'"}, {"jupyter_access": "direct", "jupyter_bind_address": "192.0.2.10"}, id="one address"
+        ),
+        pytest.param(
+            {CLASSIC: "c.NotebookApp.ip = ''\nc.NotebookApp.certfile = '/c.pem'\nc.NotebookApp.keyfile = '/c.key'"},
+            {"jupyter_access": "direct", "jupyter_tls": "provided", "jupyter_certificate_file": "/c.pem", "jupyter_key_file": "/c.key"},
+            id="TLS",
+        ),
+        pytest.param(
+            {CLASSIC: "c.NotebookApp.iopub_data_rate_limit = 1e9\nc.NotebookApp.max_body_size = 5\nc.MappingKernelManager.cull_idle_timeout = 60"},
+            {
+                "jupyter_settings": {
+                    "ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e9},
+                    "ServerApp": {"max_body_size": 5},
+                    "MappingKernelManager": {"cull_idle_timeout": 60},
+                }
+            },
+            id="settings by their new names",
+        ),
+        pytest.param({CLASSIC: "c.NotebookApp.open_browser = False\nc.NotebookApp.allow_root = True"}, {}, id="what the role decides"),
+        pytest.param({CLASSIC: "c.NotebookApp.webapp_settings = {}"}, {}, id="what is gone"),
+        pytest.param({CLASSIC: "import os\nc.NotebookApp.port = int(os.environ['P'])"}, {}, id="what is computed"),
+    ],
+)
+def test_conversion(files, variables):
+    assert convert(files)["variables"] == variables
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("c.NotebookApp.webapp_settings = {}", "NotebookApp.webapp_settings has no counterpart", id="gone"),
+        pytest.param("c.NotebookApp.port = port()", "ServerApp.port is computed there", id="computed"),
+        pytest.param("c.NotebookApp.ip = '*'", "without TLS", id="plain HTTP on the network"),
+        pytest.param("c.NotebookApp.ip = '*'\nc.NotebookApp.certfile = '/c.pem'", "Copy it to the control node", id="a certificate on the host"),
+    ],
+)
+def test_what_a_person_has_to_know(text, words):
+    assert any(words in remark for remark in convert({CLASSIC: text})["remarks"])
+
+
+@pytest.mark.parametrize(("path", "text"), [(CLASSIC, "c.NotebookApp.port = ("), (CLASSIC_JSON, "{")])
+def test_a_file_that_cannot_be_read_is_named(path, text):
+    with pytest.raises(PlanError, match="cannot be read"):
+        convert({path: text})
