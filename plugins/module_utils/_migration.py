@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._configuration import COMPUTED, Options, parse
+from ._errors import PlanError
+from ._options import COMPUTED, Options, parse
 from ._plan import PLANNED_SETTINGS
 
 #: The files of a classic setup, in the order in which the first that says an option wins: JSON before Python, new names before old.
@@ -82,12 +83,18 @@ def convert(files: dict[str, str]) -> dict[str, Any]:
     """Return ``{"variables": {jupyter_...: value}, "remarks": [str, ...]}`` for the files of one account, by their path.
 
     A hash is kept word for word: the old password logs in afterwards, and who is logged in stays so.
+
+    :raises PlanError: where a file cannot be read as what its ending says.
     """
     remarks: list[str] = []
     options: Options = {}
     origin: dict[str, str] = {}
     for path in sorted(files, key=lambda each: FILES.index(each.rsplit("/", 1)[-1]) if each.rsplit("/", 1)[-1] in FILES else len(FILES)):
-        for option, value in parse(files[path], path).items():
+        try:
+            found = parse(files[path], path)
+        except ValueError as error:
+            raise PlanError(f"{path} cannot be read: {error}. Correct it, or leave it out.") from error
+        for option, value in found.items():
             name = new_name(option)
             if name is None:
                 remarks.append(f"{path}: {option} has no counterpart and is left out.")

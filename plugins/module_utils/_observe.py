@@ -25,8 +25,7 @@ import sys
 import time
 from typing import Any, Callable, Iterator
 
-from . import _configuration
-from ._errors import PlanError
+from . import _options
 
 #: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
 #: Python ignores -X options it does not know; unlike the environment, the command line of a process may be read without special rights
@@ -411,8 +410,8 @@ def options(names: list[str]) -> dict[str, dict[str, Any]]:
     for name in names:
         try:
             with open(name, encoding="utf-8", errors="replace") as file:
-                found[name] = {"options": sorted(_configuration.parse(file.read(), name)), "error": ""}
-        except (OSError, PlanError) as error:
+                found[name] = {"options": sorted(_options.parse(file.read(), name)), "error": ""}
+        except (OSError, ValueError) as error:
             found[name] = {"options": [], "error": str(error)}
     return found
 

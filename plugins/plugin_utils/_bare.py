@@ -16,12 +16,11 @@ from typing import Any
 
 from ..module_utils import _observe
 
-#: Each after those it imports.
-OBSERVING = ("_errors", "_configuration", "_observe")
-#: These are compiled only where a firewall, or a tunnel account, is to be read.
-FIREWALL = ("_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
-TUNNEL = ("_tunnel", "_tunnel_host")
-MODULES = (*OBSERVING, *FIREWALL, *TUNNEL)
+#: Each after those it imports; after the observation, what is compiled only where a firewall, or a tunnel account, is to be read.
+OBSERVATION = ("_options", "_observe")
+FIREWALL = ("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
+TUNNEL = ("_errors", "_tunnel", "_tunnel_host")
+MODULES = (*OBSERVATION, *FIREWALL, *TUNNEL)
 
 #: Begins the line of the answer: a login shell may say something of its own before it.
 ANSWER = "remote.notebooks "
@@ -60,7 +59,7 @@ def tunnel(asked):
 
 os.umask(0o077)
 try:
-    answer = {"report": [load(name) for name in %(observing)r][-1].report(probe, run, firewall, tunnel)}
+    answer = {"report": [load(name) for name in %(observation)r][-1].report(probe, run, firewall, tunnel)}
 except OSError as error:
     answer = {"msg": "Cannot read the state of this host: %%s. Run with become, or set jupyter_scope: user." %% error}
 print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
@@ -74,7 +73,7 @@ def program(probe: dict[str, Any]) -> bytes:
     for name in MODULES:
         with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
             sources[name] = file.read()
-    values = {"data": json.dumps([sources, probe]), "observing": OBSERVING, "firewall": FIREWALL, "tunnel": TUNNEL, "answer": ANSWER}
+    values = {"data": json.dumps([sources, probe]), "observation": OBSERVATION, "firewall": FIREWALL, "tunnel": TUNNEL, "answer": ANSWER}
     return (_PROGRAM % values).encode()
 
 

@@ -1,7 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the configuration files of Jupyter, in Python or JSON, without executing them. Pure: no I/O."""
+"""What a configuration file of Jupyter sets, read without running it. Pure.
+
+It runs on hosts as well (:mod:`_observe`), so it imports nothing of ours.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,22 @@ import ast
 import json
 from typing import Any, Dict
 
-from ._errors import PlanError
+#: Stands for a value that only running the file would tell.
+COMPUTED = object()
 
 Options = Dict[str, Any]
-
-#: An option whose value stands in the file as a computation.
-COMPUTED = object()
 
 
 def parse(text: str, name: str) -> Options:
     """Return ``{"Section.trait": value}`` of one file; the value is :data:`COMPUTED` where only running the file would tell it.
 
     :param name: its name, of which the ending tells the language.
-    :raises PlanError: where it cannot be read as what its ending says.
+    :raises ValueError: where it cannot be read as what its ending says.
     """
     try:
         return _from_json(json.loads(text)) if name.endswith(".json") else _from_python(ast.parse(text))
-    except (ValueError, SyntaxError) as error:
-        raise PlanError(f"{name} cannot be read: {error}. Correct it, or leave it out.") from error
+    except SyntaxError as error:
+        raise ValueError(f"line {error.lineno}: {error.msg}") from error
 
 
 def _from_json(found: Any) -> Options:
