@@ -73,8 +73,11 @@ class Tunnel:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(timeout=10)
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self.process.pid, kind)
+                self.process.wait(timeout=5)
+                break
         self.words.close()
 
     def get(self, path: str = "/") -> str:

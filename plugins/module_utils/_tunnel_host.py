@@ -217,7 +217,8 @@ class _Block:
         if self.in_folder:
             self.found = (_text(self.place["path"]) or "") + ("" if self.bare_main == self.main else self.main)
         else:
-            self.found = self._inner() + (_text(self.stale) or "")
+            # A file that is no longer included does nothing, so it must not count as what is wanted, even where it says the same.
+            self.found = self._inner() + (f"# {self.stale}\n" if os.path.exists(self.stale) else "")
 
     def _inner(self) -> str:
         """The block within the main file, without its marks."""
