@@ -11,7 +11,7 @@ sed 's/\(hash: \)sha1:0123456789ab:[0-9a-f]\{40\}$/\1kept/; /^---/d' "$file"
 echo "secrets in the output, $(grep -c 'sha1:0123' migrate.log)"
 ansible-playbook remote.notebooks.site "$@" --limit trixie -e "@$file" > site.log 2>&1
 echo "site, rc $?"
-tr '\n' ' ' < site.log | sed 's/  */ /g' | grep -o 'the plan wins over it in: [A-Za-z, .]*NotebookApp.port'
+tr '\n' ' ' < site.log | sed 's/  */ /g' | grep -o 'the plan wins over it in: [A-Za-z_, .]*NotebookApp.port'
 ask() { curl --silent --max-time 20 --noproxy '*' --cacert pki/ca/certs/ca.cert.pem --cookie jar --cookie-jar jar -o /dev/null "$@"; }
 login() {
     rm -f jar

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _diagnosis
+from ansible_collections.remote.notebooks.plugins.module_utils import _diagnosis, _observe
 
 from .test_firewall import report as firewall
 from .test_state import plan
@@ -52,3 +52,10 @@ def test_what_the_host_tells(given, cause, report, words):
 def test_a_look_asks_for_no_file_of_a_person():
     asked = _diagnosis.probe(plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.10"]}))
     assert (asked["paths"], asked["ports"], asked["firewall"]) == ([], [8888], True)
+
+
+def test_the_host_can_answer_what_is_asked():
+    """Run for real, here: a key that the observation wants and the look does not name would fail only where something is broken already."""
+    probe = {**_diagnosis.probe(plan({"name": "lab"})), "units": []}
+    report = _observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
+    assert _diagnosis.explain(plan({"name": "lab"})["instances"][0], "refused", report).startswith("On the host: nothing was installed")
