@@ -17,4 +17,4 @@ find / -xdev "${prune[@]}" -printf '%p\t%y %m %u:%g %l\n' | sort
 find / -xdev "${prune[@]}" -type f -print0 | sort -z | xargs -0 sha256sum
 dpkg-query -W -f 'package ${binary:Package} ${Version} ${db:Status-Abbrev}\n'
 apt-mark showmanual | sed 's/^/asked for: /'
-ls /var/lib/systemd/linger 2>/dev/null | sed 's/^/lingers: /' || true
+find /var/lib/systemd/linger -mindepth 1 -printf 'lingers: %f\n' 2>/dev/null | sort || true

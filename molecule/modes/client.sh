@@ -8,7 +8,9 @@ for file in ca.pem lab.pem; do [ -e "$file" ] && trust=(--cacert "$file"); done
 ask() { # what, curl's arguments, of which the last is the address
     local what=$1 said place
     shift
-    place=$(sed 's|.*//\(.*\):8888/.*|\1|' <<< "${*: -1}")
+    place=${*: -1}
+    place=${place#*//}
+    place=${place%%:8888/*}
     [ "$place" != bookworm.example.org ] || place=10.99.12.11
     timeout 2 bash -c "< /dev/tcp/$place/8888" 2> /dev/null || { echo "$what: closed"; return; }
     said=$(curl --silent --max-time 3 --noproxy '*' "$@")

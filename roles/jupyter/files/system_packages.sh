@@ -43,16 +43,16 @@ remember)
     ;;
 remove)
     [ -e "$ours" ] || exit 0
-    gone=
+    set --
     for package in $(list | comm -12 - "$ours"); do
         others=$(with "$package" | comm -23 - "$ours")
-        if [ -z "$others" ]; then gone="$gone $package"; else echo "$package stays: $(echo $others) need it"; fi
+        if [ -z "$others" ]; then set -- "$@" "$package"; else echo "$package stays: $(echo "$others" | tr '\n' ' ')need it"; fi
     done
-    [ -n "$gone" ] || exit 0
+    [ $# -gt 0 ] || exit 0
     if command -v apt-get >/dev/null; then
-        apt-get -qq --yes -o DPkg::Lock::Timeout=300 purge $gone >&2
+        apt-get -qq --yes -o DPkg::Lock::Timeout=300 purge "$@" >&2
     else
-        rpm --erase $gone >&2
+        rpm --erase "$@" >&2
     fi
     ;;
 esac
