@@ -31,7 +31,8 @@ BIN = Path(sys.executable).parent
 PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # Two, because a scenario waits for its hosts most of the time and both cores would idle with one.
 LANES = 2
-SCENARIO_LIMIT = "15m"
+# The longest takes some ten minutes on two idle cores.
+SCENARIO_LIMIT = "25m"
 PRINTING = threading.Lock()
 
 
