@@ -22,7 +22,7 @@ site --limit bookworm -e '{"jupyter_packages": ["tabulate"]}'
 notes
 [ "$(pid bookworm lab)" != "$lab" ] && echo "lab restarted"
 [ "$(pid bookworm screen)" != "$screen" ] && echo "screen restarted"
-on bookworm "test ! -e $old" && echo "the old environment is gone"
+on bookworm "test -e $old" && echo "the old environment is kept for a rollback"
 person bookworm lab 8888 run 'import tabulate; print(tabulate.__name__)'
 
 echo "back again, while a program runs in a terminal of the tmux server"
