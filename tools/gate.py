@@ -158,6 +158,10 @@ def sanity() -> None:
             raise Red("ansible-test sanity looked at no file")
 
 
+#: Scenarios that run when they are named, and not in `make test`: name to the reason, which each run prints.
+ON_REQUEST: dict[str, str] = {}
+
+
 def scenarios() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 
@@ -194,8 +198,10 @@ def molecule(*names: str) -> None:
     logs = ROOT / ".cache" / "molecule"
     logs.mkdir(parents=True, exist_ok=True)
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
+    for name, reason in () if names else ON_REQUEST.items():
+        print(f"not run: {name}: {reason}")
     with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-        results = list(pool.map(lambda name: run_scenario(name, logs), names or scenarios()))
+        results = list(pool.map(lambda name: run_scenario(name, logs), names or [name for name in scenarios() if name not in ON_REQUEST]))
     red = [name for name, green in results if not green]
     if red:
         raise Red(", ".join(red))
