@@ -29,7 +29,7 @@ before=$(pid trixie lab)
 rootless 'setsid sleep 4321 > /dev/null 2>&1 & sleep 1'
 sleep 3
 on trixie "pgrep -xfc 'sleep 4321'" # KillUserProcesses=yes is in force
-[ "$(pid trixie lab)" = "$before" ] && echo "the server stayed"
+[ -n "$before" ] && [ "$(pid trixie lab)" = "$before" ] && echo "the server stayed"
 
 echo "from systemd to tmux"
 site -e jupyter_service_manager=tmux --limit 'bookworm,trixie'
@@ -38,7 +38,7 @@ servers trixie
 before=$(pid trixie lab)
 rootless "tmux -S /run/user/\$(id -u)/jupyter-lab/tmux list-sessions -F '#S'"
 sleep 3
-[ "$(pid trixie lab)" = "$before" ] && echo "the server stayed"
+[ -n "$before" ] && [ "$(pid trixie lab)" = "$before" ] && echo "the server stayed"
 echo "and back"
 site --limit 'bookworm,trixie'
 servers bookworm
