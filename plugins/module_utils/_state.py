@@ -536,7 +536,8 @@ def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict
 
 def _kernel_things(made: _List, item: dict[str, Any]) -> None:
     """List the kernels beside the one that every server's own environment brings."""
-    own = {"instance": item["name"], "group": item["group"]}
+    own = {"instance": item["name"], "group": item["group"], **({"owner": item["user"]} if item["shares_group"] else {})}
+    file, folders = ("0400", "0500") if item["shares_group"] else ("0640", "0750")
     for kernel in item["kernels"]:
         folder = f"{item['config_dir']}/jupyter/kernels/{kernel['name']}"
         if kernel["python"]:
@@ -544,8 +545,8 @@ def _kernel_things(made: _List, item: dict[str, Any]) -> None:
             link = f"{item['current']}.{kernel['name']}"
             made.add("link", "configure", link, instance=item["name"], path=link, target=kernel["environment"])
         for path in (f"{item['config_dir']}/jupyter", f"{item['config_dir']}/jupyter/kernels", folder):
-            made.directory("configure", path, "0750", **own)
-        made.file("configure", f"{folder}/kernel.json", "0640", **own, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
+            made.directory("configure", path, folders, **own)
+        made.file("configure", f"{folder}/kernel.json", file, **own, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
 
 
 def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool) -> None:
