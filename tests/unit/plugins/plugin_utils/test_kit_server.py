@@ -95,7 +95,7 @@ def test_two_runs_have_different_tokens_that_nobody_guesses():
         pytest.param("0.0.0.0", "every network", id="everywhere"),
         pytest.param("::", "every network", id="everywhere, IPv6"),
         pytest.param("lab.example.org", "is no IP address", id="a name"),
-        pytest.param("192.0.2.1", "cannot listen on 192.0.2.1", id="another machine's"),
+        pytest.param("203.0.113.77", "cannot listen on 203.0.113.77", id="another machine's"),
     ],
 )
 def test_where_it_will_not_listen(address, words):
