@@ -24,6 +24,8 @@ else:
 PREVIOUS = ".previous"
 #: Marks a lock that was taken back in the run of that stamp.
 BACK = "-back"
+#: Marks a lock for which the run of that stamp found nothing newer: there is nothing to take back.
+SAME = "-same"
 
 
 def settle(directory: str, slot: dict[str, Any], machine: str, aim: dict[str, Any], writing: bool) -> tuple[str, str | None]:
@@ -42,14 +44,17 @@ def settle(directory: str, slot: dict[str, Any], machine: str, aim: dict[str, An
     with _files.lock(directory, seconds=600):
         text = _read(path)
         do = aim["do"] if _environments.concerns(aim, instance["name"]) else "keep"
-        if not text or (do == "new" and _lock.stamp(text) != aim["stamp"]):
+        done = bool(text) and _lock.stamp(text).partition("-")[0] == aim["stamp"]
+        if not text or (do == "new" and not done):
             body = _resolve(slot, machine)
             new = _lock.render(body, version, machine, packages, aim["stamp"] or "first")
-            if text and _lock.digest(new) != _lock.digest(text):
+            if _lock.digest(new) == _lock.digest(text):
+                new = _lock.stamped(new, aim["stamp"] + SAME)
+            elif text:
                 _files.write(path + PREVIOUS, text.encode(), 0o644)
             _files.write(path, new.encode(), 0o644)
             text = new
-        elif do == "previous" and _lock.stamp(text) != aim["stamp"]:
+        elif do == "previous" and not done:
             text = _swap(path, text, aim["stamp"])
         elif do == "back" and _lock.stamp(text) == aim["stamp"] and _read(path + PREVIOUS):
             text = _swap(path, text, aim["stamp"] + BACK)
