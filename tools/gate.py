@@ -160,7 +160,7 @@ def sanity() -> None:
 
 #: Scenarios that run when they are named, and not in `make test`: name to the reason, which each run prints.
 ON_REQUEST: dict[str, str] = dict.fromkeys(
-    ("browser", "damage", "day2", "scale", "service", "upgrade"),
+    ("browser", "damage", "day2", "interrupted", "scale", "service", "upgrade"),
     "its parts were seen green one by one; from start to end it has not passed since they came together",
 )
 

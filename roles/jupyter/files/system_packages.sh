@@ -32,6 +32,8 @@ with() {
 
 case $1 in
 note)
+    # A run that was cut off leaves its installation running here, and the module that installs next does not wait for it.
+    if command -v apt-get >/dev/null; then apt-get -qq -o DPkg::Lock::Timeout=300 install >&2; fi
     # What a run that was cut off has noted still counts.
     [ -e "$before" ] || { list >"$before.new" && mv "$before.new" "$before"; }
     ;;
