@@ -70,7 +70,7 @@ def test_there_may_be_nothing_to_go_back_to():
     ],
 )
 def test_a_rollback_that_has_something_to_do(chosen, locks, aim):
-    require_change(chosen, {"lab": "/envs/aaa", "lab.own": "/envs/bbb"}, locks, aim)
+    assert require_change(chosen, {"lab": "/envs/aaa", "lab.own": "/envs/bbb"}, locks, aim) is None
 
 
 @pytest.mark.parametrize(
