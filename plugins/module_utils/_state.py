@@ -587,7 +587,7 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
     for thing in wanted:
         if (
             thing["kind"] == "file"
-            and thing["stage"] != "install"
+            and thing["stage"] in ("configure", "service")
             and thing["instance"] in (instance["name"], "")
             and "digest" in thing
             and not thing.get("live")

@@ -513,6 +513,16 @@ def test_another_environment_or_setting_is_another_revision():
     assert first != _state.revision(lab, things, "start it")
 
 
+def test_what_only_lists_things_is_no_part_of_a_revision():
+    """A server must not restart because another one came to the host, or left it."""
+    instances, things, _report = settled(plan())
+    before = _state.revision(instances[0], things, "start it")
+    for thing in things:
+        if thing["stage"] not in ("configure", "service") and "digest" in thing:
+            thing["digest"] = "other"
+    assert before == _state.revision(instances[0], things, "start it")
+
+
 @pytest.mark.parametrize(
     ("given", "manifest", "words"),
     [
