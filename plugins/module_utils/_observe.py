@@ -108,7 +108,7 @@ def system() -> dict[str, Any]:
         "home": account.pw_dir,
         # Debian keeps it in a package of its own; without it no virtual environment gets a pip.
         "ensurepip": importlib.util.find_spec("ensurepip") is not None,
-        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R")},
+        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R", "fail2ban-client")},
     }
 
 

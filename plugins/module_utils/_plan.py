@@ -23,7 +23,7 @@ import ipaddress
 import re
 from typing import Any, Dict
 
-from . import _kernels
+from . import _kernels, _throttle
 from ._errors import PlanError
 
 # typing.Dict: these lines run on hosts, too, whose Python may be 3.8.
@@ -45,6 +45,7 @@ INSTANCE_KEYS = (
     "bind_address",
     "addresses",
     "allowed_sources",
+    "login_throttle",
     "tunnel_accounts",
     "service_manager",
     "user",
@@ -247,6 +248,10 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     _access(instance, wrong)
     _account(instance, scope, wrong)
     _tunnel_accounts(instance, "tunnel_accounts" in given, scope, wrong)
+    try:
+        instance["login_throttle"] = _throttle.settle(instance, "login_throttle" in given, scope)
+    except PlanError as error:
+        wrong("login_throttle", str(error))
     _limits(instance, wrong)
     _settings(instance, wrong)
 

@@ -17,7 +17,7 @@ import hashlib
 import posixpath
 from typing import Any, Callable, Dict
 
-from . import _environments, _firewall, _firewall_rules, _kernels, _shadows, _tunnel
+from . import _environments, _firewall, _firewall_rules, _kernels, _shadows, _throttle, _tunnel
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -26,7 +26,7 @@ Change = Dict[str, Any]
 Report = Dict[str, Any]
 
 #: In the order in which they act.
-STAGES = ("account", "install", "configure", "service", "firewall", "tunnel", "remove", "manifest")
+STAGES = ("account", "install", "configure", "service", "firewall", "throttle", "tunnel", "remove", "manifest")
 
 #: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "suse": "suse", "opensuse": "suse", "sles": "suse"}
@@ -112,6 +112,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
             "/var/lib/systemd/linger/*",
             *(R_FILES if _uses_r(instances) else ()),
+            *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", _throttle.FILTER, _throttle.JAIL) if _throttles(instances) else ()),
             CRON.format(name="*"),
             LOCK[plan["scope"]],
         ],
@@ -128,7 +129,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in _python_kernels(instances)}),
         "ports": sorted({item["port"] for item in instances}),
-        "units": [UNIT.format(name=item["name"]) for item in instances],
+        "units": [*(UNIT.format(name=item["name"]) for item in instances), *([_throttle.DAEMON] if _throttles(instances) else [])],
         "user_units": plan["scope"] == "user",
         # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
         "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
@@ -142,6 +143,10 @@ def _python_kernels(instances: list[dict[str, Any]]) -> list[tuple[dict[str, Any
 
 def _uses_r(instances: list[dict[str, Any]]) -> bool:
     return any(kernel["language"] == "R" and kernel["argv"] == list(_kernels.R_COMMAND) for item in instances for kernel in item["kernels"])
+
+
+def _throttles(instances: list[dict[str, Any]]) -> bool:
+    return any(item["login_throttle"] for item in instances)
 
 
 def _unit_dir(scope: str) -> str:
@@ -224,6 +229,8 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         problems.append(
             f"service_manager: '{system['user']}' may not stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
         )
+    if item["login_throttle"]:
+        problems += filter(None, [_throttle.refusal(_manager(plan["scope"], item, system))])
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
     listener = report["listeners"].get(str(item["port"]))
@@ -464,6 +471,8 @@ def things(
     if plan["scope"] == "system":
         for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
             made.add("rule", "firewall", _firewall_rules.identity(opening))
+        if _throttles(instances):
+            _throttle_things(made, instances, report)
         for account in plan["tunnel_forwards"]:
             made.add("tunnel", "tunnel", account)
     made.file("manifest", f"{instances[0]['prefix']}/manifest.json", "0644", template="manifest.json.j2")
@@ -570,9 +579,19 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
     made.add("service", "service", item["unit"], **service)
 
 
+def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Report) -> None:
+    alone = _throttle.is_alone(report)
+    for path in (_throttle.FILTER, _throttle.JAIL):
+        made.parents("throttle", path, "/root")
+    made.file("throttle", _throttle.FILTER, "0644", source="fail2ban_filter.conf")
+    made.file("throttle", _throttle.JAIL, "0644", template="fail2ban_jail.conf.j2", jails=_throttle.jails(instances), alone=alone)
+    made.add("package", "throttle", "fail2ban")
+    made.add("daemon", "throttle", _throttle.DAEMON, alone=alone)
+
+
 def manifest(wanted: list[Thing]) -> list[Thing]:
     """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
-    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "tmux")
+    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "tmux", "alone")
     return [{key: thing[key] for key in keys if key in thing} for thing in wanted]
 
 
@@ -767,10 +786,13 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     if kind in ("rule", "trace", "tunnel"):
         return []  # rule_changes and tunnel_changes compare them all at once; traces are others' to make
     if kind == "package":
-        missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(name)
+        command = {"fail2ban": _throttle.COMMAND}.get(name, name)
+        missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(command)
         return [("package", "absent", "present")] if missing else []
     if kind == "linger":
         return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
+    if kind == "daemon":
+        return _throttle.difference(report)
     if kind == "environment":
         state = report["environments"].get(thing["path"])
         if state is None or not state["sealed"]:

@@ -284,3 +284,21 @@ def test_the_ports_of_tunnel_accounts_follow_from_the_plan(instances, forwards):
 def test_tunnel_accounts_that_cannot_be(scope, given, said):
     with pytest.raises(PlanError, match=said):
         resolve("web1", scope, DEFAULTS, [{"name": "lab", "tunnel_accounts": ["ipad"], **given}])
+
+
+@pytest.mark.parametrize(
+    ("scope", "given", "said"),
+    [
+        pytest.param("system", {"login_throttle": True}, "with access 'tunnel' every login comes from the host itself", id="nobody to tell apart"),
+        pytest.param("user", {"login_throttle": True, "access": "direct"}, "only root can shut a port", id="without root"),
+    ],
+)
+def test_logins_that_cannot_be_throttled(scope, given, said):
+    with pytest.raises(PlanError, match=said):
+        resolve("web1", scope, DEFAULTS, [{"name": "lab", **given}])
+
+
+def test_a_host_that_throttles_leaves_its_tunnelled_servers_out():
+    defaults = {**DEFAULTS, "login_throttle": True}
+    plan = resolve("web1", "system", defaults, [{"name": "lab"}, {"name": "two", "port": 9000, "access": "direct"}])
+    assert [item["login_throttle"] for item in plan["instances"]] == [False, True]

@@ -87,6 +87,10 @@ def settled(the_plan, **system):
             server = {"pid": pid, "uid": 999, "instance": thing["instance"], "revision": f"revision of {thing['instance']}", "started": 2000.0}
             report["servers"].append({**server, "tmux": thing["manager"] == "tmux"})
             report["units"][name] = {"MainPID": str(pid), "UnitFileState": "enabled", "NeedDaemonReload": "no", "LoadState": "loaded"}
+        elif thing["kind"] == "package":
+            report["system"]["commands"] = {**report["system"]["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}
+        elif thing["kind"] == "daemon":
+            report["units"][name] = {"ActiveState": "active", "UnitFileState": "enabled"}
         elif thing["kind"] in ("directory", "file", "link"):
             state = {
                 "kind": thing["kind"],
@@ -109,9 +113,10 @@ def found(the_plan, instances, things, report):
 
 DIRECT = plan({"name": "lab"}, {"name": "two", "port": 9000}, access="direct")
 TMUX = plan(service_manager="tmux")
+THROTTLED = plan({"name": "lab"}, {"name": "two", "port": 9000, "access": "tunnel"}, access="direct", login_throttle=True)
 
 
-@pytest.mark.parametrize("the_plan", [DIRECT, TMUX, plan()], ids=["direct", "tmux", "tunnel"])
+@pytest.mark.parametrize("the_plan", [DIRECT, TMUX, plan(), THROTTLED], ids=["direct", "tmux", "tunnel", "throttled"])
 def test_nothing_differs_on_a_settled_host(the_plan):
     assert found(the_plan, *settled(the_plan)) == []
 
@@ -169,6 +174,37 @@ def test_a_missing_thing_is_found(identity):
     assert {change for change, _what in found(DIRECT, instances, things, report)} >= {identity}
     if not identity.startswith("environment"):
         assert [change for change, _what in found(DIRECT, instances, things, report)] == [identity]
+
+
+def test_fail2ban_guards_the_ports_that_the_network_reaches():
+    jail = next(thing for thing in settled(THROTTLED)[1] if thing["id"] == "file /etc/fail2ban/jail.d/remote-notebooks.conf")
+    assert jail["jails"] == [{"name": "lab", "unit": "jupyter@lab.service", "port": 8888}]
+
+
+def thereafter(report):
+    """fail2ban came with us, was no longer wanted, and is wanted again."""
+    report["manifest"] = [{"id": "package fail2ban", "kind": "package", "instance": "", "ours": True}]
+
+
+@pytest.mark.parametrize(
+    ("history", "alone"),
+    [
+        pytest.param(lambda report: None, True, id="it came with us, the manifest says so"),
+        pytest.param(thereafter, True, id="it came with us, the list of packages says so"),
+        pytest.param(lambda report: report.update(manifest=[]), False, id="it was there before us"),
+    ],
+)
+def test_the_jail_for_ssh_stays_off_only_where_fail2ban_came_with_us(history, alone):
+    _instances, _things, report = settled(THROTTLED)
+    history(report)
+    jail = next(thing for thing in wanted(THROTTLED, report)[1] if thing["id"] == "file /etc/fail2ban/jail.d/remote-notebooks.conf")
+    assert jail["alone"] is alone
+
+
+def test_a_fail2ban_that_was_stopped_is_found():
+    instances, things, report = settled(THROTTLED)
+    report["units"]["fail2ban.service"] = {"ActiveState": "failed", "UnitFileState": "disabled"}
+    assert found(THROTTLED, instances, things, report) == [("daemon fail2ban.service", "service"), ("daemon fail2ban.service", "start at boot")]
 
 
 @pytest.mark.parametrize(
@@ -407,6 +443,12 @@ def test_an_account_that_was_there_before_is_never_ours():
         pytest.param({"id": "alpine"}, {}, "is not supported", id="unknown system"),
         pytest.param({"uid": 1000, "user": "debian"}, {}, "'debian' is not root", id="no root"),
         pytest.param({"systemd": False, "pid1": "sh"}, {"service_manager": "systemd"}, "process 1 is sh", id="systemd where it does not run"),
+        pytest.param(
+            {},
+            {"access": "direct", "login_throttle": True, "service_manager": "tmux"},
+            "login_throttle: it reads the log that systemd keeps, and this server runs under tmux",
+            id="a log that fail2ban cannot read",
+        ),
         pytest.param({}, {"user": "alice"}, "instance 'lab': user: there is no account 'alice'", id="unknown user"),
     ],
 )

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# Guess passwords from one host at the other's server: throttle.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
+set -uo pipefail
+state=$1; shift
+cd "$state" || exit 1
+declare -A address=([bookworm]=10.99.2.11 [trixie]=10.99.2.12)
+on() { # host, command of root
+    ssh -n -o BatchMode=yes -o "UserKnownHostsFile=$state/ssh/known_hosts" -o IdentitiesOnly=yes -i "$state/ssh/id_ed25519" "root@${address[$1]}" "${@:2}"
+}
+guess='import http.client, re, socket, ssl, time
+def ask(method, path, **more):
+    line = http.client.HTTPSConnection("VICTIM", 8888, timeout=3, context=ssl._create_unverified_context())
+    line.request(method, path, **more)
+    return line.getresponse()
+said = []
+for turn in range(12):
+    try:
+        cookie = ask("GET", "/login").getheader("Set-Cookie").split(";")[0]
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+        said.append(ask("POST", "/login?next=%2Flab", body=f"_xsrf={cookie.split(chr(61), 1)[1]}&password=wrong{turn}", headers=form).status)
+    except OSError:
+        said.append("closed")
+    time.sleep(0.7)
+print("five are answered" if said[:5] == [401] * 5 else said, "then it is closed" if said[-3:] == ["closed"] * 3 else said)
+with socket.create_connection(("VICTIM", 22), timeout=3) as line:
+    print("and SSH answers", line.recv(4).decode())'
+
+for way in "trixie bookworm" "bookworm trixie"; do
+    read -r guesser victim <<< "$way"
+    echo "$guesser guesses at $victim"
+    on "$guesser" "python3 -c '${guess//VICTIM/${address[$victim]}}'"
+    curl --silent --max-time 10 --noproxy '*' --cacert pki/ca/certs/ca.cert.pem -o /dev/null -w 'others are served %{http_code}\n' "https://${address[$victim]}:8888/login"
+    on "$victim" "fail2ban-client status | sed -n 's/.*Jail list:\t*//p'; fail2ban-client get remote-notebooks-lab banip"
+done
+echo "turned off: no jail of ours, and none for SSH either"
+ansible-playbook remote.notebooks.site "$@" --limit trixie -e jupyter_login_throttle=false > throttle.log 2>&1
+echo "rc $?"
+on trixie 'systemctl is-active fail2ban; systemctl is-enabled fail2ban; ls /etc/fail2ban/*.d/remote-notebooks.conf 2>/dev/null; nft list tables | grep f2b'
+echo "and on again"
+ansible-playbook remote.notebooks.site "$@" --limit trixie > throttle.log 2>&1
+echo "rc $?"
+on trixie "systemctl is-active fail2ban; fail2ban-client status | sed -n 's/.*Jail list:\t*//p'"
