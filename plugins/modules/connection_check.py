@@ -16,6 +16,8 @@ description:
   - Normally delegated to the control node. The environment's proxies are not used.
   - A bad verdict is no failure of the module; use RV(verdict) in C(failed_when) or in C(assert). Only arguments that make no check possible fail.
   - Changes nothing. The kernel it starts is deleted again, the login is ended, the tunnel it opens is closed; so it does the same in check mode.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.reads
 options:
   url:
     description:
@@ -91,13 +93,6 @@ requirements:
   - websocket-client
   - cryptography (for https)
   - OpenSSH's client (for O(tunnel))
-attributes:
-  check_mode:
-    description: Runs the same check, for it changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to differ.
-    support: none
 """
 
 EXAMPLES = r"""

@@ -16,6 +16,8 @@ description:
   - Everything is checked before it is loaded, and loaded in one transaction.
 author:
   - The remote.notebooks founders (@remote-notebooks)
+extends_documentation_fragment:
+  - remote.notebooks.attributes.host
 options:
   rules:
     description: The openings that are wanted, as O(remote.notebooks.firewall#role:main:firewall_rules) describes them.
@@ -37,10 +39,6 @@ attributes:
     support: full
   diff_mode:
     description: Shows the files, and the transaction for the kernel.
-    support: full
-  platform:
-    description: Where it runs.
-    platforms: linux
     support: full
 notes:
   - It needs root.

@@ -12,6 +12,9 @@ description:
   - Role P(remote.notebooks.firewall#role) runs it first and skips everything else when nothing differs.
 author:
   - The remote.notebooks founders (@remote-notebooks)
+extends_documentation_fragment:
+  - remote.notebooks.attributes.host
+  - remote.notebooks.attributes.reads
 options:
   rules:
     description: The openings that are wanted, as O(remote.notebooks.firewall#role:main:firewall_rules) describes them.
@@ -31,17 +34,6 @@ options:
     description: Whether a firewall may be installed and turned on.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: It changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: It changes nothing, so there is no diff; RV(difference) is one.
-    support: none
-  platform:
-    description: Where it runs.
-    platforms: linux
-    support: full
 notes:
   - It needs root, as the tools it asks do.
 """

@@ -14,17 +14,11 @@ description:
   - An archive that already holds exactly the same is left alone.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
-requirements:
-  - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.secrets
+  - remote.notebooks.attributes.archive
 options:
-  file:
-    description: The archive to write, mode 0600.
-    type: path
-    required: true
-  passphrase:
-    description: Passphrase of the archive, at least eight characters. Keep it elsewhere.
-    type: str
-    required: true
   folders:
     description: Name in the archive to folder on the control node. A folder that does not exist is left out.
     type: dict
@@ -37,13 +31,6 @@ attributes:
   check_mode:
     description: Says whether the archive would be written.
     support: full
-  diff_mode:
-    description: Secrets are never shown.
-    support: none
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 seealso:
   - module: remote.notebooks.jupyter_restore
 """

@@ -14,6 +14,9 @@ description:
   - Finds, from the plan and from what lies on the control node, every way to every server, the authority to trust and the password to log in with.
   - Runs on the control node, asks the host nothing and changes nothing. No secret is in the result.
   - M(remote.notebooks.connection_check) goes these ways, M(remote.notebooks.jupyter_verdicts) concludes.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.reads
 options:
   plan:
     description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
@@ -27,17 +30,6 @@ options:
     description: The folder that the R(pki role,ansible_collections.remote.notebooks.pki_role) keeps.
     type: path
     required: true
-attributes:
-  check_mode:
-    description: Reads only.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
-  platform:
-    description: Any.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -16,6 +16,9 @@ description:
     adopts the one on the host if that verifies.
   - The plain password never leaves the control node. C(jupyter_password), C(jupyter_password_hash), C(jupyter_token) and the keys of the instances
     are read from the variables of the host, so that they stand in no task and in no result.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.secrets
 options:
   plan:
     description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
@@ -41,13 +44,6 @@ attributes:
   check_mode:
     description: Writes nothing.
     support: full
-  diff_mode:
-    description: Secrets are never shown.
-    support: none
-  platform:
-    description: Any.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

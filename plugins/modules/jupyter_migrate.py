@@ -14,6 +14,8 @@ description:
   - Reads C(jupyter_*config.py) and C(jupyter_*config.json) of one folder of the host, by old names (C(NotebookApp)) and new, and writes the variables
     that say the same to a file of the control node, mode 0600. Nothing of the files is executed; nothing on the host changes.
   - The password's hash is kept word for word, so the old password goes on to log in.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
 options:
   folder:
     description: The folder on the host, for example C(~ann/.jupyter).
@@ -30,10 +32,6 @@ attributes:
   diff_mode:
     description: The file may hold a hash, which is never shown.
     support: none
-  platform:
-    description: Any.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

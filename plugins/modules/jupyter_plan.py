@@ -13,22 +13,14 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what contradicts itself.
   - Runs on the control node and asks the host nothing. Secrets are left out of the result.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.reads
 options:
   argument_specs:
     description: The C(meta/argument_specs.yml) of the role, whose options say the type and the choices of each key.
     type: path
     required: true
-attributes:
-  check_mode:
-    description: Reads only.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
-  platform:
-    description: Any.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,8 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Prints one line a server, and below it what differs from the inventory.
   - Writes files on the control node only where O(json_file) or O(textfile) asks for them.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
 options:
   overviews:
     description: What M(remote.notebooks.jupyter_state) returned as RV(remote.notebooks.jupyter_state#module:overview), one for each host.
@@ -37,10 +39,6 @@ attributes:
   diff_mode:
     description: There is nothing to compare.
     support: none
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -13,17 +13,11 @@ description:
   - Notebooks are returned, for tasks that bring them to their hosts. Set C(no_log) on the task.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
-requirements:
-  - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.secrets
+  - remote.notebooks.attributes.archive
 options:
-  file:
-    description: The archive.
-    type: path
-    required: true
-  passphrase:
-    description: The passphrase it was made with.
-    type: str
-    required: true
   folders:
     description: Name in the archive to folder on the control node.
     type: dict
@@ -32,13 +26,6 @@ attributes:
   check_mode:
     description: Opens the archive and says whether anything would be written.
     support: full
-  diff_mode:
-    description: Secrets are never shown.
-    support: none
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 seealso:
   - module: remote.notebooks.jupyter_backup
 """

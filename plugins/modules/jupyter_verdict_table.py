@@ -13,6 +13,8 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Prints a table of all servers, then for each that is not reachable what is and what to do.
   - Runs on the control node. It does not fail; RV(bad) says for which hosts a play should.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
 options:
   servers:
     description: The records of all hosts, as M(remote.notebooks.jupyter_verdicts) returns them.
@@ -29,10 +31,6 @@ attributes:
   diff_mode:
     description: The file is a report, of which each is new.
     support: none
-  platform:
-    description: Any.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

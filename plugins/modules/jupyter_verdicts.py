@@ -15,6 +15,9 @@ description:
   - Where a client is kept out and the host may know why, it asks the host in one round trip - does the server run, who holds the port, does the
     firewall there let the client in - and so tells the host's own fault from a cloud's or a router's. Otherwise it asks nothing.
   - Changes nothing.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.host
+  - remote.notebooks.attributes.reads
 options:
   plan:
     description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
@@ -37,17 +40,6 @@ options:
     description: Whether the task fails where a server is not reachable; its message then says which, why, and what to do.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: Reads only.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
-  platform:
-    description: Linux.
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

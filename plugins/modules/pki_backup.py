@@ -14,32 +14,19 @@ description:
   - An archive that already holds exactly the same is left alone.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
-requirements:
-  - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.secrets
+  - remote.notebooks.attributes.archive
 options:
   directory:
     description: The folder to save.
     type: path
     required: true
-  file:
-    description: The archive to write, mode 0600.
-    type: path
-    required: true
-  passphrase:
-    description: Passphrase of the archive, at least eight characters. Keep it elsewhere, because the archive may hold the authority's own passphrase.
-    type: str
-    required: true
 attributes:
   check_mode:
     description: Says whether the archive would be written.
     support: full
-  diff_mode:
-    description: Secrets are never shown.
-    support: none
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 seealso:
   - module: remote.notebooks.pki_restore
 """

@@ -17,6 +17,8 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 requirements:
   - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
 options:
   directory:
     description: Folder on the control node for the authority and the certificates. Made with mode 0700 and hidden from git.
@@ -86,10 +88,6 @@ attributes:
   diff_mode:
     description: Says which certificates are issued and why, never what is in a key.
     support: full
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -17,6 +17,9 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 requirements:
   - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.reads
 options:
   paths:
     description: Files, or patterns such as C(pki/certificates/**/*.pem).
@@ -38,17 +41,6 @@ options:
     description: Fail where any of the three refuses a certificate.
     type: bool
     default: true
-attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

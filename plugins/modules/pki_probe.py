@@ -15,6 +15,9 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 requirements:
   - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.reads
 options:
   endpoints:
     description:
@@ -34,17 +37,6 @@ options:
     description: For how many seconds a server that does not yet present the right certificate is asked again.
     type: float
     default: 0.0
-attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

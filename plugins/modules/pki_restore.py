@@ -13,32 +13,19 @@ description:
   - A folder that holds anything else is not touched.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
-requirements:
-  - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
+  - remote.notebooks.attributes.secrets
+  - remote.notebooks.attributes.archive
 options:
-  file:
-    description: The archive.
-    type: path
-    required: true
   directory:
     description: The folder to write.
     type: path
-    required: true
-  passphrase:
-    description: Passphrase of the archive.
-    type: str
     required: true
 attributes:
   check_mode:
     description: Decrypts and checks the archive and writes nothing.
     support: full
-  diff_mode:
-    description: Secrets are never shown.
-    support: none
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 seealso:
   - module: remote.notebooks.pki_backup
 """

@@ -16,6 +16,8 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 requirements:
   - cryptography >= 45 on the control node
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
 options:
   directory:
     description: The folder given to M(remote.notebooks.pki_certificates).
@@ -50,10 +52,6 @@ attributes:
   diff_mode:
     description: Says what is revoked.
     support: full
-  platform:
-    description: The control node.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -14,6 +14,8 @@ description:
   - Puts each certificate into a file of its own in O(directory), named C(<name>-<16 digits of its SHA-256>), and runs O(refresh).
   - Files of that name whose certificate is no longer wanted are removed, so a new authority takes the place of the old one.
   - A run that was cut off is completed by the next, because what counts is whether O(bundle) holds the certificates.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.host
 options:
   certificates:
     description: The authorities, PEM. Not needed with O(state=absent).
@@ -57,10 +59,6 @@ attributes:
   diff_mode:
     description: Shows the files' names.
     support: full
-  platform:
-    description: Linux.
-    support: full
-    platforms: linux
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,8 @@ description:
     keys and the way through a jump host. C(ssh -F FILE -N <host>-<account>) then opens the tunnel.
   - C(<directory>/config) includes the blocks of all hosts.
   - Runs on the control node alone; no host is contacted.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
 options:
   directory:
     description: The folder on the control node.
@@ -53,10 +55,6 @@ attributes:
   diff_mode:
     description: Shows the blocks, and no key.
     support: full
-  platform:
-    description: Any.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

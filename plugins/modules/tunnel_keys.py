@@ -16,6 +16,8 @@ description:
     C(<account>.pem) in PEM (not for Ed25519) and C(<account>.pub), mode 0600.
   - A lost form comes back from the other; where both are lost a new key is made.
   - Runs on the control node alone; no host is contacted. The private key never leaves it.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.control_node
 options:
   directory:
     description: The folder on the control node. It gets mode 0700 and a C(.gitignore).
@@ -40,10 +42,6 @@ attributes:
   diff_mode:
     description: Keys are never shown.
     support: none
-  platform:
-    description: Any.
-    support: full
-    platforms: posix
 """
 
 EXAMPLES = r"""

@@ -16,6 +16,8 @@ description:
   - Before anything is written, C(sshd -t) must take a copy of the whole configuration with the block in it, and C(sshd -T) must say that nothing
     changes for anybody who can log in. Otherwise the module fails and nothing is changed.
   - Open connections of others go on. Those of O(cut_off) end.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.host
 options:
   accounts:
     description: The accounts, as M(remote.notebooks.tunnel_keys) returns them. An empty list removes what this owner has.
@@ -37,10 +39,6 @@ attributes:
     support: full
   diff_mode:
     description: Shows each file before and after; public keys are no secret.
-    support: full
-  platform:
-    description: Where it runs.
-    platforms: linux
     support: full
 notes:
   - It needs root.

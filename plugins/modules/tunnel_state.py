@@ -15,6 +15,9 @@ description:
   - Asks C(sshd -T -C user=...) what would apply to each account, with the block that is to come, in a copy of the configuration.
     Where something forbids the tunnel, the module fails and names the file, the line and what to write there.
   - The R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) runs it first and skips everything else when nothing differs.
+extends_documentation_fragment:
+  - remote.notebooks.attributes.host
+  - remote.notebooks.attributes.reads
 options:
   accounts:
     description: The accounts, as M(remote.notebooks.tunnel_keys) returns them.
@@ -29,17 +32,6 @@ options:
     description: Whether the accounts may be an exception from what the host's administrator set for everybody.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: It changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: It changes nothing, so there is no diff; RV(difference) is one.
-    support: none
-  platform:
-    description: Where it runs.
-    platforms: linux
-    support: full
 notes:
   - It needs root.
 """
