@@ -190,3 +190,30 @@ def test_an_execution_environment_holds_what_the_collection_needs(tmp_path):
     assert [package.split()[0] for package in needed["system"]] == ["openssh-client", "openssh-clients"]
     assert "remote.notebooks" in (tmp_path / "context/_build/requirements.yml").read_text()
     assert "debian:13-slim" in (tmp_path / "context/Containerfile").read_text()
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads Ansible's files; a tag such as ``!unsafe`` is nothing to us."""
+
+
+_Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+
+
+def not_text(node) -> list[str]:
+    """Return what YAML made something else of than its author wrote: the key ``on`` (true), and a condition with a colon in it (a mapping)."""
+    if isinstance(node, list):
+        return [found for item in node for found in not_text(item)]
+    if not isinstance(node, dict):
+        return []
+    found = [f"key {key}" for key in node if key is True]
+    for word in ("that", "when", "until", "failed_when", "changed_when"):
+        conditions = node.get(word) if isinstance(node.get(word), list) else [node.get(word)]
+        found += [f"{word}: {condition}" for condition in conditions if isinstance(condition, dict)]
+    return found + [more for value in node.values() for more in not_text(value)]
+
+
+def test_no_playbook_says_to_yaml_what_its_author_did_not():
+    """Ansible finds out when it gets there, which may be late in a long scenario."""
+    files = [name for name in committed() if name.startswith(("molecule/", "playbooks/", "roles/")) and name.endswith((".yml", ".yaml"))]
+    wrong = {name: not_text(list(yaml.load_all((ROOT / name).read_text(), _Loader))) for name in files}  # noqa: S506
+    assert {name: found for name, found in wrong.items() if found} == {}
