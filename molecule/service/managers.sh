@@ -45,7 +45,9 @@ servers bookworm
 servers trixie
 
 echo "stop"
-on bookworm "systemctl stop jupyter@lab jupyter@screen; systemctl is-failed jupyter@lab jupyter@screen; ls /home/jupyter/.local/share/jupyter/runtime | grep -c jpserver"
+lab=$(pid bookworm lab) screen=$(pid bookworm screen) # what they leave behind is what they had no time to clear away; a crash left more
+on bookworm "systemctl stop jupyter@lab jupyter@screen; systemctl is-failed jupyter@lab jupyter@screen
+    ls /home/jupyter/.local/share/jupyter/runtime | grep -cE 'jpserver-($lab|$screen)[-.]'"
 on bookworm "systemctl start jupyter@lab jupyter@screen && systemctl is-active jupyter@lab jupyter@screen"
 
 echo "boot"
