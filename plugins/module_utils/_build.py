@@ -148,7 +148,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             raise
         finally:
             _remove(wheels)
-        return {"changed": True, "same": same, "remark": remark}
+        return {"changed": not same, "same": same, "remark": remark}
 
 
 def _is_up_to_date(wish: Wish, run: Run) -> bool:
