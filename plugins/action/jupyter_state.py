@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-from ..module_utils import _clients, _environments, _files, _report, _state
+from ..module_utils import _clients, _environments, _files, _report, _state, _wheels
 from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _bare, _lockfiles
@@ -67,9 +67,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         instances = _state.complete(plan, report, chosen)
         things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
+        wheels = _wheels_of(plan, report, locks)
         for thing in things:
             if thing["kind"] == "environment":
                 thing["lock"] = locks[thing["slot"]][0] if thing["slot"] in locks else ""
+                thing["wheelhouse"] = wheels.get(thing["slot"], {})
                 thing["instead_of"] = was.get(thing["slot"], "") if aim["do"] == "new" and not thing["lock"] else ""
         kept = _state.kept(plan, things, report)
         self._manifest = _state.manifest([*things, *kept])
@@ -186,6 +188,12 @@ class ActionModule(ActionBase):
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         variables = {"instance": instance, "manifest": self._manifest, "thing": thing}
         return str(lookup.run([thing["template"]], variables=self._task_vars, template_vars=variables)[0])
+
+
+def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]) -> dict[str, Any]:
+    """Return which wheels each slot needs that gets them from the control node."""
+    slots = [slot for slot in _state.slots(plan, report) if slot["instance"]["wheelhouse"]]
+    return {slot["slot"]: _wheels.order(locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]) for slot in slots}
 
 
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:

@@ -148,7 +148,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             raise
         finally:
             _remove(wheels)
-        return {"changed": True, "same": same, "remark": remark}
+        return {"changed": not same, "same": same, "remark": remark}
 
 
 def _is_up_to_date(wish: Wish, run: Run) -> bool:
@@ -216,6 +216,13 @@ def _must(run: Run, step: str, argv: list[str], text: str = "") -> None:
 
 def _unpack(archive: str, folder: str) -> None:
     _remove(folder)
+    try:
+        _extract(archive, folder)
+    except tarfile.TarError as error:
+        raise BuildError(f"the archive of wheels did not arrive whole ({error}). Run again.") from error
+
+
+def _extract(archive: str, folder: str) -> None:
     with tarfile.open(archive) as tar:
         members = [member for member in tar.getmembers() if member.isfile() and member.name == os.path.basename(member.name)]
         os.makedirs(folder, 0o755)

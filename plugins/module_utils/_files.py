@@ -13,12 +13,13 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import IO, Any
 
 from ._errors import FilesError
 
@@ -265,6 +266,46 @@ def _stage(path: str, data: bytes, mode: int) -> str:
             os.unlink(temporary)
         raise
     return temporary
+
+
+@contextlib.contextmanager
+def replacing(path: str, mode: int) -> Iterator[IO[bytes]]:
+    """Yield a file for content too large to hold in memory. It becomes ``path`` in one step when it is whole, or never.
+
+    Raises FilesError, as `write` does.
+    """
+    _require_regular(path)
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=os.path.dirname(path) or ".")
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+        _sync_folder(os.path.dirname(path) or ".")
+    except BaseException as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise FilesError(f"Cannot write {path}: {error.strerror}. The file there is unchanged.") from error
+        raise
+
+
+@contextlib.contextmanager
+def scratch(folder: str) -> Iterator[str]:
+    """Yield an empty folder inside ``folder`` for another program to write into. Only the holder of the folder's lock may."""
+    path = os.path.join(folder, f"{TEMPORARY}folder")
+    shutil.rmtree(path, ignore_errors=True)  # a killed run's
+    try:
+        os.mkdir(path, 0o700)
+    except OSError as error:
+        raise FilesError(f"Cannot make the folder {path}: {error.strerror}.") from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync_folder(folder: str) -> None:

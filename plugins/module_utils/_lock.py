@@ -26,7 +26,7 @@ def file_name(version: list[int], machine: str, packages: list[str]) -> str:
     return f"py{version[0]}.{version[1]}-{machine}-{wish}.txt"
 
 
-def command(uv: str, version: list[int], machine: str, find_links: str) -> list[str]:
+def command(uv: str, version: list[int], machine: str) -> list[str]:
     """Return the words that resolve the requirements on standard input for another machine.
 
     :raises LockError: for a machine that uv does not know.
@@ -34,8 +34,7 @@ def command(uv: str, version: list[int], machine: str, find_links: str) -> list[
     if machine not in MACHINES:
         raise LockError(f"lock: versions cannot be resolved for {machine}, only for {' and '.join(MACHINES)}. Leave lock out for this host.")
     words = [uv, "pip", "compile", "--generate-hashes", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
-    words += ["--python-version", f"{version[0]}.{version[1]}", "--python-platform", MACHINES[machine]]
-    return [*words, *(["--find-links", find_links] if find_links else []), "-"]
+    return [*words, "--python-version", f"{version[0]}.{version[1]}", "--python-platform", MACHINES[machine], "-"]
 
 
 def render(body: str, version: list[int], machine: str, packages: list[str], stamp: str) -> str:

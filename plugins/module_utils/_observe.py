@@ -95,6 +95,7 @@ def system() -> dict[str, Any]:
         "name": release.get("PRETTY_NAME", sys.platform).strip('"'),
         "hostname": socket.gethostname(),
         "machine": os.uname().machine,
+        "libc": _libc(),
         # Only where systemd is PID 1 does this folder exist (sd_booted(3)).
         "systemd": os.path.isdir("/run/systemd/system"),
         "pid1": first,
@@ -110,6 +111,14 @@ def system() -> dict[str, Any]:
         "ensurepip": importlib.util.find_spec("ensurepip") is not None,
         "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R", "fail2ban-client")},
     }
+
+
+def _libc() -> str:
+    """Return for example ``glibc 2.36``; empty where the C library is another."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        return ""
 
 
 def python(wanted: str, run: Command) -> dict[str, Any]:

@@ -60,6 +60,7 @@ INSTANCE_KEYS = (
     "packages",
     "kernels",
     "lock",
+    "wheelhouse",
     "installer",
     "index_url",
     "ca_bundle",
@@ -266,6 +267,8 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     instance["kernels"] = _kernels.complete(
         instance["kernels"], instance["python"], lambda text: wrong("kernels", text), lambda key: unknown_key(key, _kernels.KEYS)
     )
+    # What is carried to a host has to be known by name beforehand.
+    instance["lock"] = instance["lock"] or instance["wheelhouse"]
     instance["has_token"] = bool(instance["token"])
     for key in SECRET_KEYS:
         del instance[key]

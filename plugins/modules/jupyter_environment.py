@@ -51,8 +51,14 @@ options:
     description: The version of uv.
     type: str
     required: true
+  wheelhouse:
+    description:
+      - Which wheels of O(lock) the control node brings, and where it keeps them, as M(remote.notebooks.jupyter_state) says it.
+        Those that it does not have yet are downloaded there. The host asks nothing of the network then.
+    type: dict
+    default: {}
   wheels:
-    description: An archive (tar) of wheels on the host. Given, nothing is asked of the network.
+    description: An archive (tar) of wheels on the host. The action plugin sets it; there is no need to.
     type: path
   account:
     description: The account that tries it. Without it, the one that the module runs as.
@@ -118,6 +124,7 @@ def main() -> None:
             "lock": {"type": "str", "default": ""},
             "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
             "uv_version": {"type": "str", "required": True},
+            "wheelhouse": {"type": "dict", "default": {}},
             "wheels": {"type": "path"},
             "account": {"type": "str"},
             "instead_of": {"type": "path"},

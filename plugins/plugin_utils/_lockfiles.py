@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import missing_required_lib
 
@@ -79,21 +80,37 @@ def _swap(path: str, text: str, stamp: str) -> str:
 
 
 def _resolve(slot: dict[str, Any], machine: str) -> str:
-    """Ask uv for the newest versions that fit. What this machine's own settings say about indexes, proxies and authorities holds."""
+    """Ask uv for the newest versions that fit."""
     if UV_ERROR is not None:
         raise LockError(missing_required_lib("uv", reason="to resolve versions for jupyter_lock")) from UV_ERROR
     instance = slot["instance"]
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    if instance["index_url"]:
-        environment["UV_DEFAULT_INDEX"] = instance["index_url"]
-    if instance["http_proxy"]:
-        environment.update(HTTPS_PROXY=instance["http_proxy"], HTTP_PROXY=instance["http_proxy"])
-    if "SSL_CERT_FILE" not in environment:
-        environment.setdefault("UV_SYSTEM_CERTS", "1")  # an authority that this machine trusts
-    command = _lock.command(find_uv_bin(), slot["python"]["version"], machine, instance.get("wheelhouse") or "")
-    answer = subprocess.run(
-        command, check=False, capture_output=True, text=True, input="".join(f"{package}\n" for package in slot["packages"]), env=environment
-    )
+    command = _lock.command(find_uv_bin(), slot["python"]["version"], machine)
+    requirements = "".join(f"{package}\n" for package in slot["packages"])
+    environment = installer_environment(instance["index_url"], instance["http_proxy"])
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, input=requirements, env=environment)
     if answer.returncode:
         raise LockError(f"instance '{slot['slot']}': packages: {_build.explain('resolving on the control node', answer.stderr)}")
     return answer.stdout
+
+
+def installer_environment(index_url: str, http_proxy: str) -> dict[str, str]:
+    """Return the variables for uv and pip on the control node.
+
+    What this machine's own settings say about indexes, proxies and authorities holds, where the inventory says nothing. Settings for uv alone
+    are told pip as well, so that both ask the same index.
+    """
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    if index_url:
+        environment.update(UV_DEFAULT_INDEX=index_url, PIP_INDEX_URL=index_url)
+    elif environment.get("UV_DEFAULT_INDEX"):
+        environment.setdefault("PIP_INDEX_URL", environment["UV_DEFAULT_INDEX"])
+    plain = urlsplit(environment.get("PIP_INDEX_URL", ""))
+    if plain.scheme == "http" and plain.hostname:
+        environment.setdefault("PIP_TRUSTED_HOST", plain.hostname)  # whoever writes http:// means it
+    if http_proxy:
+        environment.update(HTTPS_PROXY=http_proxy, HTTP_PROXY=http_proxy)
+    if environment.get("SSL_CERT_FILE"):
+        environment.setdefault("PIP_CERT", environment["SSL_CERT_FILE"])
+    else:
+        environment.setdefault("UV_SYSTEM_CERTS", "1")  # an authority that this machine trusts
+    return environment

@@ -44,6 +44,8 @@ SECRETS = [
     "playbooks/handoff/h/lab.json",
     "tunnel/h/ipad",
     "playbooks/tunnel/h/ipad.pem",
+    "wheels/x.tar",
+    "playbooks/wheels/x.tar",
     ".venv/bin/python",
     ".ansible/collections/x",
 ]

@@ -36,4 +36,4 @@ def test_a_stamp_that_somebody_took_out_comes_back():
 
 def test_an_unknown_machine_is_named():
     with pytest.raises(LockError, match="s390x"):
-        _lock.command("uv", [3, 11], "s390x", "")
+        _lock.command("uv", [3, 11], "s390x")

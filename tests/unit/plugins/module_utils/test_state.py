@@ -17,6 +17,8 @@ DEBIAN = {
     "id_like": [],
     "name": "Debian GNU/Linux 13 (trixie)",
     "hostname": "web1",
+    "machine": "x86_64",
+    "libc": "glibc 2.41",
     "systemd": True,
     "pid1": "systemd",
     "user_manager": True,

@@ -19,6 +19,7 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setenv("UV_OFFLINE", "1")
     wheels = tmp_path / "wheels"
     wheels.mkdir()
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
 
     class Lab:
         locks = tmp_path / "locks"
@@ -33,7 +34,7 @@ def lab(tmp_path, monkeypatch):
 
         @classmethod
         def run(cls, do="keep", stamp="", packages=("tiny",), writing=True, **aim):
-            instance = {"name": "lab", "index_url": "", "http_proxy": "", "wheelhouse": str(wheels)}
+            instance = {"name": "lab", "index_url": "", "http_proxy": ""}
             slot = {"slot": "lab", "instance": instance, "packages": list(packages), "python": {"version": [3, 11], "path": "/usr/bin/python3"}}
             path, digest = _lockfiles.settle(str(cls.locks), slot, "x86_64", {**KEEP, "do": do, "stamp": stamp, **aim}, writing)
             if digest is None:

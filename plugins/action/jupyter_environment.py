@@ -1,0 +1,42 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._errors import FilesError, LockError
+from ..plugin_utils import _wheelhouse
+
+
+class ActionModule(ActionBase):
+    """The module of this name; before it, the wheels are brought where the host is to get them from here."""
+
+    # Only with a wheelhouse, and then by hand: for all others this would be a round trip for nothing.
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        wanted = arguments.pop("wheelhouse", None)
+        if wanted and not self._task.check_mode:
+            uv = arguments["uv_version"] if arguments.get("installer", "uv") == "uv" else ""
+            try:
+                arguments["wheels"] = self._bring(_wheelhouse.settle(wanted, arguments["lock"], uv))
+            except (FilesError, LockError) as error:
+                raise AnsibleActionFail(f"{arguments['name']}: packages: {error}") from error
+        return {**result, **self._execute_module(module_args=arguments, task_vars=task_vars)}
+
+    def _bring(self, archive: str) -> str:
+        """Copy the archive into the task's own folder on the host, which Ansible removes whatever happens."""
+        folder = self._connection._shell.tmpdir or self._make_tmp_path()
+        remote: str = self._connection._shell.join_path(folder, "wheels.tar")
+        self._transfer_file(archive, remote)
+        self._fixup_perms2((folder, remote))
+        return remote
