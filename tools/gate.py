@@ -31,8 +31,8 @@ BIN = Path(sys.executable).parent
 PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # Two, because a scenario waits for its hosts most of the time and both cores would idle with one.
 LANES = 2
-# In minutes. The longest takes some ten on two idle cores; a soak takes less than one more for each run that is asked of it.
-SCENARIO_LIMIT = 25 + int(os.environ.get("SOAK_RUNS") or 0)
+# The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of it.
+SCENARIO_LIMIT = f"{25 + int(os.environ.get('SOAK_RUNS') or 0)}m"
 PRINTING = threading.Lock()
 
 
@@ -175,7 +175,7 @@ def run_scenario(name: str, logs: Path) -> tuple[str, bool]:
     Its addresses are fixed, so another checkout on this machine waits for its turn.
     """
     log = logs / f"{name}.log"
-    command = ["timeout", "--kill-after=30", f"{SCENARIO_LIMIT}m", "molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
+    command = ["timeout", "--kill-after=30", SCENARIO_LIMIT, "molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
     extra = environment(NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
     with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open("w") as output:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -35,10 +35,13 @@ def main():
         thesis = hashlib.sha256(file.read()).hexdigest()
     with open(f"/proc/{server}/cmdline") as file:
         runs_in = file.read().split("/bin/")[0]
+    with open(f"{PREFIX}/manifest.json") as file:
+        manifest = json.load(file)
     link = os.readlink(f"{PREFIX}/current/lab")
     unfinished = [folder for folder in glob.glob(f"{PREFIX}/envs/*") if not os.path.exists(f"{folder}/remote-notebooks.json")]
     # What a run may forget: its lock, its temporary files. systemd and ssh have folders of their own in /tmp.
-    places = ("/run/remote-notebooks*", "/tmp/*", "/var/tmp/*", "/root/.ansible/tmp/*", "/home/*/.ansible/tmp/*", "/etc/remote-notebooks/*/.*")
+    temporary = ("/tmp/*", "/var/tmp/*", "/root/.ansible/tmp/*", "/home/*/.ansible/tmp/*")  # noqa: S108
+    places = ("/run/remote-notebooks*", *temporary, "/etc/remote-notebooks/*/.*")
     strays = [path for place in places for path in glob.glob(place) if "systemd-private-" not in path]
     print(
         json.dumps(
@@ -55,7 +58,7 @@ def main():
                 "thesis": thesis,
                 "environments": len(os.listdir(f"{PREFIX}/envs")),
                 "prefix_mb": int(said("du", "-sm", PREFIX).split()[0]),
-                "manifest": len(json.loads(open(f"{PREFIX}/manifest.json").read())["things"]),
+                "manifest": len(manifest["things"]),
                 "strays": sorted(strays + unfinished),
             }
         )

@@ -28,9 +28,9 @@ AUTHORITY = str(STATE / "pki/ca/certs/ca.cert.pem")
 PASSWORD = STATE / "credentials/trixie/lab.password"
 LOOK = pathlib.Path(__file__).with_name("look.py").read_text()
 THESIS = "c2afef311e0ca04d47cdb1e19a51d8826e2556c1c65bf91e70bdd48a08a84ac1"
-CYCLE = ("upgrade", "renew", "rollback", "rotate_password", "site")
+CYCLE = ("upgrade", "rollback", "renew", "upgrade", "rollback", "rotate_password", "site")
 # Back in the environment that the server runs in, nothing is due; from the first new password on, a restart is.
-DUE = {1: True, 2: True, 3: False}
+DUE = {1: True, 2: False, 3: False, 4: True, 5: False}
 CELL = """
 import os, time
 count, gap, last = 0, 0.0, time.monotonic()
@@ -47,7 +47,7 @@ while True:
 
 
 def on(address, *command, text=None):
-    options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={STATE}/ssh/known_hosts", "-o", "IdentitiesOnly=yes", "-i", f"{STATE}/ssh/id_ed25519"]
+    options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={STATE}/ssh/known_hosts", "-i", f"{STATE}/ssh/id_ed25519"]
     done = subprocess.run(["ssh", *options, f"root@{address}", *command], check=True, input=text or "", capture_output=True, text=True)
     return done.stdout
 
@@ -105,7 +105,8 @@ class Cell:
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.session.cookies)
         address = f"{URL.replace('https', 'wss')}/api/kernels/{self.kernel}/channels"
         self.channels = websocket.create_connection(address, cookie=cookies, timeout=60, sslopt={"ca_certs": AUTHORITY})
-        header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3", "date": ""}
+        header = {"msg_id": uuid.uuid4().hex, "session": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
+        header.update(username="", date="")
         content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
         self.channels.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [], "content": content}))
         threading.Thread(target=self.listen, daemon=True).start()

@@ -21,12 +21,12 @@ OWN = {
     "migrate_user=ann": "migrate_user=debian",
     "ansible_user: admin": "ansible_user: debian",
     "192.0.2.0/24": re.sub(r"\d+$", "0/24", HOST),
-    "/tmp/": f"{READER}/",
+    "/tmp/": f"{READER}/",  # noqa: S108
     "/var/lib/prometheus/node-exporter/": f"{READER}/",
 }
 # It needs a person at the keyboard, and changes the machine it is typed on.
 NOT_HERE = ("playbooks/trust.yml", "playbooks/serve_kit.yml")
-PASSPHRASE = "four words of your own\n"
+TYPED_IN = "four words of your own\n"
 
 
 def own(text):
@@ -75,7 +75,7 @@ def main():
             check=False,
             cwd=READER,
             env=environment(),
-            input=PASSPHRASE,
+            input=TYPED_IN,
             capture_output=True,
             text=True,
             start_new_session=True,
