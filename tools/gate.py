@@ -31,8 +31,8 @@ BIN = Path(sys.executable).parent
 PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # Two, because a scenario waits for its hosts most of the time and both cores would idle with one.
 LANES = 2
-# The longest takes some ten minutes on two idle cores.
-SCENARIO_LIMIT = "25m"
+# The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of it.
+SCENARIO_LIMIT = f"{25 + int(os.environ.get('SOAK_RUNS') or 0)}m"
 PRINTING = threading.Lock()
 
 

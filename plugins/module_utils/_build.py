@@ -140,7 +140,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             if same:
                 _remove(path)
             else:
-                _try_and_seal(wish, run)
+                _try_and_seal(wish, wish["instead_of"] or found.get("before") or "", run)
         except BaseException as error:
             _remove(path)
             if isinstance(error, OSError):
@@ -295,7 +295,7 @@ def _uv(wish: Wish, wheels: str, run: Run) -> str:
     return uv
 
 
-def _try_and_seal(wish: Wish, run: Run) -> None:
+def _try_and_seal(wish: Wish, before: str, run: Run) -> None:
     path, scripts = wish["path"], os.path.join(wish["prefix"], "libexec")
     account = [wish["account"]] if wish["account"] else []
     code, output = run(
@@ -304,4 +304,4 @@ def _try_and_seal(wish: Wish, run: Run) -> None:
     if code != 0:
         said = "\n".join(f"  {line}" for line in output.strip().splitlines()[-12:])
         raise BuildError(f"they install, and do not work here. Correct or leave out what the next lines name.\n{said}")
-    _must(run, "sealing it", [f"{path}/bin/python", f"{scripts}/seal_environment.py", path, *wish["packages"]])
+    _must(run, "sealing it", [f"{path}/bin/python", f"{scripts}/seal_environment.py", path, before, *wish["packages"]])

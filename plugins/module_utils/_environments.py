@@ -46,6 +46,11 @@ def _age(known: Known) -> list[str]:
     return sorted((path for path, state in known.items() if state["sealed"]), key=lambda path: (known[path].get("built") or 0, path))
 
 
+def _before(known: Known, path: str | None) -> str | None:
+    """Return what an environment took the place of. After a rollback and another upgrade that is not the next older one: nobody wants that back."""
+    return known.get(path or "", {}).get("before")
+
+
 def concerns(aim: Aim, instance: str) -> bool:
     """Tell whether an aim is about this instance."""
     return not aim["instances"] or instance in aim["instances"]
@@ -70,8 +75,9 @@ def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
         if aim["do"] == "new" and current and f"{folder}/{wish}-{aim['stamp']}" not in aim["same"]:
             return f"{folder}/{wish}-{aim['stamp']}"
         if aim["do"] == "previous":
+            before = _before(known, current)
             # A kernel that the last upgrades left alone has no earlier one, and stays.
-            earlier = fitting[: fitting.index(current)] if current in fitting else []
+            earlier = [before] if before in fitting else fitting[: fitting.index(current)] if current in fitting else []
             return earlier[-1] if earlier else str(current or f"{folder}/{wish}")
     # A current one that was damaged is built anew in its place; a lost link leads to the newest again.
     return current or (fitting[-1] if fitting else f"{folder}/{wish}")
@@ -97,7 +103,7 @@ def require_change(chosen: dict[str, str], links: dict[str, str], locks: dict[st
 
 
 def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim) -> list[str]:
-    """Return the environments that may go: sealed, not wanted, run by nobody, and not among the newest ``keep`` of their kind.
+    """Return the environments that may go: sealed, not wanted, run by nobody, and not among the first ``keep`` of their kind to go back to.
 
     Each wish that still stands keeps its own; all other environments together are one kind. What has no seal is somebody's building site or
     what a run left that was cut off: the next builder clears it away under the lock that both of them need.
@@ -107,7 +113,9 @@ def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: A
     wishes = {posixpath.basename(path).partition("-")[0] for path in wanted}
     kinds: dict[str, list[str]] = {}
     gone = []
-    for path in reversed(_age(known)):
+    back = {_before(known, path) for path in wanted}
+    newest_first = list(reversed(_age(known)))
+    for path in sorted(newest_first, key=lambda path: path not in back):
         if path in wanted:
             continue
         wish = posixpath.basename(path).partition("-")[0]

@@ -202,7 +202,11 @@ def _name(lookup: Callable[[int], Any], number: int) -> str:
 
 
 def environment(folder: str) -> dict[str, Any]:
-    """Compare an environment with its seal: ``{"sealed": bool, "missing": [relative path, ...] (ten at most), "built": seconds since the epoch}``."""
+    """Compare an environment with its seal.
+
+    :returns: ``{"sealed": bool, "missing": [relative path, ...] (ten at most), "built": seconds since the epoch, "before": path or None}``;
+        ``before`` is the environment whose place it took.
+    """
     try:
         with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
             seal = json.load(file)
@@ -217,7 +221,7 @@ def environment(folder: str) -> dict[str, Any]:
         except OSError:
             pass
         missing.append(name)
-    return {"sealed": True, "missing": missing[:10], "built": seal.get("built")}
+    return {"sealed": True, "missing": missing[:10], "built": seal.get("built"), "before": seal.get("before")}
 
 
 def manifest(name: str) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Seal a finished environment: ``seal_environment.py FOLDER PACKAGE ...``.
+"""Seal a finished environment: ``seal_environment.py FOLDER BEFORE PACKAGE ...``; BEFORE is the one whose place it takes, or the empty text.
 
-Writes FOLDER/remote-notebooks.json: what was asked for, the version of each package, when, and every file with its size. An environment without
-a seal was never finished; one that no longer matches it was damaged. Either is built anew. Run it with the environment's own Python.
+Writes FOLDER/remote-notebooks.json: what was asked for, the version of each package, when, instead of which, and every file with its size. Without
+a seal an environment was never finished; one that no longer matches it was damaged. Either is built anew. Run it with the environment's own Python.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def versions() -> dict[str, str]:
 
 
 def main() -> None:
-    folder, packages = sys.argv[1], sys.argv[2:]
-    content = {"packages": packages, "versions": versions(), "built": time.time(), "files": files(folder)}
+    folder, before, packages = sys.argv[1], sys.argv[2], sys.argv[3:]
+    content = {"packages": packages, "versions": versions(), "built": time.time(), "before": before, "files": files(folder)}
     temporary = os.path.join(folder, SEAL + ".new")
     with open(temporary, "w", encoding="utf-8") as file:
         json.dump(content, file)

@@ -25,6 +25,9 @@ def slot(link=None, lock=None, name="lab"):
 
 
 THREE = known("aaa", "aaa-T1", "aaa-T2", "bbb")
+# An upgrade to T1, back again, an upgrade to T2: T2 took the place of the first one.
+AGAIN = known("aaa", "aaa-T1", "aaa-T2")
+AGAIN["/envs/aaa-T2"]["before"] = "/envs/aaa"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,8 @@ THREE = known("aaa", "aaa-T1", "aaa-T2", "bbb")
         pytest.param(slot("aaa-T1"), THREE, {**NEW, "same": ["/envs/aaa-T9"]}, "aaa-T1", id="nothing newer leaves it where it is"),
         pytest.param(slot("aaa-T2"), THREE, PREVIOUS, "aaa-T1", id="a rollback goes to the one before"),
         pytest.param(slot("aaa-T1"), THREE, PREVIOUS, "aaa", id="a second rollback goes one further"),
+        pytest.param(slot("aaa-T2"), AGAIN, PREVIOUS, "aaa", id="a rollback never leads to what was rolled back from"),
+        pytest.param(slot("aaa-T2"), {**AGAIN, **known(unsealed=["aaa"])}, PREVIOUS, "aaa-T1", id="unless nothing else is left"),
         pytest.param(slot("aaa"), THREE, PREVIOUS, "aaa", id="a kernel without an earlier one stays"),
         pytest.param(slot("aaa-T9"), THREE, BACK, "aaa-T1", id="a failed upgrade goes back to where it came from"),
         pytest.param(slot("aaa", "0123456789"), THREE, KEEP, "aaa-01234567", id="a lock file decides"),
@@ -89,6 +94,10 @@ def test_a_rollback_that_has_something_to_do(chosen, locks, aim):
 def test_which_environments_go(there, wanted, used, keep, aim, gone):
     paths = [[f"/envs/{name}" for name in names] for names in (wanted, used)]
     assert unneeded(*(paths[0], known(*there), paths[1]), keep, aim) == [f"/envs/{name}" for name in gone]
+
+
+def test_what_a_rollback_leads_to_stays_and_not_what_was_rolled_back_from():
+    assert unneeded(["/envs/aaa-T2"], AGAIN, [], 1, KEEP) == ["/envs/aaa-T1"]
 
 
 def test_what_is_being_built_is_nobodys_to_remove():

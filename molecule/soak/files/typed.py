@@ -1,0 +1,89 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Type what README and docs/operations.md say, line by line and in order, for one fresh host: ``typed.py CHECKOUT STATE HOST``
+
+Prints ``ok`` or what went wrong for each line. README's inventory is taken as it stands, too; only what a reader is meant to put in is put in.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+CHECKOUT, STATE, HOST = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+READER = STATE / "reader"
+# A reader's own names, and places outside of this test.
+OWN = {
+    "lab.example.org": HOST,
+    "web1": HOST,
+    "migrate_user=ann": "migrate_user=debian",
+    "ansible_user: admin": "ansible_user: debian",
+    "192.0.2.0/24": re.sub(r"\d+$", "0/24", HOST),
+    "/tmp/": f"{READER}/",  # noqa: S108
+    "/var/lib/prometheus/node-exporter/": f"{READER}/",
+}
+# It needs a person at the keyboard, and changes the machine it is typed on.
+NOT_HERE = ("playbooks/trust.yml", "playbooks/serve_kit.yml")
+TYPED_IN = "four words of your own\n"
+
+
+def own(text):
+    for theirs, ours in OWN.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands():
+    """Return the lines in the order in which they stand, each once."""
+    readme, operations = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs/operations.md").read_text()
+    lines = [line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("ansible-playbook ")]
+    lines += re.findall(r"`(ansible-playbook [^`]+)`", readme.partition("## Every day")[2].partition("\n## ")[0])
+    lines += [line for block in blocks(operations, "sh") for line in block.splitlines()]
+    return [line for line in dict.fromkeys(lines) if not any(name in line for name in NOT_HERE)]
+
+
+def prepare():
+    """Make the folder that a reader sits in: a checkout with an inventory."""
+    READER.mkdir(mode=0o700)
+    for name in ("playbooks", "ansible.cfg", ".ansible"):
+        (READER / name).symlink_to(CHECKOUT / name)
+    (READER / "inventory").write_text(own(blocks((CHECKOUT / "README.md").read_text(), "yaml")[0]))
+    (READER / "group_vars").mkdir()
+    # The way out to the package index is this machine's, not README's.
+    (READER / "group_vars/all.yml").write_text("jupyter_ca_bundle: /etc/ssl/test-bundle.crt\n")
+    (READER / "new-password.yml").write_text("rotate_password: a password of my own\n")
+
+
+def environment():
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
+    ssh = f"-o UserKnownHostsFile={STATE}/ssh/known_hosts -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+    return {**kept, "ANSIBLE_PRIVATE_KEY_FILE": f"{STATE}/ssh/id_ed25519", "ANSIBLE_SSH_COMMON_ARGS": ssh, "ANSIBLE_NOCOLOR": "1"}
+
+
+def main():
+    prepare()
+    for number, line in enumerate(commands(), 1):
+        # A session of its own has no terminal: what asks for a passphrase then reads it from standard input.
+        done = subprocess.run(
+            ["bash", "-c", own(line)],
+            check=False,
+            cwd=READER,
+            env=environment(),
+            input=TYPED_IN,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+        )
+        (READER / f"typed-{number:02}.log").write_text(f"{own(line)}\n{done.stdout}{done.stderr}")
+        warned = re.findall(r"\[(?:WARNING|DEPRECATION WARNING|ERROR)\].*", done.stderr)
+        said = "ok" if done.returncode == 0 and not warned else f"exit code {done.returncode} {warned} {done.stdout[-1500:]}{done.stderr[-1500:]}"
+        print(f"{line}: {said}", flush=True)
+
+
+main()
