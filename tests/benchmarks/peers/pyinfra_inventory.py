@@ -6,8 +6,10 @@
 import json
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _inventory = json.loads(Path(os.environ["PEER_INVENTORY"]).read_text())["all"]
+_index = _inventory["vars"]["jupyter_index_url"]
 _login = {
     "ssh_user": _inventory["vars"]["ansible_user"],
     "ssh_key": _inventory["vars"]["ansible_ssh_private_key_file"],
@@ -18,6 +20,7 @@ _login = {
     "ssh_paramiko_connect_kwargs": {"timeout": 60, "banner_timeout": 60, "auth_timeout": 60},
     "password_hash": _inventory["vars"]["jupyter_password_hash"],
     "packages": _inventory["vars"]["peer_packages"],
+    "pip": {"PIP_INDEX_URL": _index, "PIP_TRUSTED_HOST": urlsplit(_index).hostname},
 }
 
 everybody = [(host["ansible_host"], _login) for host in _inventory["hosts"].values()]
