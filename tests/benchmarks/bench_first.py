@@ -42,7 +42,7 @@ def turn(lab: Lab) -> dict[str, Sample]:
 def fleet(table: Table) -> None:
     """The first host of a fleet, then the second: what each makes the index do, and how often facts are gathered."""
     with lab(2) as made:
-        path = inventory(made, 2, jupyter_lock=True)
+        path = inventory(made, 2, jupyter_lock=True, jupyter_wheelhouse=True)
         index, said, asked = made.index, "", []
         for limit in (next(iter(made.hosts)), "all"):
             index.counts.clear()

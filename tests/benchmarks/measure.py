@@ -75,13 +75,17 @@ def median(samples: list[Sample], what: str = "seconds") -> float:
 
 
 @contextlib.contextmanager
-def peak_memory() -> Iterator[list[float]]:
-    """The most memory of all processes below this one, in MB, looked at five times a second; what forks share counts once (PSS)."""
+def peak_memory(mark: str) -> Iterator[list[float]]:
+    """The most memory of all processes that have ``mark`` in their command line, in MB, looked at five times a second.
+
+    That is ansible-playbook with all its forks and ssh clients, and the connections that ssh keeps in the background. What processes share
+    counts once (PSS).
+    """
     peak, over = [0.0], threading.Event()
 
     def watch() -> None:
         while not over.wait(0.2):
-            peak[0] = max(peak[0], sum(map(_proportional, _children(os.getpid()))) / 1024)
+            peak[0] = max(peak[0], sum(_proportional(process, mark) for process in Path("/proc").glob("[0-9]*")) / 1024)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -92,19 +96,11 @@ def peak_memory() -> Iterator[list[float]]:
         watcher.join()
 
 
-def _children(pid: int) -> list[int]:
-    found = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            for child in map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split()):
-                found += [child, *_children(child)]
-    return found
-
-
-def _proportional(pid: int) -> int:
+def _proportional(process: Path, mark: str) -> int:
     with contextlib.suppress(OSError, StopIteration):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+        if mark.encode() in (process / "cmdline").read_bytes():
+            lines = (process / "smaps_rollup").read_text().splitlines()
+            return int(next(line for line in lines if line.startswith("Pss:")).split()[1])
     return 0
 
 

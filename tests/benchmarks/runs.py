@@ -45,12 +45,10 @@ def ways(lab: Lab, path: Path) -> Ways:
     }
 
 
-def prepare(lab: Lab, machines: int, numbers: tuple[int, ...]) -> None:
-    """Bring every machine to the state that the runs then find, and the control node to its own files for each name."""
+def prepare(lab: Lab, machines: int) -> None:
+    """Bring every machine to the state that the runs then find."""
     path = inventory(lab, machines)
     ours(lab, path)
     idiomatic(lab, path)
     pyinfra(lab, path)
-    for number in numbers:
-        ours(lab, inventory(lab, number), *UNVERIFIED)
     lab.hang_up()
