@@ -49,8 +49,8 @@ def fleet(table: Table) -> None:
             said += made.run(made.site(path, "--limit", limit, *UNVERIFIED), ANSIBLE_VERBOSITY="3")
             asked.append((index.counts["page"] + index.counts["metadata"], index.counts["file"]))
         (resolving, files), (again, more) = asked
-        table.row("second host of a fleet: questions to resolve versions", again, "first host", resolving, 0, unit="")
-        table.row("second host of a fleet: files downloaded", more, "first host", files, 0, unit="")
+        table.row("second host of a fleet: questions to resolve versions", again, "first host", max(resolving, 1), 0, unit="")
+        table.row("second host of a fleet: files downloaded", more, "first host", max(files, 1), 0, unit="")
         table.row("first runs on 2 hosts: facts gathered", said.count("modules/setup.py"), "one each", 2, 1, unit="")
 
 
