@@ -17,7 +17,7 @@ _login = {
     "ssh_strict_host_key_checking": "yes",
     "ssh_allow_agent": False,
     "ssh_look_for_keys": False,
-    "ssh_paramiko_connect_kwargs": {"timeout": 60, "banner_timeout": 60, "auth_timeout": 60},
+    "ssh_paramiko_connect_kwargs": {"timeout": 180, "banner_timeout": 180, "auth_timeout": 180},
     "password_hash": _inventory["vars"]["jupyter_password_hash"],
     "packages": _inventory["vars"]["peer_packages"],
     "pip": {"PIP_INDEX_URL": _index, "PIP_TRUSTED_HOST": urlsplit(_index).hostname},
