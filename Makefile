@@ -50,7 +50,7 @@ connection: venv ## The connection check against servers broken on purpose
 faults: venv ## Runs cut off, full disks, damaged files
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
-bench: venv ## Ratios against peers in the same run (ARGS='--full', ARGS=nochange)
+bench: venv ## Ratios against peers in the same run (ARGS=nochange, ARGS=--quick, ARGS=--record)
 	@$(BIN)/python -m tools.gate bench $(ARGS)
 
 lock: venv ## Write the lock files from pyproject.toml (ARGS=--upgrade)

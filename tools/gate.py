@@ -223,7 +223,7 @@ def pytest() -> str:
 
 
 def bench(*options: str) -> None:
-    """Each subject prints its own table; one that got worse does not stop the next. An option names a subject, or goes to all (--full)."""
+    """Each subject prints its own table; one that got worse does not stop the next. A word names a subject, an option goes to all (--record)."""
     setup()
     build_bench()
     subjects = {path.stem.removeprefix("bench_"): path for path in sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))}
@@ -237,6 +237,8 @@ def bench(*options: str) -> None:
             run(sys.executable, subjects[subject], *(option for option in options if option.startswith("-")))
         except Red:
             red.append(subject)
+    if "--record" in options:
+        run(sys.executable, ROOT / "tests" / "benchmarks" / "publish.py")
     if red:
         raise Red(f"{', '.join(red)}: a line above says what regressed, or failed")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _clients, _files, _pki
+from ..module_utils import _clients, _files, _pki_paths
 from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import CheckError
 from ..plugin_utils import _secrets
@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
 
 def _fingerprint(host: str, item: dict[str, Any], pki_directory: str) -> str | None:
     """Return the SHA-256 of the certificate that was issued last, as this control node knows it."""
-    pem = _files.read(_pki.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None
+    pem = _files.read(_pki_paths.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None
     try:
         return read_pem_bundle(pem, "")[0].sha256 if pem else None
     except CheckError:

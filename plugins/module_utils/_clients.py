@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _pki, _tunnel
+from . import _pki_paths, _tunnel
 
 
 def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]) -> list[dict[str, Any]]:
@@ -67,9 +67,9 @@ def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]
 def authority_file(host: str, instance: dict[str, Any], pki_directory: str) -> str | None:
     """Return the file of the control node that holds what clients have to trust; None where that is the system's own list, or nothing."""
     if instance["tls"] == "private_ca":
-        return _pki.bundle_path(pki_directory)
+        return _pki_paths.bundle_path(pki_directory)
     if instance["tls"] == "self_signed":
-        return _pki.export_path(pki_directory, f"{host}/{instance['name']}", "chain")
+        return _pki_paths.export_path(pki_directory, f"{host}/{instance['name']}", "chain")
     return instance["ca_file"] or None if instance["tls"] == "provided" else None
 
 

@@ -30,6 +30,7 @@ from typing import Any
 
 from . import _files, _pki_authority, _pki_index, _pki_wanted, _x509, _x509_lint
 from ._errors import PkiError
+from ._pki_paths import bundle_path, certificate_path, export_path
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,6 @@ def ensure(settings: Settings) -> dict[str, Any]:
 def authority_directory(directory: str, name: str) -> str:
     """Where an authority lies: an absolute path as it is, any other below ``directory``."""
     return os.path.normpath(os.path.join(directory, os.path.expanduser(name)))
-
-
-def bundle_path(directory: str) -> str:
-    return os.path.join(directory, "ca-bundle.pem")
-
-
-def certificate_path(directory: str, name: str) -> str:
-    return os.path.join(directory, "certificates", f"{name}.pem")
 
 
 def _passphrase(directory: str, given: str | None) -> _pki_authority.Passphrase:
@@ -438,11 +431,6 @@ def _exports(entry: _Entry, settings: Settings) -> dict[str, bytes | None]:
             data = _x509.pkcs12(entry.wanted.name, entry.key, entry.certificate, entry.chain, passphrase, legacy=kind == "pkcs12_legacy")
         files[path] = None if data == before else data
     return files
-
-
-def export_path(directory: str, name: str, kind: str) -> str:
-    """Where an export lies. Each kind has an ending of its own, so that no two names can meet in one file."""
-    return os.path.join(directory, "exports", name + {"chain": ".chain.pem", "der": ".der", "pkcs12": ".p12", "pkcs12_legacy": ".pfx"}[kind])
 
 
 def _result(

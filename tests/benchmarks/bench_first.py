@@ -1,40 +1,80 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a bare host to a server that answers: ours, and the ordinary playbook with pip. Each turn starts from new machines.
+"""From a bare host to a server that answers: ours, the ordinary playbook with pip, and uv and pip by hand. Each turn has new machines.
 
-Both fetch from the same index in the same turn. Ours also logs in and runs a kernel, which the other does not; a row without that stands beside it.
+All get their packages from one index on the lab's network, which has everything already. What the second host of a fleet asks it for
+is counted.
 """
 
 from __future__ import annotations
 
 import sys
 
-from bench_nochange import PACKAGES, UNVERIFIED
-from lab import BIN, PEERS, lab
-from measure import TURNS, Sample, Table, median, options, timed
+from lab import BIN, IMAGE_PYTHON, Lab, lab, sh
+from measure import Sample, Table, median, options, timed
+from runs import PACKAGES, UNVERIFIED, idiomatic, inventory, ours
+
+TURNS = 3
+#: What a person would type. Fetching uv is part of it, as it is of ours.
+BY_HAND = """
+set -e
+export PIP_INDEX_URL={index} PIP_TRUSTED_HOST={host} UV_DEFAULT_INDEX={index} UV_LINK_MODE=copy
+sudo apt-get -qq update >/dev/null
+sudo apt-get -qq install -y python3-venv >/dev/null
+python3 -m venv uv
+uv/bin/pip install -q uv
+uv/bin/uv venv -q env
+uv/bin/uv pip install -q --compile-bytecode --python env/bin/python {packages}
+"""
+
+
+def turn(lab: Lab) -> dict[str, Sample]:
+    path, (first, second, third) = inventory(lab, 3), lab.hosts
+    by_hand = BY_HAND.format(index=lab.index.url, host=lab.here, packages=" ".join(f"'{name}'" for name in PACKAGES))
+    return {
+        "ours": ours(lab, path, "--limit", first, *UNVERIFIED),
+        "idiomatic": idiomatic(lab, path, "--limit", second),
+        "by hand": timed(lab.ssh(third, by_hand)),
+    }
+
+
+def fleet(table: Table) -> None:
+    """The first host of a fleet, then the second: what each makes the index do, and how often facts are gathered."""
+    with lab(2) as made:
+        path = inventory(made, 2, jupyter_lock=True, jupyter_wheelhouse=True)
+        index, said, asked = made.index, "", []
+        for limit in (next(iter(made.hosts)), "all"):
+            index.counts.clear()
+            said += made.run(made.site(path, "--limit", limit, *UNVERIFIED), ANSIBLE_VERBOSITY="3")
+            asked.append((index.counts["page"] + index.counts["metadata"], index.counts["file"]))
+        (resolving, files), (again, more) = asked
+        table.row("second host of a fleet: questions to resolve versions", again, "first host", max(resolving, 1), 0, unit="")
+        table.row("second host of a fleet: files downloaded", more, "first host", max(files, 1), 0, unit="")
+        table.row("first runs on 2 hosts: facts gathered", said.count("modules/setup.py"), "one each", 2, 1, unit="")
 
 
 def main() -> int:
     given = options(__doc__)
-    table = Table("first", given.record)
-    samples: dict[str, list[Sample]] = {"whole": [], "ours": [], "idiomatic": []}
-    for turn in range(TURNS if given.full else 3):
-        with lab(machines=3, names=3) as made:
-            inventory = made.inventory(3, peer_packages=PACKAGES)
-            first, second, third = made.hosts
-            commands = {
-                "whole": made.site(inventory, "--limit", first),
-                "ours": made.site(inventory, "--limit", second, *UNVERIFIED),
-                "idiomatic": [str(BIN / "ansible-playbook"), "-i", str(inventory), "--limit", third, str(PEERS / "idiomatic.yml")],
-            }
-            # Every other turn backwards: whoever comes second finds the index's own caches warm.
-            for name in list(commands)[:: -1 if turn % 2 else 1]:
-                samples[name].append(timed(commands[name], made.environment))
-                made.hang_up()
-    table.row("bare host", median(samples["ours"]), "idiomatic playbook", median(samples["idiomatic"]), 1 / 3)
-    table.row("bare host and the proof", median(samples["whole"]), "idiomatic playbook, which proves nothing", median(samples["idiomatic"]))
+    table = Table("first", given)
+    turns: list[dict[str, Sample]] = []
+    for number in range(1 if given.quick else TURNS):
+        with lab(3) as made:
+            if number == 0:
+                warm(made)
+            turns.append(turn(made))
+    seconds = {way: median([found[way] for found in turns]) for way in turns[0]}
+    table.row("bare host", seconds["ours"], "idiomatic playbook, pip", seconds["idiomatic"], 1 / 3)
+    table.row("bare host", seconds["ours"], "uv by hand, and only the packages", seconds["by hand"])
+    fleet(table)
+    table.note(f"{TURNS} turns; the index is a mirror on this machine that has fetched everything before")
     return table.close()
+
+
+def warm(lab: Lab) -> None:
+    """Let the index fetch what the hosts are going to ask for."""
+    sh(BIN / "uv", "pip", "install", "--quiet", "--no-cache", "--target", lab.folder / "warm", "--python-version", IMAGE_PYTHON,
+       "--only-binary", ":all:", "--default-index", lab.index.url, *PACKAGES, "uv")  # fmt: skip
 
 
 if __name__ == "__main__":

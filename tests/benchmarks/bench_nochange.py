@@ -1,26 +1,26 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that finds nothing to do, and one that finds one setting changed: one host, then a fleet.
-
-The peers manage what the role manages on a host, on paths of their own. They do not try the server from the client's side, so neither
-does our run where it is compared with them; the whole run stands in a row of its own.
-"""
+"""A run that finds nothing to do, and one that finds one setting changed: one host, then fleets."""
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
-from pathlib import Path
-from typing import Any
 
-from lab import BENCH_BIN, BIN, PEERS, Lab, lab
-from measure import TURNS, Table, interleaved, median, options, timed
+from lab import Lab, lab
+from measure import TURNS, Sample, Table, interleaved, median, options, peak_memory, timed
+from runs import UNVERIFIED, inventory, ours, prepare, ways
 
-PACKAGES = ["jupyterlab>=4,<5", "jupyter_server>=2.21,<3", "ipykernel", "pip", "nbclassic>=1.3,<2"]
-UNVERIFIED = ("--skip-tags", "jupyter_verify")
 MACHINES = 2
-FLEET = 50
+FLEETS = (5, 50, 200)
+#: What takes minutes a turn gets fewer than five. The ordinary playbook is not tried on 200 hosts; one changed setting is a question of the 50.
+FEWER = {
+    5: {"idiomatic": 3, "changed": 0},
+    50: {"idiomatic": 1, "changed": 3},
+    200: {"ours": 3, "pyinfra": 1, "idiomatic": 0, "changed": 0},
+}
 #: What a person would type to see with their own eyes that everything is in place: one round trip, no tool.
 LOOK = """
 set -e
@@ -34,80 +34,89 @@ find /opt/remote-notebooks/envs -type f -size +0 | wc -l
 """
 
 
-def idiomatic(lab: Lab, inventory: Path, *more: str) -> list[str]:
-    return [str(BIN / "ansible-playbook"), "-i", str(inventory), "--skip-tags", "answers", *more, str(PEERS / "idiomatic.yml")]
-
-
-def pyinfra() -> list[str]:
-    return [str(BENCH_BIN / "pyinfra"), "-y", str(PEERS / "pyinfra_inventory.py"), str(PEERS / "pyinfra_deploy.py")]
-
-
-def peer_environment(lab: Lab, inventory: Path) -> dict[str, str]:
-    return {**lab.environment, "PEER_INVENTORY": str(inventory), "PEER_KNOWN_HOSTS": str(lab.known_hosts)}
-
-
-def ways(lab: Lab, inventory: Path) -> dict[str, Any]:
-    environment = peer_environment(lab, inventory)
-    return {
-        "ours": lambda: timed(lab.site(inventory, *UNVERIFIED), environment),
-        "pyinfra": lambda: timed(pyinfra(), environment),
-        "idiomatic": lambda: timed(idiomatic(lab, inventory), environment),
-    }
-
-
-def one_host(lab: Lab, table: Table) -> None:
-    inventory = lab.inventory(1, peer_packages=PACKAGES)
-    name = next(iter(lab.hosts))
+def one_host(lab: Lab, table: Table, turns: int) -> list[Sample]:
+    path, name = inventory(lab, 1), next(iter(lab.hosts))
     samples = interleaved(
         {
             "ssh": lambda: timed(lab.ssh(name, "true")),
             "look": lambda: timed(lab.ssh(name, f"sudo sh -c {shlex.quote(LOOK)}")),
-            "whole": lambda: timed(lab.site(inventory), lab.environment),
-            **ways(lab, inventory),
+            "whole": lambda: ours(lab, path),
+            **ways(lab, path),
         },
-        between=lab.hang_up,
+        turns,
+        lab.hang_up,
     )
-    ours = median(samples["ours"])
-    table.row("no change, 1 host", ours, "ssh that looks at the same things", median(samples["look"]), 6)
-    table.row("no change, 1 host", ours, "pyinfra", median(samples["pyinfra"]), 1)
-    table.row("no change, 1 host", ours, "idiomatic", median(samples["idiomatic"]))
-    table.row("no change, 1 host", ours, "ssh host true", median(samples["ssh"]))
-    table.row("no change and the proof, 1 host", median(samples["whole"]), "ssh that looks at the same things", median(samples["look"]))
-    table.row("no change and the proof, 1 host", median(samples["whole"]), "pyinfra, which proves nothing", median(samples["pyinfra"]))
+    seconds = {way: median(found) for way, found in samples.items()}
+    table.row("no change, 1 host", seconds["ours"], "one raw ssh, true", seconds["ssh"], 6)
+    table.row("no change, 1 host", seconds["ours"], "one raw ssh that looks at the same", seconds["look"])
+    table.row("no change, 1 host", seconds["ours"], "pyinfra", seconds["pyinfra"], 1)
+    table.row("no change, 1 host", seconds["ours"], "idiomatic playbook", seconds["idiomatic"])
+    table.row("no change and the proof, 1 host", seconds["whole"], "pyinfra, which proves nothing", seconds["pyinfra"], 1)
+    return samples["ours"]
 
 
-def fleet(lab: Lab, table: Table, turns: int, rivals: tuple[str, ...] = ("pyinfra", "idiomatic")) -> None:
-    inventory = lab.inventory(FLEET, peer_packages=PACKAGES)
-    lab.run(lab.site(inventory, *UNVERIFIED))  # the control node's own files for each name
-    possible = ways(lab, inventory)
-    samples = interleaved({name: possible[name] for name in ("ours", *rivals)}, turns, lab.hang_up)
-    ours, many = samples["ours"], f"no change, {FLEET} hosts"
-    if "pyinfra" in samples:
-        table.row(many, median(ours), "pyinfra", median(samples["pyinfra"]), 1)
-    if "idiomatic" in samples:
-        table.row(many, median(ours), "idiomatic playbook", median(samples["idiomatic"]))
-        table.row(f"{many}: control node's CPU", median(ours, "cpu"), "idiomatic playbook's", median(samples["idiomatic"], "cpu"), 0.5)
+def fleet(lab: Lab, table: Table, number: int, turns: int) -> list[Sample]:
+    path, limits = inventory(lab, number), itertools.count(1)
+    possible = {**ways(lab, path), "changed": lambda: changed(lab, number, next(limits))}
+    samples = interleaved(possible, turns, lab.hang_up, FEWER.get(number))
+    mine, many = samples["ours"], f"no change, {number} hosts"
+    table.row(many, median(mine), "pyinfra", median(samples["pyinfra"]), 1)
+    if samples["idiomatic"]:
+        cpu, theirs = median(mine, "cpu") / number, median(samples["idiomatic"], "cpu") / number
+        table.row(many, median(mine), "idiomatic playbook", median(samples["idiomatic"]))
+        table.row(f"{many}: control node's CPU a host", cpu, "idiomatic playbook's", theirs, 0.5)
+    if samples["changed"]:
+        table.row(f"one setting changed on 1 of {number} hosts", median(samples["changed"]), "no change", median(mine), 1.3)
+    return mine
+
+
+def changed(lab: Lab, number: int, limit: int) -> Sample:
+    """One setting of the host that has a machine to itself; each time another value. The server restarts with it."""
+    name = next(iter(lab.hosts))
+    path = inventory(lab, number, each={name: {"jupyter_settings": {"ServerApp": {"max_body_size": 536870912 + limit}}}})
+    sample = ours(lab, path, *UNVERIFIED)
+    ours(lab, inventory(lab, number), *UNVERIFIED, "--limit", name)
+    return sample
+
+
+def memory(lab: Lab, table: Table, number: int) -> None:
+    """The first run with these names; it writes the control node's own files for each, so that the runs after it find nothing to do."""
+    path = inventory(lab, number)
+    with peak_memory(str(lab.folder)) as peak:
+        ours(lab, path, *UNVERIFIED)
+    lab.hang_up()
+    table.row(f"no change, {number} hosts: peak memory", peak[0], "600 MB", 600, 1 if number == 50 else None, unit="MB")
+
+
+def questions(lab: Lab, table: Table, number: int) -> None:
+    """Count what a run sends to its hosts."""
+    said = lab.run(lab.site(inventory(lab, number), *UNVERIFIED), ANSIBLE_VERBOSITY="3")
+    lab.hang_up()
+    table.row(f"no change, {number} hosts: commands sent to them", said.count("SSH: EXEC ssh "), "one each", number, 1, unit="")
+    table.row(f"no change, {number} hosts: facts gathered", said.count("modules/setup.py"), "one each", number, 0, unit="")
+
+
+def growth(table: Table, samples: dict[int, list[Sample]]) -> None:
+    table.curve("hosts", samples)
+    for few, many in itertools.pairwise(samples):
+        table.row(f"no change, a host of {many}", median(samples[many]) / many, f"a host of {few}", median(samples[few]) / few, 1)
 
 
 def main() -> int:
     given = options(__doc__)
-    table = Table("nochange", given.record)
-    with lab(MACHINES, FLEET) as made:
-        prepare(made)
-        one_host(made, table)
-        fleet(made, table, *((TURNS,) if given.full else (3, ("pyinfra",))))
-        table.note(f"{FLEET} names with an address each lead to {MACHINES} machines, which share this one's cores with the control node")
+    table = Table("nochange", given)
+    fleets, turns = ((3,), 1) if given.quick else (FLEETS, TURNS)
+    with lab(MACHINES, max(fleets)) as made:
+        prepare(made, MACHINES)
+        samples = {1: one_host(made, table, turns)}
+        for number in fleets:
+            memory(made, table, number)
+            samples[number] = fleet(made, table, number, turns)
+        growth(table, samples)
+        questions(made, table, fleets[0])
+    table.note("each name has an address and connections of its own; they lead to two machines, which share this one's cores with the control node")
+    table.note("5 turns; a changed setting 3; the idiomatic playbook on 5 hosts 3, on 50 hosts 1; on 200 hosts ours 3, pyinfra 1")
     return table.close()
-
-
-def prepare(lab: Lab) -> None:
-    """Bring every machine to the state that the runs then find."""
-    inventory = lab.inventory(MACHINES, peer_packages=PACKAGES)
-    lab.run(lab.site(inventory))
-    lab.run(idiomatic(lab, inventory))
-    environment = peer_environment(lab, inventory)
-    timed(pyinfra(), environment)
-    lab.hang_up()
 
 
 if __name__ == "__main__":

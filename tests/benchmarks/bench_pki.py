@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast the PKI is, against what people would use otherwise: same run, same machine, ratios printed.
 
-Without ``--full`` the slow rivals (openssl, community.crypto) do a part of the list and are scaled up in proportion; both are linear in it.
+The slow rivals (openssl, community.crypto) do a part of the list and are scaled up in proportion; both are linear in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import ipaddress
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from measure import Table, options
+from measure import TURNS, Sample, Table, interleaved, median, options
 
 BIN = pathlib.Path(sys.executable).parent
 ONE_DAY = datetime.timedelta(days=1)
@@ -48,12 +47,6 @@ def folder():
     """On the disk of the checkout, not on a /tmp that may be memory: fsync is part of what is measured."""
     with tempfile.TemporaryDirectory(dir=pathlib.Path(__file__).resolve().parents[2], prefix=".bench-") as path:
         yield pathlib.Path(path)
-
-
-def timed(action, *arguments):
-    before = time.perf_counter()
-    action(*arguments)
-    return time.perf_counter() - before
 
 
 # The rivals
@@ -193,79 +186,87 @@ def playbook(path, text, certificates):
     )  # fmt: skip
 
 
+def clocked(action, *arguments):
+    before = time.perf_counter()
+    action(*arguments)
+    return Sample(time.perf_counter() - before, 0)
+
+
+def in_folder(action, *arguments):
+    with folder() as path:
+        return clocked(action, path, *arguments)
+
+
+def issue(path, certificates):
+    ensure(Settings(directory=str(path / "pki"), certificates=certificates))
+
+
+def issued_again(certificates):
+    with folder() as path:
+        issue(path, certificates)
+        return clocked(issue, path, certificates)
+
+
+def openssl_scaled(certificates, part):
+    """The authority once, then a part of the list, in proportion."""
+    with folder() as path:
+        before = time.perf_counter()
+        loop = openssl_commands(path, certificates[:part])
+        return Sample(time.perf_counter() - before - loop + loop * len(certificates) / part, 0)
+
+
 def main():
     given = options(__doc__)
-    full = given.full
-    table = Table("pki", given.record)
-
-    certificates = wanted(1000)
-    # In turns, so that what else the machine does meets both
-    ours, bare = [], []
-    for _turn in range(5):
-        with folder() as path:
-            ours.append(timed(ensure, Settings(directory=str(path / "pki"), certificates=certificates)))
-        with folder() as path:
-            bare.append(timed(bare_loop, path, certificates))
-    table.row(
-        "authority + 1,000 P-256 certificates",
-        statistics.median(ours),
-        "bare loop of cryptography calls, same number of files",
-        statistics.median(bare),
-        1.3,
+    table = Table("pki", given)
+    number, few, part, turns = (20, 4, 2, 1) if given.quick else (1000, 100, 4, TURNS)
+    certificates, keys = wanted(number), wanted(few, "rsa_2048")
+    found = interleaved(
+        {
+            "ours": lambda: in_folder(issue, certificates),
+            "bare": lambda: in_folder(bare_loop, certificates),
+            "openssl": lambda: openssl_scaled(certificates, few // 4),
+            "rsa": lambda: in_folder(issue, keys),
+            "bare rsa": lambda: clocked(bare_keys, few),
+            "again": lambda: issued_again(certificates),
+        },
+        turns,
     )
-    part = openssl_part = 1000 if full else 15
-    with folder() as path:
-        loop = None
-
-        def by_hand():
-            nonlocal loop
-            loop = openssl_commands(path, certificates[:part])
-
-        setup = timed(by_hand) - loop
-    by_openssl = setup + loop * 1000 / part
-    table.row("authority + 1,000 P-256 certificates", statistics.median(ours), "openssl commands, RSA (a part, scaled)", by_openssl, 1 / 40)
-
-    number = 1000 if full else 100
-    with folder() as path:
-        keys = timed(bare_keys, number)
-        ours_rsa = timed(ensure, Settings(directory=str(path / "pki"), certificates=wanted(number, "rsa_2048")))
-        again = timed(bare_keys, number)
-    table.row("authority + RSA 2048 certificates", ours_rsa, f"bare RSA keys on all cores ({number})", (keys + again) / 2, 1.3)
-
-    with folder() as path:
-        settings = Settings(directory=str(path / "pki"), certificates=certificates)
-        ensure(settings)
-        check = min(timed(ensure, Settings(directory=settings.directory, certificates=certificates)) for _turn in range(3))
-    table.row("1,000 unchanged certificates looked at", check, "one second", 1.0, 1.0)
-
-    part = 100 if full else 10
-    start = empty_play()
-
-    def scaled(seconds):
-        """The start of ansible-playbook comes once, however long the list."""
-        return start + (seconds - start) * 100 / part
-
-    with folder() as path:
-        first = timed(playbook, path, OURS, certificates[:100])
-        second = min(timed(playbook, path, OURS, certificates[:100]) for _turn in range(3))
-    with folder() as path:
-        rival_first = scaled(timed(playbook, path, COMMUNITY, certificates[:part]))
-        rival_second = scaled(timed(playbook, path, COMMUNITY, certificates[:part]))
-    rival = "community.crypto loop (a part, scaled)"
-    table.row("100 certificates, first run, ansible's start included", first, rival, rival_first, 1 / 30)
-    table.row("100 certificates, second run, ansible's start included", second, rival, rival_second, 1 / 100)
-    table.note(f"of which {start:.2f} s are the start of ansible-playbook itself; openssl did {openssl_part}, community.crypto {part}, scaled up")
+    seconds = {way: median(samples) for way, samples in found.items()}
+    many = f"authority + {number} P-256 certificates"
+    table.row(many, seconds["ours"], "bare loop of cryptography calls", seconds["bare"], 1.3)
+    table.row(many, seconds["ours"], "openssl commands, RSA (a part, scaled)", seconds["openssl"], 1 / 40)
+    table.row(f"authority + {few} RSA 2048 certificates", seconds["rsa"], "bare RSA keys on all cores", seconds["bare rsa"], 1.3)
+    table.row(f"{number} unchanged certificates looked at", seconds["again"], "one second", 1.0, 1.0)
+    playbooks(table, certificates[:few], part, turns)
     return table.close()
 
 
-def empty_play():
-    with folder() as path:
-        return min(
-            timed(
-                playbook, path, "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n", []
-            )
-            for _turn in range(2)
+def playbooks(table, certificates, part, turns):
+    """The same through ansible-playbook, whose start is no part of what is scaled up."""
+    empty = "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n"
+    with contextlib.ExitStack() as later:
+        used = {name: later.enter_context(folder()) for name in ("ours", "community")}
+
+        playbook(used["ours"], OURS, certificates)
+        playbook(used["community"], COMMUNITY, certificates[:part])
+        found = interleaved(
+            {
+                "start": lambda: in_folder(playbook, empty, []),
+                "first": lambda: in_folder(playbook, OURS, certificates),
+                "second": lambda: clocked(playbook, used["ours"], OURS, certificates),
+                "their first": lambda: in_folder(playbook, COMMUNITY, certificates[:part]),
+                "their second": lambda: clocked(playbook, used["community"], COMMUNITY, certificates[:part]),
+            },
+            turns,
         )
+    seconds = {way: median(samples) for way, samples in found.items()}
+    start, rival = seconds["start"], "community.crypto loop (a part, scaled)"
+    for what, name, theirs, target in (("first", "first", "their first", 1 / 30), ("second", "second", "their second", 1 / 100)):
+        scaled = start + (seconds[theirs] - start) * len(certificates) / part
+        table.row(f"{len(certificates)} certificates, {what} run of a playbook", seconds[name], rival, scaled, target)
+    table.note(
+        f"of which {start:.2f} s are the start of ansible-playbook itself; openssl did {len(certificates) // 4}, community.crypto {part}, scaled up"
+    )
 
 
 if __name__ == "__main__":

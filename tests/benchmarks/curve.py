@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw what bench_growth measured: ``curve.py growth.json picture.svg``. Runs in the benchmarks' own environment (matplotlib)."""
+"""Draw the curves of what was recorded: ``curve.py recorded.json picture.svg``. Runs in the benchmarks' own environment (matplotlib)."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ matplotlib.rcParams.update({"svg.hashsalt": "remote.notebooks", "svg.fonttype": 
 
 def main() -> None:
     source, target = sys.argv[1:]
-    found = json.loads(Path(source).read_text())
-    figure, panels = pyplot.subplots(1, len(found["curves"]), figsize=(5.4 * len(found["curves"]), 4.2), squeeze=False, facecolor="white")
-    for panel, (name, points) in zip(panels[0], found["curves"].items()):
-        numbers = [int(number) for number in points]
-        seconds, cpu = zip(*points.values())
+    results = json.loads(Path(source).read_text()).values()
+    curves = {name: (points, result) for result in results for name, points in result["curves"].items()}
+    figure, panels = pyplot.subplots(1, len(curves), figsize=(5.4 * len(curves), 4.2), squeeze=False, facecolor="white")
+    for panel, (name, (points, result)) in zip(panels[0], sorted(curves.items())):
+        numbers = sorted(map(int, points))
+        seconds, cpu = zip(*(points[str(number)] for number in numbers))
         linear = [seconds[0] * number / numbers[0] for number in numbers]
         panel.plot(numbers, linear, linestyle=":", color="0.5", label="as many times the first")
         panel.plot(numbers, seconds, marker="o", color="#1f5fa8", label="wall time")
         panel.plot(numbers, cpu, marker="s", color="#c2571a", label="control node's CPU")
         for number, value in zip(numbers, seconds):
-            panel.annotate(f"{value:.1f} s", (number, value), textcoords="offset points", xytext=(0, 8), ha="center")
+            panel.annotate(f"{value:.1f} s", (number, value), textcoords="offset points", xytext=(0, -16), ha="center")
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.set_xticks(numbers, [str(number) for number in numbers])
         panel.minorticks_off()
-        panel.set_xlabel(name if name == "hosts" else f"{name} on one host")
+        panel.set_xlabel(f"{name if name == 'hosts' else f'{name} on one host'}\n{result['date']}, {result['machine']}")
+        panel.xaxis.label.set_fontsize(8)
         panel.set_ylabel("seconds")
         panel.set_title("A run that finds nothing to do")
         panel.grid(True, which="major", color="0.9")
         panel.legend(frameon=False)
         panel.margins(y=0.15)
-    figure.text(0.01, 0.01, f"{found['date']}, {found['machine']}", fontsize=7, color="0.4")
-    figure.tight_layout(rect=(0, 0.03, 1, 1))
+    figure.tight_layout()
     figure.savefig(target, metadata={"Date": None})
 
 

@@ -4,7 +4,7 @@
 """Machines to measure against: a few systemd containers behind real SSH daemons, under as many names as a fleet has.
 
 Every name has an address of its own, so it costs every tool a connection of its own, as another machine would. Names that lead to
-one machine are given the same plan, or they would undo each other's work. Nothing is mocked.
+one machine are given the same plan, or they would undo each other's work; the first name has the first machine to itself. Nothing is mocked.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mirror import Mirror, mirror
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 #: pyinfra, matplotlib: what only the benchmarks need (`make bench` makes it)
@@ -30,6 +32,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 NETWORK = "remote-notebooks-bench"
 SUBNET = "10.99.20"
 IMAGE = "remote-notebooks-test:trixie"
+IMAGE_PYTHON = "3.13"
 SYSTEMD = [
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "--tmpfs", "/run", "--tmpfs", "/tmp:exec"),
@@ -51,11 +54,13 @@ def sh(*command: str | Path, **options: Any) -> str:
 
 @dataclass
 class Lab:
-    """``machines`` containers; ``hosts`` maps each name of the fleet to its address."""
+    """``hosts`` maps each name of the fleet to its address; ``index`` is where everybody gets packages from, and counts."""
 
     folder: Path
-    machines: list[str]
     hosts: dict[str, str]
+    index: Mirror
+    #: this machine's address among them
+    here: str = f"{SUBNET}.1"
 
     @property
     def key(self) -> Path:
@@ -91,7 +96,7 @@ class Lab:
             "ansible_user": USER,
             "ansible_ssh_private_key_file": str(self.key),
             "ansible_ssh_common_args": f"-o UserKnownHostsFile={self.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
-            "jupyter_ca_bundle": "/etc/ssl/test-bundle.crt",
+            "jupyter_index_url": self.index.url,
             "jupyter_password": PASSWORD,
             "jupyter_password_hash": PASSWORD_HASH,
             **variables,
@@ -105,9 +110,9 @@ class Lab:
     def site(self, inventory: Path, *arguments: str) -> list[str]:
         return [str(BIN / "ansible-playbook"), "-i", str(inventory), *arguments, str(ROOT / "playbooks" / "site.yml")]
 
-    def run(self, command: list[str], **options: Any) -> str:
-        """Run a command in the lab's environment; a failure ends the benchmark."""
-        return sh(*command, env=self.environment, **options)
+    def run(self, command: list[str], **more: str) -> str:
+        """Run a command in the lab's environment, with ``more`` in it; a failure ends the benchmark."""
+        return sh(*command, env={**self.environment, **more})
 
     def hang_up(self) -> None:
         """End the connections that the last run left open, so that each run starts alike."""
@@ -116,42 +121,44 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(machines: int = 1, names: int = 1) -> Iterator[Lab]:
-    """Make the machines, hand over the lab, take all of it away again. Another checkout on this machine waits for its turn."""
+def lab(machines: int = 1, names: int = 0) -> Iterator[Lab]:
+    """Make the machines, hand over the lab, take all of it away again. Another checkout on this machine waits for its turn.
+
+    :param names: how many names lead to them; without it each machine has one.
+    """
     with open(Path(tempfile.gettempdir()) / f"{NETWORK}-{os.getuid()}.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="rn-bench.") as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = Lab(Path(folder), [f"{NETWORK}-{number + 1}" for number in range(machines)], {})
-        (made.folder / "cp").mkdir(mode=0o700)
         _remove()
-        try:
+        sh("docker", "network", "create", "--subnet", f"{SUBNET}.0/24", "--gateway", f"{SUBNET}.1", NETWORK)
+        with contextlib.ExitStack() as later:
+            later.callback(_remove)
+            index = later.enter_context(mirror(Lab.here))
+            hosts = {f"host{number + 1:03}": f"{SUBNET}.{20 + number}" for number in range(names or machines)}
+            made = Lab(Path(folder), hosts, index)
+            later.callback(made.hang_up)
+            (made.folder / "cp").mkdir(mode=0o700)
             sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", made.key)
-            sh("docker", "network", "create", "--subnet", f"{SUBNET}.0/24", NETWORK)
+            shares: list[list[str]] = [[] for _machine in range(machines)]
+            for number, address in enumerate(hosts.values()):
+                shares[1 + (number - 1) % (machines - 1) if number else 0].append(address)
             with concurrent.futures.ThreadPoolExecutor() as pool:
-                keys = list(pool.map(lambda number: _boot(made, number, names), range(machines)))
-            for index in range(names):
-                made.hosts[f"host{index + 1:03}"] = f"{SUBNET}.{20 + index}"
-            lines = [f"{address} {keys[index % machines]}" for index, address in enumerate(made.hosts.values())]
-            made.known_hosts.write_text("".join(f"{line}\n" for line in lines))
+                keys = list(pool.map(lambda number: _boot(made, number, shares[number]), range(machines)))
+            made.known_hosts.write_text("".join(f"{address} {key}\n" for key, share in zip(keys, shares) for address in share))
             yield made
-        finally:
-            made.hang_up()
-            _remove()
 
 
-def _boot(lab: Lab, number: int, names: int) -> str:
+def _boot(lab: Lab, number: int, addresses: list[str]) -> str:
     """Start one machine under its share of the addresses; return its host key."""
-    name = lab.machines[number]
-    bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    name = f"{NETWORK}-{number + 1}"
     sh("docker", "run", "-d", "--name", name, "--hostname", f"machine{number + 1}", "--network", NETWORK, "--ip", f"{SUBNET}.{2 + number}",
-       *SYSTEMD, "-v", f"{bundle}:/etc/ssl/test-bundle.crt:ro", "--pull", "never", IMAGE, "/sbin/init")  # fmt: skip
+       *SYSTEMD, "--pull", "never", IMAGE, "/sbin/init")  # fmt: skip
     # Several names open their connections at the same moment; sshd's default drops some of more than ten that are not logged in yet.
     # The first moments of process 1 are called init.
     more = "until [ $(cat /proc/1/comm) = systemd ]; do sleep 0.1; done\necho 'MaxStartups 200' >/etc/ssh/sshd_config.d/bench.conf\n"
     first_boot = (ROOT / "molecule/shared/first-boot.sh").read_text()
     said = sh("docker", "exec", "-i", name, "sh", "-euc", more + first_boot, input=f"{lab.key.with_suffix('.pub').read_text()}")
-    mine = [f"{SUBNET}.{20 + index}" for index in range(names) if index % len(lab.machines) == number]
     # Without a duplicate address test: nobody else is on this network.
-    sh("docker", "exec", name, "sh", "-euc", "".join(f"ip address add {address}/24 dev eth0\n" for address in mine))
+    sh("docker", "exec", name, "sh", "-euc", "".join(f"ip address add {address}/24 dev eth0\n" for address in addresses))
     return said.splitlines()[-1]
 
 

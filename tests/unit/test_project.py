@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import ipaddress
 import os
 import re
@@ -176,6 +177,15 @@ def test_every_scenario_has_the_playbooks_of_its_steps(scenario):
 
     assert needed, "a scenario without converge and verify proves nothing"
     assert [name for name in sorted(needed) if not (scenario / name).is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/scale.md"])
+def test_a_page_shows_what_the_benchmarks_recorded(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tests/benchmarks")
+    publish, text = importlib.import_module("publish"), (ROOT / name).read_text()
+
+    assert "<!-- measured: " in text
+    assert publish.page(text, publish.recorded()) == text, "run: python tests/benchmarks/publish.py"
 
 
 def test_an_execution_environment_holds_what_the_collection_needs(tmp_path):

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """idiomatic.yml in pyinfra's words, operation by operation, on the same paths: a host that satisfies the one satisfies the other."""
 
-import os
 import re
 from io import StringIO
 from pathlib import Path
@@ -36,7 +35,7 @@ for script in ("check_config.py", "seal_environment.py", "wait_ready.py"):
 pip.venv(name="Environment", path=ENVIRONMENT)
 # Names alone: with version specifiers pyinfra 3.10 installs at every run.
 names = [re.split("[<>=]", package)[0] for package in host.data.packages]
-pip.packages(name="Packages", packages=names, virtualenv=ENVIRONMENT, _env={"PIP_CERT": "/etc/ssl/test-bundle.crt"})
+pip.packages(name="Packages", packages=names, virtualenv=ENVIRONMENT, _env=host.data.pip)
 files.link(name="Link", path="/opt/peer/current/lab", target=ENVIRONMENT)
 changes = [
     files.put(
@@ -54,7 +53,6 @@ changes = [
         user="root",
         group="peer",
         mode="640",
-        **({"peer_quit_button": os.environ["PEER_QUIT_BUTTON"]} if "PEER_QUIT_BUTTON" in os.environ else {}),
     ),
     *(
         files.template(name=f"Unit {source}", src=str(HERE / "templates" / source), dest=target, user="root", group="root", mode="644")

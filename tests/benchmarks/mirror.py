@@ -1,0 +1,120 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A package index on the lab's own network that remembers what it has fetched, and counts what it is asked for.
+
+With it a first run measures the tools and not the Internet, and "the second host does not resolve again" is a number of requests.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import http.server
+import re
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+
+from measure import RESULTS
+from pip._internal.models.index import PyPI
+
+CACHE = RESULTS / "index"
+
+
+class Mirror(http.server.ThreadingHTTPServer):
+    """``counts`` has the requests of each kind: ``page`` and ``metadata`` to resolve versions, ``file`` to download."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, address: str) -> None:
+        super().__init__((address, 0), _Handler)
+        self.url = f"http://{address}:{self.server_address[1]}/simple"
+        self.upstream = _index()
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
+        CACHE.mkdir(parents=True, exist_ok=True)
+
+
+def _index() -> str:
+    """Return the index that this machine's pip asks: the one it was given, or its own default."""
+    said = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], check=False, capture_output=True, text=True)
+    return (said.stdout.strip() or PyPI.simple_url).rstrip("/")
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms between its head and its body
+    server: Mirror
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = self.path.strip("/")
+        if path.startswith("simple/"):
+            kind, url = "page", f"{self.server.upstream}/{path.removeprefix('simple/')}/"
+        else:
+            # Where the index has no metadata by itself, uv looks at the length of a wheel and reads the end of it.
+            kind = "metadata" if path.endswith(".metadata") or self.command == "HEAD" or "Range" in self.headers else "file"
+            url = path.removeprefix("file/").replace("/", "://", 1)
+        self.server.counts[kind] += 1
+        try:
+            data = self._fetched(url)
+        except urllib.error.HTTPError as error:
+            self.send_error(error.code)
+            return
+        if kind == "page":
+            # Every link leads back here; what a link says about itself (digest, metadata, Python) stays.
+            data = re.sub(rb'href="([^"#]+)', lambda found: b'href="/file/' + _here(url, found[1]), data)
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        length = len(data)
+        if asked:
+            first, last = int(asked[1]), min(int(asked[2]), length - 1)
+            data = data[first : last + 1]
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Type", "text/html" if kind == "page" else "application/octet-stream")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Accept-Ranges", "bytes")
+        if asked:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{length}")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def _fetched(self, url: str) -> bytes:
+        path = CACHE / hashlib.sha256(url.encode()).hexdigest()
+        with self.server.locks[url]:
+            if not path.exists():
+                request = urllib.request.Request(url, headers={"Accept": "text/html"})
+                with urllib.request.urlopen(request, timeout=120) as answer:
+                    new = path.with_suffix(".new")
+                    new.write_bytes(answer.read())
+                    new.rename(path)
+            return path.read_bytes()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing: the counts are what is read."""
+
+
+def _here(page: str, link: bytes) -> bytes:
+    return urllib.parse.urljoin(page, link.decode()).replace("://", "/", 1).encode()
+
+
+@contextlib.contextmanager
+def mirror(address: str) -> Iterator[Mirror]:
+    """Serve at ``address`` as long as the block lasts."""
+    with Mirror(address) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

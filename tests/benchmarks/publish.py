@@ -1,0 +1,106 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write what recorded.json holds into README.md and docs/scale.md, and draw its curves. `make bench ARGS=--record` ends with it.
+
+The tables stand between two comments; tests/unit/test_project.py fails where a page and recorded.json differ.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from measure import RECORDED, ROOT, Row, recorded, rows_of
+
+PAGES = ("README.md", "docs/scale.md")
+PICTURE = ROOT / "docs" / "pictures" / "growth.svg"
+BEGIN, END = "<!-- measured: {} -->", "<!-- end of measured -->"
+#: The order of the tables, and what each is about.
+SUBJECTS = {
+    "nochange": "A run that finds nothing to do",
+    "instances": "More servers on one host",
+    "first": "The first run on a bare host",
+    "verdict": "The proof from the client's side",
+    "pki": "Certificates",
+}
+
+
+def short(results: dict[str, Any]) -> str:
+    """README's table: every figure that has a target."""
+    rows = [row for subject in SUBJECTS for row in rows_of(results.get(subject, {})) if row.target is not None]
+    return "\n".join([_measured(results), "", *_table(rows)])
+
+
+def long(results: dict[str, Any]) -> str:
+    """All figures, a table for each subject, with its notes."""
+    lines: list[str] = []
+    for subject, title in SUBJECTS.items():
+        if subject in results:
+            result = results[subject]
+            notes = [f"{note[0].upper()}{note[1:]}." for note in result["notes"]]
+            lines += [
+                f"### {title}",
+                "",
+                _measured({subject: result}),
+                f"Load before it: {result['load']:.1f}.",
+                *notes,
+                "",
+                *_table(rows_of(result)),
+                "",
+            ]
+    return "\n".join(lines).strip()
+
+
+def _measured(results: dict[str, Any]) -> str:
+    if not results:
+        return "Nothing has been recorded yet."
+    said = sorted({f"{result['date']} on {result['machine']}" for result in results.values()})
+    return f"Measured on {'; on '.join(said)}."
+
+
+def _table(rows: list[Row]) -> list[str]:
+    head = ["| what | | against | | ratio | target |", "|---|---:|---|---:|---:|---|"]
+    return head + [
+        f"| {row.what} | {_figure(row.ours, row.unit)} | {row.against} | {_figure(row.other, row.unit)} | **{row.ratio:.2f}** | {_target(row)} |"
+        for row in rows
+    ]
+
+
+def _figure(value: float, unit: str) -> str:
+    return f"{value:.0f} {unit}".strip() if unit != "s" else f"{value:.3g} s"
+
+
+def _target(row: Row) -> str:
+    return "" if row.target is None else f"≤ {row.target:.2g}, {row.verdict}"
+
+
+TABLES = {"short": short, "long": long}
+
+
+def page(text: str, results: dict[str, Any]) -> str:
+    """Return a page with its tables as ``results`` has them."""
+    for name, make in TABLES.items():
+        begin = BEGIN.format(name)
+        if begin in text:
+            before, _begin, after = text.partition(begin)
+            text = f"{before}{begin}\n{make(results)}\n{END}{after.partition(END)[2]}"
+    return text
+
+
+def main() -> None:
+    for name in PAGES:
+        path = ROOT / name
+        path.write_text(page(path.read_text(), recorded()))
+    if any(result["curves"] for result in recorded().values()):
+        PICTURE.parent.mkdir(exist_ok=True)
+        from lab import BENCH_BIN
+
+        subprocess.run([BENCH_BIN / "python", Path(__file__).with_name("curve.py"), RECORDED, PICTURE], check=True)
+
+
+if __name__ == "__main__":
+    main()
