@@ -158,13 +158,6 @@ def sanity() -> None:
             raise Red("ansible-test sanity looked at no file")
 
 
-#: Scenarios that run when they are named, and not in `make test`: name to the reason, which each run prints.
-ON_REQUEST: dict[str, str] = dict.fromkeys(
-    ("browser", "damage", "day2", "interrupted", "scale", "service", "upgrade"),
-    "its parts were seen green one by one; from start to end it has not passed since they came together",
-)
-
-
 def scenarios() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 
@@ -201,10 +194,8 @@ def molecule(*names: str) -> None:
     logs = ROOT / ".cache" / "molecule"
     logs.mkdir(parents=True, exist_ok=True)
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
-    for name, reason in () if names else ON_REQUEST.items():
-        print(f"not run: {name}: {reason}")
     with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-        results = list(pool.map(lambda name: run_scenario(name, logs), names or [name for name in scenarios() if name not in ON_REQUEST]))
+        results = list(pool.map(lambda name: run_scenario(name, logs), names or scenarios()))
     red = [name for name, green in results if not green]
     if red:
         raise Red(", ".join(red))
