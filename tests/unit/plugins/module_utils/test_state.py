@@ -46,6 +46,7 @@ def bare(**system):
         "used": [],
         "servers": [],
         "shadows": {},
+        "aside": [],
         "listeners": {},
         "units": {},
         "firewall": None,
