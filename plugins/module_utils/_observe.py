@@ -176,7 +176,8 @@ def path(name: str, text: bool = False) -> dict[str, Any] | None:
     if state["kind"] == "link":
         state["target"] = os.readlink(name)
     elif state["kind"] == "directory":
-        state["entries"] = len(os.listdir(name))
+        # What may not be looked into is not empty: it belongs to somebody.
+        state["entries"] = len(os.listdir(name)) if os.access(name, os.R_OK) else 1
     elif state["kind"] == "file":
         with open(name, "rb") as file:
             content = file.read()

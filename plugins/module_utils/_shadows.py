@@ -10,6 +10,8 @@ tried with jupyter_server 2.21.1 and JupyterLab 4.6). So what ours leaves open, 
 
 from __future__ import annotations
 
+import posixpath
+import shlex
 from typing import Any
 
 from ._migration import GONE, new_name
@@ -116,7 +118,7 @@ def _mover(plan: dict[str, Any], report: dict[str, Any], folder: str, homes: dic
 
 def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     """Return a sentence for each file that a person should know of."""
-    going = {file["origin"] for file in movable(plan, report)}
+    going, homes = {file["origin"] for file in movable(plan, report)}, _homes(plan, report)
     said = []
     for path, text in notable(plan, report["shadows"]).items():
         if path in going:
@@ -124,10 +126,10 @@ def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
         elif plan["shadows"] == "move" and path + SUFFIX in report["aside"]:
             said.append(f"{text} It stays, because {path}{SUFFIX} holds an older one. Move one of the two away.")
         else:
-            how = "" if plan["shadows"] == "move" else " (jupyter_shadows: move)"
             folder = path.rpartition("/")[0]
+            how = " (jupyter_shadows: move)" if plan["shadows"] == "report" and _mover(plan, report, folder, homes) is not None else ""
             said.append(f"{text} Move it aside{how}, or turn it into variables: playbooks/migrate.yml -e migrate_folder={folder}")
-    return [*said, *_stranded(plan, report)]
+    return [*said, *_stranded(plan, report), *_lost_folders(plan, report)]
 
 
 def _stranded(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
@@ -138,6 +140,20 @@ def _stranded(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
         for thing in report["manifest"]
         if thing.get("kind") == "shadow" and thing["origin"] not in staying and {thing["origin"], thing["backup"]} <= {*report["aside"]}
     ]
+
+
+def _lost_folders(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """Name the folders of an account that a ``sudo jupyter`` of some day left to root."""
+    said = []
+    for settings, user in _homes(plan, report).items() if plan["instances"] else ():
+        for folder in (settings, posixpath.join(posixpath.dirname(settings), ".local/share/jupyter")):
+            found = report["paths"].get(folder)
+            if found and found["kind"] == "directory" and found["owner"] != user:
+                said.append(
+                    f"{folder} belongs to {found['owner']}, so servers of '{user}' cannot write there, and may not start. "
+                    f"On the host: sudo chown -R {user}: {shlex.quote(folder)}"
+                )
+    return said
 
 
 def _about(path: str, file: dict[str, Any], own: set[str]) -> str:

@@ -167,6 +167,15 @@ def test_a_server_that_may_have_read_it_is_another_one_for_good():
             moving(), host(MINE), [f"{MINE}: these servers obey it in: ServerApp.allow_origin. It is moved aside: {HOME}/{ASIDE}"], id="moved"
         ),
         pytest.param(
+            moving("user", "report"),
+            host(HOSTS, **ROOTLESS),
+            [
+                f"{HOSTS}: these servers obey it in: ServerApp.allow_origin. Move it aside, "
+                "or turn it into variables: playbooks/migrate.yml -e migrate_folder=/etc/jupyter"
+            ],
+            id="without root, the host's",
+        ),
+        pytest.param(
             moving(),
             host(MINE, aside=[f"{HOME}/{ASIDE}"]),
             [
@@ -180,6 +189,27 @@ def test_a_server_that_may_have_read_it_is_another_one_for_good():
             host(aside=[MINE, f"{HOME}/{ASIDE}"], manifest=[listed(MINE)]),
             [f"{HOME}/{ASIDE} keeps that name: something else is at {MINE} now."],
             id="uninstall, and the name is taken",
+        ),
+        pytest.param(
+            moving(),
+            host(owner="root"),
+            [f"{HOME} belongs to root, so servers of 'jupyter' cannot write there, and may not start. On the host: sudo chown -R jupyter: {HOME}"],
+            id="a folder that sudo jupyter made",
+        ),
+        pytest.param(
+            moving("user"),
+            {
+                **host(**ROOTLESS),
+                "paths": {
+                    HOME: {"kind": "link", "owner": "root", "target": "/srv/settings"},
+                    "/home/jupyter/.local/share/jupyter": {"kind": "directory", "owner": "root"},
+                },
+            },
+            [
+                "/home/jupyter/.local/share/jupyter belongs to root, so servers of 'jupyter' cannot write there, and may not start. "
+                "On the host: sudo chown -R jupyter: /home/jupyter/.local/share/jupyter"
+            ],
+            id="where the server keeps what it runs with; of a link the target counts",
         ),
     ],
 )
