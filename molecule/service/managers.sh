@@ -24,6 +24,9 @@ for place in "bookworm lab 8888" "bookworm screen 8889" "trixie lab 8888" "witho
     [[ $after =~ ^[0-9]+$ && $after != "$before" ]] && echo "$host $instance is another one process"
 done
 
+echo "environment of the host"
+on trixie "grep -zc '^JUPYTER_CONFIG_DIR=' /proc/$(pid trixie lab)/environ"
+
 echo "logout"
 before=$(pid trixie lab)
 rootless 'setsid sleep 4321 > /dev/null 2>&1 & sleep 1'

@@ -74,6 +74,7 @@ class ActionModule(ActionBase):
                 instances,
                 keep_notebooks=values["jupyter_keep_notebooks"],
                 keep_environments=values["jupyter_keep_environments"],
+                shadows=values["jupyter_shadows"],
             )
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error

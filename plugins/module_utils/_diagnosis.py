@@ -41,6 +41,7 @@ def probe(plan: dict[str, Any]) -> dict[str, Any]:
         "texts": False,
         "environments": "",
         "shadows": [],
+        "aside": [],
         "accounts": [],
         "pythons": [],
         "ports": sorted({item["port"] for item in plan["instances"]}),

@@ -64,6 +64,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "used": used(built),
         "servers": running,
         "shadows": options(expand(probe["shadows"])),
+        "aside": aside(probe["aside"], things),
         "listeners": listeners(probe["ports"]),
         "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
     }
@@ -184,7 +185,8 @@ def path(name: str, text: bool = False) -> dict[str, Any] | None:
     if state["kind"] == "link":
         state["target"] = os.readlink(name)
     elif state["kind"] == "directory":
-        state["entries"] = len(os.listdir(name))
+        # What may not be looked into is not empty: it belongs to somebody.
+        state["entries"] = len(os.listdir(name)) if os.access(name, os.R_OK) else 1
     elif state["kind"] == "file":
         with open(name, "rb") as file:
             content = file.read()
@@ -427,6 +429,12 @@ def options(names: list[str]) -> dict[str, dict[str, Any]]:
         except (OSError, ValueError) as error:
             found[name] = {"options": [], "error": str(error)}
     return found
+
+
+def aside(patterns: list[str], things: list[dict[str, Any]]) -> list[str]:
+    """Return what there is of the files that runs have moved aside, under their new name, and of their old names in the manifest."""
+    listed = [thing[key] for thing in things if thing["kind"] == "shadow" for key in ("origin", "backup")]
+    return sorted({*expand(patterns), *filter(os.path.lexists, listed)})
 
 
 def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str]]:

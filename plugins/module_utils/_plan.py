@@ -6,6 +6,7 @@
 A *plan* is what the inventory alone decides for one host::
 
     {"host": str, "scope": "system" | "user", "keep_notebooks": bool, "keep_environments": int,
+     "shadows": "report" | "move",
      "prefix": str, "config_dir": str,            # a leading "~" is the home of the account Ansible works as
      "instances": [instance, ...],
      "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...], ...}, ...],  # entries of pki_certificates
@@ -177,7 +178,14 @@ def unknown_key(key: str, known: tuple[str, ...]) -> str:
 
 
 def resolve(
-    host: str, scope: str, defaults: dict[str, Any], instances: list[dict[str, Any]], *, keep_notebooks: bool = True, keep_environments: int = 1
+    host: str,
+    scope: str,
+    defaults: dict[str, Any],
+    instances: list[dict[str, Any]],
+    *,
+    keep_notebooks: bool = True,
+    keep_environments: int = 1,
+    shadows: str = "report",
 ) -> Plan:
     """Resolve the instances of one host.
 
@@ -200,6 +208,7 @@ def resolve(
         "scope": scope,
         "keep_notebooks": keep_notebooks,
         "keep_environments": keep_environments,
+        "shadows": shadows,
         "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
         "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
         "instances": present,

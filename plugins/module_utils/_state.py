@@ -126,6 +126,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         else None,
         "environments": f"{prefix}/envs/*",
         "shadows": _shadows.places(plan),
+        "aside": _shadows.backups(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in _python_kernels(instances)}),
         "ports": sorted({item["port"] for item in instances}),
@@ -496,6 +497,10 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
         made.add("package", "install", "R")
     for script in SCRIPTS:
         made.file("install", f"{prefix}/libexec/{script}", "0755", source=script)
+    for due, files in ((True, _shadows.movable(plan, report)), (False, _shadows.moved(plan, report))):
+        for file in files:
+            # No ``path``: what has one is deleted when it is no longer wanted, and this gets its name back.
+            made.add("shadow", "configure", file["origin"], backup=file["origin"] + _shadows.SUFFIX, due=due, **file)
     config = posixpath.dirname(instances[0]["config_dir"])
     made.parents("configure", config, report["system"]["home"])
     made.directory("configure", config, "0755")
@@ -591,7 +596,7 @@ def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Repor
 
 def manifest(wanted: list[Thing]) -> list[Thing]:
     """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
-    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "tmux", "alone")
+    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "tmux", "alone", "origin", "backup", "mover", "account")
     return [{key: thing[key] for key in keys if key in thing} for thing in wanted]
 
 
@@ -612,6 +617,9 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
             and not thing.get("live")
         ):
             parts.append(f"{thing['path']} {thing['digest']}")
+        # It may have been read, so a server from before the move is not what is wanted, however long its restart has to wait.
+        if thing["kind"] == "shadow" and thing["account"] in ("", instance["user"]) and _shadows.is_read(thing["origin"]):
+            parts.append(f"{thing['origin']} moved aside")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -665,7 +673,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
         *_unkept(plan, report["system"]),
         *_plain(plan),
         *_withdrawn(plan, report),
-        *_shadows.remarks(plan, report["shadows"]),
+        *_shadows.remarks(plan, report),
         *_about_the_firewall(plan, report),
     ]
 
@@ -775,6 +783,8 @@ def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
     text = f"{thing['id']}: {what} is {found}, wanted {wish}" if found != "absent" else f"{thing['id']}: absent, wanted"
     if what == "unwanted":
         text = f"{thing['id']}: left by an earlier run, no longer wanted"
+        if thing["kind"] == "shadow":
+            text = f"{thing['id']}: moved aside by an earlier run, gets its name back"
     return {key: thing[key] for key in ("id", "kind", "stage", "instance")} | {"what": what, "found": found, "wanted": wish, "text": text}
 
 
@@ -798,6 +808,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
         if state is None or not state["sealed"]:
             return [("environment", "absent" if state is None else "unfinished", "present")]
         return [("environment", f"without {', '.join(state['missing'][:3])}", "whole")] if state["missing"] else []
+    if kind == "shadow":
+        return [("name", posixpath.basename(thing["origin"]), posixpath.basename(thing["backup"]))] if thing["due"] else []
     if kind == "service":
         return _compare_service(thing, wanted, revisions[thing["instance"]], report)
     return _compare_path(thing, report["paths"].get(thing["path"]))

@@ -48,6 +48,7 @@ def bare(**system):
         "used": [],
         "servers": [],
         "shadows": {},
+        "aside": [],
         "listeners": {},
         "units": {},
         "firewall": None,

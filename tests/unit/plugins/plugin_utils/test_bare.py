@@ -22,6 +22,7 @@ PROBE = {
     "texts": True,
     "environments": "/nonexistent/*",
     "shadows": [],
+    "aside": [],
     "accounts": ["root"],
     "pythons": ["python3"],
     "ports": [],
