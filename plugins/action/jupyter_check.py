@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _clients, _files, _pki_paths
+from ..module_utils import _clients, _files, _pki_paths, _tunnel
 from ..module_utils._connection_certificate import read_pem_bundle
-from ..module_utils._errors import CheckError
+from ..module_utils._errors import CheckError, TunnelError
 from ..plugin_utils import _secrets
 
 
@@ -31,9 +32,11 @@ class ActionModule(ActionBase):
                 "plan": {"type": "dict", "required": True},
                 "credentials_directory": {"type": "path", "required": True},
                 "pki_directory": {"type": "path", "required": True},
+                "tunnel_directory": {"type": "path"},
             }
         )
         plan = arguments["plan"]
+        plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
         targets = []
         for item in plan["instances"]:
             ca_file = _clients.authority_file(plan["host"], item, arguments["pki_directory"])
@@ -43,6 +46,21 @@ class ActionModule(ActionBase):
                 more = {"sha256": _fingerprint(plan["host"], item, arguments["pki_directory"]), "ca_missing": missing}
                 targets.append({**target, **more, "possible": target["possible"] and not missing})
         return {**result, "changed": False, "targets": targets}
+
+    def _accounts(self, plan: dict[str, Any], directory: str | None) -> list[dict[str, Any]]:
+        """Return the tunnel accounts whose keys are kept here, as the module tunnel_keys left them."""
+        given = self._templar.template(self._task_vars.get("tunnel_accounts")) or []
+        try:
+            accounts = _tunnel.resolve("jupyter", given, plan["tunnel_forwards"]) if directory else []
+        except TunnelError as error:
+            raise AnsibleActionFail(str(error)) from error
+        locked = {entry.get("name") for entry in given if entry.get("passphrase")}
+        found = []
+        for account in accounts:
+            path = os.path.join(str(directory), plan["host"], account["name"])
+            if not account["public_keys"] and os.path.exists(path):
+                found.append({**account, "identity_file": account["identity_file"] or path, "locked": account["name"] in locked})
+        return found
 
     def _credential(self, host: str, name: str, directory: str) -> dict[str, Any]:
         """Say by what to log in: the inventory's own password or token, else the password that was generated for the server."""

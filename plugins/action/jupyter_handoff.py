@@ -23,15 +23,14 @@ TLS = {
     "ca_sha256": {"type": "str"},
     "not_after": {"type": "str"},
 }
+LOGIN = {"user": {"type": "str"}, "private_key_file": {"type": "path"}, "pem_file": {"type": "path"}, "alias": {"type": "str"}}
 SSH = {
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "default": 22},
-    "user": {"type": "str"},
     "local_port": {"type": "int", "required": True},
     "remote_port": {"type": "int", "required": True},
-    "private_key_file": {"type": "path"},
-    "pem_file": {"type": "path"},
-    "alias": {"type": "str"},
+    **LOGIN,
+    "others": {"type": "list", "elements": "dict", "options": LOGIN},
 }
 SERVER = {
     "host": {"type": "str", "required": True},

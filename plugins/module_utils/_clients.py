@@ -17,7 +17,7 @@ from . import _pki_paths, _tunnel
 
 
 def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return for each instance the hand-off record (see the module ``jupyter_handoff``) and, under ``check``, how the control node tries it.
+    """Return for each instance the hand-off record (see the module ``jupyter_handoff``) and, under ``checks``, how the control node tries it.
 
     :param pki: the result of the ``pki`` role: ``authority`` and ``certificates``; empty where no certificate is in use.
     """
@@ -54,9 +54,9 @@ def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]
             "ssh_args": contact["ssh_args"],
             "remote_port": instance["port"],
         }
-        account = _account(plan, instance)
-        if account and account.get("locked") is False:  # nobody is there to type a passphrase
-            # The way of an account that can forward and do nothing else is the one that has to work.
+        # The way of an account that can forward and do nothing else is the one that has to work; nobody is there to type a passphrase.
+        account = next((each for each in _accounts(plan, instance) if each.get("locked") is False), None)
+        if account:
             ssh.update(user=account["name"], private_key_file=account["identity_file"])
         possible = contact["connection"] in ("ssh", "ansible.builtin.ssh", "smart")
         tunnel = {key: value for key, value in ssh.items() if value}
@@ -98,8 +98,14 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
         "service": instance["unit"] if instance["keeper"] else instance["session"],
         "clients": instance["clients"],
         "classic": instance["classic"],
-        "check": {**targets(plan, instance, trust["ca_file"], credential)[0], "sha256": certificate.get("sha256")},
+        "checks": [{**target, "sha256": certificate.get("sha256")} for target in _provable(plan, instance, trust["ca_file"], credential)],
     }
+
+
+def _provable(plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the ways that have to work; a certificate from elsewhere does not name the localhost at which a tunnel ends."""
+    found = targets(plan, instance, ca_file, credential)
+    return found[:1] if instance["tls"] == "provided" else found
 
 
 def _trust(instance: dict[str, Any], certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
@@ -118,15 +124,21 @@ def _ssh_host(plan: dict[str, Any], instance: dict[str, Any]) -> str:
     return str(instance["addresses"][0] if contact["connection"] == "local" and instance["addresses"] else contact["host"])
 
 
-def _account(plan: dict[str, Any], instance: dict[str, Any]) -> dict[str, Any] | None:
-    """The first account that can forward to this server and do nothing else."""
-    return next((account for account in plan.get("tunnel", {}).get("accounts", []) if account["name"] in instance["tunnel_accounts"]), None)
+def _accounts(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]:
+    """The accounts that can forward to this server and do nothing else, as the user lists them."""
+    known = {account["name"]: account for account in plan.get("tunnel", {}).get("accounts", [])}
+    return [known[name] for name in instance["tunnel_accounts"] if name in known]
 
 
 def _login(plan: dict[str, Any], instance: dict[str, Any]) -> dict[str, Any]:
-    """As whom people forward: an account for that alone, where there is one, else as Ansible comes."""
-    account = _account(plan, instance)
-    if account is None:
-        return {"user": plan["contact"]["user"]}
-    files = {"private_key_file": account["identity_file"] or None, "pem_file": account.get("pem_file")}
-    return {"user": account["name"], **files, "alias": _tunnel.alias(plan["host"], account["name"])}
+    """As whom people forward: the accounts for that alone, where there are some, else as Ansible comes."""
+    logins = [
+        {
+            "user": account["name"],
+            "private_key_file": account["identity_file"] or None,
+            "pem_file": account.get("pem_file"),
+            "alias": _tunnel.alias(plan["host"], account["name"]),
+        }
+        for account in _accounts(plan, instance)
+    ]
+    return {**logins[0], "others": logins[1:]} if logins else {"user": plan["contact"]["user"]}

@@ -16,7 +16,8 @@ A *record* is what the role knows about one server once it runs::
      "ssh": {"host": str, "port": int, "user": str | None, "local_port": int, "remote_port": int,
              "private_key_file": str | None,   # on the control node, where the user is an account that can forward and do nothing else;
              "pem_file": str | None,           # the same key in PEM;
-             "alias": str | None} | None,      # that account's name in ssh's configuration there
+             "alias": str | None,              # that account's name in ssh's configuration there
+             "others": [{"user", "private_key_file", "pem_file", "alias"}, ...]} | None,  # further accounts of that kind
      "password_file": str | None,              # on the control node; the password itself is in no record
      "service": str,
      "clients": ["browser" | "juno" | "vscode", ...],
@@ -53,7 +54,8 @@ except ImportError:
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = ("host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic")
 TLS_KEYS = ("mode", "ca_file", "ca_sha256", "not_after")
-SSH_KEYS = ("host", "port", "user", "local_port", "remote_port", "private_key_file", "pem_file", "alias")
+SSH_KEYS = ("host", "port", "user", "local_port", "remote_port", "private_key_file", "pem_file", "alias", "others")
+LOGIN_KEYS = ("user", "private_key_file", "pem_file", "alias")
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
@@ -79,6 +81,8 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
         record["tls"]["ca_sha256"] = str(record["tls"]["ca_sha256"]).replace(":", "").lower()
     ssh = given.get("ssh")
     record["ssh"] = {key: ssh.get(key) for key in SSH_KEYS} if ssh else None
+    if record["ssh"]:
+        record["ssh"]["others"] = [{key: other.get(key) for key in LOGIN_KEYS} for other in record["ssh"]["others"] or []]
     if record["access"] != "direct" and record["ssh"] is None:
         raise PlanError(f"{label}: ssh: access '{record['access']}' goes through a tunnel; say to which host and port.")
     record["clients"] = list(record["clients"] or ["browser"])
@@ -203,7 +207,9 @@ def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str,
     :param password: shown on the page; None where it stays out of it.
     """
     direct = _address(record["url"], record["classic"]) if record["access"] != "tunnel" else None
-    tunnel = _tunnel(record) if record["access"] != "direct" else None
+    ssh = record["ssh"] or {"others": []}
+    tunnels = [_tunnel(record, {**ssh, **other}) for other in ({}, *ssh["others"])] if record["access"] != "direct" else []
+    tunnel = next(iter(tunnels), None)
     near = direct or tunnel
     scan = direct["url"] if direct else f"ssh://{tunnel['login']}:{tunnel['ssh_port']}" if tunnel else ""
     return {
@@ -213,6 +219,7 @@ def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str,
         "https": record["url"].startswith("https:"),
         "direct": direct,
         "tunnel": tunnel,
+        "tunnels": tunnels,
         "near": near,
         "scan": scan,
         "qr": qr_code(scan, f"QR code of {scan}"),
@@ -262,9 +269,9 @@ def _address(url: str, classic: str) -> dict[str, Any]:
     }
 
 
-def _tunnel(record: dict[str, Any]) -> dict[str, Any]:
-    """The tunnel: what to type, what to write into ssh's configuration, and the address at its near end."""
-    ssh, parts = record["ssh"], urlsplit(record["url"])
+def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
+    """The tunnel of one account: what to type, what to write into ssh's configuration, and the address at its near end."""
+    parts = urlsplit(record["url"])
     near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}", record["classic"])
     login = f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
     port = "" if ssh["port"] == 22 else f" -p {ssh['port']}"

@@ -105,7 +105,7 @@ def _align(name: str, cell: str, width: int) -> str:
 
 def sentences(one: Row) -> list[str]:
     """Return what a person should read of one row: which server, what is, what to do."""
-    where = f"{one['host']}/{one['instance']} {one['url']}" if one["url"] else one["host"]
+    where = f"{one['host']}/{one['instance']} {one['way']} {one['url']}" if one["url"] else one["host"]
     return [where, *(f"  {text}" for part in ("message", "cure", "host_says") for text in one[part].splitlines() if text)]
 
 
@@ -124,7 +124,7 @@ def bad(rows: list[Row]) -> dict[str, str]:
     hosts: dict[str, list[str]] = {}
     for one in rows:
         if not is_good(one):
-            said = f"{one['instance']} is {one['verdict']} ({one['cause']})" if one["url"] else "the inventory is refused"
+            said = f"{one['instance']} ({one['way']}) is {one['verdict']} ({one['cause']})" if one["url"] else "the inventory is refused"
             hosts.setdefault(one["host"], []).append(said)
     return {host: f"{', '.join(all_said)}. The table above says what to do." for host, all_said in hosts.items()}
 

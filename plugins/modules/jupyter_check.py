@@ -30,6 +30,11 @@ options:
     description: The folder that the R(pki role,ansible_collections.remote.notebooks.pki_role) keeps.
     type: path
     required: true
+  tunnel_directory:
+    description:
+      - The folder that the R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) keeps. A tunnel is then tried as the account that can
+        only forward, where its key is there without a passphrase, and else as Ansible comes.
+    type: path
 """
 
 EXAMPLES = r"""

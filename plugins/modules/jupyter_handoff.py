@@ -96,6 +96,23 @@ options:
           alias:
             description: The name of that account in ssh's configuration on the control node.
             type: str
+          others:
+            description: Further accounts that can forward to this server and do nothing else.
+            type: list
+            elements: dict
+            suboptions:
+              user:
+                description: As O(servers[].ssh.user).
+                type: str
+              private_key_file:
+                description: As O(servers[].ssh.private_key_file).
+                type: path
+              pem_file:
+                description: As O(servers[].ssh.pem_file).
+                type: path
+              alias:
+                description: As O(servers[].ssh.alias).
+                type: str
       password_file:
         description: The file of the control node that holds the password. Only its path is written.
         type: path

@@ -140,7 +140,7 @@ steps:
     when: {description: "C(now), C(idle) - when nothing is busy in it - or C(later), not in this run.", type: str, sample: idle}
     why: {description: Why it has to restart., type: str, sample: what it was started from has changed}
 servers:
-  description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(check) how the control node tries it.
+  description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(checks) how the control node tries it.
   returned: always
   type: list
   elements: dict

@@ -265,6 +265,23 @@ def test_the_page_has_every_field_of_the_screens(fleet):
     assert "Certificate Trust Settings" not in tunnel
 
 
+def test_the_page_has_the_way_of_every_tunnel_account(fleet):
+    ssh = {**LAB["ssh"], "user": "ipad", "private_key_file": "/t/ipad", "others": [{"user": "mac", "private_key_file": "/t/mac", "alias": "lab-mac"}]}
+    fleet.run({**LAB, "ssh": ssh, "access": "both"})
+    shown = " ".join(Page(fleet.read("lab1/lab.html")).text.split())
+    for words in (
+        "As ipad",
+        "ssh -N -i /t/ipad -L 8888:localhost:8888 ipad@lab.example.org",
+        "As mac",
+        "ssh -N -i /t/mac -L 8888:localhost:8888 mac@lab.example.org",
+        "ssh -N lab-mac",
+        "User name ipad",
+        "Or user name mac",
+        "may not log in as ipad or mac on",
+    ):
+        assert words in shown
+
+
 def test_the_password_is_shown_only_when_asked_for(fleet):
     fleet.run(LAB)
     written = b"".join(path.read_bytes() for path in (fleet.folder / "handoff").rglob("*") if path.is_file())

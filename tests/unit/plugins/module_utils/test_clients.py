@@ -30,7 +30,7 @@ def only(contact=None, **given):
 def test_a_tunnel_is_checked_through_a_tunnel():
     server = only()
     assert server["url"] == "http://localhost:8888/"
-    assert server["check"]["tunnel"] == {
+    assert server["checks"][0]["tunnel"] == {
         "host": "192.0.2.10",
         "user": "admin",
         "private_key_file": "/k",
@@ -45,8 +45,8 @@ def test_direct_is_checked_the_way_a_client_comes():
     server = only(access="direct", base_url="/books", addresses=["lab.example.org"])
     assert server["url"] == "https://lab.example.org:8888/books/"
     assert server["api_url"] == "https://lab.example.org:8888/books/api"
-    assert server["check"]["tunnel"] is None
-    assert server["check"]["sha256"] == "cd" * 32
+    assert server["checks"][0]["tunnel"] is None
+    assert server["checks"][0]["sha256"] == "cd" * 32
     assert server["tls"]["ca_file"] == "/pki/ca-bundle.pem"
 
 
@@ -59,12 +59,12 @@ def test_an_ipv6_address_is_written_in_brackets():
     [("ssh", "tunnel", True), ("local", "tunnel", True), ("community.docker.docker", "tunnel", False), ("community.docker.docker", "direct", True)],
 )
 def test_what_a_connection_lets_the_control_node_prove(connection, access, possible):
-    assert only(contact={**SSH, "connection": connection}, access=access)["check"]["possible"] is possible
+    assert only(contact={**SSH, "connection": connection}, access=access)["checks"][0]["possible"] is possible
 
 
 def test_this_very_machine_is_tried_on_its_loopback_and_named_for_others():
     server = only(contact={**SSH, "connection": "local", "host": "localhost"}, addresses=["192.0.2.7", "vm"])
-    assert server["check"]["url"] == "http://127.0.0.1:8888/"
+    assert server["checks"][0]["url"] == "http://127.0.0.1:8888/"
     assert server["ssh"]["host"] == "192.0.2.7"
 
 
@@ -112,10 +112,43 @@ def test_an_account_that_can_only_forward_is_handed_over_and_tried():
         "pem_file": "/t/web1/ipad.pem",
         "alias": "web1-ipad",
     }
-    assert (server["check"]["tunnel"]["user"], server["check"]["tunnel"]["private_key_file"]) == ("ipad", "/t/web1/ipad")
+    assert (server["checks"][0]["tunnel"]["user"], server["checks"][0]["tunnel"]["private_key_file"]) == ("ipad", "/t/web1/ipad")
 
 
 def test_a_key_with_a_passphrase_is_handed_over_and_the_way_is_tried_as_ansible_comes():
     server = with_account(locked=True)
     assert server["ssh"]["user"] == "ipad"
-    assert server["check"]["tunnel"]["user"] == "admin"
+    assert server["checks"][0]["tunnel"]["user"] == "admin"
+
+
+def test_every_account_is_handed_over_and_the_first_without_a_passphrase_is_tried():
+    accounts = [{**ACCOUNT, "locked": True}, {"name": "mac", "identity_file": "/t/web1/mac", "locked": False}, {**ACCOUNT, "name": "another"}]
+    the_plan = {
+        **plan({"name": "lab", "tunnel_accounts": ["ipad", "mac"]}),
+        "contact": SSH,
+        "tunnel": {"accounts": accounts, "override": False},
+    }
+    (server,) = _clients.servers(the_plan, _state.complete(the_plan, bare()), {}, PKI)
+
+    assert server["ssh"]["user"] == "ipad"
+    assert server["ssh"]["others"] == [{"user": "mac", "private_key_file": "/t/web1/mac", "pem_file": None, "alias": "web1-mac"}]
+    assert (server["checks"][0]["tunnel"]["user"], server["checks"][0]["tunnel"]["private_key_file"]) == ("mac", "/t/web1/mac")
+
+
+@pytest.mark.parametrize(
+    ("given", "urls"),
+    [
+        pytest.param({"access": "tunnel"}, [("tunnel", "http://localhost:8888/")], id="tunnel"),
+        pytest.param({"access": "direct"}, [("network", "https://192.0.2.10:8888/")], id="direct"),
+        pytest.param({"access": "both"}, [("network", "https://192.0.2.10:8888/"), ("tunnel", "https://localhost:8888/")], id="both"),
+        pytest.param(
+            {"access": "both", "tls": "provided", "certificate_file": "/c.pem"},
+            [("network", "https://192.0.2.10:8888/")],
+            id="both, with a certificate that does not name localhost",
+        ),
+    ],
+)
+def test_each_way_that_clients_come_has_to_work(given, urls):
+    server = only(addresses=["192.0.2.10"], **given)
+    assert [(way["way"], way["url"]) for way in server["checks"]] == urls
+    assert {way["sha256"] for way in server["checks"]} == {None if server["tls"]["mode"] == "none" else "cd" * 32}

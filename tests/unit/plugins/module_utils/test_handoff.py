@@ -199,3 +199,15 @@ def test_both_ways_on_one_page():
 )
 def test_where_the_profile_lies(ca_path, profile):
     assert _handoff.profile_path(ca_path) == profile
+
+
+def test_every_tunnel_account_has_its_command_and_its_key():
+    own = {"private_key_file": "/t/ipad", "pem_file": "/t/ipad.pem", "alias": "lab1-ipad"}
+    other = {"user": "mac", "private_key_file": "/t/mac", "alias": "lab1-mac"}
+    record = _handoff.complete(changed(TUNNEL, ssh={**SSH, "user": "ipad", **own, "others": [other]}))
+    assert record["ssh"]["others"] == [{"user": "mac", "private_key_file": "/t/mac", "pem_file": None, "alias": "lab1-mac"}]
+    tunnels = _handoff.view(record, None, "../ca")["tunnels"]
+    assert [(tunnel["command"], tunnel["alias_command"], tunnel["key"], tunnel["pem"]) for tunnel in tunnels] == [
+        ("ssh -N -i /t/ipad -L 9000:localhost:8888 ipad@192.0.2.10", "ssh -N lab1-ipad", "/t/ipad", "/t/ipad.pem"),
+        ("ssh -N -i /t/mac -L 9000:localhost:8888 mac@192.0.2.10", "ssh -N lab1-mac", "/t/mac", None),
+    ]

@@ -67,9 +67,9 @@ def test_the_table_stands_in_columns():
         "web1         lab       network  reachable    ok                  9   1234",
         "a-long-name  lab       network  unreachable  timed_out           -  30000",
     ]
-    assert _verdicts.sentences(bad) == ["a-long-name/lab https://web1:8888/", "  It runs code.", "  Nothing to do.", "  On the host: x."]
+    assert _verdicts.sentences(bad) == ["a-long-name/lab network https://web1:8888/", "  It runs code.", "  Nothing to do.", "  On the host: x."]
     assert _verdicts.summary([row(ANSWER), bad]) == "1 of 2 not reachable."
-    assert _verdicts.bad([row(ANSWER), bad]) == {"a-long-name": "lab is unreachable (timed_out). The table above says what to do."}
+    assert _verdicts.bad([row(ANSWER), bad]) == {"a-long-name": "lab (network) is unreachable (timed_out). The table above says what to do."}
 
 
 def test_an_inventory_that_is_refused_has_a_row():
