@@ -474,7 +474,8 @@ def test_self_signed(run):
 
 def provided(tmp_path, *, days=100, san="DNS:web1.lab.example", more="", name="mine"):
     key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
-    (tmp_path / "own.cnf").write_text(f"[req]\ndistinguished_name=d\n[d]\n[e]\nsubjectAltName={san}\nextendedKeyUsage=serverAuth\n{more}")
+    names = f"subjectAltName={san}\n" if san else ""
+    (tmp_path / "own.cnf").write_text(f"[req]\ndistinguished_name=d\n[d]\n[e]\n{names}extendedKeyUsage=serverAuth\n{more}")
     openssl(
         "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=mine",
         "-days", days, "-config", tmp_path / "own.cnf", "-extensions", "e",
@@ -495,6 +496,7 @@ def test_provided_is_taken_over_and_followed(run, tmp_path):
     ("differently", "words"),
     [
         pytest.param({"days": 900}, ["825", "apple"], id="valid too long"),
+        pytest.param({"san": ""}, ["no subject alternative name"], id="no names but the old one, which Apple ignores"),
         pytest.param({"san": "DNS:other.example"}, ["does not cover web1.lab.example"], id="other names"),
         pytest.param({"san": "DNS:web1.lab.example,DNS:192.0.2.10"}, ["192.0.2.10 stands in a DNS entry"], id="an address as a name"),
     ],
@@ -503,6 +505,12 @@ def test_provided_is_held_to_the_same_rules(run, tmp_path, differently, words):
     with pytest.raises(PkiError) as refused:
         run(certificates=[provided(tmp_path, **differently)])
     assert all(word in str(refused.value) for word in ["'web1/lab'", str(tmp_path / "mine.pem"), *words])
+
+
+def test_provided_that_has_expired_is_refused(run, tmp_path):
+    item, later = provided(tmp_path, days=1), datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)
+    with pytest.raises(PkiError, match=r"'web1/lab'.*mine.pem cannot be used: it ended on "):
+        run(certificates=[item], now=later)
 
 
 def test_provided_with_the_wrong_key_or_authority_or_an_encrypted_key(run, tmp_path):
