@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
 SSH = {"host": "lab.example.org", "user": "jupyter-tunnel", "local_port": 8888, "remote_port": 8888}
+MAC = {"user": "mac", "alias": "gpu-mac", "private_key_file": "tunnel/gpu/mac", "pem_file": "tunnel/gpu/mac.pem"}
 PRIVATE = {"mode": "private_ca", "ca_file": "ca.pem", "not_after": "2027-12-22T10:00:00Z"}
 LAB = {"host": "lab.example.org", "instance": "lab", "service": "jupyter@lab.service", "clients": ["browser", "juno", "vscode"], "classic": "tree"}
 SERVERS = [
@@ -30,7 +31,7 @@ SERVERS = [
         "instance": "gpu",
         "url": "http://localhost:8888/",
         "access": "tunnel",
-        "ssh": {**SSH, "host": "gpu.example.org"},
+        "ssh": {**SSH, "host": "gpu.example.org", "user": "ipad", "alias": "gpu-ipad", "pem_file": "tunnel/gpu/ipad.pem", "others": [MAC]},
     },
 ]
 #: Name, page, width and height in CSS pixels, scale, dark. 390 is the width of a phone.
@@ -40,6 +41,7 @@ VIEWS = [
     ("page-light", "lab.example.org/lab.html", 1000, 4200, 1, False),
     ("page-dark", "lab.example.org/lab.html", 1000, 4200, 1, True),
     ("page-phone", "lab.example.org/lab.html", 390, 6500, 1, False),
+    ("tunnel-phone", "gpu.example.org/gpu.html", 390, 4200, 1, False),
     ("tunnel-light", "gpu.example.org/gpu.html", 1000, 3000, 1, False),
     ("index-light", "index.html", 1000, 1800, 1, False),
     ("index-phone-dark", "index.html", 390, 2600, 1, True),
