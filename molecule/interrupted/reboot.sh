@@ -30,7 +30,7 @@ look() {
     # shellcheck disable=SC2016 # it is expanded where it runs
     on 'test ! -L /run/remote-notebooks.lock && echo "no lock"; cd /opt/remote-notebooks/current/lab && bin/python -c "import tiny; print(\"link\", tiny.VALUE)"
         runs_in=$(tr "\\0" "\\n" < "/proc/$(systemctl show -P MainPID jupyter@lab)/cmdline" | head -n 1)
-        "$runs_in" -c "import tiny; print(\"runs\", tiny.VALUE)"; find /opt/remote-notebooks/envs -maxdepth 1 -mindepth 1 | wc -l'
+        "$runs_in" -c "import tiny; print(\"runs\", tiny.VALUE)"'
 }
 
 echo "while the environment is built"
@@ -45,6 +45,7 @@ look
 echo "left alone"
 for play in upgrade site; do
     ansible-playbook "remote.notebooks.$play" "${inventory[@]}" > "$play.log" 2>&1 < /dev/null; echo "$play $?"
-    grep -E '^trixie ' "$play.log" | grep -oE 'changed=0|unreachable=[1-9]|failed=[1-9]'
 done
+grep -E '^trixie ' site.log | grep -o 'changed=0'
 look
+on "find /opt/remote-notebooks/envs -maxdepth 1 -mindepth 1 | wc -l"

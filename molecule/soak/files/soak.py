@@ -149,7 +149,7 @@ class Soak:
             time.sleep(0.1)
         self.first = self.last = look()
         self.before = self.expected_link = self.first["link"]
-        self.newest, self.expected_tiny, self.tiny_before = 1, 1, 1
+        self.newest = self.expected_tiny = self.tiny_before = int(self.first["tiny"])
 
     def run(self, number):
         """Run one playbook; return its name and what is wrong afterwards."""
