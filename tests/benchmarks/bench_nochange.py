@@ -75,7 +75,8 @@ def changed(lab: Lab, number: int, limit: int) -> Sample:
     name = next(iter(lab.hosts))
     path = inventory(lab, number, each={name: {"jupyter_settings": {"ServerApp": {"max_body_size": 536870912 + limit}}}})
     sample = ours(lab, path, *UNVERIFIED)
-    ours(lab, inventory(lab, number), *UNVERIFIED, "--limit", name)
+    if " changed=0 " in lab.run(lab.site(inventory(lab, number), *UNVERIFIED, "--limit", name)):
+        sys.exit(f"{name} has not got the setting that was to be changed: there was nothing to take back.")
     return sample
 
 
