@@ -31,7 +31,15 @@ SERVERS = [
         "instance": "gpu",
         "url": "http://localhost:8888/",
         "access": "tunnel",
-        "ssh": {**SSH, "host": "gpu.example.org", "user": "ipad", "alias": "gpu-ipad", "pem_file": "tunnel/gpu/ipad.pem", "others": [MAC]},
+        "ssh": {
+            **SSH,
+            "host": "gpu.example.org",
+            "user": "ipad",
+            "alias": "gpu-ipad",
+            "private_key_file": "tunnel/gpu/ipad",
+            "pem_file": "tunnel/gpu/ipad.pem",
+            "others": [MAC],
+        },
     },
 ]
 #: Name, page, width and height in CSS pixels, scale, dark. 390 is the width of a phone.
