@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,15 @@ def test_metadata_says_what_galaxy_asks_for(role):
 
     assert info.keys() >= {"author", "description", "license", "min_ansible_version", "platforms"}
     assert info["license"] == "GPL-3.0-or-later"
+
+
+@each_role
+def test_a_truth_value_from_the_command_line_is_one(role):
+    """``-e name=false`` is a text, and a text that is not empty is true: a condition converts it."""
+    flags = [name for name, option in options(role).items() if option["type"] == "bool"]
+    wrong = []
+    for path in sorted(role.glob("tasks/*.yml")):
+        for line in path.read_text().splitlines():
+            condition = re.match(r"\s+(?:when: |- )(?![a-z]+:)(.*)", line)
+            wrong += [f"{path.name}: {line.strip()}" for flag in flags if condition and re.search(rf"\b{flag}\b(?! \| bool)", condition[1])]
+    assert wrong == []
