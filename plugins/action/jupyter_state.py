@@ -72,6 +72,7 @@ class ActionModule(ActionBase):
             if thing["kind"] == "environment":
                 thing["lock"] = locks[thing["slot"]][0] if thing["slot"] in locks else ""
                 thing["wheelhouse"] = wheels.get(thing["slot"], {})
+                thing["before"] = was.get(thing["slot"], "") if was.get(thing["slot"]) != thing["path"] else ""
                 thing["instead_of"] = was.get(thing["slot"], "") if aim["do"] == "new" and not thing["lock"] else ""
         kept = _state.kept(plan, things, report)
         self._manifest = _state.manifest([*things, *kept])

@@ -118,7 +118,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
 
     :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``lock`` (the text of a lock file, or empty); ``installer`` (``uv`` or ``pip``);
         ``uv_version``; ``wheels`` (an archive of wheels on this host, or empty); ``account`` (who tries it; empty: whoever builds); ``instead_of``
-        (an environment that the new one should differ from, or empty).
+        (an environment that the new one should differ from, or empty); ``before`` (the one in use until now, or empty).
     :returns: ``changed``; ``same``, that nothing is newer than in ``instead_of``, and the new folder went again; ``remark``, for a person.
     :raises BuildError: with the reason; nothing of the environment is left.
     """
@@ -140,7 +140,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             if same:
                 _remove(path)
             else:
-                _try_and_seal(wish, wish["instead_of"] or found.get("before") or "", run)
+                _try_and_seal(wish, wish["before"] or found.get("before") or "", run)
         except BaseException as error:
             _remove(path)
             if isinstance(error, OSError):

@@ -63,6 +63,9 @@ options:
   account:
     description: The account that tries it. Without it, the one that the module runs as.
     type: str
+  before:
+    description: The environment in use until now. The seal names it, so that a rollback leads there.
+    type: path
   instead_of:
     description:
       - The environment that this one is to take the place of. If it holds the very same versions, the new one goes again, and RV(same) says so.
@@ -127,6 +130,7 @@ def main() -> None:
             "wheelhouse": {"type": "dict", "default": {}},
             "wheels": {"type": "path"},
             "account": {"type": "str"},
+            "before": {"type": "path"},
             "instead_of": {"type": "path"},
         },
         supports_check_mode=True,
