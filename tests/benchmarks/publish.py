@@ -18,6 +18,7 @@ from measure import RECORDED, ROOT, Row, recorded, rows_of
 
 PAGES = ("README.md", "docs/scale.md")
 PICTURE = ROOT / "docs" / "pictures" / "growth.svg"
+DRAWN = "Wall time and the control node's CPU of a run that finds nothing to do: 1, 5, 50 and 200 hosts, and 1, 5 and 20 servers on one host"
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of measured -->"
 #: The order of the tables, and what each is about.
 SUBJECTS = {
@@ -32,7 +33,7 @@ SUBJECTS = {
 def short(results: dict[str, Any]) -> str:
     """README's table: every figure that has a target."""
     rows = [row for subject in SUBJECTS for row in rows_of(results.get(subject, {})) if row.target is not None]
-    return "\n".join([_measured(results), "", *_table(rows)])
+    return "\n".join([_measured(results), "", *_table(rows)]) if rows else _measured({})
 
 
 def long(results: dict[str, Any]) -> str:
@@ -52,7 +53,9 @@ def long(results: dict[str, Any]) -> str:
                 *_table(rows_of(result)),
                 "",
             ]
-    return "\n".join(lines).strip()
+    if any(result["curves"] for result in results.values()):
+        lines.append(f"![{DRAWN}](pictures/{PICTURE.name})")
+    return "\n".join(lines).strip() or _measured({})
 
 
 def _measured(results: dict[str, Any]) -> str:
