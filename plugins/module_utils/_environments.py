@@ -102,18 +102,19 @@ def require_change(chosen: dict[str, str], links: dict[str, str], locks: dict[st
         )
 
 
-def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim) -> list[str]:
+def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim, replaced: list[str] | None = None) -> list[str]:
     """Return the environments that may go: sealed, not wanted, run by nobody, and not among the first ``keep`` of their kind to go back to.
 
     Each wish that still stands keeps its own; all other environments together are one kind. What has no seal is somebody's building site or
     what a run left that was cut off: the next builder clears it away under the lock that both of them need.
 
     :param used: environments that a process runs in.
+    :param replaced: those whose place is taken by what this run is still to build.
     """
     wishes = {posixpath.basename(path).partition("-")[0] for path in wanted}
     kinds: dict[str, list[str]] = {}
     gone = []
-    back = {_before(known, path) for path in wanted}
+    back = {_before(known, path) for path in wanted}.union(replaced or [])
     newest_first = list(reversed(_age(known)))
     for path in sorted(newest_first, key=lambda path: path not in back):
         if path in wanted:

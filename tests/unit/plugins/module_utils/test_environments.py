@@ -100,6 +100,10 @@ def test_what_a_rollback_leads_to_stays_and_not_what_was_rolled_back_from():
     assert unneeded(["/envs/aaa-T2"], AGAIN, [], 1, KEEP) == ["/envs/aaa-T1"]
 
 
+def test_what_the_next_environment_takes_the_place_of_stays_and_not_what_was_rolled_back_from():
+    assert unneeded(["/envs/aaa-0123"], known("aaa", "aaa-T1"), ["/envs/aaa"], 1, KEEP, ["/envs/aaa"]) == ["/envs/aaa-T1"]
+
+
 def test_what_is_being_built_is_nobodys_to_remove():
     assert unneeded(["/envs/aaa"], known("aaa", unsealed=["bbb"]), [], 0, KEEP) == []
 
