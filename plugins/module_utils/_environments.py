@@ -102,7 +102,7 @@ def require_change(chosen: dict[str, str], links: dict[str, str], locks: dict[st
         )
 
 
-def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim, replaced: list[str] | None = None) -> list[str]:
+def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim, *, replaced: list[str] | None = None) -> list[str]:
     """Return the environments that may go: sealed, not wanted, run by nobody, and not among the first ``keep`` of their kind to go back to.
 
     Each wish that still stands keeps its own; all other environments together are one kind. What has no seal is somebody's building site or

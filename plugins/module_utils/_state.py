@@ -757,8 +757,9 @@ def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report)
     else:
         needed = [thing["path"] for thing in wanted if thing["kind"] == "environment"]
         missing = [thing for thing in wanted if thing["kind"] == "environment" and thing["path"] not in report["environments"]]
+        replaced = [thing.get("before", "") for thing in missing]
         keep, aim = plan.get("keep_environments", 1), plan.get("aim", _environments.KEEP)
-        paths = _environments.unneeded(needed, report["environments"], report.get("used", []), keep, aim, [thing.get("before", "") for thing in missing])
+        paths = _environments.unneeded(needed, report["environments"], report.get("used", []), keep, aim, replaced=replaced)
     return [{"id": f"environment {path}", "kind": "environment", "instance": "", "path": path} for path in paths]
 
 

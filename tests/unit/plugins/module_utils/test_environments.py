@@ -101,7 +101,7 @@ def test_what_a_rollback_leads_to_stays_and_not_what_was_rolled_back_from():
 
 
 def test_what_the_next_environment_takes_the_place_of_stays_and_not_what_was_rolled_back_from():
-    assert unneeded(["/envs/aaa-0123"], known("aaa", "aaa-T1"), ["/envs/aaa"], 1, KEEP, ["/envs/aaa"]) == ["/envs/aaa-T1"]
+    assert unneeded(["/envs/aaa-0123"], known("aaa", "aaa-T1"), ["/envs/aaa"], 1, KEEP, replaced=["/envs/aaa"]) == ["/envs/aaa-T1"]
 
 
 def test_what_is_being_built_is_nobodys_to_remove():
