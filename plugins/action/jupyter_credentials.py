@@ -9,13 +9,13 @@ import hashlib
 import os
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _password
 from ..module_utils._errors import FilesError
-from ..plugin_utils import _secrets
+from ..plugin_utils import _contact, _secrets
 
 
 class ActionModule(ActionBase):
@@ -118,6 +118,8 @@ class ActionModule(ActionBase):
                 module_args={"src": f"{self._plan['config_dir']}/{name}/hashed_password"},
                 task_vars=self._task_vars,
             )
+        except AnsibleConnectionFailure as error:
+            raise _contact.unreachable(self._plan["host"], error) from error
         finally:
             self._play_context.no_log = said
         if answer.get("unreachable"):

@@ -19,7 +19,7 @@ from ansible.plugins.loader import lookup_loader
 from ..module_utils import _clients, _environments, _files, _report, _state, _wheels
 from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import FilesError, LockError, PlanError
-from ..plugin_utils import _bare, _lockfiles
+from ..plugin_utils import _bare, _contact, _lockfiles
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -121,10 +121,7 @@ class ActionModule(ActionBase):
         try:
             answer = ask(probe)
         except AnsibleConnectionFailure as error:
-            raise AnsibleConnectionFailure(
-                f"{plan['host']} cannot be reached: {str(error).strip()} "
-                "Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
-            ) from error
+            raise _contact.unreachable(plan["host"], error) from error
         if "report" in answer:
             return dict(answer["report"])
         said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")).strip()

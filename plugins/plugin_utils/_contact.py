@@ -9,6 +9,7 @@ import shlex
 from typing import Any
 
 from ansible import constants as C
+from ansible.errors import AnsibleConnectionFailure
 
 
 def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
@@ -27,3 +28,12 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
         "private_key_file": first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
         "ssh_args": [word for text in arguments if text for word in shlex.split(text)],
     }
+
+
+def unreachable(host: str, error: Exception) -> AnsibleConnectionFailure:
+    """Return the failure of a host that Ansible does not get in touch with, with what to do about it."""
+    said = str(error).strip().rstrip(".")
+    cure = "Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
+    if "Host key verification failed" in said:
+        cure = "Log in there once with ssh, and compare the key that it shows with the host's own."
+    return AnsibleConnectionFailure(f"{host} cannot be reached: {said}. {cure}")
