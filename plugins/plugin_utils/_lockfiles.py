@@ -55,7 +55,8 @@ def settle(directory: str, slot: dict[str, Any], machine: str, aim: dict[str, An
                 _files.write(path + PREVIOUS, text.encode(), 0o644)
             _files.write(path, new.encode(), 0o644)
             text = new
-        elif do == "previous" and not done:
+        # A kernel whose versions no upgrade has moved stays as it is; a server without anything to go back to is said to have nothing.
+        elif do == "previous" and not done and (_read(path + PREVIOUS) or "." not in slot["slot"]):
             text = _swap(path, text, aim["stamp"])
         elif do == "back" and _lock.stamp(text) == aim["stamp"] and _read(path + PREVIOUS):
             text = _swap(path, text, aim["stamp"] + BACK)

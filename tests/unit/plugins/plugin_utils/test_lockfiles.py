@@ -33,9 +33,9 @@ def lab(tmp_path, monkeypatch):
                 archive.writestr(f"{info}/RECORD", "")
 
         @classmethod
-        def run(cls, do="keep", stamp="", packages=("tiny",), writing=True, **aim):
+        def run(cls, do="keep", stamp="", packages=("tiny",), writing=True, name="lab", **aim):
             instance = {"name": "lab", "index_url": "", "http_proxy": ""}
-            slot = {"slot": "lab", "instance": instance, "packages": list(packages), "python": {"version": [3, 11], "path": "/usr/bin/python3"}}
+            slot = {"slot": name, "instance": instance, "packages": list(packages), "python": {"version": [3, 11], "path": "/usr/bin/python3"}}
             path, digest = _lockfiles.settle(str(cls.locks), slot, "x86_64", {**KEEP, "do": do, "stamp": stamp, **aim}, writing)
             if digest is None:
                 return None
@@ -94,6 +94,10 @@ def test_an_upgrade_of_another_instance_leaves_the_lock_alone(lab):
 def test_check_mode_writes_nothing(lab):
     assert lab.run(writing=False) is None
     assert not lab.locks.exists()
+
+
+def test_a_kernel_whose_versions_no_upgrade_has_moved_stays_in_a_rollback(lab):
+    assert [lab.run(name="lab.own"), lab.run("previous", "T1", name="lab.own")] == ["tiny==1", "tiny==1"]
 
 
 def test_there_may_be_no_lock_to_go_back_to(lab):
