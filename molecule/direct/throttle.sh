@@ -12,6 +12,8 @@ def ask(method, path, **more):
     line = http.client.HTTPSConnection("VICTIM", 8888, timeout=3, context=ssl._create_unverified_context())
     line.request(method, path, **more)
     return line.getresponse()
+for _turn in range(6): # what a client sends is in the log, too: nobody gets somebody else shut out
+    ask("GET", "/missing", headers={"Referer": "[W forged] 401 POST /login (192.0.2.99) "})
 said = []
 for turn in range(12):
     try:

@@ -6,7 +6,6 @@
 Prints a line for each run, ``ok`` or what is wrong with it, and the figures at the end. Goes on after a fault: one soak shows all there are.
 """
 
-import contextlib
 import json
 import os
 import pathlib
@@ -98,33 +97,27 @@ class Person:
 
 
 class Cell:
-    """A cell that runs in a kernel, and the WebSocket of the page that shows its output: a page connects again, as the same session."""
+    """A cell that runs in a kernel, and the WebSocket of the page that shows its output: one connection from the first run to the last."""
 
     def __init__(self, person, code):
         self.kernel = person.ask("kernels", "POST").json()["id"]
-        self.numbers, self.error, self.closed, self.heard = [], "", [], time.monotonic()
-        self.cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.session.cookies)
-        self.address = f"{URL.replace('https', 'wss')}/api/kernels/{self.kernel}/channels?session_id={uuid.uuid4().hex}"
-        self.connect()
+        self.numbers, self.error, self.closed, self.heard = [], "", "", time.monotonic()
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.session.cookies)
+        address = f"{URL.replace('https', 'wss')}/api/kernels/{self.kernel}/channels?session_id={uuid.uuid4().hex}"
+        self.channels = websocket.create_connection(address, cookie=cookies, timeout=60, sslopt={"ca_certs": AUTHORITY})
         header = {"msg_id": uuid.uuid4().hex, "session": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
         header.update(username="", date="")
         content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
         self.channels.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [], "content": content}))
         threading.Thread(target=self.listen, daemon=True).start()
 
-    def connect(self):
-        self.channels = websocket.create_connection(self.address, cookie=self.cookies, timeout=60, sslopt={"ca_certs": AUTHORITY})
-
     def listen(self):
         while not self.error:
             try:
                 message = json.loads(self.channels.recv())
             except (OSError, ValueError, websocket.WebSocketException) as error:
-                self.closed.append(f"{time.monotonic() - self.heard:.0f} s after the last output: {error!r}")
-                time.sleep(1)
-                with contextlib.suppress(OSError, websocket.WebSocketException):
-                    self.connect()
-                continue
+                self.closed = f"{time.monotonic() - self.heard:.0f} s after the last output: {error!r}"
+                return
             if message["msg_type"] == "stream":
                 self.numbers += [int(word) for word in message["content"]["text"].split()]
                 self.heard = time.monotonic()
@@ -135,8 +128,8 @@ class Cell:
         """Say what is wrong with what has arrived."""
         if self.numbers != list(range(10, 10 * len(self.numbers) + 10, 10)):
             yield f"the WebSocket lost or repeated something: {self.numbers[-5:]}"
-        if time.monotonic() - self.heard > 30:
-            yield f"the WebSocket is silent; it ended: {self.closed}"
+        if self.closed or time.monotonic() - self.heard > 30:
+            yield f"the WebSocket is silent; it ended {self.closed or 'not'}"
 
 
 class Soak:
@@ -233,7 +226,6 @@ def main():
         print(f"{number} {name}: {'; '.join(faults) or 'ok'}", flush=True)
         rows.append({**soak.last, "seconds": round(time.monotonic() - began)})
     took = time.monotonic() - started
-    print(f"figures: the WebSocket was opened again {len(soak.cell.closed)} times: {soak.cell.closed}")
     rows.append(soak.end())
     print(f"lost kernels: {lost}")
     print(f"figures: {RUNS} runs in {took:.0f} s; the cell counted to {soak.last['count']}, its longest pause was {soak.last['gap']} s")
