@@ -37,6 +37,13 @@ found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
 print(json.dumps({package.metadata["Name"]: package.version for package in found}))
 """
 
+#: Prints where this Python keeps the pip that it puts into virtual environments: a wheel.
+PIP = """
+import ensurepip, glob, os, sysconfig
+folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")]
+print(*[wheel for folder in folders if folder for wheel in glob.glob(os.path.join(folder, "pip-*.whl"))][:1])
+"""
+
 #: What the installers say, in the order of what is to be believed first, and what to do about it.
 REASONS = (
     (
@@ -289,9 +296,16 @@ def _uv(wish: Wish, wheels: str, run: Run) -> str:
                     shutil.copyfileobj(source, target)
                 os.chmod(uv, 0o755)  # noqa: S103
             return uv
-    _must(run, "fetching uv", [wish["python"], "-m", "venv", folder])
-    options = ["--no-index", "--find-links", wheels] if wheels else []
-    _must(run, "fetching uv", [f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check", *options, f"uv=={wish['uv_version']}"])
+    code, wheel = run([wish["python"], "-I", "-c", PIP], "")
+    if code == 0 and wheel.strip().endswith(".whl"):
+        # pip runs out of its wheel as well; to unpack it into an environment takes longer than to fetch uv.
+        pip, options = [wish["python"], f"{wheel.strip()}/pip"], ["--target", folder]
+    else:
+        _must(run, "fetching uv", [wish["python"], "-m", "venv", folder])
+        pip, options = [f"{folder}/bin/pip"], []
+    if wheels:
+        options += ["--no-index", "--find-links", wheels]
+    _must(run, "fetching uv", [*pip, "install", "--quiet", "--disable-pip-version-check", *options, f"uv=={wish['uv_version']}"])
     return uv
 
 

@@ -90,8 +90,11 @@ class Lab:
         options = ("-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-i", str(self.key))
         return ["ssh", "-F", "none", *options, f"{USER}@{self.hosts[name]}", *command]
 
-    def inventory(self, number: int = 1, **variables: Any) -> Path:
-        """Write an inventory with the first ``number`` names of the fleet; ``variables`` hold for all of them."""
+    def inventory(self, number: int = 1, each: dict[str, dict[str, Any]] | None = None, **variables: Any) -> Path:
+        """Write an inventory with the first ``number`` names of the fleet.
+
+        :param each: variables of single names; ``variables`` hold for all of them.
+        """
         everybody = {
             "ansible_user": USER,
             "ansible_ssh_private_key_file": str(self.key),
@@ -101,7 +104,7 @@ class Lab:
             "jupyter_password_hash": PASSWORD_HASH,
             **variables,
         }
-        hosts = {name: {"ansible_host": address} for name, address in list(self.hosts.items())[:number]}
+        hosts = {name: {"ansible_host": address, **(each or {}).get(name, {})} for name, address in list(self.hosts.items())[:number]}
         path = self.folder / f"inventory-{number}" / "hosts.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"all": {"hosts": hosts, "vars": everybody}}))

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Try a new environment before anything relies on it: ``probe_environment.py FOLDER [ACCOUNT] < packages``, one requirement a line.
 
-Started by root it first becomes ACCOUNT, because a server has to do with that account's rights. Then the programs of Jupyter say their version,
+Started by root it first becomes ACCOUNT, because a server has to do with that account's rights. Then the programs of Jupyter say their version while
 a kernel is started, imports what the packages bring, and computes. What lies in the account's home is left out of it. One problem a line; ends with
 1 if there is any. Run it with the environment's own Python.
 """
@@ -20,7 +20,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-PROGRAMS = ("jupyter-server", "jupyter-lab", "jupyter-notebook")
+#: The programs of Jupyter, and the module that each imports as a whole: no kernel has to do that again, which takes a slow host seconds.
+PROGRAMS = {"jupyter-server": "jupyter_server", "jupyter-lab": "jupyterlab", "jupyter-notebook": "notebook"}
 SECONDS = 120
 #: Runs in the kernel: the modules that do not import, with the reason.
 CODE = """
@@ -56,19 +57,29 @@ def modules(requirement: str) -> Iterator[str]:
     yield from sorted(name for name in names if name.isidentifier() and not name.startswith("_"))
 
 
-def programs(folder: str) -> Iterator[str]:
-    for name in PROGRAMS:
-        command = [os.path.join(folder, "bin", name), "--version"]
-        if os.path.exists(command[0]):
-            answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
-            if answer.returncode:
-                yield f"{name} --version: {(answer.stderr.strip().splitlines() or ['no answer'])[-1]}"
+def programs(folder: str) -> dict[str, subprocess.Popen]:
+    """Start the programs that this environment has; each is to say its version."""
+    commands = {name: os.path.join(folder, "bin", name) for name in PROGRAMS}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return {name: subprocess.Popen([path, "--version"], **pipes) for name, path in commands.items() if os.path.exists(path)}
 
 
-def kernel(requirements: list[str]) -> Iterator[str]:
+def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:
+    for name, program in started.items():
+        try:
+            _out, said = program.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            yield f"{name} --version: no answer within {SECONDS} s"
+            continue
+        if program.returncode:
+            yield f"{name} --version: {(said.strip().splitlines() or ['no answer'])[-1]}"
+
+
+def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
     from jupyter_client.manager import start_new_kernel
 
-    pairs = [(requirement, module) for requirement in requirements for module in modules(requirement)]
+    pairs = [(requirement, module) for requirement in requirements for module in modules(requirement) if module not in imported]
     try:
         manager, client = start_new_kernel(startup_timeout=SECONDS)
     except Exception as error:
@@ -109,7 +120,8 @@ def main() -> int:
         for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON", "PYTHON"))]:
             del os.environ[name]
         os.environ.update(HOME=home, PYTHONNOUSERSITE="1", PATH=f"{folder}/bin:/usr/local/bin:/usr/bin:/bin")
-        found = [*programs(folder), *kernel(requirements)]
+        started = programs(folder)
+        found = [*kernel(requirements, {PROGRAMS[name] for name in started}), *versions(started)]
     for problem in found:
         print(problem, file=sys.stderr)
     return bool(found)
