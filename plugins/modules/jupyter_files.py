@@ -17,8 +17,8 @@ description:
 options:
   things:
     description:
-      - Things of kind C(directory) and C(file), in the order in which they are made, with C(path), C(owner), C(group), C(mode) (none leaves a folder's as
-        it is) and C(stage). A file comes as C(template) or C(source), files of the role, and C(instance), the name of the one it is rendered for.
+      - Things of kind C(directory) and C(file), in the order in which they are made, with C(path), C(owner), C(group), C(mode) (without one a folder
+        keeps its own) and C(stage). A file comes as C(template) or C(source), files of the role, and C(instance), the name of the one it is for.
       - On the host each has V(text) and V(new_mode) instead; the action plugin sets them.
     type: list
     elements: dict

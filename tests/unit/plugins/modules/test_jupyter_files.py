@@ -34,13 +34,14 @@ PLAY = """
       check_mode: false
       diff: false
 """
+SCRIPT = "print('{{ not a template }}')\n"
 MINE = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
 
 
 @pytest.fixture
 def make(tmp_path):
     (tmp_path / "play.yml").write_text(PLAY)
-    for folder, name, text in (("files", "wait.py", "print('{{ not a template }}')\n"), ("templates", "unit.j2", "port={{ instance.port }} {{ manifest }}\n")):
+    for folder, name, text in (("files", "wait.py", SCRIPT), ("templates", "unit.j2", "port={{ instance.port }} {{ manifest }}\n")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text(text)
 
@@ -71,8 +72,9 @@ def test_what_is_not_there_is_made(make, tmp_path):
     ]
     done = make(*things)
     assert done["changed"] and done["paths"] == [thing["path"] for thing in things]
-    assert [mode(home / name) for name in ("", "kept", "notebooks", "wait.py", "second", "shared")] == ["0o755", "0o755", "0o700", "0o755", "0o644", "0o600"]
-    assert (home / "wait.py").read_text() == "print('{{ not a template }}')\n"
+    assert [mode(home / name) for name in ("", "kept", "notebooks")] == ["0o755", "0o755", "0o700"]
+    assert [mode(home / name) for name in ("wait.py", "second", "shared")] == ["0o755", "0o644", "0o600"]
+    assert (home / "wait.py").read_text() == SCRIPT
     assert (home / "second").read_text() == "port=9443 [{'path': '/opt/lab'}]\n"
     assert (home / "shared").read_text() == "port=8888 [{'path': '/opt/lab'}]\n"
     assert make(*things)["changed"] is False
@@ -83,17 +85,17 @@ def test_only_what_differs_is_mended(make, tmp_path, options):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("of somebody else\n")
     (tmp_path / "text").write_text("old\n")
-    (tmp_path / "mode").write_text("print('{{ not a template }}')\n")
+    (tmp_path / "mode").write_text(SCRIPT)
     (tmp_path / "mode").chmod(0o606)
     (tmp_path / "link").symlink_to(elsewhere)
-    (tmp_path / "right").write_text("print('{{ not a template }}')\n")
+    (tmp_path / "right").write_text(SCRIPT)
     (tmp_path / "right").chmod(0o644)
     (tmp_path / "folder").mkdir(0o711)
     files = [{"kind": "file", "path": f"{tmp_path}/{name}", "source": "wait.py"} for name in ("text", "mode", "link", "right")]
     done = make({"kind": "directory", "path": f"{tmp_path}/folder", "mode": None}, *files, options=[*options, "--diff"])
     assert [Path(path).name for path in done["paths"]] == ["text", "mode", "link"]
     assert done["diff"][0]["before"] == "old\n"
-    assert done["diff"][0]["after"] == "print('{{ not a template }}')\n"
+    assert done["diff"][0]["after"] == SCRIPT
     assert elsewhere.read_text() == "of somebody else\n"
     assert mode(tmp_path / "folder") == "0o711"
     if options:
@@ -101,7 +103,7 @@ def test_only_what_differs_is_mended(make, tmp_path, options):
         assert mode(tmp_path / "mode") == "0o606"
         assert (tmp_path / "link").is_symlink()
     else:
-        assert (tmp_path / "text").read_text() == "print('{{ not a template }}')\n"
+        assert (tmp_path / "text").read_text() == SCRIPT
         assert mode(tmp_path / "mode") == mode(tmp_path / "link") == "0o644"
         assert not (tmp_path / "link").is_symlink()
 
