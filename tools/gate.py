@@ -33,6 +33,8 @@ PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 LANES = 2
 # The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of it.
 SCENARIO_LIMIT = f"{25 + int(os.environ.get('SOAK_RUNS') or 0)}m"
+#: Those that take longest begin, so that none of them is left alone with one core at the end.
+LONGEST = ("service", "offline", "damage", "upgrade", "scale", "modes", "soak", "tunnel")
 PRINTING = threading.Lock()
 
 
@@ -159,7 +161,8 @@ def sanity() -> None:
 
 
 def scenarios() -> list[str]:
-    return sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+    names = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
+    return [*LONGEST, *sorted(names - set(LONGEST))]
 
 
 def run_scenario(name: str, logs: Path) -> tuple[str, bool]:

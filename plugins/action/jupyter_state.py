@@ -14,12 +14,11 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import lookup_loader
 
 from ..module_utils import _clients, _environments, _files, _report, _state, _wheels
 from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import FilesError, LockError, PlanError
-from ..plugin_utils import _bare, _contact, _lockfiles
+from ..plugin_utils import _bare, _contact, _lockfiles, _texts
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -165,7 +164,6 @@ class ActionModule(ActionBase):
     def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
         """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by path."""
         texts = {}
-        by_name = {instance["name"]: instance for instance in instances}
         files = [thing for thing in things if thing["kind"] == "file"]
         # Stamped files come last: the revision stands in them, and sums up everything else the server is started from.
         for thing in sorted(files, key=lambda thing: bool(thing.get("stamped"))):
@@ -173,19 +171,15 @@ class ActionModule(ActionBase):
                 content = _files.read(thing["control"]) if thing["control"] else None
                 thing["digest"] = None if content is None else hashlib.sha256(content).hexdigest()
                 continue
-            instance = by_name.get(thing["instance"]) or next(iter(instances), {})
+            instance = _texts.instance_of(thing, instances)
             if thing.get("stamped"):
-                instance["revision"] = _state.revision(instance, things, self._render(thing, instance))
-            texts[thing["path"]] = self._render(thing, instance)
+                instance["revision"] = _state.revision(instance, things, self._text(thing, instance))
+            texts[thing["path"]] = self._text(thing, instance)
             thing["digest"] = hashlib.sha256(texts[thing["path"]].encode()).hexdigest()
         return texts
 
-    def _render(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
-        if thing.get("source"):
-            return (_files.read(self._find_needle("files", thing["source"])) or b"").decode()
-        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        variables = {"instance": instance, "manifest": self._manifest, "thing": thing}
-        return str(lookup.run([thing["template"]], variables=self._task_vars, template_vars=variables)[0])
+    def _text(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
+        return _texts.render(self, self._task_vars, thing, instance, self._manifest)
 
 
 def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]) -> dict[str, Any]:

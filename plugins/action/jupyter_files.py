@@ -1,0 +1,47 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._errors import FilesError
+from ..plugin_utils import _texts
+
+
+class ActionModule(ActionBase):
+    """The module of this name, with the text of each file."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(
+            {
+                "things": {"type": "list", "elements": "dict", "required": True},
+                "instances": {"type": "list", "elements": "dict", "default": []},
+                "manifest": {"type": "list", "elements": "dict", "default": []},
+            }
+        )
+        if not arguments["things"]:
+            return {**result, "changed": False, "paths": []}
+        things = []
+        for thing in arguments["things"]:
+            ready = {key: thing[key] for key in ("kind", "path", "owner", "group", "mode")}
+            if thing["kind"] == "directory":
+                # A new folder of notebooks is nobody else's to read, one of root's on the way to it lets through.
+                ready["new_mode"] = "0700" if thing["stage"] == "configure" and thing["owner"] != "root" else "0755"
+            else:
+                instance = _texts.instance_of(thing, arguments["instances"])
+                try:
+                    ready["text"] = _texts.render(self, task_vars or {}, thing, instance, arguments["manifest"])
+                except FilesError as error:
+                    raise AnsibleActionFail(str(error)) from error
+            things.append(ready)
+        return {**result, **self._execute_module(module_args={"things": things}, task_vars=task_vars)}

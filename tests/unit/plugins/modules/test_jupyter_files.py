@@ -1,0 +1,117 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders and files of a stage, made for real, through Ansible, on this machine."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  tasks:
+    - remote.notebooks.jupyter_files:
+        things: "{{ things }}"
+        instances: [{name: lab, port: 8888}, {name: second, port: 9443}]
+        manifest: [{path: /opt/lab}]
+      register: done
+      ignore_errors: true
+    - ansible.builtin.copy:
+        content: "{{ done | to_json }}"
+        dest: "{{ out }}"
+        mode: "0600"
+      check_mode: false
+      diff: false
+"""
+SCRIPT = "print('{{ not a template }}')\n"
+MINE = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
+
+
+@pytest.fixture
+def make(tmp_path):
+    (tmp_path / "play.yml").write_text(PLAY)
+    for folder, name, text in (("files", "wait.py", SCRIPT), ("templates", "unit.j2", "port={{ instance.port }} {{ manifest }}\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text(text)
+
+    def run(*things, options=()):
+        values = {"things": [{"stage": "install", "instance": "", "mode": "0644", **MINE, **thing} for thing in things], "out": f"{tmp_path}/out"}
+        (tmp_path / "values.json").write_text(json.dumps(values))
+        program = Path(sys.executable).parent / "ansible-playbook"
+        command = [program, "-i", "localhost,", tmp_path / "play.yml", "-e", f"@{tmp_path}/values.json", *options]
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+        return json.loads((tmp_path / "out").read_text())
+
+    return run
+
+
+def mode(path):
+    return oct(path.stat().st_mode & 0o7777)
+
+
+def test_what_is_not_there_is_made(make, tmp_path):
+    home = tmp_path / "opt"
+    things = [
+        {"kind": "directory", "path": f"{home}", "mode": "0755"},
+        {"kind": "directory", "path": f"{home}/kept", "mode": None},
+        {"kind": "directory", "path": f"{home}/notebooks", "mode": None, "stage": "configure", "owner": str(os.getuid())},
+        {"kind": "file", "path": f"{home}/wait.py", "mode": "0755", "source": "wait.py"},
+        {"kind": "file", "path": f"{home}/second", "template": "unit.j2", "instance": "second"},
+        {"kind": "file", "path": f"{home}/shared", "mode": "0600", "template": "unit.j2"},
+    ]
+    done = make(*things)
+    assert done["changed"] and done["paths"] == [thing["path"] for thing in things]
+    assert [mode(home / name) for name in ("", "kept", "notebooks")] == ["0o755", "0o755", "0o700"]
+    assert [mode(home / name) for name in ("wait.py", "second", "shared")] == ["0o755", "0o644", "0o600"]
+    assert (home / "wait.py").read_text() == SCRIPT
+    assert (home / "second").read_text() == "port=9443 [{'path': '/opt/lab'}]\n"
+    assert (home / "shared").read_text() == "port=8888 [{'path': '/opt/lab'}]\n"
+    assert make(*things)["changed"] is False
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]], ids=["done", "said"])
+def test_only_what_differs_is_mended(make, tmp_path, options):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of somebody else\n")
+    (tmp_path / "text").write_text("old\n")
+    (tmp_path / "mode").write_text(SCRIPT)
+    (tmp_path / "mode").chmod(0o606)
+    (tmp_path / "link").symlink_to(elsewhere)
+    (tmp_path / "right").write_text(SCRIPT)
+    (tmp_path / "right").chmod(0o644)
+    (tmp_path / "folder").mkdir(0o711)
+    files = [{"kind": "file", "path": f"{tmp_path}/{name}", "source": "wait.py"} for name in ("text", "mode", "link", "right")]
+    done = make({"kind": "directory", "path": f"{tmp_path}/folder", "mode": None}, *files, options=[*options, "--diff"])
+    assert [Path(path).name for path in done["paths"]] == ["text", "mode", "link"]
+    assert done["diff"][0]["before"] == "old\n"
+    assert done["diff"][0]["after"] == SCRIPT
+    assert elsewhere.read_text() == "of somebody else\n"
+    assert mode(tmp_path / "folder") == "0o711"
+    if options:
+        assert (tmp_path / "text").read_text() == "old\n"
+        assert mode(tmp_path / "mode") == "0o606"
+        assert (tmp_path / "link").is_symlink()
+    else:
+        assert (tmp_path / "text").read_text() == SCRIPT
+        assert mode(tmp_path / "mode") == mode(tmp_path / "link") == "0o644"
+        assert not (tmp_path / "link").is_symlink()
+
+
+def test_what_stands_in_the_way_is_named(make, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    done = make({"kind": "file", "path": f"{tmp_path}/folder", "source": "wait.py"})
+    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
+    done = make({"kind": "directory", "path": f"{tmp_path}/file"})
+    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/file cannot be made: File exists.")
