@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 # The same picture for the same figures.
 matplotlib.rcParams.update({"svg.hashsalt": "remote.notebooks", "svg.fonttype": "path", "font.size": 11})
@@ -35,6 +35,8 @@ def main() -> None:
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.set_xticks(numbers, [str(number) for number in numbers])
+        panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter("{x:g}")
         panel.minorticks_off()
         panel.set_xlabel(f"{name if name == 'hosts' else f'{name} on one host'}\n{result['date']}, {result['machine']}")
         panel.xaxis.label.set_fontsize(8)
@@ -42,7 +44,7 @@ def main() -> None:
         panel.set_title("A run that finds nothing to do")
         panel.grid(True, which="major", color="0.9")
         panel.legend(frameon=False)
-        panel.margins(y=0.15)
+        panel.margins(x=0.12, y=0.15)
     figure.tight_layout()
     figure.savefig(target, metadata={"Date": None})
 

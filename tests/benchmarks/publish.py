@@ -68,13 +68,17 @@ def _measured(results: dict[str, Any]) -> str:
 def _table(rows: list[Row]) -> list[str]:
     head = ["| what | | against | | ratio | target |", "|---|---:|---|---:|---:|---|"]
     return head + [
-        f"| {row.what} | {_figure(row.ours, row.unit)} | {row.against} | {_figure(row.other, row.unit)} | **{row.ratio:.2f}** | {_target(row)} |"
+        f"| {row.what} | {_figure(row.ours, row.unit)} | {row.against} | {_figure(row.other, row.unit)} | **{_ratio(row.ratio)}** | {_target(row)} |"
         for row in rows
     ]
 
 
 def _figure(value: float, unit: str) -> str:
     return f"{value:.0f} {unit}".strip() if unit != "s" else f"{value:.3g} s"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
 
 
 def _target(row: Row) -> str:
