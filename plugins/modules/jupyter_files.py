@@ -75,7 +75,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    paths, diff = [], []
+    paths: list[str] = []
+    diff: list[dict[str, str]] = []
     for thing in module.params["things"]:
         make = _directory if thing["kind"] == "directory" else _file
         try:
