@@ -59,6 +59,7 @@ paths:
   returned: success
 """
 
+import contextlib
 import os
 import tempfile
 from typing import Any
@@ -107,10 +108,15 @@ def _file(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
             before = file.read()
     new = before != text
     if new and not module.check_mode:
-        descriptor, temporary = tempfile.mkstemp(dir=module.tmpdir)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-        module.atomic_move(temporary, path)
+        # Beside the file: a folder for temporary files would have to be made first, and Ansible warns where it makes one.
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ansible_tmp")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text)
+            module.atomic_move(temporary, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
     changed = _attributes(module, path, thing, new)
     return changed, "" if before is None else before.decode(errors="replace")
 

@@ -50,7 +50,9 @@ def make(tmp_path):
         (tmp_path / "values.json").write_text(json.dumps(values))
         program = Path(sys.executable).parent / "ansible-playbook"
         command = [program, "-i", "localhost,", tmp_path / "play.yml", "-e", f"@{tmp_path}/values.json", *options]
-        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+        # As our ansible.cfg has it, on a host that Ansible has not been to.
+        fresh = {**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_REMOTE_TMP": f"{tmp_path}/never-made"}
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path, env=fresh)
         return json.loads((tmp_path / "out").read_text())
 
     return run
@@ -72,6 +74,8 @@ def test_what_is_not_there_is_made(make, tmp_path):
     ]
     done = make(*things)
     assert done["changed"] and done["paths"] == [thing["path"] for thing in things]
+    assert not done.get("warnings")
+    assert sorted(path.name for path in home.iterdir()) == ["kept", "notebooks", "second", "shared", "wait.py"]
     assert [mode(home / name) for name in ("", "kept", "notebooks")] == ["0o755", "0o755", "0o700"]
     assert [mode(home / name) for name in ("wait.py", "second", "shared")] == ["0o755", "0o644", "0o600"]
     assert (home / "wait.py").read_text() == SCRIPT
