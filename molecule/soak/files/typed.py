@@ -9,6 +9,7 @@ Prints ``ok`` or what went wrong for each line. README's inventory is taken as i
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -50,6 +51,7 @@ def commands():
 
 def prepare():
     """Make the folder that a reader sits in: a checkout with an inventory."""
+    shutil.rmtree(READER, ignore_errors=True)  # of the run before, in the same checkout
     READER.mkdir(mode=0o700)
     for name in ("playbooks", "ansible.cfg", ".ansible"):
         (READER / name).symlink_to(CHECKOUT / name)
