@@ -37,7 +37,7 @@ echo "while the environment is built"
 cut_at 'environment . Build it beside' 4
 look
 echo "the link leads to the new one, the server has not restarted"
-cut_at 'service . Units and start scripts' 0
+cut_at 'service . Folders, units and start scripts' 0
 look
 echo "while a client tries it"
 cut_at 'verify . Be a client' 1
