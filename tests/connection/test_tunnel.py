@@ -124,10 +124,13 @@ def test_the_users_own_files_are_not_written(through, sshd):
     assert before == {path: path.read_bytes() for path in sshd.folder.iterdir() if path.name != "log"}
 
 
-def test_called_off_in_the_middle_the_tunnel_is_closed(check, sshd, jupyter):
-    command = check.command("http://localhost:8888/", password=PASSWORD, tunnel=sshd.tunnel(jupyter.port), code="import time; time.sleep(60)")
+def test_called_off_in_the_middle_the_tunnel_is_closed(check, sshd, jupyter, tmp_path):
+    # Not before the cell runs: until then the check may not have heard of its kernel, and could not end it.
+    code = f"import pathlib, time; pathlib.Path({str(tmp_path / 'runs')!r}).touch(); time.sleep(60)"
+    command = check.command("http://localhost:8888/", password=PASSWORD, tunnel=sshd.tunnel(jupyter.port), code=code)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: jupyter.kernels_left == 1, "kernel")
+        wait_for((tmp_path / "runs").exists, "cell")
+        assert jupyter.kernels_left == 1
         assert tunnels_left(sshd) == 1
         process.send_signal(signal.SIGTERM)
         process.wait(15)
