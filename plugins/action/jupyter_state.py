@@ -16,6 +16,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _clients, _environments, _files, _report, _state, _wheels
+from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _bare, _contact, _lockfiles, _texts
 
@@ -96,9 +97,8 @@ class ActionModule(ActionBase):
             "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
             "steps": steps,
             "things": things,
-            # For a fleet the control node keeps all of this for every host, and forks from what it keeps: no more than is needed.
-            "manifest": self._manifest if changes else [],
-            "journal": _state.manifest([*things, *kept, *orphans]) if changes else [],
+            "manifest": self._manifest,
+            "journal": _state.manifest([*things, *kept, *orphans]),
             "instances": instances,
             "servers": servers,
             "orphans": orphans,
@@ -190,9 +190,6 @@ def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tu
 
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     """Return when each certificate ends, by instance, in seconds since the epoch."""
-    # Only here: a run that finds nothing to do looks at no certificate, and this import is 2 % of it.
-    from ..module_utils._connection_certificate import read_pem_bundle  # noqa: PLC0415
-
     return {name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem}
 
 

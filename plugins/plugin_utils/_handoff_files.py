@@ -16,6 +16,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ..module_utils import _files, _handoff
 from ..module_utils._connection_certificate import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle
 from ..module_utils._errors import PkiError
+from ..module_utils._handoff_signature import Signer
 
 SIGNER = {
     "certificate": {"type": "path", "required": True},
@@ -49,7 +50,7 @@ class Handoff:
         self.directory, self.predicting, self.include_password = directory, predicting, include_password
         #: Of the fleet's authority, in lines to compare; known once the files are made, empty where there is none.
         self.fingerprint: list[str] = []
-        self.signer = _signer(signer) if signer else None
+        self.signer = signer and Signer(_existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"])
 
     def require(self, given: list[dict[str, Any]]) -> None:
         """Raise PkiError where an authority is missing that a record names: before anything is made."""
@@ -111,13 +112,6 @@ class Handoff:
         if not self.include_password or not record["password_file"]:
             return None
         return (_files.read(record["password_file"]) or b"").decode("utf-8", "replace").rstrip("\n") or None
-
-
-def _signer(signer: dict[str, Any]) -> Any:
-    # Only here: what it is made of takes longer to import than the pages take to write.
-    from ..module_utils._handoff_signature import Signer  # noqa: PLC0415
-
-    return Signer(_existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"])
 
 
 def _existing(path: str) -> bytes:

@@ -21,18 +21,19 @@ PLAY = """
   gather_facts: false
   vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
   tasks:
-    - remote.notebooks.jupyter_files:
-        things: "{{ things }}"
-        instances: [{name: lab, port: 8888}, {name: second, port: 9443}]
-        manifest: [{path: /opt/lab}]
-      register: done
-      ignore_errors: true
-    - ansible.builtin.copy:
-        content: "{{ done | to_json }}"
-        dest: "{{ out }}"
-        mode: "0600"
-      check_mode: false
-      diff: false
+    - block:
+        - remote.notebooks.jupyter_files:
+            things: "{{ things }}"
+            instances: [{name: lab, port: 8888}, {name: second, port: 9443}]
+            manifest: [{path: /opt/lab}]
+          register: done
+      always:
+        - ansible.builtin.copy:
+            content: "{{ done | to_json }}"
+            dest: "{{ out }}"
+            mode: "0600"
+          check_mode: false
+          diff: false
 """
 SCRIPT = "print('{{ not a template }}')\n"
 MINE = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
@@ -45,14 +46,14 @@ def make(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text(text)
 
-    def run(*things, options=()):
+    def run(*things, options=(), fails=False):
         values = {"things": [{"stage": "install", "instance": "", "mode": "0644", **MINE, **thing} for thing in things], "out": f"{tmp_path}/out"}
         (tmp_path / "values.json").write_text(json.dumps(values))
         program = Path(sys.executable).parent / "ansible-playbook"
         command = [program, "-i", "localhost,", tmp_path / "play.yml", "-e", f"@{tmp_path}/values.json", *options]
         # As our ansible.cfg has it, on a host that Ansible has not been to.
         fresh = {**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_REMOTE_TMP": f"{tmp_path}/never-made"}
-        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path, env=fresh)
+        assert subprocess.run(command, check=False, capture_output=True, cwd=tmp_path, env=fresh).returncode == (2 if fails else 0)
         return json.loads((tmp_path / "out").read_text())
 
     return run
@@ -115,7 +116,7 @@ def test_only_what_differs_is_mended(make, tmp_path, options):
 def test_what_stands_in_the_way_is_named(make, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    done = make({"kind": "file", "path": f"{tmp_path}/folder", "source": "wait.py"})
+    done = make({"kind": "file", "path": f"{tmp_path}/folder", "source": "wait.py"}, fails=True)
     assert done["failed"] and done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
-    done = make({"kind": "directory", "path": f"{tmp_path}/file"})
+    done = make({"kind": "directory", "path": f"{tmp_path}/file"}, fails=True)
     assert done["failed"] and done["msg"].startswith(f"{tmp_path}/file cannot be made: File exists.")
