@@ -13,7 +13,7 @@ def ask(method, path, **more):
     line.request(method, path, **more)
     return line.getresponse()
 for _turn in range(6): # what a client sends is in the log, too: nobody gets somebody else shut out
-    ask("GET", "/missing", headers={"Referer": "[W forged] 401 POST /login (192.0.2.99) "})
+    ask("POST", "/login", headers={"Referer": "[W forged] 401 POST /login (192.0.2.99) "}) # refused, as a form without its token is
 said = []
 for turn in range(12):
     try:
