@@ -38,6 +38,7 @@ from typing import Any, Callable
 from ._firewall_filter import Record, parse_iptables_save, parse_nft
 from ._firewall_rules import FOLDER, SAME, TOOLS, blocking, owner_of
 from ._firewall_steps import UNIT
+from ._processes import is_here
 
 RunCommand = Callable[[Any], Any]
 _PATH = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin")
@@ -261,7 +262,7 @@ _BUS = "org.fedoraproject.FirewallD1"
 
 
 def _firewalld_runs() -> bool:
-    return any(_text(f"/proc/{name}/comm").strip() == "firewalld" for name in _names("/proc") if name.isdigit())
+    return any(_text(f"/proc/{name}/comm").strip() == "firewalld" and is_here(name) for name in _names("/proc") if name.isdigit())
 
 
 def _ledgers() -> dict[str, list[Record]]:

@@ -26,6 +26,7 @@ import time
 from typing import Any, Callable, Iterator
 
 from . import _options
+from ._processes import is_here
 
 #: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
 #: Python ignores -X options it does not know; unlike the environment, the command line of a process may be read without special rights
@@ -45,7 +46,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
     :param tunnel: reads the accounts that can only forward, with ``owner`` and ``accounts``; likewise.
     """
     asked = probe.get("tunnel")
-    things, machine, running, built = manifest(probe["manifest"]), system(), servers(), expand([probe["environments"]])
+    things, machine, running, built = manifest(probe["manifest"]), system(), servers(probe["environments"]), expand([probe["environments"]])
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
     services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
@@ -256,13 +257,18 @@ def used(folders: list[str]) -> list[str]:
                 program = file.read(4096).split(b"\0")[0].decode("utf-8", "replace")
         except OSError:
             continue  # gone by now
-        found.add(os.path.dirname(os.path.dirname(program)))
-    return sorted(found & set(folders))
+        folder = os.path.dirname(os.path.dirname(program))
+        if folder in folders and is_here(entry.split("/")[2]):
+            found.add(folder)
+    return sorted(found)
 
 
-def servers() -> list[dict[str, Any]]:
-    """Find the Jupyter servers of this collection that run now, by the mark in their command line."""
-    found = []
+def servers(environments: str) -> list[dict[str, Any]]:
+    """Find the servers that run now out of ``environments`` (``.../envs/*``), by the mark in their command line.
+
+    Another account of this host may run one of the same name, out of its own home, and so may a container, out of the same path.
+    """
+    found, folder = [], os.path.dirname(os.path.expanduser(environments))
     for entry in glob.glob("/proc/[0-9]*"):
         try:
             with open(f"{entry}/cmdline", "rb") as file:
@@ -270,7 +276,9 @@ def servers() -> list[dict[str, Any]]:
             uid = os.stat(entry).st_uid
         except OSError:
             continue  # gone by now
-        if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK):
+        if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK) or not words[0].startswith(f"{folder}/"):
+            continue
+        if not is_here(os.path.basename(entry)):
             continue
         instance, _colon, revision = words[2][len(MARK) :].partition(":")
         pid = int(os.path.basename(entry))

@@ -24,6 +24,7 @@ from typing import Any, Callable, Iterator
 
 from . import _tunnel
 from ._errors import TunnelError
+from ._processes import is_here
 
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
@@ -397,7 +398,7 @@ def cut_off(names: list[str]) -> list[int]:
             continue
         for entry in glob.glob("/proc/[0-9]*"):
             with contextlib.suppress(OSError):
-                if os.stat(entry).st_uid == uid and uid != 0:
+                if os.stat(entry).st_uid == uid and uid != 0 and is_here(os.path.basename(entry)):
                     os.kill(int(os.path.basename(entry)), signal.SIGKILL)
                     ended.append(int(os.path.basename(entry)))
     return ended

@@ -17,7 +17,7 @@ from typing import Any
 from ..module_utils import _observe
 
 #: Each after those it imports; after the observation, what is compiled only where a firewall, or a tunnel account, is to be read.
-OBSERVATION = ("_options", "_observe")
+OBSERVATION = ("_options", "_processes", "_observe")
 FIREWALL = ("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
 TUNNEL = ("_errors", "_tunnel", "_tunnel_host")
 MODULES = (*OBSERVATION, *FIREWALL, *TUNNEL)

@@ -1,0 +1,67 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes of this host and of containers on it: namespaces of the kernel's own, as every container has them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _observe
+
+#: What makes of a process a container's: ids of its own, the host's /proc sees it all the same.
+CONTAINER = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--kill-child", "--"]
+
+
+@contextlib.contextmanager
+def server(environment, instance, *before):
+    """Run what looks like a server of ours. Yield once its command line is there."""
+    python = environment / "bin" / "python"
+    python.parent.mkdir(parents=True, exist_ok=True)
+    if not python.is_symlink():
+        python.symlink_to(sys.executable)
+    with subprocess.Popen(
+        [*before, python, "-X", f"remote_notebooks={instance}:0", "-c", "print(1, flush=True); input()"], stdin=-1, stdout=-1
+    ) as process:
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_only_our_own_servers_are_seen(tmp_path):
+    with server(tmp_path / "envs/one", "lab") as ours, server(tmp_path / "envs/one", "lab", *CONTAINER), server(tmp_path / "elsewhere/one", "lab"):
+        assert [(found["pid"], found["instance"]) for found in _observe.servers(f"{tmp_path}/envs/*")] == [(ours.pid, "lab")]
+
+
+def test_an_environment_that_only_a_container_uses_is_not_in_use(tmp_path):
+    one, other = tmp_path / "envs/one", tmp_path / "envs/other"
+    with server(one, "lab"), server(other, "lab", *CONTAINER):
+        assert _observe.used([str(one), str(other)]) == [str(one)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root ends the processes of other accounts")
+def test_an_account_that_is_cut_off_ends_nobody_in_a_container():
+    """Accounts of two systems share their numbers. In a namespace of the test's own, where nothing else can be hit."""
+    script = """
+    import subprocess, time
+    from ansible_collections.remote.notebooks.plugins.module_utils import _tunnel_host
+    nobody = ["setpriv", "--reuid", "nobody", "sleep", "60"]
+    here, there = subprocess.Popen(nobody), subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *nobody])
+    time.sleep(0.5)
+    assert _tunnel_host.cut_off(["nobody"]) == [here.pid]
+    assert here.wait(5) == -9
+    time.sleep(0.2)
+    assert there.poll() is None
+    there.kill()
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--", sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
