@@ -9,9 +9,9 @@ import os
 import socket
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _plan
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec({"argument_specs": {"type": "path", "required": True}})
         with open(arguments["argument_specs"], encoding="utf-8") as file:
-            options = yaml.safe_load(file)["argument_specs"]["main"]["options"]
+            options = yaml_load(file)["argument_specs"]["main"]["options"]
 
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
         specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in options.items()}

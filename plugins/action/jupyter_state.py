@@ -16,7 +16,6 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _clients, _environments, _files, _report, _state, _wheels
-from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _bare, _contact, _lockfiles, _texts
 
@@ -190,6 +189,8 @@ def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tu
 
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     """Return when each certificate ends, by instance, in seconds since the epoch."""
+    from ..module_utils._connection_certificate import read_pem_bundle
+
     return {name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem}
 
 

@@ -32,24 +32,17 @@ from __future__ import annotations
 
 import io
 import json
-import plistlib
 import re
 import shlex
 import ssl
-import traceback
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ._connection import Certificate
 from ._errors import PlanError
 
-try:
-    import segno
-
-    SEGNO_IMPORT_ERROR = None
-except ImportError:
-    SEGNO_IMPORT_ERROR = traceback.format_exc()
+if TYPE_CHECKING:
+    from ._connection import Certificate
 
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = ("host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic")
@@ -181,6 +174,8 @@ def mobileconfig(authority: dict[str, Any]) -> bytes:
         "PayloadRemovalDisallowed": False,
         "PayloadContent": certificates,
     }
+    import plistlib
+
     return plistlib.dumps(profile)
 
 
@@ -189,12 +184,16 @@ def mobileconfig(authority: dict[str, Any]) -> bytes:
 
 def qr_code(text: str, title: str) -> str:
     """A QR code as an inline SVG without a size of its own. Black on nothing: the page gives it a white ground."""
+    import segno
+
     svg: str = segno.make(text, error="m", micro=False).svg_inline(omitsize=True, border=0, svgclass=None, lineclass=None, title=title)
     return svg
 
 
 def terminal_qr_code(text: str) -> str:
     """A QR code in half blocks, two of its rows to a line: light on the terminal's dark ground."""
+    import segno
+
     code = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(code, border=2, compact=True)
     return code.getvalue()
@@ -222,7 +221,6 @@ def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str,
         "tunnels": tunnels,
         "near": near,
         "scan": scan,
-        "qr": qr_code(scan, f"QR code of {scan}"),
         "clients": record["clients"],
         "service": record["service"],
         "password": password,
@@ -232,6 +230,12 @@ def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str,
         "json": f"{record['instance']}.json",
         "link": f"{record['host']}/{record['instance']}.html",
     }
+
+
+def entry(page: dict[str, Any]) -> dict[str, Any]:
+    """What the index says about a server, and nothing that only its own page knows."""
+    said = {key: page[key] for key in ("host", "instance", "https", "link", "scan")}
+    return {**said, "url": page["near"]["url"], "direct": bool(page["direct"]), "tunnel": bool(page["tunnel"])}
 
 
 def authority_view(authority: dict[str, Any], ca_path: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import hashlib
 import posixpath
 from typing import Any, Callable, Dict
 
-from . import _environments, _firewall, _firewall_rules, _kernels, _shadows, _throttle, _tunnel
+from . import _environments, _kernels, _shadows, _throttle, _tunnel
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -470,8 +470,7 @@ def things(
         ours = any(thing["kind"] == "linger" for thing in report["manifest"])
         _service_things(made, item, lingers=system["lingers"] and not ours, cron=plan["scope"] == "system" and _has_cron(system))
     if plan["scope"] == "system":
-        for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
-            made.add("rule", "firewall", _firewall_rules.identity(opening))
+        _firewall_things(made, plan)
         if _throttles(instances):
             _throttle_things(made, instances, report)
         for account in plan["tunnel_forwards"]:
@@ -584,6 +583,14 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
     made.add("service", "service", item["unit"], **service)
 
 
+def _firewall_things(made: _List, plan: dict[str, Any]) -> None:
+    if plan["firewall_rules"]:
+        from . import _firewall_rules
+
+        for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
+            made.add("rule", "firewall", _firewall_rules.identity(opening))
+
+
 def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Report) -> None:
     alone = _throttle.is_alone(report)
     for path in (_throttle.FILTER, _throttle.JAIL):
@@ -630,6 +637,8 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
     """
     if report["firewall"] is None:
         return []
+    from . import _firewall
+
     wishes = plan["firewall"]
     entries = _firewall.difference(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
     return [
@@ -704,6 +713,8 @@ def _about_the_firewall(plan: dict[str, Any], report: Report) -> list[str]:
         return [f"Without root no firewall can be changed. If this host has one, ask its administrator to open TCP port {ports}."]
     if report["firewall"] is None:
         return []
+    from . import _firewall
+
     wishes = plan["firewall"]
     return _firewall.remarks(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
 

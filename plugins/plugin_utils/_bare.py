@@ -14,8 +14,8 @@ import os
 import shlex
 from typing import Any
 
-from ..module_utils import _observe
-
+#: Where the sources lie: they are read, and not imported, for they run on the host.
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "module_utils")
 #: Each after those it imports; after the observation, what is compiled only where a firewall, or a tunnel account, is to be read.
 OBSERVATION = ("_options", "_processes", "_observe")
 FIREWALL = ("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
@@ -68,10 +68,9 @@ print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
 
 def program(probe: dict[str, Any]) -> bytes:
     """Return the program that answers ``probe`` (:func:`_state.probe`)."""
-    folder = os.path.dirname(_observe.__file__)
     sources = {}
     for name in MODULES:
-        with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
+        with open(os.path.join(FOLDER, f"{name}.py"), encoding="utf-8") as file:
             sources[name] = file.read()
     values = {"data": json.dumps([sources, probe]), "observation": OBSERVATION, "firewall": FIREWALL, "tunnel": TUNNEL, "answer": ANSWER}
     return (_PROGRAM % values).encode()

@@ -5,18 +5,29 @@
 
 from __future__ import annotations
 
+import functools
 import glob
+import hashlib
+import importlib.util
+import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 
 from ..module_utils import _files, _handoff
-from ..module_utils._connection_certificate import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle
 from ..module_utils._errors import PkiError
-from ..module_utils._handoff_signature import Signer
+
+if TYPE_CHECKING:
+    from ..module_utils._handoff_signature import Signer
+
+#: They live with the role they belong to. Ansible's own templating does not escape HTML.
+TEMPLATES = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "templates")
+
+#: Begins the last line of each page.
+_STAMP = b"<!-- remote.notebooks "
 
 SIGNER = {
     "certificate": {"type": "path", "required": True},
@@ -26,10 +37,13 @@ SIGNER = {
 
 
 def require_libraries() -> None:
-    """Raise AnsibleActionFail where a library is missing."""
-    for library, error in (("segno", _handoff.SEGNO_IMPORT_ERROR), ("cryptography", CRYPTOGRAPHY_IMPORT_ERROR)):
-        if error:
-            raise AnsibleActionFail(missing_required_lib(library, reason="to write the hand-off"))
+    """Raise AnsibleActionFail where a library is missing that every hand-off needs."""
+    _require("segno", importlib.util.find_spec("segno"))
+
+
+def _require(library: str, found: object) -> None:
+    if not found:
+        raise AnsibleActionFail(missing_required_lib(library, reason="to write the hand-off"))
 
 
 def stem(record: dict[str, Any]) -> str:
@@ -50,7 +64,7 @@ class Handoff:
         self.directory, self.predicting, self.include_password = directory, predicting, include_password
         #: Of the fleet's authority, in lines to compare; known once the files are made, empty where there is none.
         self.fingerprint: list[str] = []
-        self.signer = signer and Signer(_existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"])
+        self.signer = signer and _signer()(_existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"])
 
     def require(self, given: list[dict[str, Any]]) -> None:
         """Raise PkiError where an authority is missing that a record names: before anything is made."""
@@ -84,13 +98,25 @@ class Handoff:
             is_shared = fleet is not None and record["tls"]["ca_sha256"] == fleet["sha256"]
             fresh = record in given
             page = _handoff.view(record, own, "../ca" if is_shared else record["instance"], self._password(record) if fresh else None)
-            pages.append(page)
+            pages.append(_handoff.entry(page))
             if fresh:
                 files[f"{stem(record)}.json"] = _handoff.as_json(record)
-                files[f"{stem(record)}.html"] = _render("handoff.html.j2", page=page)
+                files[f"{stem(record)}.html"] = self._page(f"{stem(record)}.html", "handoff.html.j2", page=page)
                 files.update(self._authority_files(own, stem(record)) if own and not is_shared else {})
-        files["index.html"] = _render("handoff_index.html.j2", pages=pages, authority=fleet and _handoff.authority_view(fleet, "ca"))
+        authority = fleet and _handoff.authority_view(fleet, "ca")
+        files["index.html"] = self._page("index.html", "handoff_index.html.j2", pages=pages, authority=authority)
         return files
+
+    def _page(self, name: str, template: str, **values: Any) -> bytes:
+        """Return the page as it lies there, where it was made of the same and nobody changed it; else made anew.
+
+        For a fleet, pages with their codes to scan would cost more than the rest of a run that finds nothing to do.
+        """
+        made_of = hashlib.sha256(_program() + json.dumps(values, sort_keys=True).encode()).hexdigest()
+        before = _files.read(os.path.join(self.directory, name)) or b""
+        if before == _stamped(before.rpartition(_STAMP)[0], made_of):
+            return before
+        return _stamped(_render(template, **values), made_of)
 
     def _authority(self, path: str) -> dict[str, Any] | None:
         pem = _files.read(path)
@@ -98,6 +124,9 @@ class Handoff:
             return None  # the run that this one predicts makes it
         if pem is None:
             raise PkiError(f"servers: tls.ca_file: there is no {path}. Run the pki role first, or correct the path.")
+        from ..module_utils._connection_certificate import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle
+
+        _require("cryptography", CRYPTOGRAPHY_IMPORT_ERROR is None)
         return _handoff.authority(pem, read_pem_bundle(pem, path))
 
     def _authority_files(self, authority: dict[str, Any], path: str) -> dict[str, bytes]:
@@ -114,6 +143,13 @@ class Handoff:
         return (_files.read(record["password_file"]) or b"").decode("utf-8", "replace").rstrip("\n") or None
 
 
+def _signer() -> type[Signer]:
+    from ..module_utils._handoff_signature import CRYPTOGRAPHY_IMPORT_ERROR, Signer
+
+    _require("cryptography", CRYPTOGRAPHY_IMPORT_ERROR is None)
+    return Signer
+
+
 def _existing(path: str) -> bytes:
     data = _files.read(path)
     if data is None:
@@ -121,10 +157,24 @@ def _existing(path: str) -> bytes:
     return data
 
 
+def _stamped(text: bytes, made_of: str) -> bytes:
+    """Return a page with its last line: the SHA-256 of what it was made of, and of itself."""
+    return text + _STAMP + f"{made_of} {hashlib.sha256(text).hexdigest()} -->\n".encode()
+
+
+@functools.cache
+def _program() -> bytes:
+    """Sum up what makes pages: another version of it makes other ones."""
+    digest = hashlib.sha256()
+    for path in sorted([*glob.glob(os.path.join(TEMPLATES, "handoff*")), _handoff.__file__, __file__]):
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.digest()
+
+
 def _render(template: str, **values: Any) -> bytes:
-    # The templates live with the role they belong to. Ansible's own templating does not escape HTML.
-    folder = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "templates")
     environment = jinja2.Environment(
-        autoescape=True, loader=jinja2.FileSystemLoader(folder), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals["qr_code"] = lambda text: _handoff.qr_code(text, f"QR code of {text}")
     return f"{environment.get_template(template).render(**values)}\n".encode()

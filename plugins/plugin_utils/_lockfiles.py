@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ..module_utils import _build, _environments, _files, _lock
+from ..module_utils import _environments, _files, _lock
 from ..module_utils._errors import LockError
 
 try:
@@ -90,6 +90,8 @@ def _resolve(slot: dict[str, Any], machine: str) -> str:
     environment = installer_environment(instance["index_url"], instance["http_proxy"])
     answer = subprocess.run(command, check=False, capture_output=True, text=True, input=requirements, env=environment)
     if answer.returncode:
+        from ..module_utils import _build
+
         raise LockError(f"instance '{slot['slot']}': packages: {_build.explain('resolving on the control node', answer.stderr)}")
     return answer.stdout
 

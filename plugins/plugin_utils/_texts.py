@@ -12,6 +12,9 @@ from ansible.plugins.loader import lookup_loader
 
 from ..module_utils import _files
 
+#: What the templates use of the variables around them; the lookup copies all that it is given, for each file.
+NEEDED = ("ansible_managed", "ansible_search_path", "__jupyter_foreign")
+
 
 def instance_of(thing: dict[str, Any], instances: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the instance that a file is rendered for: its own, or the first where all share it."""
@@ -27,5 +30,6 @@ def render(action: ActionBase, variables: dict[str, Any], thing: dict[str, Any],
     if thing.get("source"):
         return (_files.read(action._find_needle("files", thing["source"])) or b"").decode()
     lookup = lookup_loader.get("ansible.builtin.template", loader=action._loader, templar=action._templar)
+    needed = {name: action._templar.template(variables[name]) for name in NEEDED if name in variables}
     own = {"instance": instance, "manifest": manifest, "thing": thing}
-    return str(lookup.run([thing["template"]], variables=variables, template_vars=own)[0])
+    return str(lookup.run([thing["template"]], variables=needed, template_vars=own)[0])

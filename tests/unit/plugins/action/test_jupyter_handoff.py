@@ -163,6 +163,28 @@ def test_a_damaged_page_is_written_again_and_the_difference_told(fleet):
     assert page.read_bytes() == good
 
 
+@pytest.mark.parametrize("name", ["lab1/lab.html", "index.html"])
+@pytest.mark.parametrize("damage", [lambda text: text.replace("lab", "lob", 1), lambda text: text[: len(text) // 2], lambda text: ""])
+def test_a_page_that_somebody_changed_is_made_again(fleet, name, damage):
+    fleet.run(LAB)
+    page = fleet.folder / "handoff" / name
+    good = page.read_text()
+    page.write_text(damage(good))
+    assert fleet.run(LAB)["changed"] is True
+    assert page.read_text() == good
+
+
+def test_pages_that_are_as_they_were_made_are_not_made_again(fleet, monkeypatch):
+    first = fleet.run(LAB, TUNNEL)
+    library = fleet.folder / "library"
+    library.mkdir()
+    (library / "segno.py").write_text("raise RuntimeError('a code is drawn')\n")
+    monkeypatch.setenv("PYTHONPATH", str(library))
+    again = fleet.run(LAB, TUNNEL)
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert "a code is drawn" in json.dumps(fleet.run({**LAB, "url": "https://other.example.org:8888/"}, TUNNEL))
+
+
 def test_with_limit_the_other_servers_stay_in_the_index(fleet):
     fleet.run(LAB, TUNNEL)
     before = fleet.read("index.html")
