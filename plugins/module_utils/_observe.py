@@ -19,7 +19,6 @@ import os
 import pwd
 import shutil
 import socket
-import ssl
 import stat
 import sys
 import time
@@ -46,7 +45,8 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
     :param tunnel: reads the accounts that can only forward, with ``owner`` and ``accounts``; likewise.
     """
     asked = probe.get("tunnel")
-    things, machine, running, built = manifest(probe["manifest"]), system(), servers(probe["environments"]), expand([probe["environments"]])
+    things, machine, started, built = manifest(probe["manifest"]), system(), commands(), expand([probe["environments"]])
+    running = servers(probe["environments"], started)
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
     services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
@@ -62,11 +62,11 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "accounts": {name: account(name) for name in probe["accounts"]},
         "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
         "environments": {name: environment(name) for name in built},
-        "used": used(built),
+        "used": used(built, started),
         "servers": running,
         "shadows": options(expand(probe["shadows"])),
         "aside": aside(probe["aside"], things),
-        "listeners": listeners(probe["ports"]),
+        "listeners": listeners(probe["ports"], [server["pid"] for server in running]),
         "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
     }
     closer = probe.get("details")
@@ -252,40 +252,44 @@ def manifest(name: str) -> list[dict[str, Any]]:
     return [*things, *({"id": f"package {package}", "kind": "package", "instance": "", "ours": True} for package in names)]
 
 
-def used(folders: list[str]) -> list[str]:
+def commands() -> list[tuple[int, list[str]]]:
+    """Return process id and first words of the command line of each process. Read once: a busy host has hundreds."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                found.append((int(name), file.read(4096).decode("utf-8", "replace").split("\0")))
+        except OSError:
+            pass  # gone by now
+    return found
+
+
+def used(folders: list[str], started: list[tuple[int, list[str]]]) -> list[str]:
     """Return those of ``folders`` that a process runs the Python of: a server, a kernel, a program started in a terminal."""
     found = set()
-    for entry in glob.glob("/proc/[0-9]*/cmdline") if folders else []:
-        try:
-            with open(entry, "rb") as file:
-                program = file.read(4096).split(b"\0")[0].decode("utf-8", "replace")
-        except OSError:
-            continue  # gone by now
-        folder = os.path.dirname(os.path.dirname(program))
-        if folder in folders and is_here(entry.split("/")[2]):
+    for pid, words in started:
+        folder = os.path.dirname(os.path.dirname(words[0]))
+        if folder in folders and is_here(pid):
             found.add(folder)
     return sorted(found)
 
 
-def servers(environments: str) -> list[dict[str, Any]]:
+def servers(environments: str, started: list[tuple[int, list[str]]]) -> list[dict[str, Any]]:
     """Find the servers that run now out of ``environments`` (``.../envs/*``), by the mark in their command line.
 
     Another account of this host may run one of the same name, out of its own home, and so may a container, out of the same path.
     """
     found, folder = [], os.path.dirname(os.path.expanduser(environments))
-    for entry in glob.glob("/proc/[0-9]*"):
-        try:
-            with open(f"{entry}/cmdline", "rb") as file:
-                words = file.read().decode("utf-8", "replace").split("\0")
-            uid = os.stat(entry).st_uid
-        except OSError:
-            continue  # gone by now
+    for pid, words in started:
         if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK) or not words[0].startswith(f"{folder}/"):
             continue
-        if not is_here(os.path.basename(entry)):
+        try:
+            uid = os.stat(f"/proc/{pid}").st_uid
+        except OSError:
+            continue  # gone by now
+        if not is_here(pid):
             continue
         instance, _colon, revision = words[2][len(MARK) :].partition(":")
-        pid = int(os.path.basename(entry))
         found.append(
             {
                 "pid": pid,
@@ -356,6 +360,8 @@ def _versions(folder: str) -> dict[str, str]:
 
 def _presented(address: str, port: int) -> str | None:
     """Return the certificate that a port presents, as PEM, whoever signed it; None where nothing speaks TLS there."""
+    import ssl
+
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -390,8 +396,10 @@ def _started(pid: int) -> float:
     return boot + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
+def listeners(ports: list[int], likely: list[int]) -> dict[str, dict[str, Any]]:
     """Say who listens on each of ``ports``; a port nobody listens on is left out. Keys are decimal text.
+
+    :param likely: process ids to look at first; all others only where those do not hold every socket.
 
     ``loopback`` tells that it is reached from the host itself only.
     ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
@@ -411,15 +419,17 @@ def listeners(ports: list[int]) -> dict[str, dict[str, Any]]:
                 near = owners.get(str(port), {}).get("loopback", True) and _is_loopback(row[1].rpartition(":")[0])
                 account = {"uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
                 owners[str(port)] = {"pid": None, "command": None, "loopback": near, **account}
-    for link in glob.glob("/proc/[0-9]*/fd/*") if sockets else []:
-        try:
-            port_of = sockets.get(os.readlink(link))
-            if port_of:
-                pid = int(link.split("/")[2])
-                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                    owners[port_of].update(pid=pid, command=file.read().strip())
-        except OSError:
-            continue
+    for pid in (*likely, *map(int, filter(str.isdigit, os.listdir("/proc")))):
+        if not sockets:
+            break
+        for link in glob.glob(f"/proc/{pid}/fd/*"):
+            try:
+                port_of = sockets.pop(os.readlink(link), None)
+                if port_of:
+                    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                        owners[port_of].update(pid=pid, command=file.read().strip())
+            except OSError:
+                continue
     return owners
 
 

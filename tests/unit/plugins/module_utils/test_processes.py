@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -37,13 +38,24 @@ def server(environment, instance, *before):
 
 def test_only_our_own_servers_are_seen(tmp_path):
     with server(tmp_path / "envs/one", "lab") as ours, server(tmp_path / "envs/one", "lab", *CONTAINER), server(tmp_path / "elsewhere/one", "lab"):
-        assert [(found["pid"], found["instance"]) for found in _observe.servers(f"{tmp_path}/envs/*")] == [(ours.pid, "lab")]
+        assert [(found["pid"], found["instance"]) for found in _observe.servers(f"{tmp_path}/envs/*", _observe.commands())] == [(ours.pid, "lab")]
 
 
 def test_an_environment_that_only_a_container_uses_is_not_in_use(tmp_path):
     one, other = tmp_path / "envs/one", tmp_path / "envs/other"
     with server(one, "lab"), server(other, "lab", *CONTAINER):
-        assert _observe.used([str(one), str(other)]) == [str(one)]
+        assert _observe.used([str(one), str(other)], _observe.commands()) == [str(one)]
+
+
+@pytest.mark.parametrize("likely", [[], [1], [os.getpid()]])
+def test_who_listens_is_found_wherever_it_is_looked_first(likely):
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("0.0.0.0", 0)) as other:
+        ports = [listening.getsockname()[1], other.getsockname()[1]]
+        found = _observe.listeners([*ports, 1], likely)
+    assert {port: (owner["pid"], owner["loopback"]) for port, owner in found.items()} == {
+        str(ports[0]): (os.getpid(), True),
+        str(ports[1]): (os.getpid(), False),
+    }
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root ends the processes of other accounts")
