@@ -19,12 +19,12 @@ PLAY = """
 - hosts: localhost
   connection: local
   gather_facts: false
-  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}", ansible_managed: "Kept by {{ 'us' | upper }}"}
   tasks:
     - block:
         - remote.notebooks.jupyter_files:
             things: "{{ things }}"
-            instances: [{name: lab, port: 8888}, {name: second, port: 9443}]
+            instances: [{name: lab, memory_max: 1G, cpu_quota: '', tasks_max: ''}, {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9}]
             manifest: [{path: /opt/lab}]
           register: done
       always:
@@ -42,9 +42,8 @@ MINE = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
 @pytest.fixture
 def make(tmp_path):
     (tmp_path / "play.yml").write_text(PLAY)
-    for folder, name, text in (("files", "wait.py", SCRIPT), ("templates", "unit.j2", "port={{ instance.port }} {{ manifest }}\n")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / name).write_text(text)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "wait.py").write_text(SCRIPT)
 
     def run(*things, options=(), fails=False):
         values = {"things": [{"stage": "install", "instance": "", "mode": "0644", **MINE, **thing} for thing in things], "out": f"{tmp_path}/out"}
@@ -70,18 +69,20 @@ def test_what_is_not_there_is_made(make, tmp_path):
         {"kind": "directory", "path": f"{home}/kept", "mode": None},
         {"kind": "directory", "path": f"{home}/notebooks", "mode": None, "stage": "configure", "owner": str(os.getuid())},
         {"kind": "file", "path": f"{home}/wait.py", "mode": "0755", "source": "wait.py"},
-        {"kind": "file", "path": f"{home}/second", "template": "unit.j2", "instance": "second"},
-        {"kind": "file", "path": f"{home}/shared", "mode": "0600", "template": "unit.j2"},
+        {"kind": "file", "path": f"{home}/second", "template": "limits.conf.j2", "instance": "second"},
+        {"kind": "file", "path": f"{home}/shared", "mode": "0600", "template": "limits.conf.j2"},
+        {"kind": "file", "path": f"{home}/list", "template": "manifest.json.j2"},
     ]
     done = make(*things)
     assert done["changed"] and done["paths"] == [thing["path"] for thing in things]
     assert not done.get("warnings")
-    assert sorted(path.name for path in home.iterdir()) == ["kept", "notebooks", "second", "shared", "wait.py"]
+    assert sorted(path.name for path in home.iterdir()) == ["kept", "list", "notebooks", "second", "shared", "wait.py"]
     assert [mode(home / name) for name in ("", "kept", "notebooks")] == ["0o755", "0o755", "0o700"]
     assert [mode(home / name) for name in ("wait.py", "second", "shared")] == ["0o755", "0o644", "0o600"]
     assert (home / "wait.py").read_text() == SCRIPT
-    assert (home / "second").read_text() == "port=9443 [{'path': '/opt/lab'}]\n"
-    assert (home / "shared").read_text() == "port=8888 [{'path': '/opt/lab'}]\n"
+    assert (home / "second").read_text() == "#\n# Kept by US\n#\n[Service]\nMemoryMax=2G\nTasksMax=9\n"
+    assert (home / "shared").read_text() == "#\n# Kept by US\n#\n[Service]\nMemoryMax=1G\n"
+    assert json.loads((home / "list").read_text()) == {"things": [{"path": "/opt/lab"}]}
     assert make(*things)["changed"] is False
 
 
