@@ -43,5 +43,13 @@ class ActionModule(ActionBase):
                     ready["text"] = _texts.render(self, task_vars or {}, thing, instance, arguments["manifest"])
                 except FilesError as error:
                     raise AnsibleActionFail(str(error)) from error
+                if thing.get("checked"):
+                    ready.update(instance=instance["name"], check=_check(instance))
             things.append(ready)
         return {**result, **self._execute_module(module_args={"things": things}, task_vars=task_vars)}
+
+
+def _check(instance: dict[str, Any]) -> list[str]:
+    """Return the command that has the server's own Python read its settings, with the account's rights; the file comes second to last."""
+    account = [instance["user"]] if instance["scope"] == "system" else []
+    return [f"{instance['environment']}/bin/python", f"{instance['libexec']}/check_config.py", "%s", *account]

@@ -528,7 +528,7 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
         made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
     if item["tls"] != "none":
         made.file("configure", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, control=pem)
-    made.file("configure", item["config_file"], secret, **shut, template=f"{posixpath.basename(item['config_file'])}.j2")
+    made.file("configure", item["config_file"], secret, **shut, checked=True, template=f"{posixpath.basename(item['config_file'])}.j2")
     _kernel_things(made, item)
     # Last of all: until Jupyter has accepted the new configuration, the old environment is the one in use.
     made.add("link", "configure", item["current"], instance=item["name"], path=item["current"], target=item["environment"])

@@ -13,13 +13,15 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Brings the folders and files of a stage to the state that M(remote.notebooks.jupyter_state) lists them with. One module run for all of them,
     because each one more costs as much as all the writing together.
-  - A file is replaced by one rename, so that nobody reads half of it. Secrets do not come this way, and neither do files that Jupyter checks first.
+  - A file is replaced by one rename, so that nobody reads half of it. Secrets do not come this way.
+  - The settings of a server replace the old ones only when the server that will read them has accepted them.
 options:
   things:
     description:
       - Things of kind C(directory) and C(file), in the order in which they are made, with C(path), C(owner), C(group), C(mode) (without one a folder
         keeps its own) and C(stage). A file comes as C(template) or C(source), files of the role, and C(instance), the name of the one it is for.
-      - On the host each has V(text) and V(new_mode) instead; the action plugin sets them.
+        One that Jupyter is to check first has C(checked).
+      - On the host each has V(text), V(new_mode), and the command for V(check) instead; the action plugin sets them.
     type: list
     elements: dict
     required: true
@@ -113,12 +115,24 @@ def _file(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(text)
+            _check(module, thing, temporary)
             module.atomic_move(temporary, path)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
     changed = _attributes(module, path, thing, new)
     return changed, "" if before is None else before.decode(errors="replace")
+
+
+def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:
+    """Let the program of the server read a new file before it counts."""
+    if not thing.get("check"):
+        return
+    code, out, err = module.run_command([path if word == "%s" else word for word in thing["check"]])
+    if code:
+        said = "\n".join(f"  {line}" for line in (out + err).strip().splitlines()[-12:])
+        name = f"instance '{thing['instance']}': settings"
+        module.fail_json(msg=f"{name}: Jupyter does not accept them, and the file on the host stays as it is. Correct them and run again.\n{said}")
 
 
 def _attributes(module: AnsibleModule, path: str, thing: dict[str, Any], new: bool) -> bool:

@@ -24,7 +24,9 @@ PLAY = """
     - block:
         - remote.notebooks.jupyter_files:
             things: "{{ things }}"
-            instances: [{name: lab, memory_max: 1G, cpu_quota: '', tasks_max: ''}, {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9}]
+            instances:
+              - {name: lab, memory_max: 1G, cpu_quota: '', tasks_max: ''}
+              - {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9, scope: system, user: ada, environment: "{{ here }}/env", libexec: /libexec}
             manifest: [{path: /opt/lab}]
           register: done
       always:
@@ -46,7 +48,11 @@ def make(tmp_path):
     (tmp_path / "files" / "wait.py").write_text(SCRIPT)
 
     def run(*things, options=(), fails=False):
-        values = {"things": [{"stage": "install", "instance": "", "mode": "0644", **MINE, **thing} for thing in things], "out": f"{tmp_path}/out"}
+        values = {
+            "things": [{"stage": "install", "instance": "", "mode": "0644", **MINE, **thing} for thing in things],
+            "out": f"{tmp_path}/out",
+            "here": f"{tmp_path}",
+        }
         (tmp_path / "values.json").write_text(json.dumps(values))
         program = Path(sys.executable).parent / "ansible-playbook"
         command = [program, "-i", "localhost,", tmp_path / "play.yml", "-e", f"@{tmp_path}/values.json", *options]
@@ -121,3 +127,36 @@ def test_what_stands_in_the_way_is_named(make, tmp_path):
     assert done["failed"] and done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
     done = make({"kind": "directory", "path": f"{tmp_path}/file"}, fails=True)
     assert done["failed"] and done["msg"].startswith(f"{tmp_path}/file cannot be made: File exists.")
+
+
+CHECK = """#!/bin/sh
+# As check_config.py: the program, the file, the account.
+echo "$@" >{home}/called
+cp "$2" {home}/looked-at
+echo "unknown option ServerApp.prot" >&2
+exit {code}
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_settings_count_once_jupyter_has_accepted_them(make, tmp_path, code):
+    python = tmp_path / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(CHECK.format(home=tmp_path, code=code))
+    python.chmod(0o755)
+    config = tmp_path / "limits.conf"
+    config.write_text("old\n")
+    settings = {"kind": "file", "path": f"{config}", "template": "limits.conf.j2", "instance": "second", "checked": True, "mode": "0600"}
+    done = make(settings, fails=bool(code))
+    program, _file, account = (tmp_path / "called").read_text().split()
+    assert (program, account) == ("/libexec/check_config.py", "ada")
+    new = (tmp_path / "looked-at").read_text()
+    assert "MemoryMax=2G" in new
+    assert config.read_text() == ("old\n" if code else new)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".ansible")]
+    if code:
+        assert done["msg"].startswith("instance 'second': settings: Jupyter does not accept them,")
+        assert done["msg"].endswith("\n  unknown option ServerApp.prot")
+    else:
+        assert done["paths"] == [f"{config}"]
+        assert mode(config) == "0o600"
