@@ -26,7 +26,7 @@ PLAY = """
             things: "{{ things }}"
             instances:
               - {name: lab, memory_max: 1G, cpu_quota: '', tasks_max: ''}
-              - {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9, scope: system, user: ada, environment: "{{ here }}/env", libexec: /libexec}
+              - {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9, scope: system, user: ada, environment: "{{ here }}/env", libexec: /run}
             manifest: [{path: /opt/lab}]
           register: done
       always:
@@ -149,7 +149,7 @@ def test_settings_count_once_jupyter_has_accepted_them(make, tmp_path, code):
     settings = {"kind": "file", "path": f"{config}", "template": "limits.conf.j2", "instance": "second", "checked": True, "mode": "0600"}
     done = make(settings, fails=bool(code))
     program, _file, account = (tmp_path / "called").read_text().split()
-    assert (program, account) == ("/libexec/check_config.py", "ada")
+    assert (program, account) == ("/run/check_config.py", "ada")
     new = (tmp_path / "looked-at").read_text()
     assert "MemoryMax=2G" in new
     assert config.read_text() == ("old\n" if code else new)
