@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -14,9 +15,9 @@ from ..plugin_utils import _wheelhouse
 
 
 class ActionModule(ActionBase):
-    """The module of this name; before it, the wheels are brought where the host is to get them from here."""
+    """The module of this name; before it, what the host is to get from here is brought: its wheels, or a pip to fetch uv with."""
 
-    # Only with a wheelhouse, and then by hand: for all others this would be a round trip for nothing.
+    # By hand, and only where there is something to bring: for all others this would be a round trip for nothing.
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _supports_diff = False
@@ -25,18 +26,21 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         wanted = arguments.pop("wheelhouse", None)
+        uv = arguments["uv_version"] if arguments.get("installer", "uv") == "uv" else ""
         if wanted and not self._task.check_mode:
-            uv = arguments["uv_version"] if arguments.get("installer", "uv") == "uv" else ""
             try:
-                arguments["wheels"] = self._bring(_wheelhouse.settle(wanted, arguments["lock"], uv))
+                arguments["wheels"] = self._bring(_wheelhouse.settle(wanted, arguments["lock"], uv), "wheels.tar")
             except (FilesError, LockError) as error:
                 raise AnsibleActionFail(f"{arguments['name']}: packages: {error}") from error
+        pip = arguments.pop("pip", None)
+        if pip and not self._task.check_mode and not (wanted and uv):  # uv is among the wheels
+            arguments["pip"] = self._bring(pip, os.path.basename(pip))
         return {**result, **self._execute_module(module_args=arguments, task_vars=task_vars)}
 
-    def _bring(self, archive: str) -> str:
-        """Copy the archive into the task's own folder on the host, which Ansible removes whatever happens."""
+    def _bring(self, path: str, name: str) -> str:
+        """Copy a file into the task's own folder on the host, which Ansible removes whatever happens."""
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
-        remote: str = self._connection._shell.join_path(folder, "wheels.tar")
-        self._transfer_file(archive, remote)
+        remote: str = self._connection._shell.join_path(folder, name)
+        self._transfer_file(path, remote)
         self._fixup_perms2((folder, remote))
         return remote

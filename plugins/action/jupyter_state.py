@@ -52,6 +52,7 @@ class ActionModule(ActionBase):
         showing = self._task.check_mode and self._task.diff
         self._python: str | None = None
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
+        plan["pip"] = self._pip(report)
         problems = _state.refusals(plan, report)
         if problems:
             raise AnsibleActionFail("\n".join(problems))
@@ -105,12 +106,20 @@ class ActionModule(ActionBase):
             "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),
             "was": was,
+            "pip": plan["pip"],
             "report": report,
             **overview,
             # As Ansible's own discovery would have left it, so that the modules of this run need not look for a Python again.
             **({"ansible_facts": {"discovered_interpreter_python": self._python}} if self._python else {}),
             **({"diff": diff} if diff else {}),
         }
+
+    def _pip(self, report: dict[str, Any]) -> str:
+        if report["system"]["ensurepip"]:
+            return ""
+        from ..plugin_utils import _pip
+
+        return _pip.wheel([python["version"] for python in report["pythons"].values() if python["version"]])
 
     def _observe(self, plan: dict[str, Any], texts: bool, details: bool) -> dict[str, Any]:
         probe = _state.probe(plan, texts, details)

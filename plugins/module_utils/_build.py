@@ -37,7 +37,7 @@ found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
 print(json.dumps({package.metadata["Name"]: package.version for package in found}))
 """
 
-#: Prints where this Python keeps the pip that it puts into virtual environments: a wheel.
+#: Prints where this Python keeps the pip that it puts into virtual environments: a wheel. Debian's has none without python3-venv.
 PIP = """
 import ensurepip, glob, os, sysconfig
 folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")]
@@ -124,8 +124,9 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
     """Build ``wish["path"]``, unless it is there and whole.
 
     :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``lock`` (the text of a lock file, or empty); ``installer`` (``uv`` or ``pip``);
-        ``uv_version``; ``wheels`` (an archive of wheels on this host, or empty); ``account`` (who tries it; empty: whoever builds); ``instead_of``
-        (an environment that the new one should differ from, or empty); ``before`` (the one in use until now, or empty).
+        ``pip`` (a wheel of it on this host, where Python comes without; or empty); ``uv_version``; ``wheels`` (an archive of wheels on this host,
+        or empty); ``account`` (who tries it; empty: whoever builds); ``instead_of`` (an environment that the new one should differ from, or empty);
+        ``before`` (the one in use until now, or empty).
     :returns: ``changed``; ``same``, that nothing is newer than in ``instead_of``, and the new folder went again; ``remark``, for a person.
     :raises BuildError: with the reason; nothing of the environment is left.
     """
@@ -251,7 +252,7 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     if uv:
         _must(run, "making the environment", [uv, "venv", "--quiet", "--python", python, path])
     else:
-        _must(run, "making the environment", [python, "-m", "venv", path])
+        _must(run, "making the environment", [python, "-m", "venv", *(["--without-pip"] if wish["pip"] else []), path])
     # What went in stays beside what came of it.
     requirements, constraints = os.path.join(path, "requirements.txt"), os.path.join(path, "constraints.txt")
     with open(requirements, "w", encoding="utf-8") as file:
@@ -268,7 +269,8 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     if uv:
         _must(run, "installing", [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", f"{path}/bin/python", *options])
     else:
-        _must(run, "installing", [f"{path}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options])
+        pip = [python, f"{wish['pip']}/pip", "--python", f"{path}/bin/python"] if wish["pip"] else [f"{path}/bin/python", "-m", "pip"]
+        _must(run, "installing", [*pip, "install", "--quiet", "--disable-pip-version-check", *options])
     # Opened to the system's packages only now: pip --user then works for the account,
     # and nothing the system happens to hold was taken for a requirement already met.
     settings = os.path.join(path, "pyvenv.cfg")
@@ -296,10 +298,10 @@ def _uv(wish: Wish, wheels: str, run: Run) -> str:
                     shutil.copyfileobj(source, target)
                 os.chmod(uv, 0o755)  # noqa: S103
             return uv
-    code, wheel = run([wish["python"], "-I", "-c", PIP], "")
-    if code == 0 and wheel.strip().endswith(".whl"):
+    wheel = wish["pip"] or _own_pip(wish["python"], run)
+    if wheel:
         # pip runs out of its wheel as well; to unpack it into an environment takes longer than to fetch uv.
-        pip, options = [wish["python"], f"{wheel.strip()}/pip"], ["--target", folder]
+        pip, options = [wish["python"], f"{wheel}/pip"], ["--target", folder]
     else:
         _must(run, "fetching uv", [wish["python"], "-m", "venv", folder])
         pip, options = [f"{folder}/bin/pip"], []
@@ -307,6 +309,11 @@ def _uv(wish: Wish, wheels: str, run: Run) -> str:
         options += ["--no-index", "--find-links", wheels]
     _must(run, "fetching uv", [*pip, "install", "--quiet", "--disable-pip-version-check", *options, f"uv=={wish['uv_version']}"])
     return uv
+
+
+def _own_pip(python: str, run: Run) -> str:
+    code, wheel = run([python, "-I", "-c", PIP], "")
+    return wheel.strip() if code == 0 and wheel.strip().endswith(".whl") else ""
 
 
 def _try_and_seal(wish: Wish, before: str, run: Run) -> None:

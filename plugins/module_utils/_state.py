@@ -180,7 +180,7 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
         problems.append(f"The account '{system['user']}' is not root here. Let Ansible become root (become: true), or set jupyter_scope: user.")
     if plan["scope"] == "user" and system["uid"] == 0:
         problems.append("jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope: system.")
-    if not system["ensurepip"] and plan["scope"] == "user" and plan["instances"]:
+    if not system["ensurepip"] and not plan["pip"] and plan["scope"] == "user" and plan["instances"]:
         problems.append("This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv")
     try:
         rule_changes(plan, report)

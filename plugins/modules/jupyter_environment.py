@@ -47,6 +47,11 @@ options:
     type: str
     choices: [uv, pip]
     default: uv
+  pip:
+    description:
+      - A wheel of pip on the control node, for a host whose Python comes without. The action plugin brings it; the environment is then made without
+        the host's C(ensurepip), which Debian keeps in a package of its own.
+    type: path
   uv_version:
     description: The version of uv.
     type: str
@@ -126,6 +131,7 @@ def main() -> None:
             "packages": {"type": "list", "elements": "str", "required": True},
             "lock": {"type": "str", "default": ""},
             "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+            "pip": {"type": "path"},
             "uv_version": {"type": "str", "required": True},
             "wheelhouse": {"type": "dict", "default": {}},
             "wheels": {"type": "path"},

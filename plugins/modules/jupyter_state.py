@@ -167,6 +167,11 @@ was:
   returned: always
   type: dict
   sample: {lab: /opt/remote-notebooks/envs/0123456789ab}
+pip:
+  description: A wheel of pip on the control node, for a host whose Python comes without; empty where none is needed, or none fits.
+  returned: always
+  type: str
+  sample: /usr/lib/python3.13/ensurepip/_bundled/pip-25.1.1-py3-none-any.whl
 report:
   description: What was read, the texts of files left out.
   returned: always

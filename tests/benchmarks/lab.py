@@ -37,6 +37,7 @@ SYSTEMD = [
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "--tmpfs", "/run", "--tmpfs", "/tmp:exec"),
 ]
+MEMORY = ("--tmpfs", "/opt:exec,mode=755", "--tmpfs", "/home:exec,mode=755")
 PASSWORD = "correct-horse-battery-staple"
 #: Of that password: all names of one machine must have the same hash, which has a random salt.
 PASSWORD_HASH = "argon2:$argon2id$v=19$m=10240,t=10,p=8$935vzZmTMkboHWPsvVeqVQ$bUibiOnASN3FKthb1ZGxPV6autxL7rEvL74obfG8PpQ"
@@ -124,10 +125,11 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(machines: int = 1, names: int = 0) -> Iterator[Lab]:
+def lab(machines: int = 1, names: int = 0, memory: bool = False) -> Iterator[Lab]:
     """Make the machines, hand over the lab, take all of it away again. Another checkout on this machine waits for its turn.
 
     :param names: how many names lead to them; without it each machine has one.
+    :param memory: /opt and /home lie in memory: what a disk does with half a gigabyte says nothing about who wrote it.
     """
     with open(Path(tempfile.gettempdir()) / f"{NETWORK}-{os.getuid()}.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="rn-bench.") as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -145,16 +147,16 @@ def lab(machines: int = 1, names: int = 0) -> Iterator[Lab]:
             for number, address in enumerate(hosts.values()):
                 shares[1 + (number - 1) % (machines - 1) if number else 0].append(address)
             with concurrent.futures.ThreadPoolExecutor() as pool:
-                keys = list(pool.map(lambda number: _boot(made, number, shares[number]), range(machines)))
+                keys = list(pool.map(lambda number: _boot(made, number, shares[number], memory), range(machines)))
             made.known_hosts.write_text("".join(f"{address} {key}\n" for key, share in zip(keys, shares) for address in share))
             yield made
 
 
-def _boot(lab: Lab, number: int, addresses: list[str]) -> str:
+def _boot(lab: Lab, number: int, addresses: list[str], memory: bool) -> str:
     """Start one machine under its share of the addresses; return its host key."""
     name = f"{NETWORK}-{number + 1}"
     sh("docker", "run", "-d", "--name", name, "--hostname", f"machine{number + 1}", "--network", NETWORK, "--ip", f"{SUBNET}.{2 + number}",
-       *SYSTEMD, "--pull", "never", IMAGE, "/sbin/init")  # fmt: skip
+       *SYSTEMD, *(MEMORY if memory else ()), "--pull", "never", IMAGE, "/sbin/init")  # fmt: skip
     # Several names open their connections at the same moment; sshd's default drops some of more than ten that are not logged in yet.
     # The first moments of process 1 are called init.
     more = "until [ $(cat /proc/1/comm) = systemd ]; do sleep 0.1; done\necho 'MaxStartups 200' >/etc/ssh/sshd_config.d/bench.conf\n"

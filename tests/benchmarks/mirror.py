@@ -70,6 +70,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except urllib.error.HTTPError as error:
             self.send_error(error.code)
             return
+        except OSError as error:
+            self.send_error(502, str(error))  # the installers try again
+            return
         if kind == "page":
             # Every link leads back here; what a link says about itself (digest, metadata, Python) stays.
             data = re.sub(rb'href="([^"#]+)', lambda found: b'href="/file/' + _here(url, found[1]), data)

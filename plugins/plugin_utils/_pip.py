@@ -1,0 +1,37 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pip of the control node, lent to hosts whose Python comes without: Debian keeps it in a package of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import sysconfig
+import zipfile
+from email import message_from_bytes
+
+from packaging.specifiers import SpecifierSet
+
+
+def wheel(versions: list[list[int]]) -> str:
+    """Return the path of a wheel of pip on this machine that runs with each of ``versions`` of Python; empty where there is none.
+
+    Each Python keeps one for the virtual environments it makes (``ensurepip``), in a folder of its own or where its distributor says
+    (``WHEEL_PKG_DIR``). pip runs out of its wheel: https://pip.pypa.io/en/stable/installation/#standalone-zip-application.
+    """
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
+    with contextlib.suppress(ImportError):  # Debian has no ensurepip without python3-venv
+        import ensurepip
+
+        folders.append(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"))
+    wheels = [path for folder in folders if folder for path in sorted(glob.glob(os.path.join(folder, "pip-*.whl")))]
+    return next((path for path in wheels if _runs_with(path, versions)), "")
+
+
+def _runs_with(path: str, versions: list[list[int]]) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        wanted = SpecifierSet(message_from_bytes(archive.read(name)).get("Requires-Python", ""))
+    return all(wanted.contains(".".join(map(str, version))) for version in versions)
