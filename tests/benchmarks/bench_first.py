@@ -20,7 +20,9 @@ TURNS = 3
 #: What a person would type. Fetching uv is part of it, as it is of ours.
 BY_HAND = """
 set -e
-export PIP_INDEX_URL={index} PIP_TRUSTED_HOST={host} UV_DEFAULT_INDEX={index} UV_LINK_MODE=copy
+export PIP_INDEX_URL={index} PIP_TRUSTED_HOST={host} UV_DEFAULT_INDEX={index} UV_LINK_MODE=copy UV_CACHE_DIR=/opt/by-hand/cache
+sudo install -d -o "$USER" /opt/by-hand
+cd /opt/by-hand
 sudo apt-get -qq update >/dev/null
 sudo apt-get -qq install -y python3-venv >/dev/null
 python3 -m venv uv
@@ -71,7 +73,7 @@ def main() -> int:
     table.row("bare host", seconds["ours"], "uv by hand, and only the packages", seconds["by hand"])
     fleet(table)
     table.note(f"{TURNS} turns; the index is a mirror on this machine that has fetched everything before")
-    table.note("/opt and /home of the machines lie in memory: a disk would be most of what is measured, and is another one everywhere")
+    table.note("/opt and /root of the machines lie in memory: a disk would be most of what is measured, and is another one everywhere")
     return table.close()
 
 

@@ -37,7 +37,7 @@ SYSTEMD = [
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "--tmpfs", "/run", "--tmpfs", "/tmp:exec"),
 ]
-MEMORY = ("--tmpfs", "/opt:exec,mode=755", "--tmpfs", "/home:exec,mode=755")
+MEMORY = ("--tmpfs", "/opt:exec,mode=755", "--tmpfs", "/root:mode=700")
 PASSWORD = "correct-horse-battery-staple"
 #: Of that password: all names of one machine must have the same hash, which has a random salt.
 PASSWORD_HASH = "argon2:$argon2id$v=19$m=10240,t=10,p=8$935vzZmTMkboHWPsvVeqVQ$bUibiOnASN3FKthb1ZGxPV6autxL7rEvL74obfG8PpQ"
@@ -129,7 +129,7 @@ def lab(machines: int = 1, names: int = 0, memory: bool = False) -> Iterator[Lab
     """Make the machines, hand over the lab, take all of it away again. Another checkout on this machine waits for its turn.
 
     :param names: how many names lead to them; without it each machine has one.
-    :param memory: /opt and /home lie in memory: what a disk does with half a gigabyte says nothing about who wrote it.
+    :param memory: /opt and /root (pip's cache) lie in memory: what a disk does with half a gigabyte says nothing about who wrote it.
     """
     with open(Path(tempfile.gettempdir()) / f"{NETWORK}-{os.getuid()}.lock", "w") as lock, tempfile.TemporaryDirectory(prefix="rn-bench.") as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)
