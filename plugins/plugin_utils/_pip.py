@@ -12,8 +12,6 @@ import sysconfig
 import zipfile
 from email import message_from_bytes
 
-from packaging.specifiers import SpecifierSet
-
 
 def wheel(versions: list[list[int]]) -> str:
     """Return the path of a wheel of pip on this machine that runs with each of ``versions`` of Python; empty where there is none.
@@ -31,6 +29,8 @@ def wheel(versions: list[list[int]]) -> str:
 
 
 def _runs_with(path: str, versions: list[list[int]]) -> bool:
+    from packaging.specifiers import SpecifierSet  # ansible-core requires it; ansible-test imports plugins without
+
     with zipfile.ZipFile(path) as archive:
         name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         wanted = SpecifierSet(message_from_bytes(archive.read(name)).get("Requires-Python", ""))
