@@ -52,7 +52,6 @@ class ActionModule(ActionBase):
         showing = self._task.check_mode and self._task.diff
         self._python: str | None = None
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
-        plan["pip"] = self._pip(report)
         problems = _state.refusals(plan, report)
         if problems:
             raise AnsibleActionFail("\n".join(problems))
@@ -80,6 +79,10 @@ class ActionModule(ActionBase):
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
         changes = _state.differences(plan, things, instances, report)
+        pip = self._pip(report) if _state.builds(changes) else ""
+        refusal = _state.pip_refusal(plan, report, changes, pip)
+        if refusal:
+            raise AnsibleActionFail(refusal)
         orphans = _state.orphans(plan, things, report)
         diff = _diff(changes, texts, report) if showing else []
         steps = _state.service_steps(things, changes, report, arguments["urgent"])
@@ -106,7 +109,7 @@ class ActionModule(ActionBase):
             "remarks": _state.remarks(plan, report),
             "family": _state.family(report["system"]),
             "was": was,
-            "pip": plan["pip"],
+            "pip": pip,
             "report": report,
             **overview,
             # As Ansible's own discovery would have left it, so that the modules of this run need not look for a Python again.

@@ -166,6 +166,18 @@ def _above(path: str) -> list[str]:
     return above
 
 
+def pip_refusal(plan: dict[str, Any], report: Report, changes: list[Change], pip: str) -> str:
+    """Say it where an environment cannot be built: the host's Python has no pip, the control node lends none, and nobody here may install it."""
+    if plan["scope"] != "user" or report["system"]["ensurepip"] or pip or not builds(changes):
+        return ""
+    return "This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv"
+
+
+def builds(changes: list[Change]) -> bool:
+    """Tell whether an environment is to be built."""
+    return any(change["kind"] == "environment" for change in changes)
+
+
 def _python_text(version: list[int] | None) -> str:
     return ".".join(str(part) for part in version or [])
 
@@ -180,8 +192,6 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
         problems.append(f"The account '{system['user']}' is not root here. Let Ansible become root (become: true), or set jupyter_scope: user.")
     if plan["scope"] == "user" and system["uid"] == 0:
         problems.append("jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope: system.")
-    if not system["ensurepip"] and not plan["pip"] and plan["scope"] == "user" and plan["instances"]:
-        problems.append("This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv")
     try:
         rule_changes(plan, report)
     except FirewallError as error:

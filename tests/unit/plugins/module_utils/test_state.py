@@ -461,11 +461,18 @@ def test_refusals_of_the_host(system, given, message):
     assert any(message in problem for problem in _state.refusals(plan({"name": "lab", **given}), report))
 
 
-@pytest.mark.parametrize(("scope", "pip", "refused"), [("user", "", True), ("user", "/usr/lib/pip.whl", False), ("system", "", False)])
-def test_a_python_without_pip_needs_one_of_the_control_node_where_no_package_can_be_installed(scope, pip, refused):
-    report = bare(ensurepip=False, **({"uid": 1000, "user": "ada"} if scope == "user" else {}))
-    problems = _state.refusals({**plan(scope=scope), "pip": pip}, report)
-    assert any("apt-get install python3-venv" in problem for problem in problems) is refused
+@pytest.mark.parametrize(
+    ("scope", "pip", "kind", "refused"),
+    [
+        ("user", "", "environment", True),
+        ("user", "", "file", False),
+        ("user", "/usr/lib/pip.whl", "environment", False),
+        ("system", "", "environment", False),
+    ],
+)
+def test_a_python_without_pip_needs_one_of_the_control_node_where_no_package_can_be_installed(scope, pip, kind, refused):
+    refusal = _state.pip_refusal(plan(scope=scope), bare(ensurepip=False), [{"kind": kind}], pip)
+    assert ("apt-get install python3-venv" in refusal) is refused
 
 
 @pytest.mark.parametrize(

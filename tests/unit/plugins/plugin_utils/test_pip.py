@@ -20,18 +20,33 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def put(folder, version, python):
+def put(folder, version, python, *known):
+    classifiers = "".join(f"\nClassifier: Programming Language :: Python :: {name}" for name in ("3", "3 :: Only", *known))
     with zipfile.ZipFile(folder / f"pip-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr(f"pip-{version}.dist-info/METADATA", f"Name: pip\nVersion: {version}\n{python}\n\nRequires-Python: >=99\n")
+        archive.writestr(f"pip-{version}.dist-info/METADATA", f"Name: pip\nVersion: {version}\n{python}{classifiers}\n\nRequires-Python: >=99\n")
 
 
 def test_one_that_every_python_of_the_host_can_run(folder):
-    put(folder, "24.0", "Requires-Python: >=3.7")
-    put(folder, "99.0", "Requires-Python: >=3.12")
+    put(folder, "24.0", "Requires-Python: >=3.7", "3.7", "3.12")
+    put(folder, "99.0", "Requires-Python: >=3.12", "3.12", "3.13")
     assert _pip.wheel([[3, 12]]).endswith("/pip-24.0-py3-none-any.whl")
     (folder / "pip-24.0-py3-none-any.whl").unlink()
     assert _pip.wheel([[3, 12], [3, 13]]).endswith("/pip-99.0-py3-none-any.whl")
     assert _pip.wheel([[3, 12], [3, 11]]) == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "known", "python", "runs"),
+    [
+        ("23.0.1", "3.11", [3, 11], True),
+        ("23.0.1", "3.11", [3, 12], False),  # AttributeError: module 'pkgutil' has no attribute 'ImpImporter'
+        ("23.2.1", "3.12", [3, 13], True),
+        ("23.2.1", "3.12", [3, 14], False),
+    ],
+)
+def test_none_that_is_too_old_for_the_python_of_the_host(folder, version, known, python, runs):
+    put(folder, version, "Requires-Python: >=3.7", "3.9", known)
+    assert bool(_pip.wheel([python])) is runs
 
 
 def test_none(folder):
