@@ -50,6 +50,6 @@ class ActionModule(ActionBase):
 
 
 def _check(instance: dict[str, Any]) -> list[str]:
-    """Return the command that has the server's own Python read its settings, with the account's rights; the file comes second to last."""
+    """Return the command that has the server's own Python read its settings, with the account's rights; ``%s`` stands for the file."""
     account = [instance["user"]] if instance["scope"] == "system" else []
     return [f"{instance['environment']}/bin/python", f"{instance['libexec']}/check_config.py", "%s", *account]

@@ -4,7 +4,7 @@
 """What stands in the files of a host: the comparison and the writing ask the same place.
 
 Jinja2 itself, with the settings and the filters of Ansible: its lookup of templates compiles each of them anew for each host, which made a
-sixth of what a host costs the control node in a run that finds nothing to do.
+tenth of what a host costs the control node in a run that finds nothing to do.
 """
 
 from __future__ import annotations
