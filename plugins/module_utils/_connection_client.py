@@ -452,9 +452,10 @@ class _Visit:
 
     def _run_code(self) -> None:
         started = time.monotonic()
-        with self._blamed("kernel"):
-            session_id, kernel_id = self._start_kernel()
+        session = _Session(f"connection-check-{uuid.uuid4().hex[:8]}")
         try:
+            with self._blamed("kernel"):
+                kernel_id = self._start_kernel(session)
             self._passed("kernel")
             with self._blamed("websocket"):
                 channel = self._websocket(kernel_id)
@@ -473,20 +474,23 @@ class _Visit:
                 raise Stop("wrong_result")
             self._passed("result")
         finally:
-            self._clean_up(session_id, kernel_id)
+            self._clean_up(session)
 
-    def _start_kernel(self) -> tuple[str, str]:
-        # A session rather than a bare kernel: should anything cut us off, a person sees by its name what was left behind.
-        wanted = {"path": f"connection-check-{uuid.uuid4().hex[:8]}", "name": "connection check", "type": "console", "kernel": {}}
+    def _start_kernel(self, session: _Session) -> str:
+        # A session rather than a bare kernel: it has a name that is ours, also where the answer is cut off, and a person knows it by that.
+        wanted = {"path": session.path, "name": "connection check", "type": "console", "kernel": {}}
         if self.request.kernel:
             wanted["kernel"] = {"name": self.request.kernel}
+        session.may_exist = True
         answer = self._call("POST", "/api/sessions", json.dumps(wanted).encode())
+        session.may_exist = answer.status == 201
         self._refuse_xsrf(answer, "the start of a kernel")
         if answer.status != 201:
             raise Stop("kernel_not_started", detail=f"HTTP {answer.status}, {error_text(answer.body)}")
         try:
             made = json.loads(answer.body)
-            return str(made["id"]), str(made["kernel"]["id"])
+            session.id = str(made["id"])
+            return str(made["kernel"]["id"])
         except (ValueError, LookupError, TypeError) as error:
             raise Stop("kernel_not_started", detail="the answer to POST /api/sessions names no kernel") from error
 
@@ -534,29 +538,40 @@ class _Visit:
                 return Stop("kernel_died", detail="the server knows it no more")
         return Stop("websocket_refused", detail=f"it closed while the code ran ({error})")
 
-    def _clean_up(self, session_id: str, kernel_id: str) -> None:
+    def _clean_up(self, session: _Session) -> None:
         """Delete what this check made: the session and its kernel; then log out. Also after the time is over."""
         if "result" not in self.report.checks:
             self._close()  # a connection that was cut off in the middle of an answer is of no more use
         self.deadline = _Deadline(CLEANUP_SECONDS)
         trouble = ""
-        while not self.deadline.over:
+        while session.may_exist and not self.deadline.over:
             try:
-                status = self._call("DELETE", f"/api/sessions/{session_id}").status
-                if status in {204, 404, 410}:  # the last two: the kernel died, and the session with it
-                    self._passed("cleanup")
-                    break
-                # 500 while a kernel that died is being started again, which takes a moment.
-                trouble = f"HTTP {status}"
-            except (OSError, http.client.HTTPException, Stop) as error:
+                trouble = self._delete(session)
+            except (OSError, ValueError, LookupError, TypeError, http.client.HTTPException, Stop) as error:
                 trouble = str(error) or type(error).__name__
                 self._close()
+            if not trouble:
+                self._passed("cleanup")
+                break
             time.sleep(0.3)
         else:
-            self.report.warnings.append(f"The kernel {kernel_id} of this check may still be there: it could not be deleted ({trouble}).")
+            if session.may_exist:
+                self.report.warnings.append(f"The kernel of this check, {session.path}, may still be there: it could not be deleted ({trouble}).")
         if self.request.password is not None:
             with contextlib.suppress(OSError, http.client.HTTPException, Stop):
                 self._call("GET", "/logout")
+
+    def _delete(self, session: _Session) -> str:
+        """Return what is in the way, "" for nothing."""
+        if session.id is None:
+            # The answer that names it was cut off. Jupyter lists a session once its kernel has started.
+            sessions = json.loads(self._call("GET", "/api/sessions").body)
+            session.id = next((str(one["id"]) for one in sessions if one["path"] == session.path), None)
+        if session.id is None:
+            return "Jupyter does not list it yet"
+        status = self._call("DELETE", f"/api/sessions/{session.id}").status
+        # 404 and 410: the kernel died, and the session with it. 500 while a kernel that died is being started again, which takes a moment.
+        return "" if status in {204, 404, 410} else f"HTTP {status}"
 
     # --- ends and errors -------------------------------------------------------------------------------------------
 
@@ -608,6 +623,15 @@ class _Visit:
         while self._sockets:
             with contextlib.suppress(OSError):
                 self._sockets.pop().close()
+
+
+@dataclass
+class _Session:
+    """What Jupyter is asked to make, by a name that is ours."""
+
+    path: str
+    may_exist: bool = False
+    id: str | None = None  # Jupyter's own name for it, once it was heard
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,36 @@ def test_called_off_in_the_middle_it_still_cleans_up(check, jupyter):
     wait_for(lambda: jupyter.kernels_left == 0, "end of the kernel", 5)
 
 
+@pytest.fixture(scope="module")
+def slow_to_answer(make_jupyter):
+    """A server whose kernels run three seconds before it says so."""
+    return make_jupyter(
+        "import asyncio\n"
+        "from jupyter_server.services.sessions.sessionmanager import SessionManager\n"
+        "class Slow(SessionManager):\n"
+        "    async def start_kernel_for_session(self, *args, **options):\n"
+        "        kernel = await super().start_kernel_for_session(*args, **options)\n"
+        "        await asyncio.sleep(3)\n"
+        "        return kernel\n"
+        "c.ServerApp.session_manager_class = Slow\n"
+    )
+
+
+def test_called_off_before_it_heard_of_its_kernel_it_still_cleans_up(check, slow_to_answer):
+    command = check.command(f"http://127.0.0.1:{slow_to_answer.port}/", password=PASSWORD)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: slow_to_answer.kernels_left == 1, "kernel")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) != 0
+    wait_for(lambda: slow_to_answer.kernels_left == 0, "end of the kernel", 5)
+
+
+def test_a_kernel_that_comes_too_late_is_not_left_behind(check, slow_to_answer):
+    seen = check(f"http://127.0.0.1:{slow_to_answer.port}/", password=PASSWORD, timeout=2)
+    assert (seen["cause"], seen["checks"][-1]) == ("kernel_not_started", "cleanup")
+    wait_for(lambda: slow_to_answer.kernels_left == 0, "end of the kernel", 5)
+
+
 def test_the_password_stays_out_of_arguments_and_logs(check, jupyter, tmp_path):
     """Looked for while the check runs: in every process's arguments and environment, and afterwards in the server's log."""
     (tmp_path / "password").write_text(PASSWORD)
