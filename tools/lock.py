@@ -11,7 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tools.environment import BENCH_LOCK, LOCKS, ROOT, VENV, installer_environment
+from tools.environment import BENCH_LOCKS, LOCKS, ROOT, VENV, installer_environment
 
 COMMAND = [
     *(str(VENV / "bin" / "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
@@ -26,7 +26,7 @@ SOURCES = {
 
 
 def main() -> None:
-    for kind, lock in {**LOCKS, "bench": BENCH_LOCK}.items():
+    for kind, lock in {**LOCKS, "bench": BENCH_LOCKS["venv"]}.items():
         subprocess.run([*COMMAND, *SOURCES[kind], *sys.argv[1:], "--output-file", lock], check=True, cwd=ROOT, env=installer_environment())
         if "://" in (ROOT / lock).read_text():
             sys.exit(f"{lock} names an address: a lock must fit every package index")

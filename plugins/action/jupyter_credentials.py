@@ -36,8 +36,8 @@ class ActionModule(ActionBase):
                 "rotate": {"type": "list", "elements": "str", "default": []},
             }
         )
-        if _password.PASSLIB_ERROR is not None:
-            raise AnsibleActionFail(missing_required_lib("libpass", reason="to hash passwords")) from _password.PASSLIB_ERROR
+        if not _password.is_possible():
+            raise AnsibleActionFail(missing_required_lib("libpass", reason="to hash passwords"))
         self._directory, self._plan = arguments["directory"], arguments["plan"]
         self._rotate: list[str] = arguments["rotate"]
         self._rotated: list[str] = []

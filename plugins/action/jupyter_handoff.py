@@ -44,6 +44,7 @@ SERVER = {
     "service": {"type": "str"},
     "clients": {"type": "list", "elements": "str", "choices": ["browser", "juno", "vscode"], "default": ["browser"]},
     "classic": {"type": "str", "default": ""},
+    "checks": {"type": "list", "elements": "dict"},
 }
 
 

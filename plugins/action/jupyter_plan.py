@@ -22,6 +22,16 @@ PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
 LOCAL = ("local", "ansible.builtin.local")
+SPECIFICATION = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "meta", "argument_specs.yml")
+
+
+def _options() -> dict[str, Any]:
+    with open(SPECIFICATION, encoding="utf-8") as file:
+        return dict(yaml_load(file)["argument_specs"]["main"]["options"])
+
+
+#: The options of the role. Read with this plugin, which is once a run: Ansible forks for each host afterwards.
+OPTIONS = _options()
 
 
 class ActionModule(ActionBase):
@@ -35,14 +45,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        _result, arguments = self.validate_argument_spec({"argument_specs": {"type": "path", "required": True}})
-        with open(arguments["argument_specs"], encoding="utf-8") as file:
-            options = yaml_load(file)["argument_specs"]["main"]["options"]
-
+        self.validate_argument_spec({})
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
-        specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in options.items()}
-        values = {name: self._value(name, task_vars) for name in options if name in task_vars}
-        problems = _misspelt(task_vars, options)
+        specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in OPTIONS.items()}
+        values = {name: self._value(name, task_vars) for name in OPTIONS if name in task_vars}
+        problems = _misspelt(task_vars)
         validated = ArgumentSpecValidator({name: specs[name[len(PREFIX) :]] for name in values}).validate(values)
         problems += validated.error_messages
         if problems:
@@ -93,12 +100,12 @@ def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, An
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
 
 
-def _misspelt(task_vars: dict[str, Any], options: dict[str, Any]) -> list[str]:
+def _misspelt(task_vars: dict[str, Any]) -> list[str]:
     """Name variables that are one slip away from one of ours; other people's jupyter_... variables are none of our business."""
     problems = []
     for name in task_vars:
-        if name.startswith(PREFIX) and name not in options:
-            near = difflib.get_close_matches(name, options, n=1, cutoff=0.9)
+        if name.startswith(PREFIX) and name not in OPTIONS:
+            near = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)
             if near:
                 problems.append(f"{name}: there is no such variable; did you mean {near[0]}?")
     return problems

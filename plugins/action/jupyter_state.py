@@ -15,13 +15,17 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _clients, _environments, _files, _report, _state, _wheels
+from ..module_utils import _clients, _environments, _files, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
-from ..plugin_utils import _bare, _contact, _lockfiles, _texts
+from ..plugin_utils import _bare, _contact, _texts
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
-TUNNEL = {"accounts": {"type": "list", "elements": "dict", "default": []}, "override": {"type": "bool", "default": False}}
+TUNNEL = {
+    "accounts": {"type": "list", "elements": "dict", "default": []},
+    "config_file": {"type": "path", "default": ""},
+    "override": {"type": "bool", "default": False},
+}
 
 
 class ActionModule(ActionBase):
@@ -41,6 +45,7 @@ class ActionModule(ActionBase):
                 "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
                 "tunnel": {"type": "dict", "options": TUNNEL, "apply_defaults": True},
                 "pki": {"type": "dict", "default": {}},
+                "handoff": {"type": "path", "default": ""},
                 "details": {"type": "bool", "default": False},
                 "urgent": {"type": "list", "elements": "str", "default": []},
                 "locks": {"type": "path"},
@@ -86,9 +91,12 @@ class ActionModule(ActionBase):
         orphans = _state.orphans(plan, things, report)
         diff = _diff(changes, texts, report) if showing else []
         steps = _state.service_steps(things, changes, report, arguments["urgent"])
-        servers = _clients.servers(plan, instances, arguments["credentials"], arguments["pki"])
+        servers, remarks = _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]), _state.remarks(plan, report)
+        connect = _clients.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
         overview = {}
         if arguments["details"]:
+            from ..module_utils import _report
+
             compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
             overview = {"overview": _report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
         for state in report["paths"].values():
@@ -104,9 +112,10 @@ class ActionModule(ActionBase):
             "journal": _state.manifest([*things, *kept, *orphans]),
             "instances": instances,
             "servers": servers,
+            "connect": [*connect, *(f"note: {remark}" for remark in remarks)],
             "orphans": orphans,
             "lock": _lock(plan, report),
-            "remarks": _state.remarks(plan, report),
+            "remarks": remarks,
             "family": _state.family(report["system"]),
             "was": was,
             "pip": pip,
@@ -169,6 +178,10 @@ class ActionModule(ActionBase):
         slots = [slot for slot in _state.slots(plan, report) if slot["instance"]["lock"]]
         if slots and not directory:
             raise LockError("lock: locks says where the lock files lie, and is not given.")
+        if not slots:
+            return {}
+        from ..plugin_utils import _lockfiles
+
         machine, writing = report["system"]["machine"], not self._task.check_mode
         return {slot["slot"]: _lockfiles.settle(str(directory), slot, machine, plan["aim"], writing) for slot in slots}
 
@@ -196,6 +209,10 @@ class ActionModule(ActionBase):
 def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]) -> dict[str, Any]:
     """Return which wheels each slot needs that gets them from the control node."""
     slots = [slot for slot in _state.slots(plan, report) if slot["instance"]["wheelhouse"]]
+    if not slots:
+        return {}
+    from ..module_utils import _wheels
+
     return {slot["slot"]: _wheels.order(locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]) for slot in slots}
 
 

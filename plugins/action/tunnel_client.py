@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _files, _tunnel
+from ..module_utils import _files, _tunnel, _tunnel_names
 from ..module_utils._errors import FilesError
 from ..plugin_utils._contact import contact
 
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
         address = self._arguments["address"] or reached["host"]
         port = reached["port"] or 22
         via = f"ProxyJump {self._arguments['jump']}" if self._arguments["jump"] else _tunnel.jump(reached["ssh_args"])
-        known, everything = os.path.join(self._folder, "known_hosts"), os.path.join(self._directory, "config")
+        known, everything = os.path.join(self._folder, "known_hosts"), _tunnel_names.config_file(self._directory)
         files = {known: _tunnel.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
         clients = []
         for account in accounts:
@@ -70,8 +70,8 @@ class ActionModule(ActionBase):
             clients.append(
                 {
                     "account": account["name"],
-                    "alias": _tunnel.alias(self._host, account["name"]),
-                    "command": f"ssh -F {everything} -N {_tunnel.alias(self._host, account['name'])}",
+                    "alias": _tunnel_names.alias(self._host, account["name"]),
+                    "command": f"ssh -F {everything} -N {_tunnel_names.alias(self._host, account['name'])}",
                     "config_file": everything,
                     "address": address,
                     "port": port,
@@ -106,7 +106,7 @@ class ActionModule(ActionBase):
 
     def _fleet_files(self) -> None:
         """One file that includes the blocks of all hosts, and on request one line of the user's own configuration that includes that."""
-        everything = os.path.join(self._directory, "config")
+        everything = _tunnel_names.config_file(self._directory)
         wanted = bool(self._arguments["accounts"]) or bool(glob.glob("*/*.config", root_dir=glob.escape(self._directory)))
         own = self._arguments["ssh_config"]
         if self._task.check_mode:

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _files, _tunnel, _tunnel_keys
+from ..module_utils import _files, _tunnel, _tunnel_keys, _tunnel_names
 from ..module_utils._errors import FilesError, TunnelError
 
 
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
                 self._all(due, passphrases, arguments["rotate"])
         except (FilesError, TunnelError) as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": self._changed, "accounts": accounts}
+        return {**result, "changed": self._changed, "accounts": accounts, "config_file": _tunnel_names.config_file(arguments["directory"])}
 
     def _all(self, accounts: list[dict[str, Any]], passphrases: dict[str, str], rotate: list[str]) -> None:
         for account in accounts:

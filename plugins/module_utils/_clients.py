@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _pki_paths, _tunnel
+from . import _pki_paths, _tunnel_names
 
 
 def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]) -> list[dict[str, Any]]:
@@ -22,6 +22,32 @@ def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: 
     :param pki: the result of the ``pki`` role: ``authority`` and ``certificates``; empty where no certificate is in use.
     """
     return [_server(plan, instance, credentials.get(instance["name"], {}), pki) for instance in instances]
+
+
+def connect(servers: list[dict[str, Any]], instances: list[dict[str, Any]], pages: str, ssh_config: str) -> list[str]:
+    """Return the lines that say where to connect, at the end of a run.
+
+    :param pages: the folder of the hand-off. :param ssh_config: the file of the accounts that can only forward; empty where there are none.
+    """
+    lines = []
+    for server in servers:
+        ssh, page = server["ssh"], f"{pages}/{server['host']}/{server['instance']}.html"
+        lines.append(f"{server['instance']} on {server['host']}: {server['url']}")
+        if "alias" in ssh:
+            logins = [ssh, *ssh["others"]]
+            lines += [f"as {each['user']}, which can forward and do nothing else: ssh -F {ssh_config} -N {each['alias']}" for each in logins]
+        elif server["access"] != "direct":
+            port, login = f" -p {ssh['port']}" if ssh["port"] != 22 else "", f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
+            lines.append(f"from another machine first: ssh -N -L {ssh['local_port']}:localhost:{ssh['remote_port']}{port} {login}")
+        if server["tls"]["ca_file"]:
+            lines.append(f"trust once on each device: {server['tls']['ca_file']}")
+        if server["password_file"]:
+            lines.append(f"password: in {server['password_file']}")
+        lines.append(f"the page to hand over: {page}")
+    for instance in instances:
+        if instance["attach"]:
+            lines.append(f"{instance['name']} runs in tmux; on the host: {instance['attach']} (leave with Ctrl-b, then d)")
+    return lines
 
 
 def targets(plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
@@ -137,7 +163,7 @@ def _login(plan: dict[str, Any], instance: dict[str, Any]) -> dict[str, Any]:
             "user": account["name"],
             "private_key_file": account["identity_file"] or None,
             "pem_file": account.get("pem_file"),
-            "alias": _tunnel.alias(plan["host"], account["name"]),
+            "alias": _tunnel_names.alias(plan["host"], account["name"]),
         }
         for account in _accounts(plan, instance)
     ]

@@ -34,7 +34,6 @@ import io
 import json
 import re
 import shlex
-import ssl
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -109,6 +108,8 @@ def authority(pem: bytes, certificates: list[Certificate]) -> dict[str, Any]:
 
     The first is the one in use; the others, while one authority takes over from another, are trusted beside it (``others``).
     """
+    import ssl
+
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem.decode("ascii", "replace"), re.DOTALL)
     first, *others = [
         {"name": common_name(certificate.subject), "sha256": certificate.sha256, "der": der, "pem": ssl.DER_cert_to_PEM_cert(der).encode()}

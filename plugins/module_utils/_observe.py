@@ -14,6 +14,7 @@ import grp
 import hashlib
 import importlib.util
 import ipaddress
+import itertools
 import json
 import os
 import pwd
@@ -46,7 +47,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
     """
     asked = probe.get("tunnel")
     things, machine, started, built = manifest(probe["manifest"]), system(), commands(), expand([probe["environments"]])
-    running = servers(probe["environments"], started)
+    sealed, running = environments(built), servers(probe["environments"], started)
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
     services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
@@ -61,7 +62,6 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "pythons": {name: python(name, run) for name in probe["pythons"]},
         "accounts": {name: account(name) for name in probe["accounts"]},
         "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
-        "environments": {name: environment(name) for name in built},
         "used": used(built, started),
         "servers": running,
         "shadows": options(expand(probe["shadows"])),
@@ -69,6 +69,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "listeners": listeners(probe["ports"], [server["pid"] for server in running]),
         "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
     }
+    said["environments"] = sealed()
     closer = probe.get("details")
     if closer:
         said["details"] = details(running, os.path.expanduser(closer["script"]), closer["ports"], run)
@@ -210,25 +211,77 @@ def environment(folder: str) -> dict[str, Any]:
     :returns: ``{"sealed": bool, "missing": [relative path, ...] (ten at most), "built": seconds since the epoch, "before": path or None}``;
         ``before`` is the environment whose place it took.
     """
-    try:
-        with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
-            seal = json.load(file)
-            files = seal["files"]
-    except (OSError, ValueError, KeyError):
-        return {"sealed": False, "missing": []}
-    missing = []
-    top = os.open(folder, os.O_RDONLY)  # thousands of names are looked up below it: the kernel need not walk down to it for each
-    try:
-        for name, size in files.items():
-            try:
-                if os.stat(name, dir_fd=top).st_size == size:
-                    continue
-            except OSError:
-                pass
-            missing.append(name)
-    finally:
-        os.close(top)
-    return {"sealed": True, "missing": missing[:10], "built": seal.get("built"), "before": seal.get("before")}
+    return environments([folder])()[folder]
+
+
+def environments(folders: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
+    """Begin to compare each environment with its seal (:func:`environment`); return what waits for the answer.
+
+    To ask for the sizes of thousands of files is most of what a host has to do: other processes do it, one a core, while this one goes on.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    files: list[tuple[str, str, int]] = []
+    for folder in folders:
+        try:
+            with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
+                seal = json.load(file)
+                files += [(folder, name, size) for name, size in seal["files"].items()]
+        except (OSError, ValueError, KeyError):
+            found[folder] = {"sealed": False, "missing": []}
+            continue
+        found[folder] = {"sealed": True, "missing": [], "built": seal.get("built"), "before": seal.get("before")}
+    share = len(files) // min(4, len(os.sched_getaffinity(0))) + 1
+    parts = [files[first : first + share] for first in range(0, len(files), share)]
+    answers = [_apart(lambda part=part: _differing(part)) for part in parts]  # type: ignore[misc]
+
+    def answer() -> dict[str, dict[str, Any]]:
+        for folder, name in itertools.chain.from_iterable(each() for each in answers):
+            found[folder]["missing"] = [*found[folder]["missing"], name][:10]
+        return found
+
+    return answer
+
+
+def _differing(files: list[tuple[str, str, int]]) -> list[tuple[str, str]]:
+    """Return folder and name of each file that is gone, or has another size."""
+    differ = []
+    for folder, part in itertools.groupby(files, lambda file: file[0]):
+        top = os.open(folder, os.O_RDONLY)  # the kernel need not walk down to it for each name below it
+        try:
+            for _folder, name, size in part:
+                try:
+                    if os.stat(name, dir_fd=top).st_size == size:
+                        continue
+                except OSError:
+                    pass
+                differ.append((folder, name))
+        finally:
+            os.close(top)
+    return differ
+
+
+def _apart(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Let another process call ``function``; return what waits for its answer, and raises OSError where there is none."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            with open(writing, "w", encoding="ascii") as file:
+                json.dump(function(), file)
+            code = 0
+        finally:
+            os._exit(code)  # nothing of what this process would do at its end
+    os.close(writing)
+
+    def answer() -> Any:
+        with open(reading, encoding="ascii") as file:
+            text = file.read()
+        if os.waitpid(pid, 0)[1] != 0:
+            raise OSError("a process that looked at the files of the environments was ended")
+        return json.loads(text)
+
+    return answer
 
 
 def manifest(name: str) -> list[dict[str, Any]]:

@@ -10,22 +10,28 @@ same password, logs every device out. So a hash that still verifies is never mad
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import secrets
-
-try:
-    from passlib.hash import argon2 as _argon2
-
-    PASSLIB_ERROR = None
-except ImportError as _error:
-    _argon2 = None
-    PASSLIB_ERROR = _error
+from typing import Any
 
 PREFIX = "argon2:"
 # No 0/O, 1/l/I: it is read off one screen and typed on another. 24 signs out of 56 are 139 bits.
 ALPHABET = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 
 _FORMAT = re.compile(r"argon2:\$argon2id?\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+|(sha1|sha256|sha512):[0-9a-f]+:[0-9a-f]+")
+
+
+def is_possible() -> bool:
+    """Tell whether passwords can be hashed here: ``libpass`` is installed."""
+    return importlib.util.find_spec("passlib") is not None
+
+
+def _argon2() -> Any:
+    # Imported where it is used: a run that is given hashes need not wait for it.
+    from passlib.hash import argon2
+
+    return argon2
 
 
 def generate() -> str:
@@ -35,7 +41,7 @@ def generate() -> str:
 
 def hash_password(password: str) -> str:
     """Return the hash of ``password`` in Jupyter's form, with a fresh salt."""
-    hasher = _argon2.using(type="ID", memory_cost=10240, time_cost=10, parallelism=8, salt_size=16, digest_size=32)
+    hasher = _argon2().using(type="ID", memory_cost=10240, time_cost=10, parallelism=8, salt_size=16, digest_size=32)
     return PREFIX + str(hasher.hash(password))
 
 
@@ -44,7 +50,7 @@ def verifies(password: str, hashed: str) -> bool:
     if not hashed.startswith(PREFIX):
         return False
     try:
-        return bool(_argon2.verify(password, hashed[len(PREFIX) :]))
+        return bool(_argon2().verify(password, hashed[len(PREFIX) :]))
     except ValueError:
         return False
 

@@ -17,7 +17,7 @@ import hashlib
 import posixpath
 from typing import Any, Callable, Dict
 
-from . import _environments, _kernels, _shadows, _throttle, _tunnel
+from . import _environments, _kernels, _shadows, _throttle, _tunnel_names
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -134,7 +134,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "user_units": plan["scope"] == "user",
         # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
         "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
-        "tunnel": {"owner": TUNNEL_OWNER, "accounts": plan["tunnel"]["accounts"], "mark": _tunnel.mark(TUNNEL_OWNER)},
+        "tunnel": {"owner": TUNNEL_OWNER, "accounts": plan["tunnel"]["accounts"], "mark": _tunnel_names.mark(TUNNEL_OWNER)},
     }
 
 
@@ -197,6 +197,8 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
     except FirewallError as error:
         problems.append(str(error))
     if report["tunnel"] is not None:
+        from . import _tunnel
+
         problems += _tunnel.refusals(plan["tunnel"]["accounts"], report["tunnel"], TUNNEL_OWNER, plan["tunnel"]["override"])
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
@@ -670,6 +672,8 @@ def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
     """Return what differs in the accounts that may only forward; the role ``tunnel`` decides what that means."""
     if report["tunnel"] is None:
         return []
+    from . import _tunnel
+
     entries = _tunnel.difference(plan["tunnel"]["accounts"], report["tunnel"], TUNNEL_OWNER)
     return [
         {

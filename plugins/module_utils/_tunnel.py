@@ -23,6 +23,7 @@ import re
 from typing import Any, Dict
 
 from ._errors import TunnelError
+from ._tunnel_names import alias, mark
 
 Account = Dict[str, Any]
 Report = Dict[str, Any]
@@ -164,11 +165,6 @@ def public_key(text: str) -> str:
 
 
 # --- what the host gets ------------------------------------------------------------------------------------------------
-
-
-def mark(owner: str) -> str:
-    """The comment (GECOS) by which the accounts of one owner are known again."""
-    return f"Tunnel of {owner} (remote.notebooks)"
 
 
 def key_file(name: str) -> str:
@@ -464,11 +460,6 @@ def cut_off(accounts: list[Account], report: Report) -> list[str]:
 
 
 # --- what the user's ssh gets ------------------------------------------------------------------------------------------
-
-
-def alias(host: str, account: str) -> str:
-    """What a person types: ``ssh -N <alias>``."""
-    return f"{host}-{account}"
 
 
 def local_forwards(targets: list[str]) -> list[tuple[int, str]]:

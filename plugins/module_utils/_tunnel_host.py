@@ -22,7 +22,7 @@ import tempfile
 import time
 from typing import Any, Callable, Iterator
 
-from . import _tunnel
+from . import _tunnel, _tunnel_names
 from ._errors import TunnelError
 from ._processes import is_here
 
@@ -156,7 +156,7 @@ def _relevant(effective: dict[str, Any]) -> dict[str, Any]:
 
 def owned(owner: str) -> list[str]:
     """The accounts that earlier runs made for this owner."""
-    return sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == _tunnel.mark(owner))
+    return sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == _tunnel_names.mark(owner))
 
 
 def _account(name: str) -> dict[str, Any] | None:

@@ -129,6 +129,10 @@ options:
         description: Path of the classic pages below O(servers[].url), which the app Juno needs; empty where there are none.
         type: str
         default: ""
+      checks:
+        description: How the control node tries it, as M(remote.notebooks.jupyter_state) says it beside the record. It stands in no file.
+        type: list
+        elements: dict
   hosts:
     description:
       - Hosts whose servers are all in O(servers). The files of other servers of these hosts are removed.

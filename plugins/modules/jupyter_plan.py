@@ -12,21 +12,16 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what contradicts itself.
+  - The types and the choices of each value are those of the role's C(meta/argument_specs.yml).
   - Runs on the control node and asks the host nothing. Secrets are left out of the result.
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
   - remote.notebooks.attributes.reads
-options:
-  argument_specs:
-    description: The C(meta/argument_specs.yml) of the role, whose options say the type and the choices of each key.
-    type: path
-    required: true
 """
 
 EXAMPLES = r"""
 - name: Plan
   remote.notebooks.jupyter_plan:
-    argument_specs: "{{ role_path }}/meta/argument_specs.yml"
   register: __jupyter_plan
 """
 

@@ -28,6 +28,10 @@ options:
     description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has a certificate.
     type: dict
     default: {}
+  handoff:
+    description: The folder of the pages to hand over, for RV(connect).
+    type: path
+    default: ""
   firewall:
     description: What the user asks of the R(firewall role,ansible_collections.remote.notebooks.firewall_role).
     type: dict
@@ -70,6 +74,10 @@ options:
         type: list
         elements: dict
         default: []
+      config_file:
+        description: The file of the control node that ssh finds these accounts in; O(tunnel.accounts) come with it.
+        type: path
+        default: ""
       override:
         description: Its C(tunnel_override).
         type: bool
@@ -144,6 +152,12 @@ servers:
   returned: always
   type: list
   elements: dict
+connect:
+  description: Where to connect, and what a person must be told, in lines to show at the end of a run.
+  returned: always
+  type: list
+  elements: str
+  sample: ["lab on web1: http://localhost:8888/", "from another machine first: ssh -N -L 8888:localhost:8888 admin@192.0.2.10"]
 lock:
   description: Where a run that changes the host leaves its name (C(path)), the name (C(mine)), and the one of a dead run that is there (C(stale)).
   returned: always
@@ -190,6 +204,7 @@ def main() -> None:
             "plan": {"type": "dict", "required": True},
             "credentials": {"type": "dict", "default": {}},
             "pki": {"type": "dict", "default": {}},
+            "handoff": {"type": "path", "default": ""},
             "firewall": {
                 "type": "dict",
                 "apply_defaults": True,
@@ -202,7 +217,11 @@ def main() -> None:
             "tunnel": {
                 "type": "dict",
                 "apply_defaults": True,
-                "options": {"accounts": {"type": "list", "elements": "dict", "default": []}, "override": {"type": "bool", "default": False}},
+                "options": {
+                    "accounts": {"type": "list", "elements": "dict", "default": []},
+                    "config_file": {"type": "path", "default": ""},
+                    "override": {"type": "bool", "default": False},
+                },
             },
             "probe": {"type": "dict"},
         },

@@ -68,4 +68,9 @@ accounts:
     identity_file: {description: The private key that the user's ssh takes; empty where that is for the user to know., type: str}
     locked: {description: Whether the key that was made has a passphrase., type: bool}
     pem_file: {description: "The same key in PEM, where it was made here and has such a form.", type: str}
+config_file:
+  description: Where M(remote.notebooks.tunnel_client) writes what ssh needs to know of the accounts of all hosts.
+  returned: always
+  type: str
+  sample: /home/me/inventory/tunnel/config
 """

@@ -19,7 +19,7 @@ FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "module_utils"
 #: Each after those it imports; after the observation, what is compiled only where a firewall, or a tunnel account, is to be read.
 OBSERVATION = ("_options", "_processes", "_observe")
 FIREWALL = ("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
-TUNNEL = ("_errors", "_tunnel", "_tunnel_host")
+TUNNEL = ("_errors", "_tunnel_names", "_tunnel", "_tunnel_host")
 MODULES = (*OBSERVATION, *FIREWALL, *TUNNEL)
 
 #: Begins the line of the answer: a login shell may say something of its own before it.
@@ -79,7 +79,7 @@ def program(probe: dict[str, Any]) -> bytes:
 def command(interpreters: list[str]) -> str:
     """Return the shell command that runs a program with the first of ``interpreters`` there is."""
     names = " ".join(shlex.quote(name) for name in interpreters)
-    text = f'for name in {names}; do found=$(command -v "$name") && exec "$found" -; done; echo \'python interpreter not found\' >&2; exit 127'
+    text = f'for name in {names}; do found=$(command -v "$name") && exec "$found" -I -S -; done; echo \'python interpreter not found\' >&2; exit 127'
     return f"/bin/sh -c {shlex.quote(text)}"
 
 

@@ -25,8 +25,8 @@ from typing import Any
 from mirror import Mirror, mirror
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
-#: pyinfra, matplotlib: what only the benchmarks need (`make bench` makes it)
+#: What `make up` installs, and nothing beside it; pyinfra, matplotlib: what only the benchmarks need (`make bench` makes both)
+BIN = ROOT / ".cache" / "bench" / "runtime" / "bin"
 BENCH_BIN = ROOT / ".cache" / "bench" / "venv" / "bin"
 PEERS = Path(__file__).resolve().parent / "peers"
 NETWORK = "remote-notebooks-bench"

@@ -152,3 +152,35 @@ def test_each_way_that_clients_come_has_to_work(given, urls):
     server = only(addresses=["192.0.2.10"], **given)
     assert [(way["way"], way["url"]) for way in server["checks"]] == urls
     assert {way["sha256"] for way in server["checks"]} == {None if server["tls"]["mode"] == "none" else "cd" * 32}
+
+
+def said(ssh_config="", **given):
+    the_plan = {**plan({"name": "lab", **given}), "contact": SSH, "tunnel": {"accounts": [ACCOUNT], "override": False}}
+    instances = _state.complete(the_plan, bare())
+    return _clients.connect(_clients.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI), instances, "/h", ssh_config)
+
+
+def test_a_run_ends_with_where_to_connect():
+    assert said() == [
+        "lab on web1: http://localhost:8888/",
+        "from another machine first: ssh -N -L 8888:localhost:8888 admin@192.0.2.10",
+        "password: in /c/lab.password",
+        "the page to hand over: /h/web1/lab.html",
+    ]
+
+
+def test_through_tls_there_is_something_to_trust_and_no_tunnel():
+    assert said(access="direct", addresses=["192.0.2.10"])[:2] == [
+        "lab on web1: https://192.0.2.10:8888/",
+        "trust once on each device: /pki/ca-bundle.pem",
+    ]
+
+
+def test_an_account_that_can_only_forward_has_a_command_of_its_own():
+    assert said("/t/config", tunnel_accounts=["ipad"])[1] == "as ipad, which can forward and do nothing else: ssh -F /t/config -N web1-ipad"
+
+
+def test_a_server_in_tmux_can_be_attached_to():
+    line = said(service_manager="tmux")[-1]
+    assert line.startswith("lab runs in tmux; on the host: sudo -u jupyter tmux ")
+    assert line.endswith(" attach (leave with Ctrl-b, then d)")

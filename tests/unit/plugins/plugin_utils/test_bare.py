@@ -32,9 +32,9 @@ PROBE = {
 }
 
 
-def ask(probe, *interpreters, environment=None):
+def ask(probe, *interpreters, environment=None, folder=None):
     command = ["/bin/sh", "-c", _bare.command(list(interpreters))]
-    return subprocess.run(command, input=_bare.program(probe), capture_output=True, check=False, env=environment)
+    return subprocess.run(command, input=_bare.program(probe), capture_output=True, check=False, env=environment, cwd=folder)
 
 
 def test_it_says_what_the_module_says():
@@ -93,6 +93,14 @@ def test_every_file_it_needs_comes_with_it():
         text = (folder / f"{name}.py").read_text()
         needed = {line.split()[1].lstrip(".") for line in text.splitlines() if line.startswith("from ._")}
         assert needed <= set(_bare.MODULES[:position]), name
+
+
+def test_nothing_of_the_folder_it_runs_in_is_run(tmp_path):
+    """A home may hold a json.py, and the program runs there as root."""
+    (tmp_path / "json.py").write_text("print('mine')")
+    done = ask(PROBE, sys.executable, folder=tmp_path)
+    assert b"mine" not in done.stdout
+    assert "report" in _bare.answer(done.stdout.decode())
 
 
 # A pyenv shim stands on PATH for versions that are switched off, too.

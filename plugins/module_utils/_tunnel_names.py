@@ -1,0 +1,23 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""By which names tunnel accounts are known elsewhere: all that a host without any has to do with them."""
+
+from __future__ import annotations
+
+import posixpath
+
+
+def mark(owner: str) -> str:
+    """The comment (GECOS) by which the accounts of one owner are known again."""
+    return f"Tunnel of {owner} (remote.notebooks)"
+
+
+def alias(host: str, account: str) -> str:
+    """What a person types: ``ssh -N <alias>``."""
+    return f"{host}-{account}"
+
+
+def config_file(directory: str) -> str:
+    """The file of the control node in which ssh finds the accounts of all hosts."""
+    return posixpath.join(directory, "config")

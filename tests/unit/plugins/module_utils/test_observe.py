@@ -1,0 +1,80 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Environments beside their seals, in folders and processes of these tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _observe
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """Make environments of a hundred files and more, each sealed; return their folders."""
+
+    def make(*names):
+        folders = []
+        for name in names:
+            folder = tmp_path / name
+            (folder / "lib").mkdir(parents=True)
+            files = {f"lib/{number:03}.py": number for number in range(120)}
+            for path, size in files.items():
+                (folder / path).write_bytes(b"x" * size)
+            (folder / "remote-notebooks.json").write_text(json.dumps({"files": files, "built": 4711, "before": "/envs/old"}))
+            folders.append(str(folder))
+        return folders
+
+    return make
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 64])
+def test_what_is_missing_is_found_by_however_many_processes(sealed, monkeypatch, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
+    whole, damaged = sealed("whole", "damaged")
+    for name in ("lib/000.py", "lib/060.py"):
+        os.unlink(f"{damaged}/{name}")
+    with open(f"{damaged}/lib/119.py", "w", encoding="ascii") as file:
+        file.write("short")
+
+    found = _observe.environments([whole, damaged])()
+
+    assert found[whole] == {"sealed": True, "missing": [], "built": 4711, "before": "/envs/old"}
+    assert found[damaged]["missing"] == ["lib/000.py", "lib/060.py", "lib/119.py"]
+
+
+def test_ten_of_many_missing_are_named(sealed):
+    (folder,) = sealed("empty")
+    for number in range(120):
+        os.unlink(f"{folder}/lib/{number:03}.py")
+    assert _observe.environment(folder)["missing"] == [f"lib/{number:03}.py" for number in range(10)]
+
+
+@pytest.mark.parametrize("seal", [None, "", '{"files"', '{"built": 1}'])
+def test_an_environment_without_a_whole_seal_was_never_finished(tmp_path, seal):
+    if seal is not None:
+        (tmp_path / "remote-notebooks.json").write_text(seal)
+    assert _observe.environments([str(tmp_path)])() == {str(tmp_path): {"sealed": False, "missing": []}}
+
+
+def test_a_process_that_is_ended_is_no_answer():
+    answer = _observe._apart(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(OSError, match="was ended"):
+        answer()
+
+
+def test_a_process_that_fails_is_no_answer(capfd):
+    answer = _observe._apart(lambda: 1 / 0)
+    with pytest.raises(OSError, match="was ended"):
+        answer()
+    assert capfd.readouterr().out == ""
+
+
+def test_processes_that_helped_are_gone(sealed):
+    _observe.environments(sealed("one"))()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
