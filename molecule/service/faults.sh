@@ -27,6 +27,11 @@ on bookworm "systemctl stop squatter"
 site --limit bookworm
 answers bookworm 8888
 
+echo "a server that was started so often that systemd has given it up"
+on bookworm "for _restart in 1 2 3 4 5 6; do systemctl restart jupyter@lab; done 2>/dev/null; systemctl show -P Result jupyter@lab"
+site --limit bookworm
+answers bookworm 8888
+
 echo "two operators at once"
 both=(-e '{"jupyter_settings": {"ServerApp": {"max_body_size": 1000000}}}' --limit bookworm)
 ansible-playbook remote.notebooks.site "${inventory[@]}" "${both[@]}" > other.log 2>&1 < /dev/null & other=$!

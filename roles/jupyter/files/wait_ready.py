@@ -38,7 +38,7 @@ def main() -> int:
             return 1
         except PermissionError:
             pass  # alive, and another account's
-        time.sleep(0.2)
+        time.sleep(0.05)
     print(f"{url}: no answer in time ({reason}).", file=sys.stderr)
     return 1
 
