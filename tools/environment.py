@@ -103,8 +103,8 @@ def build_bench() -> None:
     """The environments of the benchmarks, each from its lock; quick when they fit already."""
     uv = VENV / "bin" / "uv"
     for name, lock in BENCH_LOCKS.items():
-        run(uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, BENCH / name)
-        run(uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", BENCH / name / "bin" / "python", "--require-hashes", lock)
+        run(uv, "venv", "--quiet", "--allow-existing", "--seed", "--python", PYTHON, BENCH / name)
+        run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", BENCH / name / "bin" / "python", "--require-hashes", "-r", lock)
 
 
 def link_collection() -> None:
