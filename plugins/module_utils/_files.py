@@ -18,7 +18,6 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 from ._errors import FilesError
@@ -130,6 +129,8 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
     folders = list(dict.fromkeys(os.path.dirname(path) for path, _data, _mode in files))
     staged: list[str] = []
     path = within
+    from concurrent.futures import ThreadPoolExecutor
+
     # mkdir(2) and fsync(2) wait for the disk and let other threads run: several at once share one commit of its journal.
     with ThreadPoolExecutor(_WRITERS) as pool:
         try:

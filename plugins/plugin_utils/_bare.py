@@ -9,9 +9,11 @@ node one more round trip to find an interpreter: two thirds of a run that has no
 
 from __future__ import annotations
 
+import binascii
 import json
 import os
 import shlex
+import zlib
 from typing import Any
 
 #: Where the sources lie: they are read, and not imported, for they run on the host.
@@ -26,9 +28,10 @@ MODULES = (*OBSERVATION, *FIREWALL, *TUNNEL)
 ANSWER = "remote.notebooks "
 
 _PROGRAM = """\
-import json, os, subprocess, sys, types
+import binascii, json, os, subprocess, sys, types, zlib
 
-sources, probe = json.loads(%(data)r)
+sources = %(sources)r
+probe = json.loads(%(probe)r)
 package = types.ModuleType("remote_notebooks")
 package.__path__ = []
 sys.modules[package.__name__] = package
@@ -39,7 +42,7 @@ def load(name):
     module.__package__ = package.__name__
     sys.modules[module.__name__] = module
     setattr(package, name, module)
-    exec(compile(sources[name], name + ".py", "exec"), module.__dict__)
+    exec(compile(zlib.decompress(binascii.a2b_base64(sources[name])), name + ".py", "exec"), module.__dict__)
     return module
 
 
@@ -66,14 +69,22 @@ print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
 """
 
 
+def _packed() -> dict[str, str]:
+    packed = {}
+    for name in MODULES:
+        with open(os.path.join(FOLDER, f"{name}.py"), "rb") as file:
+            packed[name] = binascii.b2a_base64(zlib.compress(file.read(), 3), newline=False).decode()
+    return packed
+
+
+#: The files, packed: a host unpacks what it needs, and the way there may be a slow one. Once a run: Ansible forks for each host afterwards.
+SOURCES = _packed()
+
+
 def program(probe: dict[str, Any]) -> bytes:
     """Return the program that answers ``probe`` (:func:`_state.probe`)."""
-    sources = {}
-    for name in MODULES:
-        with open(os.path.join(FOLDER, f"{name}.py"), encoding="utf-8") as file:
-            sources[name] = file.read()
-    values = {"data": json.dumps([sources, probe]), "observation": OBSERVATION, "firewall": FIREWALL, "tunnel": TUNNEL, "answer": ANSWER}
-    return (_PROGRAM % values).encode()
+    what = {"sources": SOURCES, "probe": json.dumps(probe)}
+    return (_PROGRAM % {**what, "observation": OBSERVATION, "firewall": FIREWALL, "tunnel": TUNNEL, "answer": ANSWER}).encode()
 
 
 def command(interpreters: list[str]) -> str:

@@ -28,7 +28,7 @@ COMMON = ("instance.conf.j2", "jupyter@.service.j2", "jupyter_server_config.py.j
 
 def _environment() -> jinja2.Environment:
     made = jinja2.Environment(  # noqa: S701, no HTML
-        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True
+        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, optimized=False
     )
     filters = core.FilterModule().filters()
     made.filters.update({name: filters[name] for name in ("comment", "quote", "to_nice_json")})

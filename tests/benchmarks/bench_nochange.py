@@ -1,16 +1,15 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that finds nothing to do, and one that finds one setting changed: one host, then fleets."""
+"""A run that finds nothing to do, and one that finds one setting changed: how they grow from one host to fleets."""
 
 from __future__ import annotations
 
 import itertools
-import shlex
 import sys
 
 from lab import Lab, lab
-from measure import TURNS, Sample, Table, interleaved, median, options, peak_memory, timed
+from measure import TURNS, Sample, Table, interleaved, median, options, peak_memory
 from runs import UNVERIFIED, inventory, ours, prepare, ways
 
 MACHINES = 2
@@ -21,38 +20,6 @@ FEWER = {
     50: {"idiomatic": 1, "changed": 3},
     200: {"ours": 3, "pyinfra": 1, "idiomatic": 0, "changed": 0},
 }
-#: What a person would type to see with their own eyes that everything is in place: one round trip, no tool.
-LOOK = """
-set -e
-id jupyter
-stat -c '%A %U %G %n' /opt/remote-notebooks /opt/remote-notebooks/* /etc/remote-notebooks /etc/remote-notebooks/* /home/jupyter/notebooks
-sha256sum /opt/remote-notebooks/libexec/* /etc/remote-notebooks/lab/* /etc/systemd/system/jupyter@.service \
-  /etc/systemd/system/jupyter@lab.service.d/instance.conf
-readlink /opt/remote-notebooks/current/lab
-systemctl show --property=ActiveState,UnitFileState,MainPID,NeedDaemonReload jupyter@lab.service
-find /opt/remote-notebooks/envs -type f -size +0 | wc -l
-"""
-
-
-def one_host(lab: Lab, table: Table, turns: int) -> list[Sample]:
-    path, name = inventory(lab, 1), next(iter(lab.hosts))
-    samples = interleaved(
-        {
-            "ssh": lambda: timed(lab.ssh(name, "true")),
-            "look": lambda: timed(lab.ssh(name, f"sudo sh -c {shlex.quote(LOOK)}")),
-            "whole": lambda: ours(lab, path),
-            **ways(lab, path),
-        },
-        turns,
-        lab.hang_up,
-    )
-    seconds = {way: median(found) for way, found in samples.items()}
-    table.row("no change, 1 host", seconds["ours"], "one raw ssh, true", seconds["ssh"], 6)
-    table.row("no change, 1 host", seconds["ours"], "one raw ssh that looks at the same", seconds["look"])
-    table.row("no change, 1 host", seconds["ours"], "pyinfra", seconds["pyinfra"], 1)
-    table.row("no change, 1 host", seconds["ours"], "idiomatic playbook", seconds["idiomatic"])
-    table.row("no change and the proof, 1 host", seconds["whole"], "pyinfra, which proves nothing", seconds["pyinfra"], 1)
-    return samples["ours"]
 
 
 def fleet(lab: Lab, table: Table, number: int, turns: int) -> list[Sample]:
@@ -109,7 +76,8 @@ def main() -> int:
     fleets, turns = ((3,), 1) if given.quick else (FLEETS, TURNS)
     with lab(MACHINES, max(fleets)) as made:
         prepare(made, MACHINES)
-        samples = {1: one_host(made, table, turns)}
+        one = inventory(made, 1)
+        samples = {1: interleaved({"ours": lambda: ours(made, one, *UNVERIFIED)}, turns, made.hang_up)["ours"]}
         for number in fleets:
             memory(made, table, number)
             samples[number] = fleet(made, table, number, turns)

@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,9 +120,10 @@ class Lab:
         return sh(*command, env={**self.environment, **more})
 
     def hang_up(self) -> None:
-        """End the connections that the last run left open, so that each run starts alike."""
+        """End what the last run left behind, connections and a kernel that is being shut down, so that each run starts alike."""
         for socket in (self.folder / "cp").glob("*"):
             subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "lab"], check=False, capture_output=True)
+        time.sleep(1)
 
 
 @contextlib.contextmanager

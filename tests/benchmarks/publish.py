@@ -22,7 +22,8 @@ DRAWN = "Wall time and the control node's CPU of a run that finds nothing to do:
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of measured -->"
 #: The order of the tables, and what each is about.
 SUBJECTS = {
-    "nochange": "A run that finds nothing to do",
+    "onehost": "A run that finds nothing to do",
+    "nochange": "A run that finds nothing to do, on a fleet",
     "instances": "More servers on one host",
     "first": "The first run on a bare host",
     "verdict": "The proof from the client's side",
