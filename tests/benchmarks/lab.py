@@ -56,11 +56,12 @@ def sh(*command: str | Path, **options: Any) -> str:
 
 @dataclass
 class Lab:
-    """``hosts`` maps each name of the fleet to its address; ``index`` is where everybody gets packages from, and counts."""
+    """``hosts`` maps each name of the fleet to its address; ``index`` is where everybody gets packages from, and counts; ``bin`` is the control node's."""
 
     folder: Path
     hosts: dict[str, str]
     index: Mirror
+    bin: Path = BIN
     #: this machine's address among them
     here: str = f"{SUBNET}.1"
 
@@ -78,7 +79,7 @@ class Lab:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         return {
             **clean,
-            "PATH": f"{BIN}{os.pathsep}{clean['PATH']}",
+            "PATH": f"{self.bin}{os.pathsep}{clean['PATH']}",
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder / "cp"),
             "ANSIBLE_NOCOLOR": "1",
@@ -113,7 +114,7 @@ class Lab:
         return path
 
     def site(self, inventory: Path, *arguments: str) -> list[str]:
-        return [str(BIN / "ansible-playbook"), "-i", str(inventory), *arguments, str(ROOT / "playbooks" / "site.yml")]
+        return [str(self.bin / "ansible-playbook"), "-i", str(inventory), *arguments, str(ROOT / "playbooks" / "site.yml")]
 
     def run(self, command: list[str], **more: str) -> str:
         """Run a command in the lab's environment, with ``more`` in it; a failure ends the benchmark."""
@@ -127,7 +128,7 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(machines: int = 1, names: int = 0, memory: bool = False) -> Iterator[Lab]:
+def lab(machines: int = 1, names: int = 0, memory: bool = False, bin: Path = BIN) -> Iterator[Lab]:
     """Make the machines, hand over the lab, take all of it away again. Another checkout on this machine waits for its turn.
 
     :param names: how many names lead to them; without it each machine has one.
@@ -141,7 +142,7 @@ def lab(machines: int = 1, names: int = 0, memory: bool = False) -> Iterator[Lab
             later.callback(_remove)
             index = later.enter_context(mirror(Lab.here))
             hosts = {f"host{number + 1:03}": f"{SUBNET}.{20 + number}" for number in range(names or machines)}
-            made = Lab(Path(folder), hosts, index)
+            made = Lab(Path(folder), hosts, index, bin)
             later.callback(made.hang_up)
             (made.folder / "cp").mkdir(mode=0o700)
             sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", made.key)

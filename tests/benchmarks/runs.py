@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lab import BENCH_BIN, BIN, PEERS, Lab
+from lab import BENCH_BIN, PEERS, Lab
 from measure import Sample, Ways, timed
 
 PACKAGES = ["jupyterlab>=4,<5", "jupyter_server>=2.21,<3", "ipykernel", "pip", "nbclassic>=1.3,<2"]
@@ -28,7 +28,7 @@ def ours(lab: Lab, path: Path, *more: str) -> Sample:
 
 
 def idiomatic(lab: Lab, path: Path, *more: str) -> Sample:
-    return timed([str(BIN / "ansible-playbook"), "-i", str(path), *more, str(PEERS / "idiomatic.yml")], lab.environment)
+    return timed([str(lab.bin / "ansible-playbook"), "-i", str(path), *more, str(PEERS / "idiomatic.yml")], lab.environment)
 
 
 def pyinfra(lab: Lab, path: Path) -> Sample:
