@@ -56,11 +56,12 @@ def sh(*command: str | Path, **options: Any) -> str:
 
 @dataclass
 class Lab:
-    """``hosts`` maps each name of the fleet to its address; ``index`` is where everybody gets packages from, and counts; ``bin`` is the control node's."""
+    """``hosts`` maps each name of the fleet to its address; ``index`` is where everybody gets packages from, and counts."""
 
     folder: Path
     hosts: dict[str, str]
     index: Mirror
+    #: the control node's programs
     bin: Path = BIN
     #: this machine's address among them
     here: str = f"{SUBNET}.1"
