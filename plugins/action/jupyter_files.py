@@ -9,12 +9,17 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..module_utils import _files
 from ..module_utils._errors import FilesError
 from ..plugin_utils import _texts
 
+_OWNED = ("kind", "path", "owner", "group", "mode")
+#: What the host is told of each kind.
+KEYS = {"directory": _OWNED, "file": _OWNED, "link": ("kind", "path", "target"), "shadow": ("kind", "origin", "backup", "mover")}
+
 
 class ActionModule(ActionBase):
-    """The module of this name, with the text of each file."""
+    """The module of this name, with the text of each file and each secret."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -31,22 +36,32 @@ class ActionModule(ActionBase):
         )
         if not arguments["things"]:
             return {**result, "changed": False, "paths": []}
-        things = []
+        things, secrets = [], {}
         for thing in arguments["things"]:
-            ready = {key: thing[key] for key in ("kind", "path", "owner", "group", "mode")}
-            if thing["kind"] == "directory":
-                # A new folder of notebooks is nobody else's to read, one of root's on the way to it lets through.
-                ready["new_mode"] = "0700" if thing["stage"] == "configure" and thing["owner"] != "root" else "0755"
-            else:
-                instance = _texts.instance_of(thing, arguments["instances"])
-                try:
+            ready = {key: thing[key] for key in KEYS[thing["kind"]]}
+            try:
+                if thing["kind"] == "directory":
+                    # A new folder of notebooks is nobody else's to read, one of root's on the way to it lets through.
+                    ready["new_mode"] = "0700" if thing["stage"] == "configure" and thing["owner"] != "root" else "0755"
+                elif thing.get("secret"):
+                    ready["secret"] = True
+                    secrets[thing["path"]] = _secret(thing)
+                elif thing["kind"] == "file":
+                    instance = _texts.instance_of(thing, arguments["instances"])
                     ready["text"] = _texts.render(self, task_vars or {}, thing, instance, arguments["manifest"])
-                except FilesError as error:
-                    raise AnsibleActionFail(str(error)) from error
-                if thing.get("checked"):
-                    ready.update(instance=instance["name"], check=_check(instance))
+                    if thing.get("checked"):
+                        ready.update(instance=instance["name"], check=_check(instance))
+            except FilesError as error:
+                raise AnsibleActionFail(str(error)) from error
             things.append(ready)
-        return {**result, **self._execute_module(module_args={"things": things}, task_vars=task_vars)}
+        return {**result, **self._execute_module(module_args={"things": things, "secrets": secrets}, task_vars=task_vars)}
+
+
+def _secret(thing: dict[str, Any]) -> str:
+    content = _files.read(thing["control"])
+    if content is None:
+        raise FilesError(f"{thing['control']} is gone: it held what belongs into {thing['path']} of the host. Run again.")
+    return content.decode()
 
 
 def _check(instance: dict[str, Any]) -> list[str]:

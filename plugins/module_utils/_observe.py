@@ -66,7 +66,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "servers": running,
         "shadows": options(expand(probe["shadows"])),
         "aside": aside(probe["aside"], things),
-        "listeners": listeners(probe["ports"], [server["pid"] for server in running]),
+        "listeners": listeners(probe["ports"], {server["pid"]: server["uid"] for server in running}),
         "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
     }
     said["environments"] = sealed()
@@ -310,7 +310,7 @@ def commands() -> list[tuple[int, list[str]]]:
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{name}/cmdline", "rb") as file:
+            with open(f"/proc/{name}/cmdline", "rb", buffering=0) as file:
                 found.append((int(name), file.read(4096).decode("utf-8", "replace").split("\0")))
         except OSError:
             pass  # gone by now
@@ -449,10 +449,10 @@ def _started(pid: int) -> float:
     return boot + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def listeners(ports: list[int], likely: list[int]) -> dict[str, dict[str, Any]]:
+def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, Any]]:
     """Say who listens on each of ``ports``; a port nobody listens on is left out. Keys are decimal text.
 
-    :param likely: process ids to look at first; all others only where those do not hold every socket.
+    :param likely: process ids to look at first, and whose they are; all others only where those do not hold every socket.
 
     ``loopback`` tells that it is reached from the host itself only.
     ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
@@ -475,15 +475,26 @@ def listeners(ports: list[int], likely: list[int]) -> dict[str, dict[str, Any]]:
     for pid in (*likely, *map(int, filter(str.isdigit, os.listdir("/proc")))):
         if not sockets:
             break
-        for link in glob.glob(f"/proc/{pid}/fd/*"):
-            try:
-                port_of = sockets.pop(os.readlink(link), None)
+        try:
+            for link in _opened(pid):
+                port_of = sockets.pop(link, None)
                 if port_of:
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                         owners[port_of].update(pid=pid, command=file.read().strip())
-            except OSError:
-                continue
+        except PermissionError:
+            # What holds for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others would tell no more.
+            if likely.get(pid, os.geteuid()) != os.geteuid():
+                sockets = {name: port for name, port in sockets.items() if owners[port]["uid"] != likely[pid]}
+        except OSError:
+            continue  # gone by now
     return owners
+
+
+def _opened(pid: int) -> Iterator[str]:
+    """Yield what each open descriptor of a process is (proc_pid_fd(5)). Raises PermissionError where this account may not look."""
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed by now
+            yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
 
 
 def _is_loopback(address: str) -> bool:

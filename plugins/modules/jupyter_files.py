@@ -7,20 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_files
-short_description: Make folders and write small text files, all in one go
+short_description: Make folders, small files and links, all in one go
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Brings the folders and files of a stage to the state that M(remote.notebooks.jupyter_state) lists them with. One module run for all of them,
-    because each one more costs as much as all the writing together.
-  - A file is replaced by one rename, so that nobody reads half of it. Secrets do not come this way.
+  - Brings the folders, files and links of a stage to the state that M(remote.notebooks.jupyter_state) lists them with. One module run for all of
+    them, because each one more costs as much as all the writing together.
+  - A file or a link is replaced by one rename (rename(2)), so that nobody reads half of it. What a secret says is in no diff and no log.
   - The settings of a server replace the old ones only when the server that will read them has accepted them.
 options:
   things:
     description:
-      - Things of kind C(directory) and C(file), in the order in which they are made, with C(path), C(owner), C(group), C(mode) (without one a folder
-        keeps its own) and C(stage). A file comes as C(template) or C(source), files of the role, and C(instance), the name of the one it is for.
-        One that Jupyter is to check first has C(checked).
+      - Things of kind C(directory), C(file), C(link) and C(shadow), in the order in which they are made.
+      - Folders and files have C(path), C(owner), C(group), C(mode) (without one a folder keeps its own) and C(stage). A file comes as C(template) or
+        C(source), files of the role, and C(instance), the name of the one it is for; a secret as C(secret) and C(control), its path on the control
+        node. One that Jupyter is to check first has C(checked).
+      - A link has C(path) and C(target). A shadow is a file that goes from C(origin) to C(backup), unless that is there already, with the rights of
+        the account C(mover).
       - On the host each has V(text), V(new_mode), and the command for V(check) instead; the action plugin sets them.
     type: list
     elements: dict
@@ -30,6 +33,10 @@ options:
     type: list
     elements: dict
     default: []
+  secrets:
+    description: The text of each secret, by its path on the host. The action plugin reads them.
+    type: dict
+    default: {}
   manifest:
     description: The list of what is on the host, for the file that holds it.
     type: list
@@ -64,9 +71,12 @@ paths:
 import contextlib
 import os
 import tempfile
-from typing import Any
+from typing import Any, Callable, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
+
+#: Whether anything changed, and what a diff says of before and after.
+Made = Tuple[bool, str, str]
 
 
 def main() -> None:
@@ -74,6 +84,7 @@ def main() -> None:
         {
             "things": {"type": "list", "elements": "dict", "required": True},
             "instances": {"type": "list", "elements": "dict", "default": []},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
             "manifest": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
@@ -81,29 +92,29 @@ def main() -> None:
     paths: list[str] = []
     diff: list[dict[str, str]] = []
     for thing in module.params["things"]:
-        make = _directory if thing["kind"] == "directory" else _file
+        name = thing["path"] if "path" in thing else thing["origin"]
         try:
-            changed, before = make(module, thing)
+            changed, before, after = _MAKERS[thing["kind"]](module, thing)
         except OSError as error:
-            module.fail_json(msg=f"{thing['path']} cannot be made: {error.strerror}. Correct that on the host, and run again.", paths=paths)
+            module.fail_json(msg=f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again.", paths=paths)
         if changed:
-            paths.append(thing["path"])
-            header = {"before_header": thing["path"], "after_header": thing["path"]}
-            diff.append({**header, "before": before, "after": thing["text"] if thing["kind"] == "file" else f"{thing['kind']}\n"})
+            paths.append(name)
+            diff.append({"before_header": name, "after_header": name, "before": before, "after": after})
     module.exit_json(changed=bool(paths), paths=paths, diff=diff)
 
 
-def _directory(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
+def _directory(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     path = os.path.realpath(thing["path"])
     new = not os.path.isdir(path)
     if new and not module.check_mode:
         os.makedirs(path)
     changed = _attributes(module, path, {**thing, "mode": thing["mode"] or (thing["new_mode"] if new else None)}, new)
-    return changed, "" if new else "directory, with other owner or mode\n"
+    return changed, "" if new else "directory, with other owner or mode\n", "directory\n"
 
 
-def _file(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
-    path, text = thing["path"], thing["text"].encode()
+def _file(module: AnsibleModule, thing: dict[str, Any]) -> Made:
+    path, secret = thing["path"], thing.get("secret")
+    text = (module.params["secrets"][path] if secret else thing["text"]).encode()
     before = None
     if os.path.lexists(path) and not os.path.islink(path):
         with open(path, "rb") as file:
@@ -121,7 +132,40 @@ def _file(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
     changed = _attributes(module, path, thing, new)
-    return changed, "" if before is None else before.decode(errors="replace")
+    if secret:
+        return changed, "" if before is None else "a secret, another one or with other owner or mode\n", "a secret\n"
+    return changed, "" if before is None else before.decode(errors="replace"), thing["text"]
+
+
+def _link(module: AnsibleModule, thing: dict[str, Any]) -> Made:
+    path, target = thing["path"], thing["target"]
+    before = os.readlink(path) if os.path.islink(path) else None
+    if before == target:
+        return False, "", ""
+    if not module.check_mode:
+        # link(2) and symlink(2) replace nothing, rename(2) does.
+        temporary = f"{path}.ansible_tmp{os.getpid()}"
+        os.symlink(target, temporary)
+        try:
+            os.rename(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+    return True, "" if before is None else f"link to {before}\n", f"link to {target}\n"
+
+
+def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> Made:
+    origin, backup = thing["origin"], thing["backup"]
+    if not os.path.lexists(origin) or os.path.lexists(backup):
+        return False, "", ""
+    if not module.check_mode:
+        # As its owner where the folder is the owner's: root would follow wherever that leads.
+        account = ["runuser", "-u", thing["mover"], "--"] if thing["mover"] else []
+        module.run_command([*account, "mv", "--no-clobber", "--no-target-directory", "--", origin, backup], check_rc=True)
+    return True, f"{origin}\n", f"{backup}\n"
+
+
+_MAKERS: dict[str, Callable[[AnsibleModule, dict[str, Any]], Made]] = {"directory": _directory, "file": _file, "link": _link, "shadow": _shadow}
 
 
 def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:

@@ -47,7 +47,7 @@ def test_an_environment_that_only_a_container_uses_is_not_in_use(tmp_path):
         assert _observe.used([str(one), str(other)], _observe.commands()) == [str(one)]
 
 
-@pytest.mark.parametrize("likely", [[], [1], [os.getpid()]])
+@pytest.mark.parametrize("likely", [{}, {1: 0}, {os.getpid(): os.getuid()}])
 def test_who_listens_is_found_wherever_it_is_looked_first(likely):
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("0.0.0.0", 0)) as other:
         ports = [listening.getsockname()[1], other.getsockname()[1]]
@@ -56,6 +56,24 @@ def test_who_listens_is_found_wherever_it_is_looked_first(likely):
         str(ports[0]): (os.getpid(), True),
         str(ports[1]): (os.getpid(), False),
     }
+
+
+def test_where_a_server_may_not_be_looked_into_no_other_process_is(monkeypatch):
+    """Root of a container without CAP_SYS_PTRACE, and an ordinary account: the fds of hundreds of processes would cost more than all else."""
+    asked = []
+
+    def refusing(path):
+        asked.append(path.split("/")[2])
+        raise PermissionError(path)
+
+    # That they are there, root may see anywhere; what they are, it may not.
+    monkeypatch.setattr(_observe.os, "readlink", refusing)
+    monkeypatch.setattr(_observe.os, "geteuid", lambda: os.getuid() + 1)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        found = _observe.listeners([port], {os.getpid(): os.getuid()})
+    assert found[str(port)] == {**found[str(port)], "pid": None, "command": None, "uid": os.getuid()}
+    assert asked == [str(os.getpid())]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root ends the processes of other accounts")

@@ -38,7 +38,9 @@ PLAY = """
           diff: false
 """
 SCRIPT = "print('{{ not a template }}')\n"
-MINE = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
+MINE = {"stage": "install", "instance": "", "mode": "0644", "owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
+#: Kinds that nobody owns.
+BARE = ("link", "shadow")
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def make(tmp_path):
 
     def run(*things, options=(), fails=False):
         values = {
-            "things": [{"stage": "install", "instance": "", "mode": "0644", **MINE, **thing} for thing in things],
+            "things": [{**({} if thing["kind"] in BARE else MINE), **thing} for thing in things],
             "out": f"{tmp_path}/out",
             "here": f"{tmp_path}",
         }
@@ -58,7 +60,9 @@ def make(tmp_path):
         command = [program, "-i", "localhost,", tmp_path / "play.yml", "-e", f"@{tmp_path}/values.json", *options]
         # As our ansible.cfg has it, on a host that Ansible has not been to.
         fresh = {**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_REMOTE_TMP": f"{tmp_path}/never-made"}
-        assert subprocess.run(command, check=False, capture_output=True, cwd=tmp_path, env=fresh).returncode == (2 if fails else 0)
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path, env=fresh)
+        assert done.returncode == (2 if fails else 0)
+        (tmp_path / "said").write_bytes(done.stdout)
         return json.loads((tmp_path / "out").read_text())
 
     return run
@@ -160,3 +164,59 @@ def test_settings_count_once_jupyter_has_accepted_them(make, tmp_path, code):
     else:
         assert done["paths"] == [f"{config}"]
         assert mode(config) == "0o600"
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]], ids=["done", "said"])
+def test_a_secret_is_written_and_never_said(make, tmp_path, options):
+    """Not in the result, not in a diff, not in what the most talkative run says."""
+    (tmp_path / "here").write_text("correct horse\nbattery staple\n")
+    secret = tmp_path / "secret"
+    secret.write_text("the old one")
+    thing = {"kind": "file", "path": f"{secret}", "secret": True, "control": f"{tmp_path}/here", "mode": "0640"}
+    done = make(thing, options=[*options, "--diff", "-vvvv"])
+    assert done["paths"] == [f"{secret}"]
+    said = (tmp_path / "said").read_text() + json.dumps(done)
+    assert f"{secret}" in said and "a secret" in said
+    assert not [word for word in ("horse", "battery", "old one") if word in said]
+    assert secret.read_text() == ("the old one" if options else "correct horse\nbattery staple\n")
+    if not options:
+        assert mode(secret) == "0o640"
+        assert make(thing)["changed"] is False
+
+
+def test_a_secret_that_is_gone_is_named(make, tmp_path):
+    thing = {"kind": "file", "path": f"{tmp_path}/secret", "secret": True, "control": f"{tmp_path}/nowhere", "mode": "0640"}
+    assert make(thing, fails=True)["msg"].startswith(f"{tmp_path}/nowhere is gone")
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]], ids=["done", "said"])
+def test_a_link_is_replaced_and_a_file_moved_aside(make, tmp_path, options):
+    for name in ("other", "config.py", "taken.py", "taken.py.before"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "other-link").symlink_to("elsewhere")
+    (tmp_path / "right").symlink_to("/opt/envs/1")
+    links = [{"kind": "link", "path": f"{tmp_path}/{name}", "target": "/opt/envs/1"} for name in ("new", "other", "other-link", "right")]
+    moved = [
+        {"kind": "shadow", "origin": f"{tmp_path}/{name}", "backup": f"{tmp_path}/{name}.before", "mover": ""}
+        for name in ("config.py", "taken.py", "never.py")
+    ]
+    done = make(*links, *moved, options=[*options, "--diff"])
+    assert [Path(path).name for path in done["paths"]] == ["new", "other", "other-link", "config.py"]
+    assert done["diff"][2]["before"] == "link to elsewhere\n"
+    assert done["diff"][2]["after"] == "link to /opt/envs/1\n"
+    assert (tmp_path / "taken.py.before").read_text() == "taken.py.before"
+    assert (tmp_path / "config.py").exists() is bool(options)
+    if options:
+        assert os.readlink(tmp_path / "other-link") == "elsewhere"
+        assert not (tmp_path / "new").is_symlink()
+    else:
+        assert {os.readlink(tmp_path / name) for name in ("new", "other", "other-link", "right")} == {"/opt/envs/1"}
+        assert (tmp_path / "config.py.before").read_text() == "config.py"
+        assert make(*links, *moved)["changed"] is False
+
+
+def test_a_folder_in_the_place_of_a_link_stays(make, tmp_path):
+    (tmp_path / "folder").mkdir()
+    done = make({"kind": "link", "path": f"{tmp_path}/folder", "target": "/opt"}, fails=True)
+    assert done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
+    assert [path.name for path in tmp_path.iterdir() if "ansible_tmp" in path.name] == []
