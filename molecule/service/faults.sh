@@ -32,6 +32,14 @@ on bookworm "for _restart in 1 2 3 4 5 6; do systemctl restart jupyter@lab; done
 site --limit bookworm
 answers bookworm 8888
 
+echo "a unit that somebody masked"
+on bookworm "systemctl mask --quiet jupyter@lab"
+site --limit bookworm -e '{"jupyter_settings": {"ServerApp": {"max_body_size": 2000000}}}'
+grep -oE 'jupyter@lab.service is masked' site.log | head -n 1
+on bookworm "systemctl unmask --quiet jupyter@lab"
+site --limit bookworm
+answers bookworm 8888
+
 echo "two operators at once"
 both=(-e '{"jupyter_settings": {"ServerApp": {"max_body_size": 1000000}}}' --limit bookworm)
 ansible-playbook remote.notebooks.site "${inventory[@]}" "${both[@]}" > other.log 2>&1 < /dev/null & other=$!

@@ -9,32 +9,36 @@ import itertools
 import sys
 
 from lab import Lab, lab
-from measure import TURNS, Sample, Table, interleaved, median, options, peak_memory
+from measure import TURNS, Sample, Samples, Table, Ways, interleaved, median, options, peak_memory
 from runs import UNVERIFIED, inventory, ours, prepare, ways
 
 MACHINES = 2
 FLEETS = (5, 50, 200)
-#: What takes minutes a turn gets fewer than five. The ordinary playbook is not tried on 200 hosts; one changed setting is a question of the 50.
-FEWER = {
-    5: {"idiomatic": 3, "changed": 0},
-    50: {"idiomatic": 1, "changed": 3},
-    200: {"ours": 3, "pyinfra": 1, "idiomatic": 0, "changed": 0},
-}
+#: The fleet that one changed setting is a question of.
+CHANGED = 50
+#: What takes minutes a turn gets fewer than five. The ordinary playbook is not tried on 200 hosts.
+FEWER = {"idiomatic 50": 1, "pyinfra 200": 3, "idiomatic 200": 0}
 
 
-def fleet(lab: Lab, table: Table, number: int, turns: int) -> list[Sample]:
-    path, limits = inventory(lab, number), itertools.count(1)
-    possible = {**ways(lab, path), "changed": lambda: changed(lab, number, next(limits))}
-    samples = interleaved(possible, turns, lab.hang_up, FEWER.get(number))
-    mine, many = samples["ours"], f"no change, {number} hosts"
-    table.row(many, median(mine), "pyinfra", median(samples["pyinfra"]), 1)
-    if samples["idiomatic"]:
-        cpu, theirs = median(mine, "cpu") / number, median(samples["idiomatic"], "cpu") / number
-        table.row(many, median(mine), "idiomatic playbook", median(samples["idiomatic"]))
-        table.row(f"{many}: control node's CPU a host", cpu, "idiomatic playbook's", theirs, 0.5)
-    if samples["changed"]:
+def possible(lab: Lab, numbers: tuple[int, ...]) -> Ways:
+    """Every run that is compared, by tool and number of hosts: all in turns, for a fleet is compared with smaller ones, too."""
+    limits, one = itertools.count(1), inventory(lab, 1)
+    found: Ways = {"ours 1": lambda: ours(lab, one, *UNVERIFIED)}
+    for number in numbers:
+        found.update({f"{tool} {number}": way for tool, way in ways(lab, inventory(lab, number)).items()})
+    if CHANGED in numbers:
+        found["changed"] = lambda: changed(lab, CHANGED, next(limits))
+    return found
+
+
+def fleet(table: Table, number: int, samples: Samples) -> None:
+    mine, theirs, many = samples[f"ours {number}"], samples[f"idiomatic {number}"], f"no change, {number} hosts"
+    table.row(many, median(mine), "pyinfra", median(samples[f"pyinfra {number}"]), 1)
+    if theirs:
+        table.row(many, median(mine), "idiomatic playbook", median(theirs))
+        table.row(f"{many}: control node's CPU a host", median(mine, "cpu") / number, "idiomatic playbook's", median(theirs, "cpu") / number, 0.5)
+    if number == CHANGED:
         table.row(f"one setting changed on 1 of {number} hosts", median(samples["changed"]), "no change", median(mine), 1.3)
-    return mine
 
 
 def changed(lab: Lab, number: int, limit: int) -> Sample:
@@ -76,15 +80,15 @@ def main() -> int:
     fleets, turns = ((3,), 1) if given.quick else (FLEETS, TURNS)
     with lab(MACHINES, max(fleets)) as made:
         prepare(made, MACHINES)
-        one = inventory(made, 1)
-        samples = {1: interleaved({"ours": lambda: ours(made, one, *UNVERIFIED)}, turns, made.hang_up)["ours"]}
         for number in fleets:
             memory(made, table, number)
-            samples[number] = fleet(made, table, number, turns)
-        growth(table, samples)
+        samples = interleaved(possible(made, fleets), turns, made.hang_up, FEWER)
+        for number in fleets:
+            fleet(table, number, samples)
+        growth(table, {number: samples[f"ours {number}"] for number in (1, *fleets)})
         questions(made, table, fleets[0])
     table.note("each name has an address and connections of its own; they lead to two machines, which share this one's cores with the control node")
-    table.note("5 turns; a changed setting 3; the idiomatic playbook on 5 hosts 3, on 50 hosts 1; on 200 hosts ours 3, pyinfra 1")
+    table.note("all in turns, 5 of each; of the idiomatic playbook on 50 hosts 1, of pyinfra on 200 hosts 3")
     return table.close()
 
 

@@ -435,9 +435,9 @@ def test_the_kit_is_served_as_a_device_asks_for_it(fleet):
     (fleet.folder / "kit.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
     program = str(Path(sys.executable).parent / "ansible-playbook")
     said: list[str] = []
-    with subprocess.Popen(
-        [program, "kit.yml"], cwd=fleet.folder, stdout=subprocess.PIPE, text=True, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}
-    ) as run:
+    # On a terminal each line is seen at once; through a pipe Python keeps them until it ends, unless it is told not to.
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([program, "kit.yml"], cwd=fleet.folder, stdout=subprocess.PIPE, text=True, env=environment) as run:
         for line in run.stdout:
             said.append(line)
             found = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{16}/", line)
