@@ -77,7 +77,7 @@ def main() -> int:
     fleet(table)
     table.note(f"{TURNS} turns; the index is a mirror on this machine that has fetched everything before")
     table.note(
-        "the control node's Python keeps a pip that the hosts' 3.13 runs; with Debian 12's (23.0.1) a host installs a package instead, which takes longer"
+        "the control node's Python keeps a pip that the hosts' 3.13 runs; with Debian 12's (23.0.1) a host installs a package, which takes longer"
     )
     table.note("/opt and /root of the machines lie in memory: a disk would be most of what is measured, and is another one everywhere")
     return table.close()
