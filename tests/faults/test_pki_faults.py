@@ -241,7 +241,7 @@ print("refused", refused)
 
 
 def test_a_read_only_folder_is_named():
-    in_a_mount(
+    said = in_a_mount(
         PRELUDE
         + """
 mount("-t", "tmpfs", "tmpfs", "/mnt")
@@ -254,8 +254,10 @@ try:
 except FilesError as error:
     assert "/mnt/pki" in str(error) and "Read-only file system" in str(error), error
 assert snapshot() == before
+print("named, and nothing written")
 """
     )
+    assert said == "named, and nothing written\n"
 
 
 def test_a_folder_of_another_account_is_named(tmp_path):

@@ -20,8 +20,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-#: The programs of Jupyter, and the module that each imports as a whole: no kernel has to do that again, which takes a slow host seconds.
-PROGRAMS = {"jupyter-server": "jupyter_server", "jupyter-lab": "jupyterlab", "jupyter-notebook": "notebook"}
+#: The programs of Jupyter, and the modules that each imports as a whole: no kernel has to do that again, which takes a slow host seconds.
+PROGRAMS = {"jupyter-server": {"jupyter_server"}, "jupyter-lab": {"jupyterlab", "jupyter_server"}, "jupyter-notebook": {"notebook"}}
 SECONDS = 120
 #: Runs in the kernel: the modules that do not import, with the reason.
 CODE = """
@@ -58,12 +58,11 @@ def modules(requirement: str) -> Iterator[str]:
 
 
 def programs(folder: str) -> dict[str, subprocess.Popen]:
-    """Start the programs that this environment has; each is to say its version."""
-    commands = {name: os.path.join(folder, "bin", name) for name in PROGRAMS}
-    if os.path.exists(commands["jupyter-lab"]):
-        del commands["jupyter-server"]  # JupyterLab imports all of it, which takes half a second of a core
+    """Start the programs that this environment has, but for those of which another one imports everything; each is to say its version."""
+    there = {name: path for name in PROGRAMS if os.path.exists(path := os.path.join(folder, "bin", name))}
+    commands = {name: path for name, path in there.items() if not any(PROGRAMS[name] < PROGRAMS[other] for other in there)}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return {name: subprocess.Popen([path, "--version"], **pipes) for name, path in commands.items() if os.path.exists(path)}
+    return {name: subprocess.Popen([path, "--version"], **pipes) for name, path in commands.items()}
 
 
 def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:
@@ -123,7 +122,7 @@ def main() -> int:
             del os.environ[name]
         os.environ.update(HOME=home, PYTHONNOUSERSITE="1", PATH=f"{folder}/bin:/usr/local/bin:/usr/bin:/bin")
         started = programs(folder)
-        imported = {PROGRAMS[name] for name in started} | {"jupyter_server" for name in started if name == "jupyter-lab"}
+        imported = {module for name in started for module in PROGRAMS[name]}
         found = [*kernel(requirements, imported), *versions(started)]
     for problem in found:
         print(problem, file=sys.stderr)

@@ -301,8 +301,8 @@ def issued(tmp_path, request):
 def test_openssl_accepts_it(issued):
     authority, pem = issued
     strict = ("-x509_strict", "-policy_check", "-purpose", "sslserver", "-auth_level", "2", "-CAfile", authority["certificate"], "-untrusted", pem)
-    openssl("verify", *strict, "-verify_hostname", "web1.lab.example", pem)
-    openssl("verify", *strict, "-verify_ip", "192.0.2.10", pem)
+    assert openssl("verify", *strict, "-verify_hostname", "web1.lab.example", pem) == f"{pem}: OK\n"
+    assert openssl("verify", *strict, "-verify_ip", "192.0.2.10", pem) == f"{pem}: OK\n"
 
 
 def test_gnutls_accepts_it(issued, tmp_path):

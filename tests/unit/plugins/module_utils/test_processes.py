@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import socket
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _observe
@@ -58,22 +61,40 @@ def test_who_listens_is_found_wherever_it_is_looked_first(likely):
     }
 
 
-def test_where_a_server_may_not_be_looked_into_no_other_process_is(monkeypatch):
-    """Root of a container without CAP_SYS_PTRACE, and an ordinary account: the fds of hundreds of processes would cost more than all else."""
-    asked = []
+LOOK = """
+import os, sys
+from ansible_collections.remote.notebooks.plugins.module_utils import _observe
+port, pid, uid = map(int, sys.argv[1:])
+asked, listdir = [], os.listdir
+os.listdir = lambda path: asked.append(path) or listdir(path)
+found = _observe.listeners([port], {pid: uid})
+print(found[str(port)]["pid"], found[str(port)]["uid"] == uid, [path for path in asked if path.endswith("/fd")])
+"""
 
-    def refusing(path):
-        asked.append(path.split("/")[2])
-        raise PermissionError(path)
 
-    # That they are there, root may see anywhere; what they are, it may not.
-    monkeypatch.setattr(_observe.os, "readlink", refusing)
-    monkeypatch.setattr(_observe.os, "geteuid", lambda: os.getuid() + 1)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        found = _observe.listeners([port], {os.getpid(): os.getuid()})
-    assert found[str(port)] == {**found[str(port)], "pid": None, "command": None, "uid": os.getuid()}
-    assert asked == [str(os.getpid())]
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs something as another account")
+@pytest.mark.parametrize("sees", [True, False])
+def test_where_a_server_may_not_be_looked_into_no_other_process_is(sees):
+    """Root of a container has no CAP_SYS_PTRACE: the descriptors of hundreds of processes would cost more than all else, and tell nothing."""
+    without = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+    account, uid = ("root", 0) if sees else ("nobody", pwd.getpwnam("nobody").pw_uid)
+    os.seteuid(uid)  # whose a socket is, is whoever made it
+    try:
+        listening = socket.create_server(("127.0.0.1", 0))
+    finally:
+        os.seteuid(0)
+    port, command = listening.getsockname()[1], [*without, "setpriv", "--reuid", account, "--clear-groups", "sleep", "60"]
+    with listening, subprocess.Popen(command, pass_fds=[listening.fileno()]) as server:
+        try:
+            listening.close()
+            while Path(f"/proc/{server.pid}/comm").read_text() != "sleep\n":
+                time.sleep(0.01)
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            look = [*without, sys.executable, "-c", LOOK, str(port), str(server.pid), str(uid)]
+            done = subprocess.run(look, check=True, capture_output=True, text=True, env=environment)
+        finally:
+            server.kill()
+    assert done.stdout == f"{server.pid if sees else None} True ['/proc/{server.pid}/fd']\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root ends the processes of other accounts")

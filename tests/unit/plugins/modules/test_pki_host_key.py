@@ -124,7 +124,8 @@ def test_a_damaged_file_on_the_host_is_made_again(play, tmp_path):
     play()
     (tmp_path / "web1/lab.pem").write_text("garbage")
     play()
-    openssl("verify", "-CAfile", tmp_path / "pki/ca-bundle.pem", tmp_path / "web1/lab.pem")
+    pem = tmp_path / "web1/lab.pem"
+    assert openssl("verify", "-CAfile", tmp_path / "pki/ca-bundle.pem", pem) == f"{pem}: OK\n"
 
 
 def test_a_limited_run_leaves_the_others_alone(play, tmp_path):
