@@ -52,7 +52,8 @@ def is_current(kind: str) -> bool:
 
 def installer_environment() -> dict[str, str]:
     """pip's and uv's settings, each filled from the other's: a person sets one of them and means both."""
-    env = dict(os.environ)
+    # Not uv's hard links: who tries something in a file of an environment would change it in the cache, and so in every environment to come.
+    env = {"UV_LINK_MODE": "copy", **os.environ}
     pairs = [("PIP_CERT", "SSL_CERT_FILE"), ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_EXTRA_INDEX_URL", "UV_INDEX")]
     if "UV_INDEX_URL" in env:  # the former name of UV_DEFAULT_INDEX
         env.setdefault("UV_DEFAULT_INDEX", env["UV_INDEX_URL"])

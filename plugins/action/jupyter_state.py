@@ -27,6 +27,9 @@ TUNNEL = {
     "override": {"type": "bool", "default": False},
 }
 
+#: What grows in a report with what is managed on the host.
+BULKY = ("paths", "environments", "manifest")
+
 
 class ActionModule(ActionBase):
     """One module run on the host; everything else happens here, on the control node."""
@@ -99,17 +102,15 @@ class ActionModule(ActionBase):
 
             compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
             overview = {"overview": _report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
-        for state in report["paths"].values():
-            (state or {}).pop("text", None)
+        work = bool(changes or steps or orphans or arguments["details"])
+        lists = {"things": things, "manifest": self._manifest, "journal": _state.manifest([*things, *kept, *orphans])}
         return {
             **result,
+            **(lists if work else {}),
             "changed": bool(changes) and bool(self._task.check_mode) and not arguments["details"],  # a report promises nothing
             "changes": changes,
             "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
             "steps": steps,
-            "things": things,
-            "manifest": self._manifest,
-            "journal": _state.manifest([*things, *kept, *orphans]),
             "instances": instances,
             "servers": servers,
             "connect": [*connect, *(f"note: {remark}" for remark in remarks)],
@@ -119,7 +120,7 @@ class ActionModule(ActionBase):
             "family": _state.family(report["system"]),
             "was": was,
             "pip": pip,
-            "report": report,
+            "report": _reported(report, work),
             **overview,
             # As Ansible's own discovery would have left it, so that the modules of this run need not look for a Python again.
             **({"ansible_facts": {"discovered_interpreter_python": self._python}} if self._python else {}),
@@ -214,6 +215,16 @@ def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tu
     from ..module_utils import _wheels
 
     return {slot["slot"]: _wheels.order(locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]) for slot in slots}
+
+
+def _reported(report: dict[str, Any], whole: bool) -> dict[str, Any]:
+    """Return what was read, without the texts of files. Where nobody is going to act on it, what grows with the things that are managed is left out.
+
+    Each task of a fleet is a fork with what is kept of all its hosts.
+    """
+    for state in report["paths"].values():
+        (state or {}).pop("text", None)
+    return report if whole else {key: value for key, value in report.items() if key not in BULKY}
 
 
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:

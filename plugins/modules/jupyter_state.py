@@ -128,7 +128,17 @@ stages:
   elements: str
 things:
   description: Everything the role manages on this host, as the plan wants it.
-  returned: always
+  returned: where there is something to do, and with O(details)
+  type: list
+  elements: dict
+manifest:
+  description: The same as a list to leave on the host, by which a later run finds what it no longer wants.
+  returned: where there is something to do, and with O(details)
+  type: list
+  elements: dict
+journal:
+  description: RV(manifest) with RV(orphans), which is what the host holds until a run has finished.
+  returned: where there is something to do, and with O(details)
   type: list
   elements: dict
 instances:
@@ -187,7 +197,9 @@ pip:
   type: str
   sample: /usr/lib/python3.13/ensurepip/_bundled/pip-25.1.1-py3-none-any.whl
 report:
-  description: What was read, the texts of files left out.
+  description:
+    - What was read, the texts of files left out.
+    - Where there is nothing to do, C(paths), C(environments) and C(manifest) are left out as well, but with O(details).
   returned: always
   type: dict
 """

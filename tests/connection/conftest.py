@@ -83,14 +83,16 @@ def check(tmp_path: Path) -> Checker:
 
 @pytest.fixture(scope="session")
 def jupyter_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with a real Jupyter Server and a real kernel."""
+    """An environment with a real Jupyter Server and a real kernel.
+
+    Its files are copies: what somebody breaks in it by hand must not be broken in uv's cache as well, and so in each environment after it.
+    """
     uv = str(Path(sys.executable).parent / "uv")
     folder = tmp_path_factory.mktemp("jupyter")
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
     python = folder / "bin/python"
-    subprocess.run(
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "jupyter_server>=2.21,<3", "ipykernel"], check=True
-    )
+    packages = ["jupyter_server>=2.21,<3", "ipykernel"]
+    subprocess.run([uv, "pip", "install", "--quiet", "--link-mode", "copy", "--compile-bytecode", "--python", str(python), *packages], check=True)
     return python
 
 

@@ -35,7 +35,6 @@ def test_a_cell_runs_through_the_tunnel(through):
     seen = through()
     assert (seen["verdict"], seen["cause"], seen["result"]) == ("reachable", "ok", "42")
     assert seen["checks"] == ["tunnel", "api", "login", "kernel", "websocket", "result", "cleanup"]
-    assert seen["seconds"] - seen["kernel_seconds"] < 1.5
 
 
 def test_a_server_on_the_loopback_refuses_another_name_than_localhost(through):
