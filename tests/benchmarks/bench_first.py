@@ -75,7 +75,7 @@ def main() -> int:
     table.row("bare host", seconds["ours"], "idiomatic playbook, pip", seconds["idiomatic"], 1 / 3)
     table.row("bare host", seconds["ours"], "uv by hand, and only the packages", seconds["by hand"])
     fleet(table)
-    table.note(f"{TURNS} turns; the index is a mirror on this machine that has fetched everything before")
+    table.note(f"turns: {len(turns)}; the index is a mirror on this machine that has fetched everything before")
     table.note(
         "the control node's Python keeps a pip that the hosts' 3.13 runs; with Debian 12's (23.0.1) a host installs a package, which takes longer"
     )

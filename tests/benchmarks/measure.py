@@ -166,7 +166,7 @@ class Table:
         """Write the table; return the exit code."""
         said = {"date": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "machine": machine(), "load": self.load}
         rows = [{key: _short(value) for key, value in vars(row).items()} for row in self.rows]
-        curves = {name: {number: [*map(_short, point)] for number, point in points.items()} for name, points in self.curves.items()}
+        curves = {name: {str(number): [*map(_short, point)] for number, point in points.items()} for name, points in self.curves.items()}
         result = {**said, "rows": rows, "notes": self.notes, "curves": curves}
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / f"{self.subject}.json").write_text(_json(result))
