@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils import _clients, _environments, _files, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _bare, _contact, _texts
+from ..plugin_utils._credentials import Credentials
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -32,7 +33,10 @@ BULKY = ("paths", "environments", "manifest")
 
 
 class ActionModule(ActionBase):
-    """One module run on the host; everything else happens here, on the control node."""
+    """One module run on the host; everything else happens here, on the control node.
+
+    The passwords are kept by it as well, and not by a task before it: each task of each host is a process that copies what memory it touches.
+    """
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -44,13 +48,14 @@ class ActionModule(ActionBase):
         _result, arguments = self.validate_argument_spec(
             {
                 "plan": {"type": "dict", "required": True},
-                "credentials": {"type": "dict", "default": {}},
+                "credentials_dir": {"type": "path", "no_log": False},
+                "rotate": {"type": "list", "elements": "str", "default": []},
+                "rotate_now": {"type": "bool", "default": False},
                 "firewall": {"type": "dict", "options": FIREWALL, "apply_defaults": True},
                 "tunnel": {"type": "dict", "options": TUNNEL, "apply_defaults": True},
                 "pki": {"type": "dict", "default": {}},
                 "handoff": {"type": "path", "default": ""},
                 "details": {"type": "bool", "default": False},
-                "urgent": {"type": "list", "elements": "str", "default": []},
                 "locks": {"type": "path"},
                 "aim": {"type": "dict", "default": {}},
             }
@@ -58,6 +63,7 @@ class ActionModule(ActionBase):
         aim = {**_environments.KEEP, **arguments["aim"]}
         plan = {**arguments["plan"], "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
         showing = self._task.check_mode and self._task.diff
+        store = self._store(plan, arguments["credentials_dir"], arguments["rotate"])
         self._python: str | None = None
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
         problems = _state.refusals(plan, report)
@@ -65,6 +71,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("\n".join(problems))
 
         try:
+            # Only now: a host that cannot be reached, or is refused, has no password that it never hears of.
+            credentials = store.keep() if store else {}
             locks = self._locks(plan, report, arguments["locks"])
             chosen = _state.choices(plan, report, {slot: digest or "unknown" for slot, (_path, digest) in locks.items()}, aim)
             was = _state.links(plan, report)
@@ -72,14 +80,11 @@ class ActionModule(ActionBase):
         except (FilesError, LockError, PlanError) as error:
             raise AnsibleActionFail(str(error)) from error
         instances = _state.complete(plan, report, chosen)
-        things = _state.things(plan, instances, report, arguments["credentials"], arguments["pki"].get("certificates", {}))
+        things = _state.things(plan, instances, report, credentials, arguments["pki"].get("certificates", {}))
         wheels = _wheels_of(plan, report, locks)
         for thing in things:
             if thing["kind"] == "environment":
-                thing["lock"] = locks[thing["slot"]][0] if thing["slot"] in locks else ""
-                thing["wheelhouse"] = wheels.get(thing["slot"], {})
-                thing["before"] = was.get(thing["slot"], "") if was.get(thing["slot"]) != thing["path"] else ""
-                thing["instead_of"] = was.get(thing["slot"], "") if aim["do"] == "new" and not thing["lock"] else ""
+                thing.update(_origin(thing, locks, wheels, was, aim))
         kept = _state.kept(plan, things, report)
         self._manifest = _state.manifest([*things, *kept])
         try:
@@ -93,8 +98,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(refusal)
         orphans = _state.orphans(plan, things, report)
         diff = _diff(changes, texts, report) if showing else []
-        steps = _state.service_steps(things, changes, report, arguments["urgent"])
-        servers, remarks = _clients.servers(plan, instances, arguments["credentials"], arguments["pki"]), _state.remarks(plan, report)
+        rotated = store.rotated if store else []
+        steps = _state.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
+        servers, remarks = _clients.servers(plan, instances, credentials, arguments["pki"]), _state.remarks(plan, report)
         connect = _clients.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
         overview = {}
         if arguments["details"]:
@@ -107,7 +113,9 @@ class ActionModule(ActionBase):
         return {
             **result,
             **(lists if work else {}),
-            "changed": bool(changes) and bool(self._task.check_mode) and not arguments["details"],  # a report promises nothing
+            # What is kept here has changed; what differs on the host will, and check mode says so. A report promises nothing.
+            "changed": bool((store and store.changed) or (changes and self._task.check_mode)) and not arguments["details"],
+            "rotated": rotated,
             "changes": changes,
             "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
             "steps": steps,
@@ -126,6 +134,9 @@ class ActionModule(ActionBase):
             **({"ansible_facts": {"discovered_interpreter_python": self._python}} if self._python else {}),
             **({"diff": diff} if diff else {}),
         }
+
+    def _store(self, plan: dict[str, Any], directory: str | None, rotate: list[str]) -> Credentials | None:
+        return Credentials(self, self._task_vars, plan, directory, rotate) if directory else None
 
     def _pip(self, report: dict[str, Any]) -> str:
         if report["system"]["ensurepip"]:
@@ -205,6 +216,18 @@ class ActionModule(ActionBase):
 
     def _text(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
         return _texts.render(self, self._task_vars, thing, instance, self._manifest)
+
+
+def _origin(thing: dict[str, Any], locks: dict[str, Any], wheels: dict[str, Any], was: dict[str, str], aim: dict[str, Any]) -> dict[str, Any]:
+    """Return what an environment is made from, and which one it takes the place of."""
+    slot = thing["slot"]
+    lock, now = locks[slot][0] if slot in locks else "", was.get(slot, "")
+    return {
+        "lock": lock,
+        "wheelhouse": wheels.get(slot, {}),
+        "before": now if now != thing["path"] else "",
+        "instead_of": now if aim["do"] == "new" and not lock else "",
+    }
 
 
 def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]) -> dict[str, Any]:

@@ -13,17 +13,27 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Reads everything that the R(remote.notebooks.jupyter role,ansible_collections.remote.notebooks.jupyter_role) manages on a host, in one
     module run, and compares it on the control node with what the plan wants.
-  - Changes nothing. In check mode it reports C(changed) where the role would change something, and with C(--diff) shows what.
+  - Changes nothing on the host. In check mode it reports C(changed) where the role would change something, and with C(--diff) shows what.
   - Files whose content is secret (the password's hash, the private key) are compared by digest; their content never leaves the host.
 options:
   plan:
     description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
     type: dict
     required: true
-  credentials:
-    description: The files that hold the hashes, as M(remote.notebooks.jupyter_credentials) returns them, by instance.
-    type: dict
-    default: {}
+  credentials_dir:
+    description:
+      - The folder on the control node in which the passwords of the instances are kept, as M(remote.notebooks.jupyter_credentials) does it.
+      - They are kept when the host has been read and nothing is refused. Without it no server has one.
+    type: path
+  rotate:
+    description: Instances that get a new password, C(*) for all, as in M(remote.notebooks.jupyter_credentials).
+    type: list
+    elements: str
+    default: []
+  rotate_now:
+    description: Whether instances with a new password restart in this run, whatever their restart policy says.
+    type: bool
+    default: false
   pki:
     description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has a certificate.
     type: dict
@@ -50,11 +60,6 @@ options:
       - Asks the kernels whether they compute, so it may take some seconds.
     type: bool
     default: false
-  urgent:
-    description: Instances that restart in this run if they have to, whatever their restart policy says.
-    type: list
-    elements: str
-    default: []
   locks:
     description: Folder of the control node with the lock files of instances that have C(lock) on. One that is missing is made.
     type: path
@@ -146,6 +151,11 @@ instances:
   returned: always
   type: list
   elements: dict
+rotated:
+  description: The instances that got a new password.
+  returned: always
+  type: list
+  elements: str
 steps:
   description: What each service needs. One with C(step=restart) tells that a restart is due.
   returned: always
@@ -214,7 +224,9 @@ def main() -> None:
     module = AnsibleModule(
         {
             "plan": {"type": "dict", "required": True},
-            "credentials": {"type": "dict", "default": {}},
+            "credentials_dir": {"type": "path", "no_log": False},
+            "rotate": {"type": "list", "elements": "str", "default": []},
+            "rotate_now": {"type": "bool", "default": False},
             "pki": {"type": "dict", "default": {}},
             "handoff": {"type": "path", "default": ""},
             "firewall": {
@@ -223,7 +235,6 @@ def main() -> None:
                 "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}},
             },
             "details": {"type": "bool", "default": False},
-            "urgent": {"type": "list", "elements": "str", "default": []},
             "locks": {"type": "path"},
             "aim": {"type": "dict", "default": {}},
             "tunnel": {

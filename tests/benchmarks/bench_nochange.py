@@ -12,7 +12,7 @@ from lab import Lab, lab
 from measure import TURNS, Sample, Samples, Table, Ways, interleaved, median, options, peak_memory
 from runs import UNVERIFIED, inventory, ours, prepare, ways
 
-MACHINES = 2
+MACHINES = 8
 FLEETS = (5, 50, 200)
 #: The fleet that one changed setting is a question of.
 CHANGED = 50
@@ -87,7 +87,7 @@ def main() -> int:
             fleet(table, number, samples)
         growth(table, {number: samples[f"ours {number}"] for number in (1, *fleets)})
         questions(made, table, fleets[0])
-    table.note("each name has an address and connections of its own; they lead to two machines, which share this one's cores with the control node")
+    table.note("each name has an address and connections of its own; they lead to eight machines, which share this one's cores with the control node")
     table.note(f"turns: {turns}")
     return table.close()
 
