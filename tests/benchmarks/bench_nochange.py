@@ -79,8 +79,9 @@ def main() -> int:
     given = options(__doc__)
     table = Table("nochange", given)
     fleets, turns = ((3,), 1) if given.quick else (FLEETS, TURNS)
-    with lab(MACHINES, max(fleets)) as made:
-        prepare(made, MACHINES)
+    machines = min(MACHINES, max(fleets))
+    with lab(machines, max(fleets)) as made:
+        prepare(made, machines)
         for number in fleets:
             memory(made, table, number)
         samples = interleaved(possible(made, fleets), turns, made.hang_up, FEWER)
@@ -88,7 +89,7 @@ def main() -> int:
             fleet(table, number, samples)
         growth(table, {number: samples[f"ours {number}"] for number in (1, *fleets)})
         questions(made, table, fleets[0])
-    table.note("each name has an address and connections of its own; they lead to eight machines, which share this one's cores with the control node")
+    table.note(f"each name has an address and connections of its own; they lead to {machines} machines, which share the control node's cores")
     table.note(f"turns: {turns}")
     return table.close()
 
