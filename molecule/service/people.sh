@@ -26,6 +26,16 @@ person bookworm lab 8888 run "import subprocess, multiprocessing
 print(subprocess.run('pip install --quiet --user tabulate && command -v tabulate', shell=True, capture_output=True, text=True).stdout.strip())
 with multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(abs, [-1, -2]))"
 person bookworm lab 8888 type 'command -v tabulate'
+echo "what no server imports, and yet has"
+on bookworm "ps -o args= -p $(pid bookworm lab) | grep -oE 'run_jupyter.py |jupyter-lab '" | xargs -n 1
+on bookworm 'cat > /tmp/late.py << EOF
+import sys
+import jupyterlab.labapp
+from jsonschema import FormatChecker
+print("lark" in sys.modules)
+print([FormatChecker().conforms(text, "iri") for text in ("https://b\u00fccher.example/", "no address")], "lark" in sys.modules)
+EOF
+/opt/remote-notebooks/current/lab/bin/python /opt/remote-notebooks/libexec/run_jupyter.py /tmp/late.py; rm /tmp/late.py'
 
 echo "limits"
 # shellcheck disable=SC2016 # it is expanded where it runs

@@ -67,4 +67,5 @@ def _secret(thing: dict[str, Any]) -> str:
 def _check(instance: dict[str, Any]) -> list[str]:
     """Return the command that has the server's own Python read its settings, with the account's rights; ``%s`` stands for the file."""
     account = [instance["user"]] if instance["scope"] == "system" else []
-    return [f"{instance['environment']}/bin/python", f"{instance['libexec']}/check_config.py", "%s", *account]
+    scripts = [f"{instance['libexec']}/{name}" for name in ("run_jupyter.py", "check_config.py")]
+    return [f"{instance['environment']}/bin/python", *scripts, "%s", *account]

@@ -40,7 +40,15 @@ TUNNEL_OWNER = "jupyter"
 #: Tells the account that the role made from one of the same name that was there before.
 ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 
-SCRIPTS = ("busy_kernels.py", "check_config.py", "probe_environment.py", "seal_environment.py", "system_packages.sh", "wait_ready.py")
+SCRIPTS = (
+    "busy_kernels.py",
+    "check_config.py",
+    "probe_environment.py",
+    "run_jupyter.py",
+    "seal_environment.py",
+    "system_packages.sh",
+    "wait_ready.py",
+)
 
 #: What servers and kernels write below a home folder beside the notebooks (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
 TRACES = (".ipython", ".jupyter", ".local/share/jupyter")

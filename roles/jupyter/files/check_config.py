@@ -6,7 +6,7 @@
 Jupyter skips a file with a syntax error, and ignores an option it does not know: a server would start without password or TLS. So this
 loads FILE as the server would, and compares every section and option with the classes that are installed here. Started by root it reads FILE
 first, then becomes ACCOUNT, because the server must be able to do the same. Binds no port. One problem a line; ends with 1 if there is any.
-Run it with the Python of the environment that will run the server.
+Run it with the Python of the environment that will run the server, and through run_jupyter.py, as the server.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ import tempfile
 from collections.abc import Iterator
 
 os.environ["TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR"] = "1"
-# jsonschema imports it where it is there, for addresses in schemas, of which this has none: it compiles a grammar, for half of a second.
-sys.modules.setdefault("rfc3987_syntax", None)
 
 #: Where the classes live that a configuration may set; a package that is not installed has nothing to set.
 MODULES = (

@@ -58,11 +58,12 @@ def modules(requirement: str) -> Iterator[str]:
 
 
 def programs(folder: str) -> dict[str, subprocess.Popen]:
-    """Start the programs that this environment has, but for those of which another one imports everything; each is to say its version."""
+    """Start the programs that this environment has, as servers are, to say their version. One of which another imports everything is left out."""
     there = {name: path for name in PROGRAMS if os.path.exists(path := os.path.join(folder, "bin", name))}
     commands = {name: path for name, path in there.items() if not any(PROGRAMS[name] < PROGRAMS[other] for other in there)}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return {name: subprocess.Popen([path, "--version"], **pipes) for name, path in commands.items()}
+    run = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "run_jupyter.py")]
+    return {name: subprocess.Popen([*run, path, "--version"], **pipes) for name, path in commands.items()}
 
 
 def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:

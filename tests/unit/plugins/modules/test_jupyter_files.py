@@ -134,9 +134,9 @@ def test_what_stands_in_the_way_is_named(make, tmp_path):
 
 
 CHECK = """#!/bin/sh
-# As check_config.py: the program, the file, the account.
+# As run_jupyter.py: the program, and what it gets: the file, the account.
 echo "$@" >{home}/called
-cp "$2" {home}/looked-at
+cp "$3" {home}/looked-at
 echo "unknown option ServerApp.prot" >&2
 exit {code}
 """
@@ -152,8 +152,8 @@ def test_settings_count_once_jupyter_has_accepted_them(make, tmp_path, code):
     config.write_text("old\n")
     settings = {"kind": "file", "path": f"{config}", "template": "limits.conf.j2", "instance": "second", "checked": True, "mode": "0600"}
     done = make(settings, fails=bool(code))
-    program, _file, account = (tmp_path / "called").read_text().split()
-    assert (program, account) == ("/run/check_config.py", "ada")
+    first, program, _file, account = (tmp_path / "called").read_text().split()
+    assert (first, program, account) == ("/run/run_jupyter.py", "/run/check_config.py", "ada")
     new = (tmp_path / "looked-at").read_text()
     assert "MemoryMax=2G" in new
     assert config.read_text() == ("old\n" if code else new)

@@ -1,0 +1,62 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a program of Jupyter without what it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
+
+Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses (``iri`` of JSON Schema's formats),
+and it compiles 35 grammars meanwhile: half of the time until a server answers (jsonschema issue 1428). No schema of Jupyter has such
+an address. So the package is imported when something of it is called, and not before. Run it with the environment's own Python.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import runpy
+import sys
+import types
+
+NAME = "rfc3987_syntax"
+
+
+class Postponed(types.ModuleType):
+    """Stands in for the package until something of it is wanted."""
+
+    def __getattr__(self, name: str) -> object:
+        # importlib asks for some of these; whoever wants anything else wants the package.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(whole(), name)
+
+    @staticmethod
+    def is_valid_syntax(term: str, value: str) -> bool:
+        """Tell whether ``value`` is a ``term`` of RFC 3987. jsonschema takes this function by name, long before it calls it."""
+        return bool(whole().is_valid_syntax(term, value))
+
+
+def whole() -> types.ModuleType:
+    """Import the package itself."""
+    if isinstance(sys.modules.get(NAME), Postponed):
+        del sys.modules[NAME]
+    return importlib.import_module(NAME)
+
+
+def postpone() -> None:
+    """Have the package, where there is one, imported on demand."""
+    spec = importlib.util.find_spec(NAME)
+    if spec is not None:
+        module = Postponed(NAME)
+        module.__spec__, module.__path__ = spec, spec.submodule_search_locations
+        sys.modules[NAME] = module
+
+
+def main() -> None:
+    postpone()
+    del sys.argv[0]
+    sys.path[0] = os.path.dirname(sys.argv[0])  # as if Python had been given the program
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A program of Jupyter runs as it would without us, and what it never asks for is not imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "roles" / "jupyter" / "files" / "run_jupyter.py"
+PACKAGE = "print('35 grammars')\nfrom .helpers import *\ndef is_valid_syntax(term, value): return (term, value) == ('iri', 'urn:x')\n"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a program; ``installed`` is what it finds of the package."""
+
+    def run(program: str, *arguments: str, installed: bool = True) -> list[str]:
+        if installed:
+            (tmp_path / "rfc3987_syntax").mkdir()
+            (tmp_path / "rfc3987_syntax" / "__init__.py").write_text(PACKAGE)
+            (tmp_path / "rfc3987_syntax" / "helpers.py").write_text("make_validator = 'made'\n")
+        path = tmp_path / "bin" / "jupyter-lab"
+        path.parent.mkdir()
+        path.write_text(program)
+        done = subprocess.run(
+            [sys.executable, SCRIPT, path, *arguments],
+            env={"PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return [*done.stdout.splitlines(), *done.stderr.splitlines()[-1:], f"rc {done.returncode}"]
+
+    return run
+
+
+TAKE = "from rfc3987_syntax import is_valid_syntax\nprint('taken')\n"
+
+
+def test_what_is_only_taken_is_not_imported(run):
+    assert run(TAKE) == ["taken", "rc 0"]
+
+
+def test_what_is_called_is_imported_once_and_answers(run):
+    program = TAKE + "for value in ('urn:x', 'no such', 'urn:x'): print(is_valid_syntax('iri', value))\n"
+    assert run(program) == ["taken", "35 grammars", "True", "False", "True", "rc 0"]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from rfc3987_syntax import make_validator\nprint(make_validator)\n",
+        "import rfc3987_syntax\nprint(rfc3987_syntax.make_validator)\n",
+    ],
+)
+def test_whoever_wants_anything_else_gets_the_package(run, program):
+    assert run(program) == ["35 grammars", "made", "rc 0"]
+
+
+def test_its_modules_can_be_imported(run):
+    assert run("from rfc3987_syntax.helpers import make_validator\nprint(make_validator)\n") == ["made", "rc 0"]
+
+
+def test_without_the_package_there_is_none(run):
+    assert run(TAKE, installed=False) == ["ModuleNotFoundError: No module named 'rfc3987_syntax'", "rc 1"]
+
+
+def test_the_program_sees_what_python_would_have_shown_it(run, tmp_path):
+    program = "import sys\nprint(__name__, __file__, sys.argv[1:], sys.argv[0] == __file__, sys.path[0])\nsys.exit(3)\n"
+    here = f"{tmp_path}/bin"
+    assert run(program, "--config=x", "--no-browser") == [f"__main__ {here}/jupyter-lab ['--config=x', '--no-browser'] True {here}", "rc 3"]
