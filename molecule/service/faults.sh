@@ -10,6 +10,18 @@ site --limit bookworm -e '{"jupyter_settings": {"ServerApp": {"prot": 1}}}'
 grep -o 'unknown option ServerApp.prot' site.log | head -n 1
 [ "$(pid bookworm lab)" = "$lab" ] && answers bookworm 8888
 
+echo "one stage at a time"
+larger=(--limit bookworm -e '{"jupyter_settings": {"ServerApp": {"max_body_size": 3000000}}}')
+site "${larger[@]}" --tags jupyter_configure
+on bookworm "grep -c 'max_body_size = 3000000' /etc/remote-notebooks/lab/jupyter_server_config.py"
+[ "$(pid bookworm lab)" = "$lab" ] && answers bookworm 8888
+site "${larger[@]}" --tags jupyter_service
+[ "$(pid bookworm lab)" != "$lab" ] && answers bookworm 8888
+site --limit bookworm --skip-tags jupyter_configure,jupyter_service
+on bookworm "grep -c 'max_body_size = 3000000' /etc/remote-notebooks/lab/jupyter_server_config.py"
+site --limit bookworm
+lab=$(pid bookworm lab)
+
 echo "a unit edited by hand"
 on bookworm "echo Environment=EDITED=1 >> $unit; systemctl daemon-reload"
 site --limit bookworm --diff
