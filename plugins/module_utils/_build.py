@@ -290,6 +290,7 @@ def _uv(wish: Wish, wheels: str, run: Run) -> str:
         return uv
     _remove(folder)
     fetched = os.path.join(site, "fetched")
+    _remove(fetched)  # a run that was cut off may have wanted another version
     try:
         if not wheels:
             _fetch_uv(wish, fetched, run)
@@ -302,7 +303,7 @@ def _uv(wish: Wish, wheels: str, run: Run) -> str:
             os.makedirs(os.path.dirname(uv), 0o755)
             with archive.open(program) as source, open(uv, "wb") as target:
                 shutil.copyfileobj(source, target)
-            os.chmod(uv, 0o755)  # noqa: S103
+        os.chmod(uv, 0o700)  # whoever builds is who fetched it
     finally:
         _remove(fetched)
     return uv
@@ -313,13 +314,12 @@ def _fetch_uv(wish: Wish, folder: str, run: Run) -> None:
     wheel = wish["pip"] or _own_pip(wish["python"], run)
     if wheel:
         # It runs out of its wheel as well, and takes half as long again; to make an environment with it takes longer than to fetch uv.
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(folder)  # noqa: S202 - zipfile lets no name lead out of it
+        shutil.unpack_archive(wheel, folder, "zip")
         pip = [wish["python"], "-B", f"{folder}/pip"]
     else:
         _must(run, "fetching uv", [wish["python"], "-m", "venv", folder])
         pip = [f"{folder}/bin/pip"]
-    options = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--no-deps", "--dest", folder]
+    options = ["--quiet", "--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:", "--no-deps", "--dest", folder]
     _must(run, "fetching uv", [*pip, "download", *options, f"uv=={wish['uv_version']}"])
 
 

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import tarfile
+import zipfile
+from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _build
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import BuildError
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,35 @@ def test_an_archive_of_wheels_reaches_no_other_folder(tmp_path):
     _build._unpack(str(archive), str(tmp_path / "wheels"))
     assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["x.whl"]
     assert not outside.exists()
+
+
+def test_uv_is_the_program_of_the_wheel_that_was_fetched_and_nothing_else_stays(tmp_path):
+    def wheel(path, name, content):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, content)
+
+    pip, fetched = tmp_path / "pip-26.whl", tmp_path / "installer" / "fetched"
+    wheel(pip, "pip/__main__.py", "")
+    fetched.mkdir(parents=True)
+    # A run was cut off here, and wanted another version.
+    for number in range(9):
+        wheel(fetched / f"uv-0.1.{number}-py3-none-any.whl", f"uv-0.1.{number}.data/scripts/uv", "old")
+    calls = []
+
+    def run(argv, _text):
+        calls.append(argv)
+        assert (fetched / "pip" / "__main__.py").exists()
+        wheel(fetched / "uv-9.9.9-py3-none-any.whl", "uv-9.9.9.data/scripts/uv", "new")
+        return 0, ""
+
+    wish = {"prefix": str(tmp_path), "uv_version": "9.9.9", "pip": str(pip), "python": "/usr/bin/python3"}
+    uv = Path(_build._uv(wish, "", run))
+    assert (uv.read_text(), uv.stat().st_mode & 0o111) == ("new", 0o100)
+    assert [argv[-1] for argv in calls] == ["uv==9.9.9"]
+    assert [path.name for path in (tmp_path / "installer").iterdir()] == ["uv-9.9.9"]
+
+
+def test_a_platform_without_a_wheel_of_uv_is_said(tmp_path):
+    wish = {"prefix": str(tmp_path), "uv_version": "9.9.9"}
+    with pytest.raises(BuildError, match="not among the wheels of the control node"):
+        _build._uv(wish, str(tmp_path / "wheels"), lambda *_: (1, ""))
