@@ -8,8 +8,12 @@ Versions stay unless pyproject.toml rules them out; ``--upgrade`` (make lock ARG
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import tomllib
 
 from tools.environment import BENCH_LOCKS, LOCKS, ROOT, VENV, installer_environment
 
@@ -23,6 +27,29 @@ SOURCES = {
     "dev": ["pyproject.toml", "--group", "dev"],
     "bench": ["--group", "bench"],
 }
+#: The uv that hosts get is this machine's own, as a module of the collection.
+WHEELS = ROOT / "plugins" / "module_utils" / "_uv_wheels.py"
+WHEELS_HEAD = """\
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+\"\"\"The wheels of uv for Linux: compatibility tag (PEP 425) and digest (SHA-256). `make lock` writes this file from the lock files.\"\"\"
+
+from __future__ import annotations
+
+"""
+
+
+def uv_wheels() -> str:
+    """Return that module: the uv of the lock file, with the digests that the lock file has as well."""
+    locked = (ROOT / LOCKS["runtime"]).read_text()
+    (version,) = re.findall(r"(?m)^uv==(\S+)", locked)
+    command: list[str | Path] = [VENV / "bin" / "uv", "pip", "compile", "--quiet", "--no-deps", "--universal", "--format", "pylock.toml", "-"]
+    answer = subprocess.run(command, check=True, input=f"uv=={version}", text=True, stdout=subprocess.PIPE, cwd=ROOT, env=installer_environment())
+    (package,) = tomllib.loads(answer.stdout)["packages"]
+    found = {Path(wheel["url"]).stem.split("-", maxsplit=4)[4]: wheel["hashes"]["sha256"] for wheel in package["wheels"]}
+    lines = [f'    "{tag}": "{digest}",' for tag, digest in sorted(found.items()) if "linux" in tag and digest in locked]
+    return "\n".join([f'{WHEELS_HEAD}VERSION = "{version}"', "WHEELS = {", *lines, "}", ""])
 
 
 def main() -> None:
@@ -31,6 +58,8 @@ def main() -> None:
         if "://" in (ROOT / lock).read_text():
             sys.exit(f"{lock} names an address: a lock must fit every package index")
         print(f"{lock}: written")
+    WHEELS.write_text(uv_wheels())
+    print(f"{WHEELS.relative_to(ROOT)}: written")
 
 
 if __name__ == "__main__":

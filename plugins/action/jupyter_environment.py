@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import FilesError, LockError
+from ..module_utils._uv_wheels import VERSION
 from ..plugin_utils import _wheelhouse
 
 
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         wanted = arguments.pop("wheelhouse", None)
-        uv = arguments["uv_version"] if arguments.get("installer", "uv") == "uv" else ""
+        uv = VERSION if arguments.get("installer", "uv") == "uv" else ""
         if wanted and not self._task.check_mode:
             try:
                 arguments["wheels"] = self._bring(_wheelhouse.settle(wanted, arguments["lock"], uv), "wheels.tar")

@@ -12,20 +12,21 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import glob
+import http.client
 import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 import tarfile
 import time
-import zipfile
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator
 
-from . import _observe
+from . import _observe, _uv
 from ._errors import BuildError
+from ._uv import Run
 
-#: (argv, text for its standard input) → (exit code, what it wrote to stdout and stderr)
-Run = Callable[[List[str], str], Tuple[int, str]]
 Wish = Dict[str, Any]
 
 #: How long a builder waits for another one. A run that was cut off leaves its installer running on the host.
@@ -35,13 +36,6 @@ VERSIONS = """
 import importlib.metadata, json, sysconfig
 found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])
 print(json.dumps({package.metadata["Name"]: package.version for package in found}))
-"""
-
-#: Prints where this Python keeps the pip that it puts into virtual environments: a wheel. Debian's has none without python3-venv.
-PIP = """
-import ensurepip, glob, os, sysconfig
-folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")]
-print(*[wheel for folder in folders if folder for wheel in glob.glob(os.path.join(folder, "pip-*.whl"))][:1])
 """
 
 #: What the installers say, in the order of what is to be believed first, and what to do about it.
@@ -99,8 +93,8 @@ def explain(step: str, output: str) -> str:
 
 
 @contextlib.contextmanager
-def alone(prefix: str) -> Iterator[None]:
-    """Hold the building site of this host."""
+def alone(prefix: str) -> Iterator[int]:
+    """Hold the building site of this host, by a descriptor: who inherits it holds the site as well, until its end (flock(2))."""
     os.makedirs(os.path.join(prefix, "installer"), exist_ok=True)
     descriptor = os.open(os.path.join(prefix, "installer", "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -115,7 +109,7 @@ def alone(prefix: str) -> Iterator[None]:
                         f"another run has been building below {prefix} for {PATIENCE // 60} minutes. Let it end, then run again."
                     ) from None
                 time.sleep(0.2)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -124,14 +118,14 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
     """Build ``wish["path"]``, unless it is there and whole.
 
     :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``lock`` (the text of a lock file, or empty); ``installer`` (``uv`` or ``pip``);
-        ``pip`` (a wheel of it on this host, where Python comes without; or empty); ``uv_version``; ``wheels`` (an archive of wheels on this host,
-        or empty); ``account`` (who tries it; empty: whoever builds); ``instead_of`` (an environment that the new one should differ from, or empty);
+        ``pip`` (a wheel of it on this host, where Python comes without; or empty); ``wheels`` (an archive of wheels on this host, or empty);
+        ``account`` (who tries it; empty: whoever builds); ``instead_of`` (an environment that the new one should differ from, or empty);
         ``before`` (the one in use until now, or empty).
     :returns: ``changed``; ``same``, that nothing is newer than in ``instead_of``, and the new folder went again; ``remark``, for a person.
     :raises BuildError: with the reason; nothing of the environment is left.
     """
     path, prefix = wish["path"], wish["prefix"]
-    with alone(prefix):
+    with alone(prefix) as site:
         found = _observe.environment(path)
         if found["sealed"] and not found["missing"]:
             return {"changed": False, "same": False, "remark": ""}
@@ -148,7 +142,8 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             if same:
                 _remove(path)
             else:
-                _try_and_seal(wish, wish["before"] or found.get("before") or "", run)
+                with _compiling(wish, site):
+                    _try_and_seal(wish, wish["before"] or found.get("before") or "", run)
         except BaseException as error:
             _remove(path)
             if isinstance(error, OSError):
@@ -164,7 +159,7 @@ def _is_up_to_date(wish: Wish, run: Run) -> bool:
     if not wish["instead_of"] or wish["installer"] != "uv":
         return False
     try:
-        uv = _uv(wish, "", run)
+        uv = _program(wish, "", run)
     except BuildError:
         return False
     options = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--python", f"{wish['instead_of']}/bin/python"]
@@ -246,7 +241,7 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     uv = ""
     if wish["installer"] == "uv":
         try:
-            uv = _uv(wish, wheels, run)
+            uv = _program(wish, wheels, run)
         except BuildError as error:
             remark = f"uv cannot be had on this host, so pip installs, more slowly: {error}"
     if uv:
@@ -267,10 +262,10 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     if wheels:
         options += ["--no-index", "--find-links", wheels]
     if uv:
-        _must(run, "installing", [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", f"{path}/bin/python", *options])
+        _must(run, "installing", [uv, "pip", "install", "--quiet", "--python", f"{path}/bin/python", *options])
     else:
         pip = [python, f"{wish['pip']}/pip", "--python", f"{path}/bin/python"] if wish["pip"] else [f"{path}/bin/python", "-m", "pip"]
-        _must(run, "installing", [*pip, "install", "--quiet", "--disable-pip-version-check", *options])
+        _must(run, "installing", [*pip, "install", "--quiet", "--no-compile", "--disable-pip-version-check", *options])
     # Opened to the system's packages only now: pip --user then works for the account,
     # and nothing the system happens to hold was taken for a requirement already met.
     settings = os.path.join(path, "pyvenv.cfg")
@@ -281,60 +276,53 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     return remark
 
 
-def _uv(wish: Wish, wheels: str, run: Run) -> str:
-    """Return the path of uv, which is fetched once a host and version."""
-    site = os.path.join(wish["prefix"], "installer")
-    folder = os.path.join(site, f"uv-{wish['uv_version']}")
-    uv = os.path.join(folder, "bin", "uv")
-    if os.path.exists(uv) and run([uv, "--version"], "")[0] == 0:
-        return uv
-    _remove(folder)
-    fetched = os.path.join(site, "fetched")
-    _remove(fetched)  # a run that was cut off may have wanted another version
+def _program(wish: Wish, wheels: str, run: Run) -> str:
+    """Return the path of uv, or say why it cannot be had."""
     try:
-        if not wheels:
-            _fetch_uv(wish, fetched, run)
-        # A wheel is an archive, and uv one program in it: nothing has to be installed to get at it.
-        wheel = next(iter(glob.glob(os.path.join(glob.escape(wheels or fetched), "uv-*.whl"))), "")
-        if not wheel:
-            raise BuildError("it is not among the wheels of the control node.")
-        with zipfile.ZipFile(wheel) as archive:
-            program = next(name for name in archive.namelist() if name.endswith(".data/scripts/uv"))
-            os.makedirs(os.path.dirname(uv), 0o755)
-            with archive.open(program) as source, open(uv, "wb") as target:
-                shutil.copyfileobj(source, target)
-        os.chmod(uv, 0o700)  # whoever builds is who fetched it
-    finally:
-        _remove(fetched)
-    return uv
+        return _uv.program(wish["prefix"], wish["python"], wish["pip"] or "", wheels, run)
+    except (OSError, http.client.HTTPException) as error:
+        raise BuildError(explain("fetching it", str(error))) from error
 
 
-def _fetch_uv(wish: Wish, folder: str, run: Run) -> None:
-    """Download the wheel of uv for this host into ``folder``, with the pip that this Python would put into an environment."""
-    wheel = wish["pip"] or _own_pip(wish["python"], run)
-    if wheel:
-        # It runs out of its wheel as well, and takes half as long again; to make an environment with it takes longer than to fetch uv.
-        shutil.unpack_archive(wheel, folder, "zip")
-        pip = [wish["python"], "-B", f"{folder}/pip"]
-    else:
-        _must(run, "fetching uv", [wish["python"], "-m", "venv", folder])
-        pip = [f"{folder}/bin/pip"]
-    options = ["--quiet", "--disable-pip-version-check", "--no-cache-dir", "--only-binary", ":all:", "--no-deps", "--dest", folder]
-    _must(run, "fetching uv", [*pip, "download", *options, f"uv=={wish['uv_version']}"])
+@contextlib.contextmanager
+def _compiling(wish: Wish, site: int) -> Iterator[None]:
+    """Return when compiled is what a server needs. The rest goes on meanwhile and after this run's end, unless the block fails.
 
-
-def _own_pip(python: str, run: Run) -> str:
-    code, wheel = run([python, "-I", "-c", PIP], "")
-    return wheel.strip() if code == 0 and wheel.strip().endswith(".whl") else ""
+    :param site: what :func:`alone` yields. Whoever builds next, and whoever ends this run (unlock.yml), waits for it.
+    """
+    command = [f"{wish['path']}/bin/python", "-I", os.path.join(wish["prefix"], "libexec", "compile_environment.py")]
+    process = _started(command, pass_fds=[site], start_new_session=True)
+    try:
+        said = "".join(process.stdout or ())  # until it lets go of it
+        if said.strip() != "ready":
+            raise BuildError(explain("compiling", said))
+        yield
+    except BaseException:
+        # What it wrote after this would be left of an environment that is gone.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def _try_and_seal(wish: Wish, before: str, run: Run) -> None:
     path, scripts = wish["path"], os.path.join(wish["prefix"], "libexec")
     account = [wish["account"]] if wish["account"] else []
-    code, output = run(
-        [f"{path}/bin/python", f"{scripts}/probe_environment.py", path, *account], "".join(f"{package}\n" for package in wish["packages"])
-    )
+    with _started([f"{path}/bin/python", f"{scripts}/seal_environment.py", path, before, *wish["packages"]]) as seal:
+        code, output = run(
+            [f"{path}/bin/python", f"{scripts}/probe_environment.py", path, *account], "".join(f"{package}\n" for package in wish["packages"])
+        )
+        said = seal.communicate()[0]
     if code != 0:
-        said = "\n".join(f"  {line}" for line in output.strip().splitlines()[-12:])
-        raise BuildError(f"they install, and do not work here. Correct or leave out what the next lines name.\n{said}")
-    _must(run, "sealing it", [f"{path}/bin/python", f"{scripts}/seal_environment.py", path, before, *wish["packages"]])
+        last = "\n".join(f"  {line}" for line in output.strip().splitlines()[-12:])
+        raise BuildError(f"they install, and do not work here. Correct or leave out what the next lines name.\n{last}")
+    if seal.returncode != 0:
+        raise BuildError(explain("sealing it", said))
+    seal_file = os.path.join(path, _observe.SEAL)
+    os.rename(f"{seal_file}.new", seal_file)
+
+
+def _started(command: list[str], **more: Any) -> subprocess.Popen[str]:
+    """Start what goes on beside the next steps."""
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, text=True, errors="replace", **streams, **more)

@@ -43,6 +43,7 @@ ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 SCRIPTS = (
     "busy_kernels.py",
     "check_config.py",
+    "compile_environment.py",
     "probe_environment.py",
     "run_jupyter.py",
     "seal_environment.py",

@@ -43,7 +43,8 @@ options:
     type: str
     default: ""
   installer:
-    description: V(uv) is fetched once a host; where it cannot be had, V(pip) does its work.
+    description:
+      - V(uv) is fetched once a host, in the wheel whose digest (SHA-256) this collection knows. Where it cannot be had, V(pip) does its work.
     type: str
     choices: [uv, pip]
     default: uv
@@ -52,10 +53,6 @@ options:
       - A wheel of pip on the control node, for a host whose Python comes without. The action plugin brings it; the environment is then made without
         the host's C(ensurepip), which Debian keeps in a package of its own.
     type: path
-  uv_version:
-    description: The version of uv.
-    type: str
-    required: true
   wheelhouse:
     description:
       - Which wheels of O(lock) the control node brings, and where it keeps them, as M(remote.notebooks.jupyter_state) says it.
@@ -96,7 +93,6 @@ EXAMPLES = r"""
     prefix: /opt/remote-notebooks
     python: /usr/bin/python3
     packages: [jupyterlab, pandas]
-    uv_version: 0.13.8
     account: jupyter
   environment:
     SSL_CERT_FILE: /etc/ssl/company.pem
@@ -132,7 +128,6 @@ def main() -> None:
             "lock": {"type": "str", "default": ""},
             "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
             "pip": {"type": "path"},
-            "uv_version": {"type": "str", "required": True},
             "wheelhouse": {"type": "dict", "default": {}},
             "wheels": {"type": "path"},
             "account": {"type": "str"},

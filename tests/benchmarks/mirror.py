@@ -25,6 +25,8 @@ from measure import RESULTS
 from pip._internal.models.index import PyPI
 
 CACHE = RESULTS / "index"
+#: As the usual index answers both installers (PEP 691). A page of HTML costs pip, which parses it in Python, more than it costs uv.
+JSON = "application/vnd.pypi.simple.v1+json"
 
 
 class Mirror(http.server.ThreadingHTTPServer):
@@ -39,6 +41,8 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.upstream = _index()
         self.counts: collections.Counter[str] = collections.Counter()
         self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
+        #: Made once: the mirror shares its cores with what is measured.
+        self.pages: dict[str, bytes] = {}
         CACHE.mkdir(parents=True, exist_ok=True)
 
 
@@ -57,32 +61,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        path = self.path.strip("/")
+        path, form = self.path.strip("/"), "application/octet-stream"
         if path.startswith("simple/"):
             kind, url = "page", f"{self.server.upstream}/{path.removeprefix('simple/')}/"
+            form = JSON if JSON in self.headers.get("Accept", "") else "text/html"
         else:
             # Where the index has no metadata by itself, uv looks at the length of a wheel and reads the end of it.
             kind = "metadata" if path.endswith(".metadata") or self.command == "HEAD" or "Range" in self.headers else "file"
             url = path.removeprefix("file/").replace("/", "://", 1)
         self.server.counts[kind] += 1
         try:
-            data = self._fetched(url)
+            data = self._page(url, form) if kind == "page" else self._fetched(url)
         except urllib.error.HTTPError as error:
             self.send_error(error.code)
             return
         except OSError as error:
             self.send_error(502, str(error))  # the installers try again
             return
-        if kind == "page":
-            # Every link leads back here; what a link says about itself (digest, metadata, Python) stays.
-            data = re.sub(rb'href="([^"#]+)', lambda found: b'href="/file/' + _here(url, found[1]), data)
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         length = len(data)
         if asked:
             first, last = int(asked[1]), min(int(asked[2]), length - 1)
             data = data[first : last + 1]
         self.send_response(206 if asked else 200)
-        self.send_header("Content-Type", "text/html" if kind == "page" else "application/octet-stream")
+        self.send_header("Content-Type", form)
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Accept-Ranges", "bytes")
         if asked:
@@ -91,11 +93,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def _fetched(self, url: str) -> bytes:
-        path = CACHE / hashlib.sha256(url.encode()).hexdigest()
+    def _page(self, url: str, form: str) -> bytes:
+        """Return a page with every link leading back here; what a link says about itself (digest, metadata, Python) stays."""
+        key = f"{form} {url}"
+        if key not in self.server.pages:
+            page = self._fetched(url, form)
+            pattern = rb'("url": ?")([^"#]+)' if form == JSON else rb'(href=")([^"#]+)'
+            self.server.pages[key] = re.sub(pattern, lambda found: found[1] + b"/file/" + _here(url, found[2]), page)
+        return self.server.pages[key]
+
+    def _fetched(self, url: str, form: str = "") -> bytes:
+        path = CACHE / hashlib.sha256(f"{form} {url}".strip().encode()).hexdigest()
         with self.server.locks[url]:
             if not path.exists():
-                request = urllib.request.Request(url, headers={"Accept": "text/html"})
+                request = urllib.request.Request(url, headers={"Accept": form} if form else {})
                 with urllib.request.urlopen(request, timeout=120) as answer:
                     new = path.with_suffix(".new")
                     new.write_bytes(answer.read())

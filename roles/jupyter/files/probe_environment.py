@@ -10,20 +10,29 @@ a kernel is started, imports what the packages bring, and computes. What lies in
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import json
 import os
 import pwd
+import queue
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking.client import BlockingKernelClient
+    from jupyter_client.manager import KernelManager
 
 #: The programs of Jupyter, and the modules that each imports as a whole: no kernel has to do that again, which takes a slow host seconds.
 PROGRAMS = {"jupyter-server": {"jupyter_server"}, "jupyter-lab": {"jupyterlab", "jupyter_server"}, "jupyter-notebook": {"notebook"}}
 SECONDS = 120
-#: Runs in the kernel: the modules that do not import, with the reason.
+#: Runs in the kernel, and leaves there what modules do not import, with the reason.
 CODE = """
 import importlib, json
 _bad = []
@@ -32,8 +41,9 @@ for _package, _module in {modules!r}:
         importlib.import_module(_module)
     except BaseException as _error:
         _bad.append([_package, _module, type(_error).__name__ + ": " + str(_error)])
-print(json.dumps([6 * 7, _bad]))
 """
+#: What the reply is to hold: the kernel computes, and has imported.
+ANSWER = "json.dumps([6 * 7, _bad])"
 
 
 def become(account: str) -> None:
@@ -79,37 +89,58 @@ def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:
 
 
 def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
-    from jupyter_client.manager import start_new_kernel
+    """Start a kernel and ask it once. What it has to say comes with the reply: whoever listens to its output first waits until there is none."""
+    from jupyter_client.manager import KernelManager
 
     pairs = [(requirement, module) for requirement in requirements for module in modules(requirement) if module not in imported]
+    manager = KernelManager()
     try:
-        manager, client = start_new_kernel(startup_timeout=SECONDS)
+        manager.start_kernel()
     except Exception as error:
         yield f"no kernel starts: {type(error).__name__}: {error}"
         return
-    said = []
-
-    def listen(message: dict) -> None:
-        if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
-            said.append(message["content"]["text"])
-        elif message["msg_type"] == "error":
-            said.append(f"{message['content']['ename']}: {message['content']['evalue']}\n")
-
+    client = manager.blocking_client()
+    client.start_channels(iopub=False, stdin=False, hb=False, control=False)
     try:
-        client.execute_interactive(CODE.format(modules=pairs), timeout=SECONDS, output_hook=listen)
-        answer = "".join(said).strip().splitlines()
-        result, bad = json.loads(answer[-1]) if answer else (None, [])
+        asked = client.execute(CODE.format(modules=pairs), store_history=False, allow_stdin=False, user_expressions={"answer": ANSWER})
+        result, bad = answer(reply(manager, client, asked))
         if result != 42:
-            yield f"a kernel starts and does not compute: {answer}"
+            yield f"a kernel starts and does not compute: {result}"
         for package, module, reason in bad:
             # Some import in a process of their own only: setuptools, where another package has brought the standard library's distutils.
             if subprocess.run([sys.executable, "-c", f"import {module}"], check=False, capture_output=True, timeout=SECONDS).returncode:
                 yield f"package '{package}': import {module}: {reason}"
-    except (TimeoutError, ValueError, RuntimeError) as error:
-        yield f"a kernel starts and gives no answer: {error or type(error).__name__}"
+    except (TimeoutError, ValueError) as error:
+        yield f"a kernel starts and gives no answer: {error}"
     finally:
         client.stop_channels()
-        manager.shutdown_kernel(now=True)
+        if manager.is_alive():
+            manager.signal_kernel(signal.SIGKILL)
+        manager.finish_shutdown(pollinterval=0.01)
+        manager.cleanup_resources()
+
+
+def reply(manager: KernelManager, client: BlockingKernelClient, asked: str) -> dict:
+    """Wait for the reply to a message, as long as the kernel lives."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        try:
+            message = client.get_shell_msg(timeout=1)
+        except queue.Empty:
+            if not manager.is_alive():
+                raise TimeoutError("it ended") from None
+            continue
+        if message["parent_header"].get("msg_id") == asked:
+            return dict(message["content"])
+    raise TimeoutError(f"within {SECONDS} s")
+
+
+def answer(content: dict) -> tuple[object, list]:
+    """Return what an ``execute_reply`` holds (https://jupyter-client.readthedocs.io/en/stable/messaging.html#execution-results)."""
+    said = content.get("user_expressions", {}).get("answer", content)
+    if said.get("status") != "ok":
+        return f"{said.get('ename')}: {said.get('evalue')}", []
+    return tuple(json.loads(ast.literal_eval(said["data"]["text/plain"])))
 
 
 def main() -> int:

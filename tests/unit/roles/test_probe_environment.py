@@ -37,3 +37,20 @@ def test_what_another_program_imports_is_not_tried_twice(probe, tmp_path, there,
     started = probe.programs(str(tmp_path))
     assert list(started) == tried
     assert list(probe.versions(started)) == [f"{name} --version: {name} has no module" for name in tried]
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        ({"status": "ok", "user_expressions": {"answer": {"status": "ok", "data": {"text/plain": "'[42, []]'"}}}}, (42, [])),
+        (
+            {"status": "ok", "user_expressions": {"answer": {"status": "ok", "data": {"text/plain": repr('[42, [["x", "x.y", "it\'s"]]]')}}}},
+            (42, [["x", "x.y", "it's"]]),
+        ),
+        ({"status": "ok", "user_expressions": {"answer": {"status": "error", "ename": "NameError", "evalue": "_bad"}}}, ("NameError: _bad", [])),
+        ({"status": "error", "ename": "SyntaxError", "evalue": "x", "user_expressions": {}}, ("SyntaxError: x", [])),
+        ({"status": "aborted"}, ("None: None", [])),
+    ],
+)
+def test_what_a_kernel_replies(probe, content, answer):
+    assert probe.answer(content) == answer

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import sys
 import tarfile
-import zipfile
-from pathlib import Path
+import time
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _build
@@ -56,33 +57,50 @@ def test_an_archive_of_wheels_reaches_no_other_folder(tmp_path):
     assert not outside.exists()
 
 
-def test_uv_is_the_program_of_the_wheel_that_was_fetched_and_nothing_else_stays(tmp_path):
-    def wheel(path, name, content):
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(name, content)
-
-    pip, fetched = tmp_path / "pip-26.whl", tmp_path / "installer" / "fetched"
-    wheel(pip, "pip/__main__.py", "")
-    fetched.mkdir(parents=True)
-    # A run was cut off here, and wanted another version.
-    for number in range(9):
-        wheel(fetched / f"uv-0.1.{number}-py3-none-any.whl", f"uv-0.1.{number}.data/scripts/uv", "old")
-    calls = []
-
-    def run(argv, _text):
-        calls.append(argv)
-        assert (fetched / "pip" / "__main__.py").exists()
-        wheel(fetched / "uv-9.9.9-py3-none-any.whl", "uv-9.9.9.data/scripts/uv", "new")
-        return 0, ""
-
-    wish = {"prefix": str(tmp_path), "uv_version": "9.9.9", "pip": str(pip), "python": "/usr/bin/python3"}
-    uv = Path(_build._uv(wish, "", run))
-    assert (uv.read_text(), uv.stat().st_mode & 0o111) == ("new", 0o100)
-    assert [argv[-1] for argv in calls] == ["uv==9.9.9"]
-    assert [path.name for path in (tmp_path / "installer").iterdir()] == ["uv-9.9.9"]
+@pytest.fixture
+def site(tmp_path):
+    """A building site whose compiler is ready at once, and goes on until a file called ``end`` is there."""
+    (tmp_path / "env" / "bin").mkdir(parents=True)
+    (tmp_path / "env" / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "libexec").mkdir()
+    (tmp_path / "libexec" / "compile_environment.py").write_text(
+        "import os, time\n"
+        "print('ready', flush=True)\n"
+        "os.dup2(os.open(os.devnull, os.O_RDWR), 1), os.dup2(1, 2)\n"
+        f"while not os.path.exists('{tmp_path}/end'):\n    time.sleep(0.01)\n"
+    )
+    yield {"path": str(tmp_path / "env"), "prefix": str(tmp_path)}
+    (tmp_path / "end").touch()
 
 
-def test_a_platform_without_a_wheel_of_uv_is_said(tmp_path):
-    wish = {"prefix": str(tmp_path), "uv_version": "9.9.9"}
-    with pytest.raises(BuildError, match="not among the wheels of the control node"):
-        _build._uv(wish, str(tmp_path / "wheels"), lambda *_: (1, ""))
+def is_free(tmp_path):
+    """Whether nobody holds the site, a moment later at the latest."""
+    with open(tmp_path / "installer" / "lock") as file:
+        for _ in range(100):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.02)
+            else:
+                return True
+    return False
+
+
+def test_compiling_goes_on_beside_the_run_and_holds_the_site(site, tmp_path):
+    with _build.alone(str(tmp_path)) as descriptor, _build._compiling(site, descriptor):
+        pass
+    assert not is_free(tmp_path)
+    (tmp_path / "end").touch()
+    assert is_free(tmp_path)
+
+
+def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_path):
+    with pytest.raises(BuildError, match="does not work"), _build.alone(str(tmp_path)) as descriptor, _build._compiling(site, descriptor):
+        raise BuildError("does not work")
+    assert is_free(tmp_path)
+
+
+def test_a_compiler_that_fails_is_explained(site, tmp_path):
+    (tmp_path / "libexec" / "compile_environment.py").write_text("raise OSError(28, 'No space left on device')")
+    with pytest.raises(BuildError, match="no room left"), _build.alone(str(tmp_path)) as descriptor, _build._compiling(site, descriptor):
+        pytest.fail("nobody gets here")
