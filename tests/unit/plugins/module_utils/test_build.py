@@ -59,7 +59,7 @@ def test_an_archive_of_wheels_reaches_no_other_folder(tmp_path):
 
 @pytest.fixture
 def site(tmp_path):
-    """A building site whose compiler is ready at once, and goes on until a file called ``end`` is there."""
+    """A building site whose compiler is ready at once, goes on until a file called ``end`` is there, and leaves one called ``ended``."""
     (tmp_path / "env" / "bin").mkdir(parents=True)
     (tmp_path / "env" / "bin" / "python").symlink_to(sys.executable)
     (tmp_path / "libexec").mkdir()
@@ -67,7 +67,9 @@ def site(tmp_path):
         "import os, time\n"
         "print('ready', flush=True)\n"
         "os.dup2(os.open(os.devnull, os.O_RDWR), 1), os.dup2(1, 2)\n"
-        f"while not os.path.exists('{tmp_path}/end'):\n    time.sleep(0.01)\n"
+        "late = time.monotonic() + 10\n"
+        f"while not os.path.exists('{tmp_path}/end') and time.monotonic() < late:\n    time.sleep(0.01)\n"
+        f"open('{tmp_path}/ended', 'w').close()\n"
     )
     yield {"path": str(tmp_path / "env"), "prefix": str(tmp_path)}
     (tmp_path / "end").touch()
@@ -92,12 +94,14 @@ def test_compiling_goes_on_beside_the_run_and_holds_the_site(site, tmp_path):
     assert not is_free(tmp_path)
     (tmp_path / "end").touch()
     assert is_free(tmp_path)
+    assert (tmp_path / "ended").exists()
 
 
 def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_path):
     with pytest.raises(BuildError, match="does not work"), _build.alone(str(tmp_path)) as descriptor, _build._compiling(site, descriptor):
         raise BuildError("does not work")
     assert is_free(tmp_path)
+    assert not (tmp_path / "ended").exists()
 
 
 def test_a_compiler_that_fails_is_explained(site, tmp_path):
