@@ -78,7 +78,7 @@ def site(tmp_path):
 def is_free(tmp_path):
     """Whether nobody holds the site, a moment later at the latest."""
     with open(tmp_path / "installer" / "lock") as file:
-        for _ in range(100):
+        for _attempt in range(100):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
