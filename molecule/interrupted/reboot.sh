@@ -36,7 +36,7 @@ look() {
 echo "while the environment is built"
 cut_at 'environment . Build it beside' 4
 look
-echo "the link leads to the new one, the server has not restarted"
+echo "the link and the unit lead to the new one, the server has not restarted"
 cut_at 'service . Folders, units and start scripts' 0
 look
 echo "while a client tries it"
