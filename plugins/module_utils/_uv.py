@@ -44,9 +44,13 @@ NARROW = {"x86_64": "i686", "aarch64": "armv7l", "armv8l": "armv7l"}
 #: Prints the index that pip asks when nobody told it anything. The pip is the one that this Python puts into virtual environments, a wheel, or
 #: the one that its arguments name; Debian's Python has none without python3-venv.
 DEFAULT_INDEX = """
-import ensurepip, glob, os, sys, sysconfig
-folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")]
-sys.path[:0] = sys.argv[1:] or [wheel for folder in folders if folder for wheel in glob.glob(os.path.join(folder, "pip-*.whl"))]
+import glob, os, sys, sysconfig
+wheels = sys.argv[1:]
+if not wheels:
+    import ensurepip
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")]
+    wheels = [wheel for folder in folders if folder for wheel in glob.glob(os.path.join(folder, "pip-*.whl"))]
+sys.path[:0] = wheels
 from pip._internal.models.index import PyPI
 print(PyPI.simple_url)
 """

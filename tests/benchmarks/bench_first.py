@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def warm(lab: Lab) -> None:
-    """Let the index have ready what the hosts are going to ask for, in both forms of a page."""
+    """Let the index have ready what the hosts are going to ask for; the page of uv in both forms, for ours reads HTML."""
     sh(BIN / "uv", "pip", "install", "--quiet", "--no-cache", "--target", lab.folder / "warm", "--python-version", IMAGE_PYTHON,
        "--only-binary", ":all:", "--default-index", lab.index.url, *PACKAGES, "uv")  # fmt: skip
     with urllib.request.urlopen(f"{lab.index.url}/uv/") as page:

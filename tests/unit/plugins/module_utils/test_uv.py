@@ -35,7 +35,7 @@ WHEEL = wheel("#!/bin/sh\necho uv 9.9.9\n")
 
 
 class Index(http.server.ThreadingHTTPServer):
-    """Answers with ``pages``; those of ``failing`` once with 503, those of ``locked`` to one name and password alone."""
+    """Answers with ``pages``, those of ``failing`` after a 503; where it is ``locked``, to one name and password alone."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -196,6 +196,12 @@ def test_without_an_index_it_is_the_one_that_pip_asks(monkeypatch, tmp_path):
         archive.writestr("pip/_internal/models/index.py", "class PyPI:\n    simple_url = 'https://index.example/simple'\n")
     assert _uv._index("python3", str(tmp_path / "pip-1.whl"), run) == "https://index.example/simple"
     assert _uv._index("python3", "", run) == PyPI.simple_url
+
+    # Debian's Python without python3-venv: the wheel is the control node's, and there is no ensurepip to ask.
+    def without(argv, text):
+        return run([*argv[:3], f"import sys\nsys.modules['ensurepip'] = None\n{argv[3]}", *argv[4:]], text)
+
+    assert _uv._index("python3", str(tmp_path / "pip-1.whl"), without) == "https://index.example/simple"
     with pytest.raises(BuildError, match="no index_url is given"):
         _uv._index("false", "", run)
 
