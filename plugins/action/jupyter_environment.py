@@ -10,9 +10,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..module_utils import _build
 from ..module_utils._errors import FilesError, LockError
 from ..module_utils._uv_wheels import VERSION
-from ..plugin_utils import _wheelhouse
+from ..plugin_utils import _bare, _wheelhouse
 
 
 class ActionModule(ActionBase):
@@ -25,18 +26,29 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        wanted = arguments.pop("wheelhouse", None)
-        uv = VERSION if arguments.get("installer", "uv") == "uv" else ""
+        _result, arguments = self.validate_argument_spec(_build.ARGUMENTS)
+        wanted, pip = arguments.pop("wheelhouse"), arguments.pop("pip")
+        uv = VERSION if arguments["installer"] == "uv" else ""
         if wanted and not self._task.check_mode:
             try:
                 arguments["wheels"] = self._bring(_wheelhouse.settle(wanted, arguments["lock"], uv), "wheels.tar")
             except (FilesError, LockError) as error:
                 raise AnsibleActionFail(f"{arguments['name']}: packages: {error}") from error
-        pip = arguments.pop("pip", None)
+        arguments["pip"] = None
         if pip and not self._task.check_mode and not (wanted and uv):  # uv is among the wheels
             arguments["pip"] = self._bring(pip, os.path.basename(pip))
-        return {**result, **self._execute_module(module_args=arguments, task_vars=task_vars)}
+        return {**result, **self._build(arguments, task_vars or {})}
+
+    def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Have the host build, by the module of this name where a bare program will not do."""
+        answer = None if self._task.check_mode else _bare.ask(self, task_vars, _bare.BUILD, arguments)
+        if answer is None:
+            return dict(self._execute_module(module_args=arguments, task_vars=task_vars))
+        if "module_stderr" in answer:
+            said = "\n".join(f"  {line}" for line in f"{answer['module_stdout']}\n{answer['module_stderr']}".strip().splitlines()[-12:])
+            raise AnsibleActionFail(f"{arguments['name']}: packages: the program that builds ended before its time. Run again.\n{said}")
+        del answer["python"]
+        return answer
 
     def _bring(self, path: str, name: str) -> str:
         """Copy a file into the task's own folder on the host, which Ansible removes whatever happens."""

@@ -11,7 +11,6 @@ import socket
 import time
 from typing import Any
 
-from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
@@ -64,7 +63,6 @@ class ActionModule(ActionBase):
         plan = {**arguments["plan"], "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
         showing = self._task.check_mode and self._task.diff
         store = self._store(plan, arguments["credentials_dir"], arguments["rotate"])
-        self._python: str | None = None
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
         problems = _state.refusals(plan, report)
         if problems:
@@ -147,12 +145,16 @@ class ActionModule(ActionBase):
 
     def _observe(self, plan: dict[str, Any], texts: bool, details: bool) -> dict[str, Any]:
         probe = _state.probe(plan, texts, details)
-        # What runs through standard input needs what pipelining needs; anywhere else the module of this name does the same in more steps.
-        ask = self._ask if self._is_pipelining_enabled("new") else self._ask_module
         try:
-            answer = ask(probe)
+            # Where the connection cannot carry a bare program, the module of this name does the same in more steps.
+            answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe)
+            if answer is None:
+                answer = self._execute_module(
+                    module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars
+                )
         except AnsibleConnectionFailure as error:
             raise _contact.unreachable(plan["host"], error) from error
+        self._python = answer.get("python")
         if "report" in answer:
             return dict(answer["report"])
         said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")).strip()
@@ -162,28 +164,6 @@ class ActionModule(ActionBase):
                 "or name one as ansible_python_interpreter in the inventory."
             )
         raise AnsibleActionFail(f"The state of {plan['host']} could not be read: {said}")
-
-    def _ask_module(self, probe: dict[str, Any]) -> dict[str, Any]:
-        arguments = {"plan": {}, "probe": probe}
-        return dict(self._execute_module(module_name="remote.notebooks.jupyter_state", module_args=arguments, task_vars=self._task_vars))
-
-    def _ask(self, probe: dict[str, Any]) -> dict[str, Any]:
-        said = self._low_level_execute_command(
-            f"{self._compute_environment_string()} {_bare.command(self._interpreters())}".strip(), in_data=_bare.program(probe)
-        )
-        answer = _bare.answer(said["stdout"])
-        if answer is None:
-            return {"module_stderr": said["stderr"], "module_stdout": said["stdout"]}
-        self._python = answer["python"]
-        return answer
-
-    def _interpreters(self) -> list[str]:
-        """Return the Pythons to try, by Ansible's own rule: the one that is set, or that was found before, else those it looks for."""
-        named = self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=self._task_vars))
-        if named and not str(named).startswith("auto"):
-            return [str(named)]
-        found = self._task_vars.get("ansible_facts", {}).get("discovered_interpreter_python")
-        return [str(found)] if found else list(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=self._task_vars))
 
     def _locks(self, plan: dict[str, Any], report: dict[str, Any], directory: str | None) -> dict[str, tuple[str, str | None]]:
         """Return path and digest of the lock file of each slot that has one, brought up to date on this machine."""

@@ -29,6 +29,23 @@ from ._uv import Run
 
 Wish = Dict[str, Any]
 
+#: The arguments of the module jupyter_environment.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "path": {"type": "str", "required": True},
+    "prefix": {"type": "str", "required": True},
+    "python": {"type": "str", "required": True},
+    "packages": {"type": "list", "elements": "str", "required": True},
+    "lock": {"type": "str", "default": ""},
+    "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+    "pip": {"type": "path"},
+    "wheelhouse": {"type": "dict", "default": {}},
+    "wheels": {"type": "str"},
+    "account": {"type": "str"},
+    "before": {"type": "str"},
+    "instead_of": {"type": "str"},
+}
+
 #: How long a builder waits for another one. A run that was cut off leaves its installer running on the host.
 PATIENCE = 900
 
@@ -112,6 +129,24 @@ def alone(prefix: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def attempt(wish: Wish) -> dict[str, Any]:
+    """Build, and return the result of the module jupyter_environment: that of :func:`build`, or ``failed`` and ``msg``.
+
+    :param wish: as for :func:`build`, and ``name``, whose the environment is.
+    """
+    os.umask(0o022)
+    try:
+        return build(wish, run)
+    except (BuildError, OSError) as error:
+        return {"failed": True, "msg": f"{wish['name']}: packages: {error}"}
+
+
+def run(argv: list[str], text: str) -> tuple[int, str]:
+    """Run a command that reads ``text``. Return its exit code and what it said."""
+    done = subprocess.run(argv, input=text, capture_output=True, check=False, encoding="utf-8", errors="replace")
+    return done.returncode, done.stdout + done.stderr
 
 
 def build(wish: Wish, run: Run) -> dict[str, Any]:

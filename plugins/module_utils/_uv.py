@@ -9,23 +9,24 @@ or with the wheels of the control node. pip could fetch it, without a digest, an
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import glob
 import hashlib
 import html.parser
 import http.client
 import io
+import netrc
 import os
 import posixpath
 import re
 import shutil
 import struct
 import time
+import urllib.request
 import zipfile
 from typing import Callable, List, Tuple
-from urllib.parse import urljoin, urlsplit
-
-from ansible.module_utils.urls import open_url
+from urllib.parse import unquote, urljoin, urlsplit
 
 from ._errors import BuildError
 from ._uv_wheels import VERSION, WHEELS
@@ -152,9 +153,24 @@ def _get(url: str, index: str) -> tuple[bytes, str]:
 
 
 def _answer(url: str, index: str) -> tuple[bytes, str]:
-    there, known = urlsplit(url), urlsplit(index)
-    # The name and password that stand in the index's own address are for that host, and no other.
-    if (there.hostname, there.port) == (known.hostname, known.port):
-        url = there._replace(netloc=known.netloc).geturl()
-    with open_url(url, headers={"Accept": "text/html"}, timeout=TIMEOUT, ca_path=os.environ.get("SSL_CERT_FILE")) as answer:
+    there, login = urlsplit(url), _login(url, index)
+    plain = there._replace(netloc=there.netloc.rpartition("@")[2]).geturl()
+    # Whatever scheme a page may name: the digest decides what is run.
+    request = urllib.request.Request(plain, headers={"Accept": "text/html", "User-Agent": "remote.notebooks"})  # noqa: S310
+    if login:
+        # Not for where this address may lead on to.
+        request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(":".join(login).encode()).decode())
+    # Proxy and authority: HTTPS_PROXY and its like, SSL_CERT_FILE.
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
         return answer.read(), answer.geturl()
+
+
+def _login(url: str, index: str) -> tuple[str, str] | None:
+    """Return name and password for an address: those that stand in the index's own address are for that host and no other; else those of netrc."""
+    there, known = urlsplit(url), urlsplit(index)
+    if known.username is not None and (there.hostname, there.port) == (known.hostname, known.port):
+        return unquote(known.username), unquote(known.password or "")
+    with contextlib.suppress(OSError, netrc.NetrcParseError):
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(there.hostname or "")
+        return (found[0], found[2] or "") if found else None
+    return None

@@ -22,16 +22,18 @@ options:
     type: str
     required: true
   path:
-    description: Folder of the environment. One that is there, whole and sealed is left as it is; one that was damaged becomes what it was.
-    type: path
+    description:
+      - Folder of the environment, an absolute path.
+      - One that is there, whole and sealed is left as it is; one that was damaged becomes what it was.
+    type: str
     required: true
   prefix:
-    description: Folder that holds C(envs), C(libexec) with the scripts of the role, and C(installer).
-    type: path
+    description: Folder, an absolute path, that holds C(envs), C(libexec) with the scripts of the role, and C(installer).
+    type: str
     required: true
   python:
-    description: The interpreter it is built on.
-    type: path
+    description: The interpreter it is built on, an absolute path.
+    type: str
     required: true
   packages:
     description: Requirements. What they bring is imported before the environment is sealed.
@@ -61,17 +63,17 @@ options:
     default: {}
   wheels:
     description: An archive (tar) of wheels on the host. The action plugin sets it; there is no need to.
-    type: path
+    type: str
   account:
     description: The account that tries it. Without it, the one that the module runs as.
     type: str
   before:
     description: The environment in use until now. The seal names it, so that a rollback leads there.
-    type: path
+    type: str
   instead_of:
     description:
       - The environment that this one is to take the place of. If it holds the very same versions, the new one goes again, and RV(same) says so.
-    type: path
+    type: str
 attributes:
   check_mode:
     description: Says whether it would build.
@@ -109,46 +111,19 @@ remark:
   returned: success
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import _build, _observe
-from ..module_utils._errors import BuildError
 
 
 def main() -> None:
-    module = AnsibleModule(
-        {
-            "name": {"type": "str", "required": True},
-            "path": {"type": "path", "required": True},
-            "prefix": {"type": "path", "required": True},
-            "python": {"type": "path", "required": True},
-            "packages": {"type": "list", "elements": "str", "required": True},
-            "lock": {"type": "str", "default": ""},
-            "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
-            "pip": {"type": "path"},
-            "wheelhouse": {"type": "dict", "default": {}},
-            "wheels": {"type": "path"},
-            "account": {"type": "str"},
-            "before": {"type": "path"},
-            "instead_of": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
-    os.umask(0o022)
-
-    def run(argv: list[str], text: str) -> tuple[int, str]:
-        code, out, err = module.run_command(argv, data=text, handle_exceptions=False)
-        return code, out + err
-
+    module = AnsibleModule(_build.ARGUMENTS, supports_check_mode=True)
     if module.check_mode:
         found = _observe.environment(module.params["path"])
         module.exit_json(changed=not found["sealed"] or bool(found["missing"]), same=False, remark="")
-    try:
-        result = _build.build(module.params, run)
-    except (BuildError, OSError) as error:
-        module.fail_json(msg=f"{module.params['name']}: packages: {error}")
+    result = _build.attempt(module.params)
+    if result.pop("failed", False):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

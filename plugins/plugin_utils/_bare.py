@@ -1,51 +1,70 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One program for the host's Python, sent through its standard input: the observation without Ansible's module machinery.
+"""A program for the host's Python, sent through its standard input: what a module would do, without Ansible's module machinery.
 
-A module costs the host the start of Python, the unpacking of an archive and the import of ``ansible.module_utils.basic``, and the control
-node one more round trip to find an interpreter: two thirds of a run that has nothing to do. The same files of ``module_utils`` run here.
+A module costs the control node an archive of ``ansible.module_utils`` and one more round trip to find an interpreter, and the host the unpacking
+and the import of that: two thirds of a run that has nothing to do, a thirtieth of the first one. The same files of ``module_utils`` run here.
 """
 
 from __future__ import annotations
 
 import binascii
+import functools
 import json
 import os
 import shlex
 import zlib
 from typing import Any
 
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+
 #: Where the sources lie: they are read, and not imported, for they run on the host.
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "module_utils")
-#: Each after those it imports; after the observation, what is compiled only where a firewall, or a tunnel account, is to be read.
-OBSERVATION = ("_options", "_processes", "_observe")
-FIREWALL = ("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host")
-TUNNEL = ("_errors", "_tunnel_names", "_tunnel", "_tunnel_host")
-MODULES = (*OBSERVATION, *FIREWALL, *TUNNEL)
 
 #: Begins the line of the answer: a login shell may say something of its own before it.
 ANSWER = "remote.notebooks "
 
 _PROGRAM = """\
 import binascii, json, os, subprocess, sys, types, zlib
+from importlib.machinery import ModuleSpec
 
 sources = %(sources)r
-probe = json.loads(%(probe)r)
-package = types.ModuleType("remote_notebooks")
+asked = json.loads(%(asked)r)
+os.environ.update(json.loads(%(environment)r))
+
+
+class Sources:  # finder and loader in one
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return ModuleSpec(name, Sources) if name.startswith("remote_notebooks.") else None
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        name = module.__name__.partition(".")[2]
+        exec(compile(zlib.decompress(binascii.a2b_base64(sources[name])), name + ".py", "exec"), module.__dict__)
+
+
+package = sys.modules["remote_notebooks"] = types.ModuleType("remote_notebooks")
 package.__path__ = []
-sys.modules[package.__name__] = package
+sys.meta_path.append(Sources)
 
+%(task)s
+print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
+"""
 
-def load(name):
-    module = types.ModuleType("remote_notebooks." + name)
-    module.__package__ = package.__name__
-    sys.modules[module.__name__] = module
-    setattr(package, name, module)
-    exec(compile(zlib.decompress(binascii.a2b_base64(sources[name])), name + ".py", "exec"), module.__dict__)
-    return module
+#: What a program does, and the sources that this needs.
+Task = tuple[str, tuple[str, ...]]
 
-
+#: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe`), the answer ``report`` or ``msg``. What looks at a firewall, or at tunnel
+#: accounts, is compiled only where there is something to look at.
+OBSERVE: Task = (
+    """\
 def run(command):
     environment = dict(os.environ, LANGUAGE="C", LANG="C", LC_ALL="C")
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
@@ -53,38 +72,54 @@ def run(command):
 
 
 def firewall():
-    return [load(name) for name in %(firewall)r][-1].read(run)
+    from remote_notebooks import _firewall_host
+    return _firewall_host.read(run)
 
 
 def tunnel(asked):
-    return [load(name) for name in %(tunnel)r][-1].read(run=run, **asked)
+    from remote_notebooks import _tunnel_host
+    return _tunnel_host.read(run=run, **asked)
 
 
+from remote_notebooks import _observe
 os.umask(0o077)
 try:
-    answer = {"report": [load(name) for name in %(observation)r][-1].report(probe, run, firewall, tunnel)}
+    answer = {"report": _observe.report(asked, run, firewall, tunnel)}
 except OSError as error:
-    answer = {"msg": "Cannot read the state of this host: %%s. Run with become, or set jupyter_scope: user." %% error}
-print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
-"""
+    answer = {"msg": "Cannot read the state of this host: %s. Run with become, or set jupyter_scope: user." % error}
+""",
+    (
+        *("_options", "_processes", "_observe"),
+        *("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host"),
+        *("_tunnel_names", "_tunnel", "_tunnel_host"),
+    ),
+)
+
+#: Builds an environment: ``asked`` and the answer are those of :func:`_build.attempt`.
+BUILD: Task = (
+    "from remote_notebooks import _build\nanswer = _build.attempt(asked)",
+    ("_options", "_processes", "_observe", "_errors", "_uv_wheels", "_uv", "_build"),
+)
 
 
-def _packed() -> dict[str, str]:
+@functools.cache
+def _packed(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the files, packed: a host unpacks what it needs, and the way there may be a slow one."""
     packed = {}
-    for name in MODULES:
+    for name in names:
         with open(os.path.join(FOLDER, f"{name}.py"), "rb") as file:
             packed[name] = binascii.b2a_base64(zlib.compress(file.read(), 3), newline=False).decode()
     return packed
 
 
-#: The files, packed: a host unpacks what it needs, and the way there may be a slow one. Once a run: Ansible forks for each host afterwards.
-SOURCES = _packed()
+_packed(OBSERVE[1])  # once a run: Ansible forks for each host afterwards
 
 
-def program(probe: dict[str, Any]) -> bytes:
-    """Return the program that answers ``probe`` (:func:`_state.probe`)."""
-    what = {"sources": SOURCES, "probe": json.dumps(probe)}
-    return (_PROGRAM % {**what, "observation": OBSERVATION, "firewall": FIREWALL, "tunnel": TUNNEL, "answer": ANSWER}).encode()
+def program(task: Task, asked: dict[str, Any], environment: dict[str, str]) -> bytes:
+    """Return a program that does ``task``, with these variables in its environment."""
+    text, names = task
+    values = {"sources": _packed(names), "asked": json.dumps(asked), "environment": json.dumps(environment)}
+    return (_PROGRAM % {**values, "task": text, "answer": ANSWER}).encode()
 
 
 def command(interpreters: list[str]) -> str:
@@ -95,6 +130,33 @@ def command(interpreters: list[str]) -> str:
 
 
 def answer(text: str) -> dict[str, Any] | None:
-    """Return what the program said: ``report`` or ``msg``, and ``python``, the interpreter; None where it did not come to that."""
+    """Return what the program said, and ``python``, the interpreter; None where it did not come to that."""
     lines = [line for line in text.splitlines() if line.startswith(ANSWER)]
     return dict(json.loads(lines[-1][len(ANSWER) :])) if lines else None
+
+
+def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Have the host of an action do ``task``. Return its answer, or None where the connection cannot carry it: a module then does the same.
+
+    A program that did not come to an answer is returned as Ansible returns a module of that kind: ``module_stderr`` and ``module_stdout``.
+
+    :param variables: those of the task.
+    """
+    # What runs through standard input needs what pipelining needs.
+    if not action._is_pipelining_enabled("new"):
+        return None
+    environment: dict[str, str] = {}
+    action._compute_environment_string(environment)
+    # Through standard input as well: an index or a proxy may be named with its password, and a command line is everybody's to read.
+    sent = program(task, asked, {name: str(value) for name, value in environment.items()})
+    said = action._low_level_execute_command(command(_interpreters(action, variables)), in_data=sent)
+    return answer(said["stdout"]) or {"module_stderr": said["stderr"], "module_stdout": said["stdout"]}
+
+
+def _interpreters(action: ActionBase, variables: dict[str, Any]) -> list[str]:
+    """Return the Pythons to try, by Ansible's own rule: the one that is set, or that was found before, else those it looks for."""
+    named = action._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=variables))
+    if named and not str(named).startswith("auto"):
+        return [str(named)]
+    found = variables.get("ansible_facts", {}).get("discovered_interpreter_python")
+    return [str(found)] if found else list(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables))

@@ -35,13 +35,14 @@ WHEEL = wheel("#!/bin/sh\necho uv 9.9.9\n")
 
 
 class Index(http.server.ThreadingHTTPServer):
-    """Answers with ``pages``, those of ``failing`` after a 503; where it is ``locked``, to one name and password alone."""
+    """Answers with ``pages``, those of ``failing`` after a 503, or leads elsewhere; where it is ``locked``, to one name and password alone."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.pages = {}
         self.failing = set()
+        self.leading = {}
         self.locked = False
         self.asked = []
 
@@ -52,6 +53,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         login = base64.b64encode(b"me:p w").decode()
         if self.server.locked and self.headers.get("Authorization") != f"Basic {login}":
             self.answer(401, b"", ("WWW-Authenticate", 'Basic realm="index"'))
+        elif self.path in self.server.leading:
+            self.answer(302, b"", ("Location", self.server.leading[self.path]))
         elif self.path in self.server.failing:
             self.server.failing.remove(self.path)
             self.answer(503, b"")
@@ -174,6 +177,28 @@ def test_the_name_and_password_of_the_index_are_for_its_host_alone(index, tmp_pa
         index.pages["/simple/uv/"] = f'<a href="{other.url}/files/{NAME}">'.encode()
         with pytest.raises(OSError, match="401"):
             fetch(tmp_path / "two")
+
+
+def test_no_login_follows_where_the_index_leads(index, tmp_path, monkeypatch):
+    index.locked = True
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url.replace("//", "//me:p%20w@") + "/simple/")
+    with serving() as other:
+        other.pages, other.locked = {f"/files/{NAME}": WHEEL}, True
+        index.leading = {f"/files/{NAME}": f"{other.url}/files/{NAME}"}
+        with pytest.raises(OSError, match="401"):
+            fetch(tmp_path / "one")
+        other.locked = False
+        fetch(tmp_path / "two")
+
+
+def test_a_login_may_stand_in_netrc(index, tmp_path, monkeypatch):
+    index.locked = True
+    (tmp_path / "netrc").write_text('machine 127.0.0.1 login me password "p w"\n')
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    fetch(tmp_path)
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 and nothing that makes sense\n")
+    with pytest.raises(OSError, match="401"):
+        fetch(tmp_path / "damaged")
 
 
 def test_an_index_without_it_is_named_and_one_that_is_away_explained(index, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,7 @@ PROBE = {
 
 def ask(probe, *interpreters, environment=None, folder=None):
     command = ["/bin/sh", "-c", _bare.command(list(interpreters))]
-    return subprocess.run(command, input=_bare.program(probe), capture_output=True, check=False, env=environment, cwd=folder)
+    return subprocess.run(command, input=_bare.program(_bare.OBSERVE, probe, {}), capture_output=True, check=False, env=environment, cwd=folder)
 
 
 def test_it_says_what_the_module_says():
@@ -86,13 +87,42 @@ def test_the_answer_is_found_among_other_words(text, said):
     assert _bare.answer(text) == said
 
 
-def test_every_file_it_needs_comes_with_it():
-    """In an order in which each finds what it imports."""
-    folder = Path(_observe.__file__).parent
-    for position, name in enumerate(_bare.MODULES):
-        text = (folder / f"{name}.py").read_text()
-        needed = {line.split()[1].lstrip(".") for line in text.splitlines() if line.startswith("from ._")}
-        assert needed <= set(_bare.MODULES[:position]), name
+@pytest.mark.parametrize("task", [_bare.OBSERVE, _bare.BUILD])
+def test_every_file_it_needs_comes_with_it(task):
+    text, names = task
+    for source in [text, *((Path(_bare.FOLDER) / f"{name}.py").read_text() for name in names)]:
+        own = re.findall(r"(?m)^ *from (?:\.|remote_notebooks) import (.+)$", source) + re.findall(r"(?m)^ *from \.(_\w+) import", source)
+        assert {name for found in own for name in found.split(", ")} <= set(names)
+        assert "ansible." not in "".join(line for line in source.splitlines() if "import " in line)
+
+
+def build(environment, **wish):
+    """Let a program try to build. Where it is to come from is said by no argument."""
+    asked = {"name": "instance 'lab'", "installer": "uv", "lock": "", **dict.fromkeys(("pip", "wheels", "account", "before", "instead_of")), **wish}
+    command = ["/bin/sh", "-c", _bare.command([sys.executable])]
+    done = subprocess.run(command, input=_bare.program(_bare.BUILD, asked, environment), capture_output=True, check=False)
+    return _bare.answer(done.stdout.decode())
+
+
+def test_a_program_builds_with_the_environment_it_is_given(tmp_path):
+    found = build(
+        {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "NO_PROXY": "127.0.0.1"},
+        installer="pip",
+        path=str(tmp_path / "envs" / "one"),
+        prefix=str(tmp_path),
+        python=sys.executable,
+        packages=["tiny"],
+    )
+    assert found["failed"]
+    assert found["msg"].startswith("instance 'lab': packages: the package index cannot be reached")
+    assert not list((tmp_path / "envs").glob("*"))
+
+
+def test_one_that_is_whole_is_left_as_it_is(tmp_path):
+    (tmp_path / "envs" / "one").mkdir(parents=True)
+    (tmp_path / "envs" / "one" / _observe.SEAL).write_text('{"versions": {}, "files": {}}')
+    found = build({}, path=str(tmp_path / "envs" / "one"), prefix=str(tmp_path), python=sys.executable, packages=["tiny"])
+    assert found == {"changed": False, "same": False, "remark": "", "python": sys.executable}
 
 
 def test_nothing_of_the_folder_it_runs_in_is_run(tmp_path):
