@@ -161,7 +161,7 @@ def _answer(url: str, index: str) -> tuple[bytes, str]:
         # Not for where this address may lead on to.
         request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(":".join(login).encode()).decode())
     # Proxy and authority: HTTPS_PROXY and its like, SSL_CERT_FILE.
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+    with urllib.request.build_opener().open(request, timeout=TIMEOUT) as answer:
         return answer.read(), answer.geturl()
 
 
