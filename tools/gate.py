@@ -210,7 +210,8 @@ def pytest() -> str:
     """All of pytest in one go. Returns its summary line, held back so that the table can come before it."""
     last = ""
     try:
-        for line in stream("pytest", *(folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()), "--durations=5"):
+        folders = [folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()]
+        for line in stream("pytest", *folders, "--durations=5", "--numprocesses", str(LANES)):
             print(last, end="", flush=True)
             last = line
     except Red:
