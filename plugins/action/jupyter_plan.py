@@ -34,6 +34,8 @@ def _options() -> dict[str, Any]:
 #: The options of the role. Read with this plugin, which is once a run: Ansible forks for each host afterwards.
 OPTIONS = _options()
 
+# What Ansible has loaded until now stays to the end of the run: to look for garbage in it, there at the latest, takes a tenth of a second.
+gc.freeze()
 # Each task of each host is a fork that lives for a moment: what it inherits, the state of a whole fleet, is no garbage there, and to look for
 # some in it is work that grows with the fleet (https://docs.python.org/3/library/gc.html#gc.freeze).
 os.register_at_fork(after_in_child=gc.freeze)
