@@ -31,6 +31,8 @@ BIN = Path(sys.executable).parent
 PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # Two, because a scenario waits for its hosts most of the time and both cores would idle with one.
 LANES = 2
+#: What a host says that cannot have uv. It is served all the same, by pip: here that would hide a fault, and half of the speed with it.
+WITHOUT_UV = "uv cannot be had on this host"
 # The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of it.
 SCENARIO_LIMIT = f"{25 + int(os.environ.get('SOAK_RUNS') or 0)}m"
 #: Those of five minutes and more begin, so that none of them is left alone with one core at the end.
@@ -180,8 +182,7 @@ def run_scenario(name: str, logs: Path) -> tuple[str, bool]:
     text = log.read_text(errors="replace")
     # Molecule only warns when a step has no playbook, but a step that did not run proved nothing. Most scenarios need no prepare.yml.
     missing = re.findall(rf"^{re.escape(name)} > (?!prepare|cleanup)(\w+): Executed: Missing playbook", text, re.MULTILINE)
-    # A host that cannot have uv is served all the same, by pip, and says so: here that would hide a fault, and half of the speed with it.
-    slow = text.count("uv cannot be had on this host")
+    slow = text.count(WITHOUT_UV)
     green = returncode == 0 and not missing and not slow
     with PRINTING:
         print(f"{'ok ' if green else 'RED'} {name} {time.monotonic() - started:.0f} s", flush=True)

@@ -170,7 +170,7 @@ def _login(url: str, index: str) -> tuple[str, str] | None:
     there, known = urlsplit(url), urlsplit(index)
     if known.username is not None and (there.hostname, there.port) == (known.hostname, known.port):
         return unquote(known.username), unquote(known.password or "")
-    with contextlib.suppress(OSError, netrc.NetrcParseError):
+    with contextlib.suppress(OSError, UnicodeError, netrc.NetrcParseError):
         found = netrc.netrc(os.environ.get("NETRC")).authenticators(there.hostname or "")
         return (found[0], found[2] or "") if found else None
     return None

@@ -4,7 +4,7 @@
 """A program for the host's Python, sent through its standard input: what a module would do, without Ansible's module machinery.
 
 A module costs the control node an archive of ``ansible.module_utils`` and one more round trip to find an interpreter, and the host the unpacking
-and the import of that: two thirds of a run that has nothing to do, a thirtieth of the first one. The same files of ``module_utils`` run here.
+and the import of that: two thirds of a run that has nothing to do. The same files of ``module_utils`` run here.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ import contextlib
 import hashlib
 import http.server
 import io
-import subprocess
 import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _build, _uv
+from ansible_collections.remote.notebooks.plugins.module_utils._build import run
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import BuildError
 
 TAG = "manylinux_2_17_x86_64.manylinux2014_x86_64"
@@ -102,11 +102,6 @@ def index(monkeypatch):
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"{server.url}/simple")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         yield server
-
-
-def run(argv, text):
-    done = subprocess.run(argv, input=text, check=False, text=True, capture_output=True)
-    return done.returncode, done.stdout + done.stderr
 
 
 def fetch(prefix, wheels=""):
@@ -196,9 +191,10 @@ def test_a_login_may_stand_in_netrc(index, tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text('machine 127.0.0.1 login me password "p w"\n')
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     fetch(tmp_path)
-    (tmp_path / "netrc").write_text("machine 127.0.0.1 and nothing that makes sense\n")
-    with pytest.raises(OSError, match="401"):
-        fetch(tmp_path / "damaged")
+    for number, damaged in enumerate((b"machine 127.0.0.1 and nothing that makes sense\n", b"machine 127.0.0.1 login \xff\n")):
+        (tmp_path / "netrc").write_bytes(damaged)
+        with pytest.raises(OSError, match="401"):
+            fetch(tmp_path / str(number))
 
 
 def test_an_index_without_it_is_named_and_one_that_is_away_explained(index, tmp_path, monkeypatch):

@@ -27,7 +27,12 @@ PLAY = """
         python: "{{ python }}"
         packages: [tiny]
         installer: pip
-      environment: {PIP_INDEX_URL: "http://me:s3cret@127.0.0.1:9/simple", PIP_RETRIES: 1, NO_PROXY: 127.0.0.1}
+      environment:
+        PIP_INDEX_URL: http://me:s3cret@127.0.0.1:9/simple
+        PIP_EXTRA_INDEX_URL: ""
+        PIP_CONFIG_FILE: /dev/null
+        PIP_RETRIES: 1
+        NO_PROXY: 127.0.0.1
 """
 
 

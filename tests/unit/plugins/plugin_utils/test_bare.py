@@ -106,7 +106,13 @@ def build(environment, **wish):
 
 def test_a_program_builds_with_the_environment_it_is_given(tmp_path):
     found = build(
-        {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "NO_PROXY": "127.0.0.1"},
+        {
+            "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+            "PIP_EXTRA_INDEX_URL": "",
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_RETRIES": "1",
+            "NO_PROXY": "127.0.0.1",
+        },
         installer="pip",
         path=str(tmp_path / "envs" / "one"),
         prefix=str(tmp_path),

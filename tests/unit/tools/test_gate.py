@@ -1,0 +1,16 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the gate looks for in a log is what is said there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.remote.notebooks.plugins.module_utils import _build
+
+from tools import gate
+
+
+def test_a_host_without_uv_says_what_the_gate_looks_for():
+    assert f'remark = f"{gate.WITHOUT_UV}' in Path(_build.__file__).read_text()
