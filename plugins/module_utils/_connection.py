@@ -19,7 +19,7 @@ import errno
 import json
 import re
 import socket
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
@@ -142,11 +142,6 @@ CAUSES = {
         UNREACHABLE,
         "The tunnel through {ssh_at} is open, but {target} there takes no connection: {words}.",
         "Start the service on that host, or correct tunnel.remote_host and tunnel.remote_port.",
-    ),
-    "tunnel_port_in_use": Cause(
-        UNREACHABLE,
-        "ssh cannot listen on this machine: {words}.",
-        "A LocalForward for this host in ~/.ssh/config is in use already: close that session, or name the host in tunnel.host by its address.",
     ),
     "tunnel_failed": Cause(UNREACHABLE, "ssh to {ssh_at} opened no tunnel: {words}.", "Run the same ssh by hand with -v and read why."),
     # --- the protocol ----------------------------------------------------------------------------------------------
@@ -332,10 +327,6 @@ class Address:
     def url(self) -> str:
         return f"{self.scheme}://{self.netloc}{self.base}/"
 
-    def moved_to(self, port: int) -> Address:
-        """The same server through the local end of a tunnel: another port, nothing else."""
-        return replace(self, port=port)
-
 
 def join_host(host: str, port: int) -> str:
     """``host:port`` as people write it, IPv6 in brackets (RFC 3986, 3.2.2)."""
@@ -399,15 +390,17 @@ class Forward:
         }
 
 
-def ssh_argv(ssh: str, forward: Forward, local_port: int, seconds: int) -> list[str]:
-    """The command that opens ``forward`` on ``local_port`` (ssh(1), ssh_config(5)).
+def ssh_argv(ssh: str, forward: Forward, control: str, seconds: int) -> list[str]:
+    """The command that logs in for ``forward``, and listens at the path ``control`` alone (ssh(1), ssh_config(5)).
 
     The first value of an option wins in ssh: what the tunnel cannot do without stands before the user's own arguments,
     what the user may know better stands behind them.
     """
     fixed = [
         "BatchMode=yes",  # never ask: nobody is there to answer
-        "ExitOnForwardFailure=yes",
+        "ControlMaster=yes",
+        "ControlPersist=no",  # else it would go on in the background
+        "ClearAllForwardings=yes",  # of the user's own, none is open for others because of a check
         "UpdateHostKeys=no",
         "PermitLocalCommand=no",
         "ForwardAgent=no",
@@ -426,18 +419,32 @@ def ssh_argv(ssh: str, forward: Forward, local_port: int, seconds: int) -> list[
     argv += forward.ssh_args
     for option in proposed:
         argv += ["-o", option]
-    # Not through a shared connection, which would hold the forwarding after our end: of several -S the last one counts.
-    argv += ["-S", "none"]
+    # A connection of its own, and none that the user shares: of several -S the last one counts.
+    argv += ["-S", _literal(control)]
     if forward.port:
         argv += ["-p", str(forward.port)]
     if forward.user:
         argv += ["-l", forward.user]
-    return [*argv, "-L", f"127.0.0.1:{local_port}:{join_host(forward.remote_host, forward.remote_port)}", "--", forward.host]
+    return [*argv, "--", forward.host]
+
+
+def channel_argv(ssh: str, forward: Forward, control: str) -> list[str]:
+    """The command whose standard input and output are one connection to the target, through the ssh that listens at ``control``.
+
+    Where that one is gone, this one ends: it logs in nowhere by itself.
+    """
+    options = ["-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "LogLevel=ERROR"]
+    return [ssh, "-F", "none", *options, "-S", _literal(control), "-W", join_host(forward.remote_host, forward.remote_port), "--", "target"]
+
+
+def _literal(path: str) -> str:
+    # ssh_config(5), TOKENS: a % begins one.
+    return path.replace("%", "%%")
 
 
 def _quoted(path: str) -> str:
-    # ssh_config(5): arguments with spaces need quotes; a % begins a token.
-    return '"' + path.replace("%", "%%") + '"'
+    # ssh_config(5): arguments with spaces need quotes.
+    return f'"{_literal(path)}"'
 
 
 #: ssh's own words, most telling first (OpenSSH 8 to 10; sshconnect.c, ssh.c, channels.c).
@@ -447,7 +454,6 @@ SSH_WORDS = [
     ("tunnel_forwarding_prohibited", r"administratively prohibited|forwarding .*(?:disabled|refused|prohibited)|remote port forwarding failed"),
     ("tunnel_target_refused", r"open failed: (?:connect failed|unknown host|.*refused)|open failed"),
     ("tunnel_authentication_failed", r"Permission denied|Too many authentication failures|No more authentication methods|UNPROTECTED PRIVATE KEY"),
-    ("tunnel_port_in_use", r"Address already in use|cannot listen to port|Could not request local forwarding"),
     ("tunnel_name_not_resolved", r"Could not resolve hostname|Name or service not known"),
     ("tunnel_refused", r"Connection refused"),
     ("tunnel_timed_out", r"timed out"),

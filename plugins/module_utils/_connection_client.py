@@ -185,10 +185,7 @@ class _Visit:
 
     def _reach(self) -> None:
         if self._tunnel:
-            self._first = self._tunnel.open()
-            self._sockets.append(self._first)
-            self.address = self.address.moved_to(self._tunnel.local_port)
-            self._places = [(socket.AF_INET, ("127.0.0.1", self._tunnel.local_port))]
+            self._tunnel.open()
             self._passed("tunnel")
             return
         self._places = self._resolve()
@@ -216,6 +213,9 @@ class _Visit:
         return [(family, place) for family, _type, _protocol, _canonical, place in found[0]]
 
     def _dial(self) -> socket.socket:
+        if self._tunnel:
+            self._sockets.append(self._tunnel.connect())
+            return self._sockets[-1]
         causes, detail = [], ""
         for index, (family, place) in enumerate(self._places):
             limit = self.deadline.left(CONNECT_SECONDS)

@@ -22,7 +22,7 @@ options:
   url:
     description:
       - The address a person would open, as C(https://host:port/base) or C(http://host:port/base).
-      - With O(tunnel), the host is the name used at the near end (mostly V(localhost)), and the port is replaced by a free one of this machine.
+      - With O(tunnel), host and port are those that a client would open at the near end (mostly V(localhost)). The check itself opens no port here.
     type: str
     required: true
   ca_file:
@@ -46,6 +46,7 @@ options:
   tunnel:
     description:
       - Go through an SSH tunnel, opened with the C(ssh) of this machine for the length of the check.
+      - No port of this machine is opened for it, so that no other account can listen there, or come along. It ends with the check, however that ends.
       - The host key must be known already; keys with a passphrase must be in an agent. C(~/.ssh/config) is obeyed.
     type: dict
     suboptions:

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ class Jupyter:
         # ps exits with 1 where there is no child at all.
         listing = subprocess.run(["ps", "-ww", "--ppid", str(self.process.pid), "-o", "args="], check=False, capture_output=True, text=True).stdout
         return listing.count("ipykernel_launcher")
+
+    def end_kernels(self) -> None:
+        """End what a check could not that was killed itself."""
+        at, headers = f"http://127.0.0.1:{self.port}/api/sessions", {"Authorization": f"token {TOKEN}"}
+        with urllib.request.urlopen(urllib.request.Request(at, headers=headers)) as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            urllib.request.urlopen(urllib.request.Request(f"{at}/{session['id']}", method="DELETE", headers=headers)).close()
+        wait_for(lambda: self.kernels_left == 0, "end of the kernels")
 
 
 class JupyterMaker:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 
 import pytest
@@ -76,13 +75,44 @@ def test_a_network_without_a_route_to_the_ssh_server(check, sshd, jupyter):
     assert "192.0.2.10" in seen["message"]
 
 
-def test_another_forwarding_of_the_ssh_configuration_is_in_the_way(check, sshd, jupyter):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        tunnel = sshd.tunnel(jupyter.port)
-        tunnel["ssh_args"] += ["-L", f"127.0.0.1:{taken.getsockname()[1]}:localhost:8888"]
-        seen = check("http://localhost:8888/", tunnel=tunnel, timeout=10)
-    assert (seen["verdict"], seen["cause"]) == ("unreachable", "tunnel_port_in_use")
-    assert tunnels_left(sshd) == 0
+@pytest.mark.parametrize(
+    "word",
+    [
+        pytest.param("-L {near}:localhost:{far}", id="a local port, open to every account here"),
+        pytest.param("-R {near}:localhost:{far}", id="a port of the host that leads back here"),
+        pytest.param("-D {near}", id="a proxy"),
+    ],
+)
+def test_forwardings_of_the_ssh_configuration_are_not_opened_by_a_check(check, sshd, jupyter, tmp_path, word):
+    near = free_port()
+    tunnel = sshd.tunnel(jupyter.port)
+    tunnel["ssh_args"] += word.format(near=near, far=jupyter.port).split()
+    code = f"import socket; print(socket.socket().connect_ex(('127.0.0.1', {near})) == 0)"
+    seen = check("http://localhost:8888/", password=PASSWORD, tunnel=tunnel, timeout=10, code=code, expect="False")
+    assert seen["cause"] == "ok"
+
+
+def test_an_ssh_that_its_configuration_sends_into_the_background_is_ended(check, sshd, jupyter):
+    tunnel = sshd.tunnel(jupyter.port)
+    tunnel["ssh_args"] += ["-f"]
+    check("http://localhost:8888/", password=PASSWORD, tunnel=tunnel, timeout=10)
+    wait_for(lambda: tunnels_left(sshd) == 0, "end of ssh", 3)
+
+
+def test_a_folder_for_temporary_files_with_a_long_name(check, sshd, jupyter, tmp_path):
+    """A socket's name has 104 bytes at most."""
+    long = tmp_path / ("%h" + "x" * 100)
+    long.mkdir()
+    check.environment["TMPDIR"] = str(long)
+    assert check("http://localhost:8888/", password=PASSWORD, tunnel=sshd.tunnel(jupyter.port))["cause"] == "ok"
+    assert list(long.iterdir()) == []
+
+
+def test_a_folder_for_temporary_files_that_looks_like_a_token_of_ssh(check, sshd, jupyter, tmp_path):
+    odd = tmp_path / "%h"
+    odd.mkdir()
+    check.environment["TMPDIR"] = str(odd)
+    assert check("http://localhost:8888/", password=PASSWORD, tunnel=sshd.tunnel(jupyter.port))["cause"] == "ok"
 
 
 def test_another_program_holds_the_ssh_port(check, sshd, jupyter):

@@ -21,6 +21,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._connection impor
     Stop,
     absorb,
     base_in_policy,
+    channel_argv,
     conclude,
     connect_cause,
     error_text,
@@ -144,10 +145,6 @@ def test_what_is_no_address(url):
     assert "pw" not in str(raised.value)
 
 
-def test_through_a_tunnel_only_the_port_moves():
-    assert parse_url("https://lab.example.org/team").moved_to(40000).url == "https://lab.example.org:40000/team/"
-
-
 # --- the network ---------------------------------------------------------------------------------------------------------
 
 
@@ -224,20 +221,28 @@ def test_words_of_ssh(words, cause, line):
 
 def test_the_command_of_the_tunnel():
     argv = ssh_argv(
-        "/usr/bin/ssh", Forward("192.0.2.10", 8888, port=2222, user="tunnel", private_key_file="/k/a b", ssh_args=("-J", "jump")), 40000, 10
+        "/usr/bin/ssh", Forward("192.0.2.10", 8888, port=2222, user="tunnel", private_key_file="/k/a b", ssh_args=("-J", "jump")), "/t/%h/s", 10
     )
     assert argv[:3] == ["/usr/bin/ssh", "-N", "-T"]
     assert argv.index("BatchMode=yes") < argv.index("-J") < argv.index("StrictHostKeyChecking=yes")
-    assert argv[-8:] == ["-p", "2222", "-l", "tunnel", "-L", "127.0.0.1:40000:localhost:8888", "--", "192.0.2.10"]
+    assert argv[-8:] == ["-S", "/t/%%h/s", "-p", "2222", "-l", "tunnel", "--", "192.0.2.10"]
     assert 'IdentityFile="/k/a b"' in argv
-    assert argv[argv.index("-S") + 1] == "none"
+    assert "-L" not in argv
 
 
 def test_ports_accounts_and_keys_that_are_not_said_are_left_to_the_ssh_configuration():
-    argv = ssh_argv("ssh", Forward("lab", 8888, remote_host="::1"), 40000, 10)
-    assert argv[-4:] == ["-L", "127.0.0.1:40000:[::1]:8888", "--", "lab"]
+    argv = ssh_argv("ssh", Forward("lab", 8888, remote_host="::1"), "/t/s", 10)
+    assert argv[-4:] == ["-S", "/t/s", "--", "lab"]
     assert not {"-p", "-l"} & set(argv)
     assert not any(argument.startswith("Identit") for argument in argv)
+
+
+def test_the_command_of_one_connection_knows_nothing_of_the_users_configuration():
+    argv = channel_argv("ssh", Forward("lab", 8888, remote_host="::1", user="tunnel", ssh_args=("-J", "jump")), "/t/s")
+    assert argv[:3] == ["ssh", "-F", "none"]
+    assert argv[-6:] == ["-S", "/t/s", "-W", "[::1]:8888", "--", "target"]
+    assert "ProxyCommand=false" in argv
+    assert not {"-J", "-l"} & set(argv)
 
 
 # --- trust ---------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,138 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Another account of the control node, while a check goes through its tunnel: it reads every command line and listens where it can.
+
+The neighbour is a process of uid 65534, which is why these tests need root; everything is on the loopback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pytest
+
+from .conftest import PASSWORD, wait_for
+
+NOBODY = 65534
+ANSWERS = {
+    "GET /api": b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"version": "2.21.1"}',
+    "GET /login": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nSet-Cookie: _xsrf=2|1; Path=/\r\n\r\nlogin",
+}
+CLOSED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+
+
+def spy(heard) -> None:
+    """Take each port that a command line names before its owner does, answer like Jupyter, and keep what is sent."""
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    taken: set[int] = set()
+    while True:
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{name}/cmdline").read_bytes().decode("utf-8", "replace")
+                for port in map(int, re.findall(r"(?:127\.0\.0\.1|localhost|\*):(\d+):", words)):
+                    if port not in taken:
+                        taken.add(port)
+                        listener = socket.create_server(("127.0.0.1", port))
+                        heard.put(f"listens on {port}")
+                        threading.Thread(target=serve, args=(listener, heard), daemon=True).start()
+
+
+def serve(listener: socket.socket, heard) -> None:
+    while True:
+        connection, _place = listener.accept()
+        threading.Thread(target=converse, args=(connection, heard), daemon=True).start()
+
+
+def converse(connection: socket.socket, heard) -> None:
+    with connection:
+        while True:
+            request = connection.recv(65536).decode("utf-8", "replace")
+            if not request:
+                return
+            heard.put(request)
+            connection.sendall(ANSWERS.get(" ".join(request.split()[:2]), CLOSED))
+
+
+@pytest.fixture
+def neighbour():
+    """What the other account got to hear."""
+    context = multiprocessing.get_context("fork")
+    heard = context.Queue()
+    process = context.Process(target=spy, args=(heard,), daemon=True)
+    process.start()
+
+    def so_far() -> list[str]:
+        got = []
+        while not heard.empty():
+            got.append(heard.get())
+        return got
+
+    yield so_far
+    process.kill()
+    process.join()
+
+
+def test_another_account_hears_no_password(check, sshd, jupyter, neighbour):
+    causes = [check("http://localhost:8888/", password=PASSWORD, timeout=10, tunnel=sshd.tunnel(jupyter.port))["cause"] for _time in range(5)]
+    time.sleep(0.2)
+    got = neighbour()
+    assert [text for text in got if quote_plus(PASSWORD) in text] == []
+    assert got == []
+    assert causes == ["ok"] * 5
+
+
+@pytest.fixture
+def running(check, sshd, jupyter, tmp_path):
+    """A check in the middle of its work, and the ssh processes that belong to it."""
+    code = f"import pathlib, time; pathlib.Path({str(tmp_path / 'runs')!r}).touch(); time.sleep(60)"
+    command = check.command("http://localhost:8888/", password=PASSWORD, tunnel=sshd.tunnel(jupyter.port), code=code)
+    before = listening()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for((tmp_path / "runs").exists, "cell")
+        yield process, before
+        process.kill()
+        process.wait()
+    jupyter.end_kernels()
+
+
+def listening() -> set[str]:
+    """The TCP sockets that listen here, but for those of kernels and of other tests' servers."""
+    out = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+    return {line.split()[3] for line in out.splitlines() if '"ssh"' in line}
+
+
+def clients(sshd) -> list[list[str]]:
+    listing = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True).stdout
+    return [line.split() for line in listing.splitlines() if line.split()[0].endswith("/ssh") and str(sshd.folder) in line]
+
+
+def test_nothing_listens_for_others_while_the_check_runs(running, sshd):
+    _process, before = running
+    assert listening() == before
+    found = clients(sshd)
+    assert found
+    for words in found:
+        folder = Path(words[words.index("-S") + 1]).parent
+        assert (folder.stat().st_mode & 0o7777, folder.stat().st_uid) == (0o700, os.getuid())
+
+
+def test_a_check_that_is_killed_leaves_nothing_open(running, sshd):
+    process, before = running
+    folders = {Path(words[words.index("-S") + 1]).parent for words in clients(sshd)}
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for(lambda: clients(sshd) == [], "end of ssh", 3)
+    assert listening() == before
+    wait_for(lambda: not any(folder.exists() for folder in folders), "end of the folder", 3)
