@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
+
+from ..plugin_utils import _answers
+from ..plugin_utils._action import OwnAction
 
 # Optional dependencies: asked for only where a host's firewall and a difference call for them
 NEEDED = {"ufw": "community.general.ufw", "firewalld": "ansible.posix.firewalld"}
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """The module does the work; this adds what only the control node knows."""
 
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, or fail before any change when a collection is missing."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        result.update(self._execute_module(task_vars=task_vars))
+        result = super().run(tmp, task_vars)
+        result.update(_answers.module(self, task_vars or {}, _answers.FIREWALL_STATE))
         for provider in {entry["provider"] for entry in result.get("difference", [])} & set(NEEDED):
             name = NEEDED[provider]
             if not module_loader.find_plugin_with_context(name, collection_list=[]).resolved:

@@ -8,15 +8,15 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _clients, _files, _pki_paths, _tunnel
 from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import CheckError, TunnelError
 from ..plugin_utils import _secrets
+from ..plugin_utils._action import OwnAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Say how the control node, with what it has, can try each server of one host. Reads names of files, and no secret."""
 
     TRANSFERS_FILES = False
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec(
             {

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import FilesError
+from ..plugin_utils._action import OwnAction
 from ..plugin_utils._credentials import Credentials
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Keep the passwords of one host on the control node."""
 
     TRANSFERS_FILES = False
@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
                 "plan": {"type": "dict", "required": True},

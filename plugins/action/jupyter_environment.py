@@ -8,15 +8,15 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _build
 from ..module_utils._errors import FilesError, LockError
 from ..module_utils._uv_wheels import VERSION
-from ..plugin_utils import _bare, _wheelhouse
+from ..plugin_utils import _answers, _bare, _wheelhouse
+from ..plugin_utils._action import OwnAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """The module of this name; before it, what the host is to get from here is brought: its wheels, or a pip to fetch uv with."""
 
     # By hand, and only where there is something to bring: for all others this would be a round trip for nothing.
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(_build.ARGUMENTS)
         wanted, pip = arguments.pop("wheelhouse"), arguments.pop("pip")
         uv = VERSION if arguments["installer"] == "uv" else ""
@@ -41,9 +41,9 @@ class ActionModule(ActionBase):
 
     def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the host build, by the module of this name where a bare program will not do."""
-        answer = None if self._task.check_mode else _bare.ask(self, task_vars, _bare.BUILD, arguments)
+        answer = None if self._task.check_mode else _bare.ask(self, task_vars, _bare.BUILD, arguments, _answers.built)
         if answer is None:
-            return dict(self._execute_module(module_args=arguments, task_vars=task_vars))
+            return dict(_answers.module(self, task_vars, _answers.ENVIRONMENT, arguments=arguments))
         if "module_stderr" in answer:
             said = "\n".join(f"  {line}" for line in f"{answer['module_stdout']}\n{answer['module_stderr']}".strip().splitlines()[-12:])
             raise AnsibleActionFail(f"{arguments['name']}: packages: the program that builds ended before its time. Run again.\n{said}")

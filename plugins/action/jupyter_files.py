@@ -7,18 +7,18 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files
 from ..module_utils._errors import FilesError
-from ..plugin_utils import _texts
+from ..plugin_utils import _answers, _texts
+from ..plugin_utils._action import OwnAction
 
 _OWNED = ("kind", "path", "owner", "group", "mode")
 #: What the host is told of each kind.
 KEYS = {"directory": _OWNED, "file": _OWNED, "link": ("kind", "path", "target"), "shadow": ("kind", "origin", "backup", "mover")}
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """The module of this name, with the text of each file and each secret."""
 
     TRANSFERS_FILES = False
@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
                 "things": {"type": "list", "elements": "dict", "required": True},
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
             except FilesError as error:
                 raise AnsibleActionFail(str(error)) from error
             things.append(ready)
-        return {**result, **self._execute_module(module_args={"things": things, "secrets": secrets}, task_vars=task_vars)}
+        return {**result, **_answers.module(self, task_vars or {}, _answers.FILES, arguments={"things": things, "secrets": secrets})}
 
 
 def _secret(thing: dict[str, Any]) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _handoff
 from ..module_utils._errors import PlanError, RemoteNotebooksError
+from ..plugin_utils._action import OwnAction
 from ..plugin_utils._handoff_files import SIGNER, Handoff, require_libraries, stem
 
 TLS = {
@@ -48,7 +48,7 @@ SERVER = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Write the hand-off of the fleet on the control node."""
 
     TRANSFERS_FILES = False
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
                 "directory": {"type": "path", "required": True},

@@ -8,15 +8,15 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _handoff, _kit
 from ..module_utils._errors import FilesError, PlanError, RemoteNotebooksError
+from ..plugin_utils._action import OwnAction
 from ..plugin_utils._handoff_files import SIGNER, Handoff, require_libraries
 from ..plugin_utils._kit_server import KitServer, own_address
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Serve the device kit from the control node for a while."""
 
     TRANSFERS_FILES = False
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
                 "directory": {"type": "path", "required": True},

@@ -4,21 +4,22 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _migration
 from ..module_utils._errors import RemoteNotebooksError
+from ..plugin_utils import _answers, _literally
+from ..plugin_utils._action import OwnAction
 
+#: Nobody writes a larger configuration by hand.
+LARGEST = 1_000_000
 SECRETS = ("jupyter_password_hash", "jupyter_token")
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Read the configuration that an account has on a host; keep what it comes to, on the control node."""
 
     TRANSFERS_FILES = False
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec(
             {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}
@@ -50,7 +51,7 @@ class ActionModule(ActionBase):
         said = self._play_context.no_log
         self._play_context.no_log = True
         try:
-            answer = self._execute_module(module_name="ansible.builtin.slurp", module_args={"src": path}, task_vars=self._task_vars)
+            answer = _answers.module(self, self._task_vars, _answers.slurped(LARGEST), "ansible.builtin.slurp", {"src": path})
         finally:
             self._play_context.no_log = said
         if answer.get("unreachable"):
@@ -59,10 +60,10 @@ class ActionModule(ActionBase):
             if "not found" in str(answer.get("msg")):
                 return None
             raise AnsibleActionFail(f"{path} cannot be read: {answer.get('msg')}")
-        return base64.b64decode(answer["content"]).decode("utf-8", "replace")
+        return _answers.decoded(answer["content"]).decode("utf-8", "replace")
 
     def _keep(self, path: str, variables: dict[str, Any]) -> bool:
-        data = ("---\n" + yaml.safe_dump(variables, sort_keys=True, allow_unicode=True)).encode()
+        data = ("---\n" + _literally.dump(variables)).encode()
         if self._task.check_mode:
             return _files.read(path) != data
         _files.private_directory(os.path.dirname(path))

@@ -13,10 +13,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _plan
 from ..module_utils._errors import PlanError
+from ..plugin_utils._action import OwnAction
 from ..plugin_utils._contact import contact
 
 PREFIX = "jupyter_"
@@ -41,7 +41,7 @@ gc.freeze()
 os.register_at_fork(after_in_child=gc.freeze)
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Resolve the plan of one host on the control node; asks the host nothing."""
 
     TRANSFERS_FILES = False
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         self.validate_argument_spec({})
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.

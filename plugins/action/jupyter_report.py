@@ -9,13 +9,13 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _report
 from ..module_utils._errors import FilesError
+from ..plugin_utils._action import OwnAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Show what runs on all hosts, and keep it in files where they are asked for."""
 
     TRANSFERS_FILES = False
@@ -24,7 +24,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
                 "overviews": {"type": "list", "elements": "dict", "required": True},

@@ -12,11 +12,11 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _clients, _environments, _files, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
-from ..plugin_utils import _bare, _contact, _texts
+from ..plugin_utils import _answers, _bare, _contact, _texts
+from ..plugin_utils._action import OwnAction
 from ..plugin_utils._credentials import Credentials
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
@@ -31,7 +31,7 @@ TUNNEL = {
 BULKY = ("paths", "environments", "manifest")
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """One module run on the host; everything else happens here, on the control node.
 
     The passwords are kept by it as well, and not by a task before it: each task of each host is a process that copies what memory it touches.
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec(
             {
@@ -147,11 +147,9 @@ class ActionModule(ActionBase):
         probe = _state.probe(plan, texts, details)
         try:
             # Where the connection cannot carry a bare program, the module of this name does the same in more steps.
-            answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe)
+            answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe, _answers.observed(probe))
             if answer is None:
-                answer = self._execute_module(
-                    module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": probe}, task_vars=self._task_vars
-                )
+                answer = _answers.observe(self, self._task_vars, probe)
         except AnsibleConnectionFailure as error:
             raise _contact.unreachable(plan["host"], error) from error
         self._python = answer.get("python")

@@ -9,15 +9,15 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _verdicts
 from ..module_utils._errors import FilesError
+from ..plugin_utils._action import OwnAction
 
 COLOURS = {"reachable": C.COLOR_OK, "untrusted": C.COLOR_WARN}
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Show what the check of all hosts found, and keep it in a file where one is asked for."""
 
     TRANSFERS_FILES = False
@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {"servers": {"type": "list", "elements": "dict", "required": True}, "json_file": {"type": "path"}}
         )

@@ -8,12 +8,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _diagnosis, _verdicts
+from ..plugin_utils import _answers
+from ..plugin_utils._action import OwnAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Conclude what the checks of one host mean; ask the host itself where a client is kept out, and only there."""
 
     TRANSFERS_FILES = False
@@ -21,7 +22,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
                 "plan": {"type": "dict"},
@@ -58,9 +59,7 @@ class ActionModule(ActionBase):
         return {_key(target): _diagnosis.explain(items[target["instance"]], answers[_key(target)]["cause"], report) for target in asked}
 
     def _report(self, plan: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-        answer = self._execute_module(
-            module_name="remote.notebooks.jupyter_state", module_args={"plan": {}, "probe": _diagnosis.probe(plan)}, task_vars=task_vars
-        )
+        answer = _answers.observe(self, task_vars, _diagnosis.probe(plan))
         return answer.get("report"), " ".join(str(answer[key]) for key in ("msg", "module_stderr") if answer.get(key))
 
 

@@ -9,17 +9,17 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _tunnel, _tunnel_names
 from ..module_utils._errors import FilesError
+from ..plugin_utils._action import OwnAction
 from ..plugin_utils._contact import contact
 
 #: What an account may have in the folder of its host: its key in two forms, the public half, the block for ssh.
 FORMS = ("", ".pem", ".pub", ".config")
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Write, for the tunnel accounts of one host, what the user's ssh needs on the control node."""
 
     TRANSFERS_FILES = False
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec(
             {
@@ -41,6 +41,11 @@ class ActionModule(ActionBase):
                 "forget": {"type": "list", "elements": "str", "default": []},
             }
         )
+        # Both come from the host: no path of this machine, and no line of a file, is made of anything but a name and a key.
+        strange = [name for name in arguments["forget"] if not _tunnel_names.NAME.fullmatch(name)]
+        strange += [key for key in arguments["host_keys"] if not _tunnel_names.HOST_KEY.fullmatch(key)]
+        if strange:
+            raise AnsibleActionFail(f"forget, host_keys: {strange[0][:100]!r} is neither the name of an account nor a key. Nothing was changed.")
         self._arguments, self._directory = arguments, os.path.abspath(arguments["directory"])
         self._host = task_vars["inventory_hostname"]
         self._folder = os.path.join(self._directory, self._host)
@@ -83,6 +88,8 @@ class ActionModule(ActionBase):
         unwanted = [os.path.join(self._folder, name + form) for name in [*self._arguments["forget"], *self._strays()] for form in FORMS]
         if not accounts and not self._others():
             unwanted.append(known)
+        if os.path.islink(self._folder):
+            raise FilesError(f"{self._folder} is a link. Move it away: secrets are kept there, and a link could lead them elsewhere.")
         if self._task.check_mode:
             self._all(files, unwanted)
         elif accounts or os.path.isdir(self._folder):

@@ -9,13 +9,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _tunnel, _tunnel_keys, _tunnel_names
 from ..module_utils._errors import FilesError, TunnelError
+from ..plugin_utils._action import OwnAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(OwnAction):
     """Complete the tunnel accounts of one host, and keep the keys that were not given on the control node."""
 
     TRANSFERS_FILES = False
@@ -24,7 +24,7 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _result, arguments = self.validate_argument_spec(
             {

@@ -12,6 +12,7 @@
     ├── FirewallError  a rule that cannot be or must not be applied
     ├── TunnelError    an SSH account, its key, or the SSH server that is to hold it
     ├── CheckError     the client's view could not even be tried
+    ├── AnswerError    a host answered what no program of ours says
     ├── BuildError     an environment cannot be built on a host, or does not work
     └── LockError      a lock file, or the wheels for it, cannot be made or taken back
 
@@ -52,6 +53,10 @@ class CheckError(RemoteNotebooksError):
 
 class BackupError(RemoteNotebooksError):
     """An archive cannot be made, opened or brought back."""
+
+
+class AnswerError(RemoteNotebooksError):
+    """What came from a host is not of the form that our programs there give it."""
 
 
 class BuildError(RemoteNotebooksError):

@@ -9,6 +9,7 @@ https://jupyter-server.readthedocs.io/en/latest/operators/migrate-from-nbserver.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ._errors import PlanError
@@ -17,6 +18,9 @@ from ._plan import PLANNED_SETTINGS
 
 #: The files of a classic setup, in the order in which the first that says an option wins: JSON before Python, new names before old.
 FILES = tuple(f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py"))
+
+#: A class and a trait of it, as Python names things.
+_OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*")
 
 #: Options whose value becomes a variable as it is.
 VARIABLES = {
@@ -96,7 +100,9 @@ def convert(files: dict[str, str]) -> dict[str, Any]:
             raise PlanError(f"{path} cannot be read: {error}. Correct it, or leave it out.") from error
         for option, value in found.items():
             name = new_name(option)
-            if name is None:
+            if not _OPTION.fullmatch(option):
+                remarks.append(f"{path}: what is called {option[:60]!r} is no option of Jupyter and is left out.")
+            elif name is None:
                 remarks.append(f"{path}: {option} has no counterpart and is left out.")
             elif name not in options:
                 options[name], origin[name] = value, path
@@ -126,12 +132,12 @@ def _place(options: Options, variables: dict[str, Any], remarks: list[str]) -> N
     if bind not in NETWORK and bind is not COMPUTED:
         variables["jupyter_bind_address"] = bind
     if certificate and certificate is not COMPUTED:
-        variables.update(jupyter_tls="provided", jupyter_certificate_file=certificate)
+        # No variable: that would be a path on the control node, and what lies there would be sent to the host.
         key = options.get("ServerApp.keyfile")
-        if key and key is not COMPUTED:
-            variables["jupyter_key_file"] = key
+        files = " and ".join(str(path) for path in (certificate, key) if path and path is not COMPUTED)
         remarks.append(
-            "The certificate lies on the host. Copy it to the control node and write the paths there; or leave tls out for the private one."
+            f"Its certificate lies on the host: {files}. To go on with it, copy it to the control node, and write where it lies there as "
+            "jupyter_certificate_file and jupyter_key_file, with jupyter_tls: provided. Without, it gets one of the private authority."
         )
     else:
         remarks.append("It listened on the network without TLS. With access 'direct' it gets a certificate of the private authority.")

@@ -19,7 +19,14 @@ PREFIX = "argon2:"
 # No 0/O, 1/l/I: it is read off one screen and typed on another. 24 signs out of 56 are 139 bits.
 ALPHABET = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 
-_FORMAT = re.compile(r"argon2:\$argon2id?\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+|(sha1|sha256|sha512):[0-9a-f]+:[0-9a-f]+")
+#: Jupyter's own: KiB, passes, lanes.
+MEMORY, PASSES, LANES = 10240, 10, 8
+#: In characters; those of Jupyter have about a hundred.
+LONGEST = 1000
+
+_FORMAT = re.compile(
+    r"argon2:\$argon2id?\$v=19\$m=\d{1,9},t=\d{1,9},p=\d{1,9}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+|(sha1|sha256|sha512):[0-9a-f]+:[0-9a-f]+"
+)
 
 
 def is_possible() -> bool:
@@ -41,13 +48,16 @@ def generate() -> str:
 
 def hash_password(password: str) -> str:
     """Return the hash of ``password`` in Jupyter's form, with a fresh salt."""
-    hasher = _argon2().using(type="ID", memory_cost=10240, time_cost=10, parallelism=8, salt_size=16, digest_size=32)
+    hasher = _argon2().using(type="ID", memory_cost=MEMORY, time_cost=PASSES, parallelism=LANES, salt_size=16, digest_size=32)
     return PREFIX + str(hasher.hash(password))
 
 
 def verifies(password: str, hashed: str) -> bool:
-    """Tell whether ``hashed`` is an argon2 hash of ``password``; another or a damaged text simply does not verify."""
-    if not hashed.startswith(PREFIX):
+    """Tell whether ``hashed`` is an argon2 hash of ``password``; another or a damaged text simply does not verify.
+
+    Neither does one that costs ten times what Jupyter's own cost: it may come from a host, and this machine has other things to do.
+    """
+    if not hashed.startswith(PREFIX) or not is_hash(hashed) or not _is_affordable(hashed):
         return False
     try:
         return bool(_argon2().verify(password, hashed[len(PREFIX) :]))
@@ -55,6 +65,11 @@ def verifies(password: str, hashed: str) -> bool:
         return False
 
 
+def _is_affordable(hashed: str) -> bool:
+    memory, passes, lanes = (int(number) for number in re.findall(r"[mtp]=(\d{1,9})(?=[,$])", hashed)[:3])
+    return memory <= 10 * MEMORY and memory * passes <= 10 * MEMORY * PASSES and passes <= 10 * PASSES and lanes <= 10 * LANES
+
+
 def is_hash(text: str) -> bool:
     """Tell whether Jupyter would accept ``text`` as a hash. (It answers a malformed one with HTTP 500, at login only.)"""
-    return bool(_FORMAT.fullmatch(text))
+    return len(text) <= LONGEST and bool(_FORMAT.fullmatch(text))

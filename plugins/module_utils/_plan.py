@@ -140,7 +140,7 @@ PLANNED_SETTINGS = {
 #: Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they hold.
 SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
 # RFC 1123 section 2.1, letters, digits and hyphens in labels of at most 63; the underscore is common inside networks.
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -245,7 +245,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
             wrong(key, unknown_key(key, INSTANCE_KEYS))
     instance: Instance = {**defaults, **{key: value for key, value in given.items() if key in INSTANCE_KEYS}}
 
-    if not _NAME.fullmatch(str(instance.get("name", ""))):
+    if not NAME.fullmatch(str(instance.get("name", ""))):
         wrong("name", "give each instance a short name of lower-case letters, digits, '-' and '_' (32 at most), for example 'lab'.")
     if not 1 <= instance["port"] <= 65535:
         wrong("port", f"{instance['port']} is no TCP port. Choose one from 1024 to 65535.")

@@ -23,7 +23,7 @@ import re
 from typing import Any, Dict
 
 from ._errors import TunnelError
-from ._tunnel_names import alias, mark
+from ._tunnel_names import NAME, alias, mark
 
 Account = Dict[str, Any]
 Report = Dict[str, Any]
@@ -47,7 +47,6 @@ ALGORITHMS = {
     "sk-ecdsa-sha2-nistp256@openssh.com": ("sk-ecdsa-sha2-nistp256@openssh.com",),
 }
 
-_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _OWNER = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -91,7 +90,7 @@ def _account(entry: dict[str, Any], more: list[Any], problems: list[str]) -> Acc
     for key in entry:
         if key not in ACCOUNT_KEYS:
             wrong(key, f"there is no such key. Known: {', '.join(ACCOUNT_KEYS)}.")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         wrong("name", "an account's name is made of lower-case letters, digits, '-' and '_' (32 at most).")
     elif name == "root":
         wrong("name", "root can do everything, and a tunnel account nothing but forward. Choose another name.")

@@ -6,6 +6,13 @@
 from __future__ import annotations
 
 import posixpath
+import re
+
+#: What an account may be called; its files on the control node have the same names.
+NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+
+#: A public key of a host: its type, and base64.
+HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+=*")
 
 
 def mark(owner: str) -> str:

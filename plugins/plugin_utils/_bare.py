@@ -20,6 +20,10 @@ from typing import Any
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._errors import AnswerError
+from . import _answers, _shapes
+from ._shapes import Shape
+
 #: Where the sources lie: they are read, and not imported, for they run on the host.
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "module_utils")
 
@@ -57,6 +61,9 @@ sys.meta_path.append(Sources)
 %(task)s
 print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
 """
+
+#: So much of what a program says that came to no answer is shown.
+LAST = 4000
 
 #: What a program does, and the sources that this needs.
 Task = tuple[str, tuple[str, ...]]
@@ -131,16 +138,25 @@ def command(interpreters: list[str]) -> str:
 
 def answer(text: str) -> dict[str, Any] | None:
     """Return what the program said, and ``python``, the interpreter; None where it did not come to that."""
+    if len(text) > _answers.MOST:
+        raise AnswerError(f"it has {len(text)} characters, and {_answers.MOST} are the most that make sense")
     lines = [line for line in text.splitlines() if line.startswith(ANSWER)]
-    return dict(json.loads(lines[-1][len(ANSWER) :])) if lines else None
+    if not lines:
+        return None
+    said = _answers.parse(lines[-1][len(ANSWER) :])
+    if not isinstance(said, dict):
+        raise AnswerError("it is no dictionary")
+    return said
 
 
-def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[str, Any]) -> dict[str, Any] | None:
+def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[str, Any], shape: Shape) -> dict[str, Any] | None:
     """Have the host of an action do ``task``. Return its answer, or None where the connection cannot carry it: a module then does the same.
 
     A program that did not come to an answer is returned as Ansible returns a module of that kind: ``module_stderr`` and ``module_stdout``.
 
     :param variables: those of the task.
+    :param shape: of the answer. With it comes ``python``, the interpreter, or None where that is no path to run again.
+    :raises AnsibleActionFail: where the answer is of another shape.
     """
     # What runs through standard input needs what pipelining needs.
     if not action._is_pipelining_enabled("new"):
@@ -150,7 +166,14 @@ def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[s
     # Through standard input as well: an index or a proxy may be named with its password, and a command line is everybody's to read.
     sent = program(task, asked, {name: str(value) for name, value in environment.items()})
     said = action._low_level_execute_command(command(_interpreters(action, variables)), in_data=sent)
-    return answer(said["stdout"]) or {"module_stderr": said["stderr"], "module_stdout": said["stdout"]}
+    try:
+        found = answer(said["stdout"])
+        if found is None:
+            return {key: _shapes.printable(said[of][-LAST:], keep="\n\t") for key, of in (("module_stderr", "stderr"), ("module_stdout", "stdout"))}
+        python = _answers.python(found.pop("python", None))
+        return {**shape(found, "answer"), "python": python}
+    except AnswerError as error:
+        raise _answers.refused(variables.get("inventory_hostname", "The host"), error) from None
 
 
 def _interpreters(action: ActionBase, variables: dict[str, Any]) -> list[str]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 from typing import Any
@@ -15,8 +14,9 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _files, _password
-from . import _contact, _secrets
+from ..module_utils import _files, _password, _plan
+from ..module_utils._errors import FilesError
+from . import _answers, _contact, _secrets
 
 
 class Credentials:
@@ -66,7 +66,14 @@ class Credentials:
             return {name: self._one(name, given) for name, given in self._given.items()}
 
     def forget(self, names: list[str]) -> None:
-        """Remove the files of instances that are gone."""
+        """Remove the files of instances that are gone. The names come from the host.
+
+        :raises FilesError: for a name that no instance has: it could lead to files of others.
+        """
+        if not all(_plan.NAME.fullmatch(name) for name in names) or os.path.islink(self._folder):
+            raise FilesError(
+                f"{', '.join(map(repr, names))}: not all of these are names of instances with files in {self._folder}. Nothing was removed."
+            )
         for path in [self._path(name, kind) for name in names for kind in ("password", "hash", "token")]:
             self.changed |= os.path.lexists(path) if self._checking else _files.remove(path)
 
@@ -115,18 +122,16 @@ class Credentials:
         said = action._play_context.no_log
         action._play_context.no_log = True  # else -vvv prints what the connection brings
         try:
-            answer = action._execute_module(
-                module_name="ansible.builtin.slurp",
-                module_args={"src": f"{self._plan['config_dir']}/{name}/hashed_password"},
-                task_vars=self._task_vars,
-            )
+            source = {"src": f"{self._plan['config_dir']}/{name}/hashed_password"}
+            answer = _answers.module(action, self._task_vars, _answers.slurped(_password.LONGEST), "ansible.builtin.slurp", source)
         except AnsibleConnectionFailure as error:
             raise _contact.unreachable(self._plan["host"], error) from error
         finally:
             action._play_context.no_log = said
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
-        return base64.b64decode(answer.get("content", "")).decode("utf-8", "replace").strip()
+        found = _answers.decoded(answer.get("content", "")).decode("utf-8", "replace").strip()
+        return found if _password.is_hash(found) else ""
 
     def _write(self, path: str, text: str) -> None:
         if self._checking:

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import _x509
 from ..module_utils._errors import RemoteNotebooksError
+from ._action import OwnAction
 
 
-class PkiAction(ActionBase):
+class PkiAction(OwnAction):
     """Arguments in, one call, result out. A subclass gives ``ARGUMENTS`` and ``call``."""
 
     _requires_connection = False
@@ -29,7 +29,7 @@ class PkiAction(ActionBase):
         raise NotImplementedError
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(self.ARGUMENTS)
         if _x509.CRYPTOGRAPHY_ERROR:
             raise AnsibleActionFail(missing_required_lib("cryptography"), orig_exc=_x509.CRYPTOGRAPHY_ERROR)

@@ -44,7 +44,7 @@ HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
         ),
         pytest.param(
             {CLASSIC: "c.NotebookApp.ip = ''\nc.NotebookApp.certfile = '/c.pem'\nc.NotebookApp.keyfile = '/c.key'"},
-            {"jupyter_access": "direct", "jupyter_tls": "provided", "jupyter_certificate_file": "/c.pem", "jupyter_key_file": "/c.key"},
+            {"jupyter_access": "direct"},
             id="TLS",
         ),
         pytest.param(
@@ -73,7 +73,7 @@ def test_conversion(files, variables):
         pytest.param("c.NotebookApp.webapp_settings = {}", "NotebookApp.webapp_settings has no counterpart", id="gone"),
         pytest.param("c.NotebookApp.port = port()", "ServerApp.port is computed there", id="computed"),
         pytest.param("c.NotebookApp.ip = '*'", "without TLS", id="plain HTTP on the network"),
-        pytest.param("c.NotebookApp.ip = '*'\nc.NotebookApp.certfile = '/c.pem'", "Copy it to the control node", id="a certificate on the host"),
+        pytest.param("c.NotebookApp.ip = '*'\nc.NotebookApp.certfile = '/c.pem'", "copy it to the control node", id="a certificate on the host"),
     ],
 )
 def test_what_a_person_has_to_know(text, words):

@@ -1,0 +1,37 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions of this collection have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from . import _answers
+from ._shapes import Shape
+
+
+class OwnAction(ActionBase):
+    """An action whose variables are the inventory's, and never a host's."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _answers.require_own_variables(task_vars or {})
+        return result
+
+
+class HostAction(OwnAction):
+    """The module of the same name on the host; what it returns is what is said of it in :mod:`_answers`."""
+
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def shape(self) -> Shape:
+        """Say what the module answers to this task."""
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        return {**result, **_answers.module(self, task_vars or {}, self.shape())}
