@@ -44,12 +44,15 @@ SCRIPTS = (
     "busy_kernels.py",
     "check_config.py",
     "compile_environment.py",
+    "kernel_channels.py",
     "probe_environment.py",
     "run_jupyter.py",
     "seal_environment.py",
     "system_packages.sh",
     "wait_ready.py",
 )
+#: Those that a server runs in: it is the old one until it restarts.
+RUNNERS = ("kernel_channels.py", "run_jupyter.py")
 
 #: What servers and kernels write below a home folder beside the notebooks (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
 TRACES = (".ipython", ".jupyter", ".local/share/jupyter")
@@ -516,7 +519,7 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
     if _uses_r(instances):
         made.add("package", "install", "R")
     for script in SCRIPTS:
-        made.file("install", f"{prefix}/libexec/{script}", "0755", source=script)
+        made.file("install", f"{prefix}/libexec/{script}", "0755", source=script, runs=script in RUNNERS)
     for due, files in ((True, _shadows.movable(plan, report)), (False, _shadows.moved(plan, report))):
         for file in files:
             # No ``path``: what has one is deleted when it is no longer wanted, and this gets its name back.
@@ -639,7 +642,7 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
     for thing in wanted:
         if (
             thing["kind"] == "file"
-            and thing["stage"] in ("configure", "service")
+            and (thing["stage"] in ("configure", "service") or thing.get("runs"))
             and thing["instance"] in (instance["name"], "")
             and "digest" in thing
             and not thing.get("live")
@@ -704,6 +707,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     return [
         *_unkept(plan, report["system"]),
         *_plain(plan),
+        *_overheard(plan),
         *_withdrawn(plan, report),
         *_shadows.remarks(plan, report),
         *_about_the_firewall(plan, report),
@@ -717,6 +721,32 @@ def _plain(plan: dict[str, Any]) -> list[str]:
         for item in plan["instances"]
         if item["tls"] == "none" and item["access"] != "tunnel"
     ]
+
+
+def _overheard(plan: dict[str, Any]) -> list[str]:
+    """Name the instances whose settings let kernels listen in clear on the loopback (roles/jupyter/files/kernel_channels.py obeys them)."""
+    found = []
+    for item in plan["instances"]:
+        said = {
+            name: str(value).lower()
+            for section, traits in item["settings"].items()
+            if section.endswith("KernelManager") or section == "ConnectionFileMixin"
+            for name, value in traits.items()
+            if name in ("transport", "transport_encryption")
+        }
+        if said.get("transport") == "ipc":
+            continue
+        if said.get("transport_encryption") == "disabled":
+            whose, what = "its kernels", "KernelManager.transport_encryption"
+        elif said.get("transport") == "tcp":
+            whose, what = "those of its kernels that do not encrypt", "KernelManager.transport"
+        else:
+            continue
+        found.append(
+            f"Instance '{item['name']}': every account of the host can read what {whose} print, because its settings say so. "
+            f"Leave {what} out, and none can."
+        )
+    return found
 
 
 def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:

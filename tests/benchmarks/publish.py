@@ -27,6 +27,7 @@ SUBJECTS = {
     "instances": "More servers on one host",
     "first": "The first run on a bare host",
     "verdict": "The proof from the client's side",
+    "channels": "Kernels that other accounts cannot listen to",
     "pki": "Certificates",
 }
 

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A person at a browser, as a program: ``person.py URL VERB [CODE]`` with the password on standard input. Needs requests and websocket-client.
 
-``run`` runs CODE in a new kernel and prints what it prints; ``leave`` starts CODE in a new kernel and goes away while it computes;
+``run`` runs CODE in a new kernel and prints what it prints; ``leave`` starts CODE in a new kernel and goes away while it computes; KERNEL, a variable
+of the environment, names another kernel than the usual one;
 ``type`` types CODE into a new terminal and prints what comes back; ``go`` types it and goes away; ``kernels`` lists the states of all kernels.
 """
 
 import json
+import os
 import pathlib
 import re
 import sys
@@ -30,8 +32,8 @@ def main():
     session.post(f"{url}/login", data=form, timeout=20).raise_for_status()
     session.headers["X-XSRFToken"] = session.cookies["_xsrf"]
 
-    def post(path):
-        answer = session.post(f"{url}{path}", json={}, timeout=40)
+    def post(path, **content):
+        answer = session.post(f"{url}{path}", json=content, timeout=40)
         answer.raise_for_status()
         return answer.json()
 
@@ -42,7 +44,7 @@ def main():
     if verb == "kernels":
         print([kernel["execution_state"] for kernel in session.get(f"{url}/api/kernels", timeout=20).json()])
     elif verb in ("run", "leave"):
-        kernel = post("/api/kernels")["id"]
+        kernel = post("/api/kernels", **({"name": os.environ["KERNEL"]} if "KERNEL" in os.environ else {}))["id"]
         channels = socket(f"/api/kernels/{kernel}/channels")
         header = {
             "msg_id": uuid.uuid4().hex,

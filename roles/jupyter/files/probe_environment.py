@@ -90,8 +90,12 @@ def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:
 
 def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
     """Start a kernel and ask it once. What it has to say comes with the reply: whoever listens to its output first waits until there is none."""
+    # As a server will start it. Isolated, Python does not look beside the script.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import kernel_channels
     from jupyter_client.manager import KernelManager
 
+    kernel_channels.protect()
     pairs = [(requirement, module) for requirement in requirements for module in modules(requirement) if module not in imported]
     manager = KernelManager()
     try:

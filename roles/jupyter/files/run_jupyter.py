@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a program of Jupyter without what it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
+"""Run a program of Jupyter, its kernels out of reach of other accounts, and without what it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
 
 Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses (``iri`` of JSON Schema's formats),
 and it compiles 35 grammars meanwhile: half of the time until a server answers (jsonschema issue 1428). No schema of Jupyter has such
@@ -51,8 +51,17 @@ def postpone() -> None:
         sys.modules[NAME] = module
 
 
+def protect() -> None:
+    """Keep other accounts out of the kernels; an environment without jupyter_client starts none."""
+    if importlib.util.find_spec("jupyter_client") is not None:
+        import kernel_channels
+
+        kernel_channels.protect()
+
+
 def main() -> None:
     postpone()
+    protect()
     del sys.argv[0]
     sys.path[0] = os.path.dirname(sys.argv[0])  # as if Python had been given the program
     runpy.run_path(sys.argv[0], run_name="__main__")

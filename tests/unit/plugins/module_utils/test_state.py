@@ -577,9 +577,16 @@ def test_what_only_lists_things_is_no_part_of_a_revision():
     instances, things, _report = settled(plan())
     before = _state.revision(instances[0], things, "start it")
     for thing in things:
-        if thing["stage"] not in ("configure", "service") and "digest" in thing:
+        if thing["stage"] not in ("configure", "service") and "digest" in thing and not thing.get("runs"):
             thing["digest"] = "other"
     assert before == _state.revision(instances[0], things, "start it")
+
+
+def test_a_server_restarts_for_what_keeps_others_out_of_its_kernels():
+    instances, things, _report = settled(plan())
+    before = _state.revision(instances[0], things, "start it")
+    next(thing for thing in things if thing.get("path") == "/opt/remote-notebooks/libexec/kernel_channels.py")["digest"] = "other"
+    assert before != _state.revision(instances[0], things, "start it")
 
 
 @pytest.mark.parametrize(
@@ -596,6 +603,24 @@ def test_what_only_lists_things_is_no_part_of_a_revision():
             {}, [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}], ["pki_revoke=web1/lab"], id="TLS is left"
         ),
         pytest.param({"access": "direct"}, [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}], [], id="TLS stays"),
+        pytest.param(
+            {"settings": {"KernelManager": {"transport_encryption": "disabled"}}},
+            [],
+            ["'lab': every account of the host can read what its kernels print"],
+            id="kernels in clear",
+        ),
+        pytest.param(
+            {"settings": {"ServerKernelManager": {"transport": "tcp"}}},
+            [],
+            ["can read what those of its kernels that do not encrypt print"],
+            id="some kernels in clear",
+        ),
+        pytest.param(
+            {"settings": {"KernelManager": {"transport": "ipc", "transport_encryption": "disabled"}, "ServerApp": {"transport": "tcp"}}},
+            [],
+            [],
+            id="kernels on sockets",
+        ),
     ],
 )
 def test_remarks(given, manifest, words):

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# One account works, another one listens: listen.sh FOLDER-OF-THE-CONTROL-NODE
+set -uo pipefail
+cd "$1" || exit 1
+python=/opt/remote-notebooks/current/bob/bin/python
+
+on() { # command of root
+    ssh -n -o BatchMode=yes -o UserKnownHostsFile=ssh/known_hosts -o IdentitiesOnly=yes -i ssh/id_ed25519 root@10.99.30.12 "$@"
+}
+person() { # instance, port, kernel, then the words of person.py
+    ssh -o BatchMode=yes -o UserKnownHostsFile=ssh/known_hosts -o IdentitiesOnly=yes -i ssh/id_ed25519 root@10.99.30.12 \
+        "KERNEL=$3 $python -I /var/tmp/person.py http://localhost:$2 $(printf '%q ' "${@:4}")" < "credentials/trixie/$1.password"
+}
+speaks='
+import time
+time.sleep(3)
+for number in range(10000):
+    print(f"SECRET {number}", flush=True)
+    if number % 500 == 0:
+        time.sleep(0.1) # else ZeroMQ drops what nobody has fetched yet
+time.sleep(4) # else Jupyter drops what comes too fast for a browser
+print(number + 1, "printed")'
+overheard() { # instance, port, kernel: what its owner reads of it, and what bob does
+    on "systemd-run --quiet --unit=spy --uid=bob --property=StandardOutput=truncate:/run/heard $python -I /var/tmp/spy.py ann"
+    person "$1" "$2" "$3" run "$speaks" | grep printed
+    on 'systemctl stop spy; cat /run/heard'
+}
+
+echo "a server whose settings turn it off"
+overheard clear 9003 python3
+echo "a kernel that encrypts"
+overheard ann 9001 python3
+echo "a kernel that does not"
+overheard ann 9001 sockets
+echo "what lies in files"
+person ann 9001 sockets leave 'import time; time.sleep(12)'
+on 'cd /home/ann/.local/share/jupyter/runtime && stat -c %a . sockets kernel-*.json | uniq
+    ls /home/ann/forged 2>&1 | grep -o "No such file"
+    runuser -u bob -- sh -c "cat /home/ann/.local/share/jupyter/runtime/kernel-*.json || ls /home/ann/.local/share/jupyter/runtime/sockets" 2>&1 | grep -o denied | uniq'
+echo "which are busy"
+busy() { on "$python -I /opt/remote-notebooks/libexec/busy_kernels.py 0 \$(systemctl show -P MainPID jupyter@ann)" | sed -E 's/"[0-9]+": //; s/process [0-9]+/process N/g'; }
+person ann 9001 python3 leave 'import time; time.sleep(12)'
+busy
+sleep 13
+busy
