@@ -214,7 +214,7 @@ def _ufw_rules(chains: list[Record]) -> list[Record]:
                 known["families"].append(of)
                 known["live"] = known["live"] and live
     # a rule for anybody that only one of the two files holds is not a rule for anybody
-    return [rule for rule in found.values() if rule["source"] or set(rule.pop("families")) >= set(families)]
+    return [rule for rule in found.values() if set(rule.pop("families")) >= set(families) or rule["source"]]
 
 
 def _same_ports(filtered: Record, rule: Record) -> bool:

@@ -9,6 +9,7 @@ import json
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_host as host
+from ansible_collections.remote.notebooks.plugins.plugin_utils import _answers
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,22 @@ from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_
 def test_ufw_tuple(text, expected):
     found = host.parse_ufw_tuple(text)
     assert (found and tuple(found[key] for key in ("protocol", "port", "source", "interface", "limit", "owner"))) == expected
+
+
+def test_rules_of_ufw_are_of_one_form(monkeypatch):
+    """For a network, for anybody, and for anybody of one family, which is not anybody."""
+    networks = "### tuple ### allow tcp 8888 0.0.0.0/0 any 192.0.2.0/24 in\n"
+    files = {
+        "/etc/default/ufw": "IPV6=yes\n",
+        "/etc/ufw/user.rules": networks
+        + "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n### tuple ### allow tcp 23 0.0.0.0/0 any 0.0.0.0/0 in\n",
+        "/etc/ufw/user6.rules": "### tuple ### allow tcp 22 ::/0 any ::/0 in\n",
+    }
+    monkeypatch.setattr(host, "_text", lambda path: files.get(path, ""))
+    found = host._ufw_rules([])
+    assert [(rule["port"], rule["source"]) for rule in found] == [("8888", "192.0.2.0/24"), ("22", "")]
+    assert found[0].keys() == found[1].keys()
+    _answers.FIREWALL({**host.read(lambda _command: (1, "", "")), "rules": found}, "firewall")
 
 
 @pytest.mark.parametrize(
