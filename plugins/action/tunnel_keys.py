@@ -91,7 +91,7 @@ class ActionModule(OwnAction):
 
     @staticmethod
     def _holds(data: bytes, key: Any, passphrase: str, where: str) -> bool:
-        if _tunnel_keys.is_encrypted(data) != bool(passphrase):
+        if _tunnel_keys.is_weak(data) or _tunnel_keys.is_encrypted(data) != bool(passphrase):
             return False
         try:
             found = _tunnel_keys.load(data, passphrase, where)

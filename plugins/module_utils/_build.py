@@ -24,7 +24,7 @@ import time
 from typing import Any, Dict, Iterator
 
 from . import _observe, _uv
-from ._errors import BuildError
+from ._errors import AlarmError, BuildError
 from ._uv import Run
 
 Wish = Dict[str, Any]
@@ -195,6 +195,8 @@ def _is_up_to_date(wish: Wish, run: Run) -> bool:
         return False
     try:
         uv = _program(wish, "", run)
+    except AlarmError:
+        raise
     except BuildError:
         return False
     options = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--python", f"{wish['instead_of']}/bin/python"]
@@ -277,6 +279,8 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     if wish["installer"] == "uv":
         try:
             uv = _program(wish, wheels, run)
+        except AlarmError:
+            raise
         except BuildError as error:
             remark = f"uv cannot be had on this host, so pip installs, more slowly: {error}"
     if uv:

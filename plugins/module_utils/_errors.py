@@ -14,6 +14,7 @@
     ├── CheckError     the client's view could not even be tried
     ├── AnswerError    a host answered what no program of ours says
     ├── BuildError     an environment cannot be built on a host, or does not work
+    │   └── AlarmError what was fetched is not what it says it is
     └── LockError      a lock file, or the wheels for it, cannot be made or taken back
 
 The text of each is one message: what is wrong, where in the user's file, what to do.
@@ -61,6 +62,10 @@ class AnswerError(RemoteNotebooksError):
 
 class BuildError(RemoteNotebooksError):
     """An environment cannot be built, or does not work."""
+
+
+class AlarmError(BuildError):
+    """What was fetched is not what it says it is. Nobody goes on another way before a person has looked."""
 
 
 class LockError(RemoteNotebooksError):

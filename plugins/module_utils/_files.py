@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import shutil
 import stat
 import tempfile
@@ -31,8 +33,10 @@ TEMPORARY = ".new-"
 def private_directory(path: str) -> bool:
     """Make ``path`` a folder of mode 0700 that git ignores. Return whether anything changed.
 
-    Raises FilesError for a symbolic link or another kind of file at ``path``, or where the disk refuses.
+    Raises FilesError for a symbolic link or another kind of file at ``path``, for a place where another account could swap it
+    (:func:`require_safe_place`), or where the disk refuses.
     """
+    require_safe_place(path)
     changed = directory(path)
     return write(os.path.join(path, ".gitignore"), GITIGNORE, 0o600) or changed
 
@@ -40,7 +44,7 @@ def private_directory(path: str) -> bool:
 def directory(path: str) -> bool:
     """Make ``path`` a folder of mode 0700, its parents as the umask has them. Return whether anything changed.
 
-    Raises FilesError for a symbolic link or another kind of file at ``path``, or where the disk refuses.
+    Raises FilesError for a symbolic link or another kind of file at ``path``, for a folder of another account, or where the disk refuses.
     """
     try:
         try:
@@ -51,6 +55,8 @@ def directory(path: str) -> bool:
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode):
                 raise FilesError(f"{path} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere.") from None
+            if found.st_uid != os.geteuid():
+                raise FilesError(_belongs(path, found.st_uid)) from None
             if stat.S_IMODE(found.st_mode) == 0o700:
                 return False
             os.chmod(path, 0o700)
@@ -62,8 +68,8 @@ def directory(path: str) -> bool:
 def require_safe_place(path: str) -> None:
     """Refuse a place for secrets where another account could swap a folder on the way to it.
 
-    Every folder above ``path`` that exists must be closed to others for writing, or sticky as /tmp is (then only the owner
-    of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the command that mends it.
+    Every folder above ``path`` that exists must belong to root or to us, and be closed to others for writing, or sticky as /tmp is (then only
+    the owner of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the command that mends it.
     """
     path = os.path.abspath(path)
     folder = path
@@ -71,12 +77,52 @@ def require_safe_place(path: str) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             found = os.stat(folder)
             if folder == path and found.st_uid != os.geteuid():
-                raise FilesError(f"{path} belongs to another account (uid {found.st_uid}). Move it away, or run as its owner.")
+                raise FilesError(_belongs(path, found.st_uid))
+            if folder != path and found.st_uid not in (0, os.geteuid(), _caller()):
+                raise FilesError(
+                    f"{folder} belongs to {_account(found.st_uid)}, who could swap {path} for another one. Keep it elsewhere, or run as that account."
+                )
+            if folder != path and found.st_mode & stat.S_IWGRP and not found.st_mode & stat.S_ISVTX and _is_shared(found.st_gid):
+                raise FilesError(f"The group of {folder} may write there, so others could swap {path} for their own. Run: chmod g-w {folder}")
             if folder != path and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
                 raise FilesError(f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}")
         if folder == os.path.dirname(folder):
             return
         folder = os.path.dirname(folder)
+
+
+def _belongs(path: str, uid: int) -> str:
+    return f"{path} belongs to another account ({_account(uid)}), who can read and change what is kept there. Move it away, or run as its owner."
+
+
+def _account(uid: int) -> str:
+    try:
+        return f"{pwd.getpwuid(uid).pw_name}, uid {uid}"
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _caller() -> int:
+    """Who became root by sudo is root already, so a folder of theirs is no danger to root. Else: us."""
+    text = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    return int(text) if text.isascii() and text.isdigit() else os.geteuid()
+
+
+def _is_shared(gid: int) -> bool:
+    """Tell whether a group has anybody in it but us and root. Where each account has a group of its own, a umask of 002 is usual."""
+    us = {"root", _name(os.geteuid()), _name(_caller())}
+    try:
+        members = set(grp.getgrgid(gid).gr_mem)
+    except KeyError:
+        members = set()
+    return bool(members - us) or any(entry.pw_gid == gid and entry.pw_name not in us for entry in pwd.getpwall())
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
 
 
 def read(path: str, follow: bool = True) -> bytes | None:
@@ -218,9 +264,13 @@ def _make_folders(folder: str, within: str) -> None:
 
 
 def _require_regular(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise FilesError(f"{path} is not a regular file. Move it away and run again.")
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise FilesError(f"Cannot write {path[:300]!r}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def remove(path: str) -> bool:

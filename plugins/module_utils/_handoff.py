@@ -91,7 +91,7 @@ def from_json(data: bytes, path: str) -> dict[str, Any]:
     """The record that an earlier run wrote to ``path``. Raise PlanError where the file holds none."""
     try:
         return complete(json.loads(data))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise PlanError(f"{path} is no record of a server ({error}). Delete it and run again for that host.") from error
 
 
@@ -130,9 +130,13 @@ def file_names(stem: str) -> list[str]:
 
 
 def common_name(subject: str) -> str:
-    """The CN of an RFC 4514 subject, which is what devices show; the whole subject where it has none."""
-    found = re.search(r"(?:^|,)CN=((?:\\.|[^,\\])+)", subject)
-    return re.sub(r"\\(.)", r"\1", found.group(1)) if found else subject
+    """The CN of an RFC 4514 subject, which is what devices show; the whole subject where it has none.
+
+    What no screen shows is replaced: no page and no profile takes it.
+    """
+    found = re.search(r"(?:^|,)CN=((?:\\.|[^,\\])+)", subject, re.DOTALL)
+    name = re.sub(r"\\(.)", r"\1", found.group(1)) if found else subject
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
 
 
 def fingerprint(sha256: str) -> list[str]:

@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _files, _pki_index, _x509
+from . import _encrypted_key, _files, _pki_index, _x509
 from ._errors import PkiError
 from ._pki_wanted import WantedAuthority
 
@@ -233,17 +233,20 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
         return None
     try:
         certificate = _x509.load_certificates(certificate_data)[0]
-        is_authority = _x509.is_authority(certificate)
-    except ValueError as error:
+        is_authority, public_key = _x509.is_authority(certificate), certificate.public_key()  # what is damaged inside shows only now
+    except (ValueError, _x509.UnsupportedAlgorithm) as error:
         raise PkiError(f"{layout.certificate} is damaged ({error}). Put it back from a backup; an authority is never replaced by itself.") from None
     if not is_authority:
         raise PkiError(f"{layout.certificate} is no authority: its basicConstraints lack CA:TRUE. Put the right certificate there.")
     key = None
     if key_data is not None:
         key = passphrase.open(layout.key, key_data)
-        if not _x509.matches(key, certificate.public_key()):
+        if not _x509.matches(key, public_key):
             raise PkiError(f"{layout.key} does not belong to {layout.certificate}. Put the pair that belongs together back from a backup.")
-        if stat.S_IMODE(os.stat(layout.key).st_mode) & 0o277:
+        if _encrypted_key.is_weak(key_data):
+            changes.notes.append(f"{layout.key} written again: its passphrase is slower to guess now")
+            changes.add(layout.key, _x509.key_pem(key, (passphrase.text() or "").encode()), 0o400)
+        elif stat.S_IMODE(os.stat(layout.key).st_mode) & 0o277:
             changes.notes.append(f"{layout.key} closed to everybody but its owner")
             changes.add(layout.key, key_data, 0o400)
         if b"ENCRYPTED" not in key_data:

@@ -17,11 +17,10 @@ import gzip
 import hashlib
 import io
 import os
-import posixpath
 import secrets
-import stat
 import tarfile
 import zlib
+from typing import Any
 
 from . import _files
 from ._errors import PkiError
@@ -101,7 +100,7 @@ def collect(directory: str) -> dict[str, tuple[bytes, int]]:
                 continue
             data = _files.read(path, follow=False)
             if data is not None:
-                found[os.path.relpath(path, directory)] = (data, stat.S_IMODE(os.stat(path).st_mode))
+                found[os.path.relpath(path, directory)] = (data, _mode(os.stat(path).st_mode))
     return found
 
 
@@ -128,21 +127,71 @@ def unseal(data: bytes, passphrase: str, source: str) -> dict[str, tuple[bytes, 
     decryptor, unpadder = _cipher(passphrase, salt).decryptor(), padding.PKCS7(128).unpadder()
     try:
         plain = unpadder.update(decryptor.update(body) + decryptor.finalize()) + unpadder.finalize()
-        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:gz") as archive:
-            files = {}
-            for member in archive:
-                content = archive.extractfile(member)
-                if content is None or not _is_below(member.name):
-                    raise ValueError
-                files[member.name] = (content.read(), member.mode & 0o777)
+        files = _unpacked(plain)
         manifest = files.pop(MANIFEST)[0].decode()
         if manifest != _manifest(files):
             raise ValueError
+    except _TooLargeError:
+        raise PkiError(
+            f"{source} unpacks to more than {_most(data) // 1_000_000} MB, and that is no archive of ours. Give a file that a backup has written."
+        ) from None
     except (ValueError, KeyError, EOFError, OSError, tarfile.TarError, zlib.error, gzip.BadGzipFile):
         raise PkiError(
             f"pki_backup_passphrase does not open {source}, or the file is damaged. Give the one it was made with, or an older archive."
         ) from None
     return files
+
+
+class _TooLargeError(Exception):
+    """It unpacks to more than anything that was packed by :func:`seal`."""
+
+
+class _Limited(io.RawIOBase):
+    """What a compressed stream unpacks to, as far as that is in proportion."""
+
+    def __init__(self, stream: Any, most: int) -> None:
+        self._stream, self._left = stream, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLargeError
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _most(data: bytes) -> int:
+    """Notebooks come compressed, and certificates shrink to a half: twenty times is beyond both."""
+    return 64_000_000 + 20 * len(data)
+
+
+def _unpacked(plain: bytes) -> dict[str, tuple[bytes, int]]:
+    """Return the regular files of a packed archive. Raises ValueError for what :func:`seal` packs never."""
+    files: dict[str, tuple[bytes, int]] = {}
+    with gzip.GzipFile(fileobj=io.BytesIO(plain)) as stream, tarfile.open(fileobj=_Limited(stream, _most(plain)), mode="r|") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() and member.size <= _most(plain) else None
+            if content is None or not _is_below(member.name) or member.name in files:
+                raise ValueError
+            files[member.name] = (content.read(), _mode(member.mode))
+    folders = {parent for name in files for parent in _above(name)}
+    if folders & set(files):
+        raise ValueError
+    return files
+
+
+def _mode(mode: int) -> int:
+    """The mode that a file is kept with: whoever made it says what is secret. That others write there, or run it, is not theirs to say."""
+    return mode & 0o644 | 0o400
+
+
+def _above(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:place]) for place in range(1, len(parts))]
 
 
 def _manifest(files: dict[str, tuple[bytes, int]]) -> str:
@@ -158,7 +207,10 @@ def _opened_or_none(data: bytes, passphrase: str) -> dict[str, tuple[bytes, int]
 
 
 def _is_below(name: str) -> bool:
-    return not posixpath.isabs(name) and posixpath.normpath(name) == name and not name.startswith("..")
+    """Tell whether a name of the archive is a path below the folder it goes to, as every file system takes it."""
+    parts = name.split("/")
+    fits = len(name.encode("utf-8", "surrogateescape")) < 1000 and all(0 < len(part.encode("utf-8", "surrogateescape")) < 256 for part in parts)
+    return fits and name.isprintable() and not {".", ".."} & set(parts)
 
 
 def _cipher(passphrase: str, salt: bytes) -> Cipher[modes.CBC]:

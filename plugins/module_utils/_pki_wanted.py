@@ -275,9 +275,9 @@ def _known_keys(where: str, options: Mapping[str, Any], record: Any) -> None:
 
 def _text(where: str, key: str, options: Mapping[str, Any]) -> str | None:
     value = options.get(key)
-    if value is None or (isinstance(value, str) and value.strip()):
+    if value is None or (isinstance(value, str) and value.strip() and value.isprintable()):
         return value
-    raise PkiError(f"{where}: {key} is {value!r}. Give a text, or leave the key out.")
+    raise PkiError(f"{where}: {key} is {value!r}. Give a text that a screen can show, or leave the key out.")
 
 
 def _number(where: str, key: str, options: Mapping[str, Any], default: int) -> int:

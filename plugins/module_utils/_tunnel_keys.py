@@ -21,6 +21,8 @@ try:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+    from . import _encrypted_key
+
     CRYPTOGRAPHY_IMPORT_ERROR = None
 except ImportError:
     CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
@@ -82,9 +84,16 @@ def openssh(key: Any, passphrase: str) -> bytes:
 
 def pem(key: Any, passphrase: str) -> bytes:
     """The PEM form that libraries which do not know OpenSSH's take."""
-    form = serialization.PrivateFormat.PKCS8 if passphrase else serialization.PrivateFormat.TraditionalOpenSSL
-    data: bytes = key.private_bytes(serialization.Encoding.PEM, form, _encryption(passphrase))
+    if passphrase:
+        plain = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return _encrypted_key.pem(plain, passphrase.encode())
+    data: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
     return data
+
+
+def is_weak(data: bytes) -> bool:
+    """Tell whether the passphrase of a key in PEM is quicker to guess than it needs to be."""
+    return b"BEGIN OPENSSH" not in data and _encrypted_key.is_weak(data)
 
 
 def _encryption(passphrase: str) -> Any:

@@ -28,7 +28,7 @@ import zipfile
 from typing import Callable, List, Tuple
 from urllib.parse import unquote, urljoin, urlsplit
 
-from ._errors import BuildError
+from ._errors import AlarmError, BuildError
 from ._uv_wheels import VERSION, WHEELS
 
 #: (argv, text for its standard input) → (exit code, what it wrote to stdout and stderr)
@@ -70,7 +70,10 @@ def program(prefix: str, python: str, pip: str, wheels: str, run: Run) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     content = _carried(wheels) if wheels else _fetched(f"uv-{VERSION}-py3-none-{_tag()}.whl", _index(python, pip, run))
     if hashlib.sha256(content).hexdigest() not in WHEELS.values():
-        raise BuildError("its wheel is not the one that this collection was made with. Somebody put another file under that name: find out who.")
+        raise AlarmError(
+            "the wheel of uv is not the one that this collection was made with. Somebody put another file under that name: find out who, before "
+            "anything else comes from there. To do without uv, and have pip believe the same index, say jupyter_installer: pip."
+        )
     os.makedirs(os.path.dirname(uv), 0o755)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         inside = next(name for name in archive.namelist() if name.endswith(".data/scripts/uv"))

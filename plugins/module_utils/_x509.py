@@ -61,9 +61,14 @@ def key_type_of(public_key: Any) -> str:
 
 
 def key_pem(key: Any, passphrase: bytes | None = None) -> bytes:
-    """Write a private key as PKCS#8 PEM, under AES-256 where a passphrase is given (RFC 5958, PBES2)."""
-    protection = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)  # type: ignore[no-any-return]
+    """Write a private key as PKCS#8 PEM, under AES-256 where a passphrase is given (:mod:`_encrypted_key`)."""
+    encoding = serialization.Encoding.DER if passphrase else serialization.Encoding.PEM
+    data: bytes = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    if not passphrase:
+        return data
+    from . import _encrypted_key
+
+    return _encrypted_key.pem(data, passphrase)
 
 
 def load_key(data: bytes, passphrase: bytes | None = None) -> Any:

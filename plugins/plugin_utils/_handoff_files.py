@@ -58,9 +58,11 @@ class Handoff:
     :param predicting: check mode: an authority that is not there yet is no error.
     :param include_password: show each server's password on its page.
     :param signer: who signs the profiles (:data:`SIGNER`), or None.
+    :raises FilesError: where another account may have written what lies there.
     """
 
     def __init__(self, directory: str, predicting: bool, include_password: bool, signer: dict[str, Any] | None) -> None:
+        _files.require_safe_place(directory)
         self.directory, self.predicting, self.include_password = directory, predicting, include_password
         #: Of the fleet's authority, in lines to compare; known once the files are made, empty where there is none.
         self.fingerprint: list[str] = []

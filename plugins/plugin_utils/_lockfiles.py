@@ -41,6 +41,7 @@ def settle(directory: str, slot: dict[str, Any], machine: str, aim: dict[str, An
     if not writing:
         text = _read(path)
         return path, _lock.digest(text) if text else None
+    _files.require_safe_place(directory)  # what a lock file says is installed
     _files.directory(directory)
     with _files.lock(directory, seconds=600):
         text = _read(path)

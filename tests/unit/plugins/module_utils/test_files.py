@@ -190,3 +190,62 @@ def test_a_safe_place(tmp_path, parent_mode, refused):
                 _files.require_safe_place(str(path))
         else:
             _files.require_safe_place(str(path))
+
+
+STRANGER = 65534
+
+
+def folder(path, owner=0, group=0, mode=0o755):
+    path.mkdir()
+    os.chown(path, owner, group)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        pytest.param([], None, id="nobody was there before"),
+        pytest.param([{"mode": 0o700}], None, id="ours"),
+        pytest.param([{"owner": STRANGER}], r"belongs to another account \(\w+, uid 65534\).*Move it away", id="made beforehand by another account"),
+        pytest.param([{"owner": STRANGER, "mode": 0o700}, {}], r"belongs to \w+, uid 65534, who could swap", id="in a folder of another account"),
+        pytest.param([{"owner": STRANGER, "mode": 0o1777}, {}], r"who could swap", id="in a sticky folder of another account"),
+        pytest.param([{"group": 12345, "mode": 0o775}, {}], None, id="open to a group that nobody is in"),
+        pytest.param([{"group": 65534, "mode": 0o775}, {}], r"chmod g-w", id="open to a group with others in it"),
+        pytest.param([{"group": 65534, "mode": 0o1775}, {}], None, id="open to such a group, and sticky"),
+        pytest.param([{"mode": 0o777}, {}], r"chmod o-w", id="open to all"),
+    ],
+)
+def test_a_place_that_is_another_account_s(tmp_path, made, says):
+    """Whoever made a folder before us, in a folder that is shared, would read and change what is kept there."""
+    path = tmp_path
+    for number, what in enumerate(made):
+        path = folder(path / f"folder{number}", **what)
+    path = path if made else path / "new"
+    for call in (_files.private_directory, _files.directory):
+        if says and (call is _files.private_directory or len(made) == 1):
+            with pytest.raises(FilesError, match=says):
+                call(str(path))
+        elif not says:
+            call(str(path))
+            assert path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
+def test_who_became_root_by_sudo_may_own_the_way(tmp_path, monkeypatch):
+    path = folder(folder(tmp_path / "home", owner=STRANGER) / "secrets")
+    monkeypatch.setenv("SUDO_UID", str(STRANGER))
+    _files.private_directory(str(path))
+    os.chown(path, STRANGER, 0)
+    with pytest.raises(FilesError, match="belongs to another account"):
+        _files.private_directory(str(path))
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "file/below"])
+def test_a_name_that_no_file_can_have(tmp_path, name):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FilesError, match="Cannot write"):
+        _files.write(str(tmp_path / name), b"x", 0o600)
+    with pytest.raises(FilesError, match=r"Cannot|is not a folder"):
+        _files.write_all([(str(tmp_path / name), b"x", 0o600)], str(tmp_path))

@@ -90,6 +90,7 @@ def test_only_a_private_authority_is_the_fleets():
         pytest.param("CN=Lab\\, Our CA,O=x", "Lab, Our CA", id="with a comma"),
         pytest.param("O=Lab", "O=Lab", id="none"),
         pytest.param("O=MyCN=x", "O=MyCN=x", id="inside another value"),
+        pytest.param("CN=a\x01b\x1b[2Jc\nd\u202e", "a\ufffdb\ufffd[2Jc\ufffdd\ufffd", id="with what no screen shows"),
     ],
 )
 def test_the_name_that_devices_show(subject, name):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._password import generate, hash_password, is_hash, verifies
@@ -50,3 +51,25 @@ def test_generated_passwords_differ_and_can_be_read_aloud():
     one, other = generate(), generate()
     assert one != other
     assert re.fullmatch(r"([2-9a-km-np-zA-HJ-NP-Z]{6}-){3}[2-9a-km-np-zA-HJ-NP-Z]{6}", one)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        pytest.param("m=1048576,t=30,p=1", id="a GiB, thirty times"),
+        pytest.param("m=102401,t=1,p=1", id="a little too much memory"),
+        pytest.param("m=10240,t=101,p=1", id="too many passes"),
+        pytest.param("m=10240,t=10,p=9999", id="too many lanes"),
+        pytest.param("m=99999999999999999999,t=1,p=1", id="no number"),
+    ],
+)
+def test_a_hash_that_costs_too_much_is_not_tried(parameters):
+    """It comes from a host: to try it would take the control node's memory and minutes."""
+    hashed = f"argon2:$argon2id$v=19${parameters}$c2FsdHNhbHRzYWx0c2FsdA$" + "A" * 43
+    start = time.monotonic()
+    assert not verifies("secret", hashed)
+    assert time.monotonic() - start < 0.5
+
+
+def test_a_text_without_end_is_no_hash():
+    assert not is_hash("sha1:" + "a" * 2000 + ":" + "b" * 40)

@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import os
 import re
+import ssl
 import stat
 import subprocess
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _x509
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
 from ansible_collections.remote.notebooks.plugins.module_utils._pki import Settings, ensure, revoke
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -652,3 +655,24 @@ def test_the_inventory_cannot_replace_an_authority(run):
     after = run(authority={"common_name": "Other", "key_type": "rsa_2048"})
     assert after["authority"]["sha256"] == before["authority"]["sha256"] and not after["changed"]
     assert "common_name is 'Other', but" in after["advice"][0] and "key_type is 'rsa_2048'" in after["advice"][1]
+
+
+def test_a_certificate_of_the_authority_whose_key_is_no_point_is_damaged(tmp_path):
+    """The library reads the key only when it is asked for it."""
+    settings = Settings(directory=str(tmp_path / "pki"), certificates=[])
+    ensure(settings)
+    path = tmp_path / "pki" / "ca" / "certs" / "ca.cert.pem"
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    point = certificate.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    broken = der.replace(point, point[:-1] + bytes([point[-1] ^ 1]))
+    assert broken != der
+    path.write_text(ssl.DER_cert_to_PEM_cert(broken))
+    with pytest.raises(PkiError, match="is damaged"):
+        ensure(settings)
+
+
+@pytest.mark.parametrize("name", ["a\x01b", "a\nb", "a\x1b[2J", "a\u202eb"])
+def test_a_name_that_no_screen_shows_is_refused(tmp_path, name):
+    with pytest.raises(PkiError, match="that a screen can show"):
+        ensure(Settings(directory=str(tmp_path / "pki"), authority={"common_name": name}))

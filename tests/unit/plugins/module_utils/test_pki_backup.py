@@ -5,12 +5,20 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
+import os
 import subprocess
+import sys
+import tarfile
 
+import ansible_collections
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _pki, _pki_backup
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError, RemoteNotebooksError
 
+PATH = os.path.dirname(next(iter(ansible_collections.__path__)))
 PASSPHRASE = "for the archive"
 
 
@@ -156,3 +164,98 @@ def test_places_that_make_no_sense(pki, tmp_path):
         _pki_backup.backup(str(tmp_path / "nowhere"), str(tmp_path / "b"), PASSPHRASE, False)
     with pytest.raises(RemoteNotebooksError, match="does not exist"):
         _pki_backup.restore(str(tmp_path / "nowhere"), str(tmp_path / "new"), PASSPHRASE, False)
+
+
+def sealed(members):
+    """An archive by somebody who knows the passphrase: any names, kinds, modes and sizes, and a list of digests that agrees."""
+    files = {member.name: (content, member.mode) for member, content in members if member.isreg()}
+    manifest = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, (content, _mode) in sorted(files.items())).encode()
+    first = tarfile.TarInfo(_pki_backup.MANIFEST)
+    first.size = len(manifest)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        archive.addfile(first, io.BytesIO(manifest))
+        for member, content in members:
+            archive.addfile(member, io.BytesIO(content))
+    return encrypted(buffer.getvalue())
+
+
+def encrypted(packed):
+    words = ["openssl", "enc", "-aes-256-cbc", "-pbkdf2", "-iter", "1000", "-md", "sha256", "-pass", f"pass:{PASSPHRASE}"]
+    return subprocess.run(words, input=packed, capture_output=True, check=True).stdout
+
+
+def member(name, content=b"x", kind=tarfile.REGTYPE, mode=0o600, link=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.linkname = kind, mode, link
+    info.size = len(content) if kind == tarfile.REGTYPE else 0
+    return info, content
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param([member("../x")], id="up"),
+        pytest.param([member("a/../../x")], id="up in the middle"),
+        pytest.param([member("/x")], id="absolute"),
+        pytest.param([member("./x")], id="a dot"),
+        pytest.param([member("a//x")], id="an empty part"),
+        pytest.param([member("a\nb")], id="a line more"),
+        pytest.param([member("a\x1b[2J")], id="a terminal's command"),
+        pytest.param([member("a" * 300)], id="a name too long for a file"),
+        pytest.param([member("/".join(["a" * 200] * 30))], id="a path too long for a system"),
+        pytest.param([member("a"), member("a/b")], id="a file that is a folder as well"),
+        pytest.param([member("a"), member("a", b"y")], id="twice"),
+        pytest.param([member("a", kind=tarfile.SYMTYPE, link="/etc/passwd")], id="a link"),
+        pytest.param([member("b"), member("a", kind=tarfile.LNKTYPE, link="b")], id="a hard link"),
+        pytest.param([member("a", kind=tarfile.FIFOTYPE)], id="a pipe"),
+        pytest.param([member("a", kind=tarfile.CHRTYPE)], id="a device"),
+        pytest.param([member("a", kind=tarfile.DIRTYPE)], id="a folder"),
+    ],
+)
+def test_what_no_backup_packs_is_one_message(tmp_path, members):
+    (tmp_path / "pki.backup").write_bytes(sealed(members))
+    with pytest.raises(PkiError, match="or the file is damaged"):
+        restore(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pki.backup"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param([member("a", bytes(400_000_000))], id="one large file"),
+        pytest.param([member(f"a{number}", bytes(4_000_000)) for number in range(100)], id="many"),
+    ],
+)
+def test_what_unpacks_to_more_than_it_may_is_not_unpacked(tmp_path, members):
+    data = sealed(members)
+    assert len(data) < 4_000_000
+    (tmp_path / "pki.backup").write_bytes(data)
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (900_000_000, 900_000_000))\n"
+        "from ansible_collections.remote.notebooks.plugins.module_utils import _pki_backup\n"
+        f"_pki_backup.ROUNDS = 1000\n_pki_backup.restore({str(tmp_path / 'pki.backup')!r}, {str(tmp_path / 'pki')!r}, {PASSPHRASE!r}, False)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": PATH})
+    assert "unpacks to more than" in done.stderr or "or the file is damaged" in done.stderr
+    assert "MemoryError" not in done.stderr
+    assert not (tmp_path / "pki").exists()
+
+
+def test_a_header_without_end_is_not_read(tmp_path):
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 8 * 10**9
+    (tmp_path / "pki.backup").write_bytes(encrypted(gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(300_000_000), 1)))
+    with pytest.raises(PkiError, match="unpacks to more than"):
+        restore(tmp_path)
+
+
+def test_nobody_else_may_write_what_comes_back(tmp_path):
+    (tmp_path / "pki.backup").write_bytes(sealed([member("a", mode=0o777), member("b", mode=0o4755), member("c", mode=0o400), member("d", mode=0)]))
+    restore(tmp_path)
+    assert {path.name: oct(path.stat().st_mode & 0o7777) for path in (tmp_path / "pki").iterdir() if len(path.name) == 1} == {
+        "a": "0o644",
+        "b": "0o644",
+        "c": "0o400",
+        "d": "0o400",
+    }

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _build, _uv
 from ansible_collections.remote.notebooks.plugins.module_utils._build import run
-from ansible_collections.remote.notebooks.plugins.module_utils._errors import BuildError
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import AlarmError, BuildError
 
 TAG = "manylinux_2_17_x86_64.manylinux2014_x86_64"
 NAME = f"uv-9.9.9-py3-none-{TAG}.whl"
@@ -258,3 +258,23 @@ def test_the_wheels_are_those_of_the_lock_file():
     locked = (Path(__file__).parents[4] / "requirements.txt").read_text()
     assert f"\nuv=={_uv.VERSION} " in locked
     assert [digest for digest in _uv.WHEELS.values() if f"sha256:{digest}" not in locked] == []
+
+
+def test_another_file_under_the_name_ends_the_build(index, tmp_path):
+    """With pip the same index would be believed, without a digest and as root."""
+    index.pages[f"/files/{NAME}"] = wheel("#!/bin/sh\necho uv 9.9.9 with something added\n")
+    installed = []
+    wish = {
+        **{"name": "instance 'lab'", "installer": "uv", "lock": "", "packages": ["tiny"], "prefix": str(tmp_path), "python": "/usr/bin/python3"},
+        **{"path": str(tmp_path / "envs" / "one"), "pip": None, "wheels": None, "account": None, "before": None, "instead_of": None},
+    }
+
+    def watched(argv, text):
+        installed.append(argv)
+        return run(argv, text)
+
+    for old in (None, str(tmp_path / "envs" / "old")):
+        with pytest.raises(AlarmError, match=r"find out who.*jupyter_installer: pip"):
+            _build.build({**wish, "instead_of": old}, watched)
+    assert [argv for argv in installed if "venv" in argv or "install" in argv] == []
+    assert not (tmp_path / "envs" / "one").exists()
