@@ -233,8 +233,8 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
         return None
     try:
         certificate = _x509.load_certificates(certificate_data)[0]
-        is_authority, public_key = _x509.is_authority(certificate), certificate.public_key()  # what is damaged inside shows only now
-    except (ValueError, _x509.UnsupportedAlgorithm) as error:
+        is_authority, public_key = _x509.is_authority(certificate), _x509.public_key_of(certificate)
+    except ValueError as error:
         raise PkiError(f"{layout.certificate} is damaged ({error}). Put it back from a backup; an authority is never replaced by itself.") from None
     if not is_authority:
         raise PkiError(f"{layout.certificate} is no authority: its basicConstraints lack CA:TRUE. Put the right certificate there.")

@@ -85,6 +85,14 @@ def load_key(data: bytes, passphrase: bytes | None = None) -> Any:
         raise ValueError(str(error)) from error
 
 
+def public_key_of(certificate: Any) -> Any:
+    """The public key of a certificate, which is read only now. Raises ValueError where it is damaged, or of a kind that nobody knows."""
+    try:
+        return certificate.public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
+
+
 def matches(key: Any, public_key: Any) -> bool:
     """Tell whether the private key belongs to the public key.
 
