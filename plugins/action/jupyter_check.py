@@ -7,20 +7,22 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 
-from ..module_utils import _clients, _files, _pki_paths, _tunnel
+from ..module_utils import _clients, _diagnosis, _files, _pki_paths, _tunnel
 from ..module_utils._connection_certificate import read_pem_bundle
 from ..module_utils._errors import CheckError, TunnelError
-from ..plugin_utils import _secrets
+from ..plugin_utils import _answers, _bare, _secrets
 from ..plugin_utils._action import OwnAction
 
 
 class ActionModule(OwnAction):
-    """Say how the control node, with what it has, can try each server of one host. Reads names of files, and no secret."""
+    """Say how the control node, with what it has, can try each server of one host. Reads names of files, and no secret.
+
+    Where no certificate proves who is at the other end, the host is asked whose process has the port: before a password is sent, and not after.
+    """
 
     TRANSFERS_FILES = False
-    _requires_connection = False
     _supports_check_mode = True
     _supports_diff = False
 
@@ -30,12 +32,15 @@ class ActionModule(OwnAction):
         _result, arguments = self.validate_argument_spec(
             {
                 "plan": {"type": "dict", "required": True},
-                "credentials_directory": {"type": "path", "required": True},
-                "pki_directory": {"type": "path", "required": True},
+                "targets": {"type": "list", "elements": "dict"},
+                "credentials_directory": {"type": "path"},
+                "pki_directory": {"type": "path"},
                 "tunnel_directory": {"type": "path"},
             }
         )
         plan = arguments["plan"]
+        if arguments["targets"] is not None:
+            return {**result, "changed": False, "targets": self._known(arguments["targets"], plan)}
         plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
         targets = []
         for item in plan["instances"]:
@@ -45,7 +50,24 @@ class ActionModule(OwnAction):
             for target in _clients.targets(plan, item, ca_file, credential):
                 more = {"sha256": _fingerprint(plan["host"], item, arguments["pki_directory"]), "ca_missing": missing}
                 targets.append({**target, **more, "possible": target["possible"] and not missing})
-        return {**result, "changed": False, "targets": targets}
+        return {**result, "changed": False, "targets": self._known(targets, plan)}
+
+    def _known(self, targets: list[dict[str, Any]], plan: dict[str, Any]) -> list[dict[str, Any]]:
+        asking = any(target["possible"] and not _diagnosis.by_certificate(target) for target in targets)
+        return _diagnosis.known(targets, plan, self._report(plan) if asking else None)
+
+    def _report(self, plan: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what the host says of its ports; None where it cannot be asked, which the check itself then shows."""
+        probe = {**_diagnosis.probe(plan), "manifest": "", "firewall": False}
+        try:
+            answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe, _answers.observed(probe))
+            if answer is None:
+                answer = _answers.observe(self, self._task_vars, probe)
+        except AnsibleActionFail:
+            raise  # an answer that is none
+        except AnsibleError:  # out of reach, or no become
+            return None
+        return answer.get("report")
 
     def _accounts(self, plan: dict[str, Any], directory: str | None) -> list[dict[str, Any]]:
         """Return the tunnel accounts whose keys are kept here, as the module tunnel_keys left them."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
-from ..module_utils import _clients, _environments, _files, _state
+from ..module_utils import _clients, _diagnosis, _environments, _files, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _answers, _bare, _contact, _texts
 from ..plugin_utils._action import OwnAction
@@ -99,6 +99,7 @@ class ActionModule(OwnAction):
         rotated = store.rotated if store else []
         steps = _state.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
         servers, remarks = _clients.servers(plan, instances, credentials, arguments["pki"]), _state.remarks(plan, report)
+        servers = [{**server, "checks": _diagnosis.known(server["checks"], plan, report)} for server in servers]
         connect = _clients.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
         overview = {}
         if arguments["details"]:

@@ -96,6 +96,11 @@ CAUSES = {
         "{at} takes connections but gave no answer to {step} within {seconds} s.",
         "Read the service's log: it hangs, is overloaded, or another program holds the port.",
     ),
+    "port_held": Cause(
+        UNREACHABLE,
+        "TCP port {port} of {host} is held by {who}, and not by the server of '{instance}'. No password was sent there.",
+        "Find out there why that account listens on it, end that process, and run the site playbook, which starts the server.",
+    ),
     # --- the tunnel ------------------------------------------------------------------------------------------------
     "tunnel_name_not_resolved": Cause(
         UNREACHABLE,
@@ -210,6 +215,11 @@ CAUSES = {
         UNTRUSTED,
         "The authority {issuer} may not issue for the names of {at}: {detail}.",
         "Add the name to the authority's name constraints (a new authority), or use a name inside them.",
+    ),
+    "other_certificate": Cause(
+        UNTRUSTED,
+        "{at} presents another certificate (SHA-256 {sha256}) than the one that was issued last. No password was sent there.",
+        "Run the site playbook; if that changes nothing, something else listens on this address: a proxy, or another server.",
     ),
     "not_trusted": Cause(UNTRUSTED, "The certificate of {at} does not verify: {detail}.", "Issue the certificate again with the pki role."),
     # --- Jupyter ---------------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class Request:
     address: Address
     ca_file: str | None = None  # None: the system's store
     server_name: str | None = None  # None: the host of the url
+    certificate_sha256: str | None = None  # None: any that is trusted
     password: str | None = None
     token: str | None = None
     credential_source: str = "the credential"
@@ -353,6 +354,8 @@ class _Visit:
             unfit = unfit_for_clients(leaf, self._authorities, datetime.now(timezone.utc))
             if unfit:
                 raise unfit
+            if self.request.certificate_sha256 and leaf.sha256 != self.request.certificate_sha256:
+                raise Stop("other_certificate", sha256=leaf.sha256)
             self._passed("tls")
         self._http = http.client.HTTPConnection(self.address.host, self.address.port)
         self._http.sock = connection

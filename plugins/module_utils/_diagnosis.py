@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import _firewall
+from ._connection import conclude
 from ._state import UNIT
 
 #: The causes of :data:`_connection.CAUSES` behind which the host may know more than the client.
@@ -27,6 +28,8 @@ WORTH_A_LOOK = (
     "kernel_not_started",
     "kernel_died",
     "server_error",
+    "unknown_ca",
+    "other_certificate",
 )
 #: Those in which a packet may have been lost between the client and the host.
 ON_THE_WAY = ("timed_out", "no_route", "refused")
@@ -51,6 +54,49 @@ def probe(plan: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def known(targets: list[dict[str, Any]], plan: dict[str, Any], report: dict[str, Any] | None, proven: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Return the targets (:func:`_clients.targets`) with what a client has to know before it sends a password.
+
+    ``proven`` tells that only the server can be at the other end: it shows the certificate that was issued for it alone, or the host says that its
+    process has the port. ``stranger`` is the conclusion where the host says that another one has it.
+
+    :param report: what the host said; None where it said nothing.
+    :param proven: names of instances that have proved themselves since then.
+    """
+    items = {item["name"]: item for item in plan["instances"]}
+    found = []
+    for target in targets:
+        item, name = items[target["instance"]], target["instance"]
+        who = "" if report is None or name in proven else stranger(item, report)
+        sure = by_certificate(target) or name in proven or (report is not None and str(item["port"]) in report["listeners"])
+        concluded = conclude("port_held", {"port": item["port"], "host": plan["host"], "instance": name, "who": who}) if who else None
+        found.append({**target, "proven": sure and not who, "stranger": concluded})
+    return found
+
+
+def by_certificate(target: dict[str, Any]) -> bool:
+    """Tell whether the certificate alone proves the server: no other has its key."""
+    return bool(target["url"].startswith("https:") and target["possible"] and (target.get("sha256") or target["way"] == "network"))
+
+
+def stranger(item: dict[str, Any], report: dict[str, Any]) -> str:
+    """Return who listens on the port of an instance beside its server, or in its place; empty where nobody does."""
+    listener = report["listeners"].get(str(item["port"]))
+    if listener is None:
+        return ""
+    servers = [server for server in report["servers"] if server["instance"] == item["name"]]
+    unit = report["units"].get(UNIT.format(name=item["name"]), {})
+    pids = {server["pid"] for server in servers} | {int(unit.get("MainPID") or 0)} - {0}
+    uids = {server["uid"] for server in servers}
+
+    def is_ours(each: dict[str, Any]) -> bool:
+        if each["pid"]:
+            return each["pid"] in pids
+        return each["uid"] in uids or each["account"] == item["user"]
+
+    return next((_holder(each) for each in (listener, *listener.get("also", [])) if not is_ours(each)), "")
+
+
 def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
     """Return what the host tells about an instance that a client could not use: what is, and what to do; empty where all is as it should be there."""
     if not report["manifest"]:
@@ -65,8 +111,9 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
         return f"On the host: no server of the instance '{name}' runs{state}{taken}. Read its log there, then run the site playbook."
     if listener is None:
         return f"On the host: the server runs, but nothing listens on TCP port {port}. Read its log there, then run the site playbook."
-    if listener["pid"] and listener["pid"] != server["pid"]:
-        return f"On the host: TCP port {port} is held by {_holder(listener)}. Stop that, or choose another port."
+    who = stranger(item, report)
+    if who:
+        return f"On the host: TCP port {port} is held by {who}. Stop that, or choose another port."
     if item["access"] != "tunnel" and listener["loopback"]:
         return f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site playbook."
     return _walls(item, cause, report["firewall"])
@@ -74,7 +121,7 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
 
 def _holder(listener: dict[str, Any]) -> str:
     if listener["pid"]:
-        return f"{listener['command']} (process {listener['pid']})"
+        return f"{listener['command']} (process {listener['pid']} of the account '{listener['account']}')"
     return f"a process of the account '{listener['account']}'"
 
 

@@ -456,9 +456,10 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
 
     ``loopback`` tells that it is reached from the host itself only.
     ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
+    Where several listen, each at another address, ``also`` holds those after the first one: what is at 127.0.0.1 need not be at ::1.
     """
-    sockets: dict[str, str] = {}
-    owners: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
+    owners: dict[str, list[dict[str, Any]]] = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table, encoding="ascii") as file:
@@ -468,26 +469,33 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
         for row in rows:
             port = int(row[1].rpartition(":")[2], 16)
             if row[3] == "0A" and port in ports:  # TCP_LISTEN (include/net/tcp_states.h)
-                sockets[f"socket:[{row[9]}]"] = str(port)
-                near = owners.get(str(port), {}).get("loopback", True) and _is_loopback(row[1].rpartition(":")[0])
                 account = {"uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
-                owners[str(port)] = {"pid": None, "command": None, "loopback": near, **account}
+                found[f"socket:[{row[9]}]"] = {"pid": None, "command": None, "loopback": _is_loopback(row[1].rpartition(":")[0]), **account}
+                owners.setdefault(str(port), []).append(found[f"socket:[{row[9]}]"])
+    sockets = dict(found)
     for pid in (*likely, *map(int, filter(str.isdigit, os.listdir("/proc")))):
         if not sockets:
             break
         try:
             for link in _opened(pid):
-                port_of = sockets.pop(link, None)
-                if port_of:
+                owner = sockets.pop(link, None)
+                if owner:
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                        owners[port_of].update(pid=pid, command=file.read().strip())
+                        owner.update(pid=pid, command=file.read().strip())
         except PermissionError:
             # What holds for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others would tell no more.
             if likely.get(pid, os.geteuid()) != os.geteuid():
-                sockets = {name: port for name, port in sockets.items() if owners[port]["uid"] != likely[pid]}
+                sockets = {name: owner for name, owner in sockets.items() if owner["uid"] != likely[pid]}
         except OSError:
             continue  # gone by now
-    return owners
+    return {port: _together(each) for port, each in owners.items()}
+
+
+def _together(owners: list[dict[str, Any]]) -> dict[str, Any]:
+    """Describe who listens on one port: once for each process, or account where that cannot be told."""
+    first, *others = {(owner["pid"], owner["uid"]): owner for owner in owners}.values()
+    near = all(owner["loopback"] for owner in owners)
+    return {**first, "loopback": near, **({"also": others} if others else {})}
 
 
 def _opened(pid: int) -> Iterator[str]:

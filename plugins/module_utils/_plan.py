@@ -351,7 +351,8 @@ def _access(instance: Instance, wrong: Any) -> None:
     if instance["plain_http"] and instance["tls"] != "none":
         wrong("plain_http", f"contradicts tls '{instance['tls']}'. Leave one of the two out.")
     if not instance["bind_address"]:
-        instance["bind_address"] = "127.0.0.1" if loopback else "*"
+        # Both loopbacks: sshd's localhost is often ::1 first, and another account that listened there would be sent what comes through the tunnel.
+        instance["bind_address"] = "localhost" if loopback else "*"
     elif loopback and instance["bind_address"] not in LOOPBACK:
         wrong(
             "bind_address",

@@ -19,7 +19,7 @@ import json
 from datetime import datetime
 from typing import Any, Dict
 
-from ._connection import REACHABLE, UNTRUSTED, iso
+from ._connection import REACHABLE, iso
 
 Row = Dict[str, Any]
 
@@ -34,8 +34,8 @@ def row(target: dict[str, Any], answer: dict[str, Any] | None, host_says: str, n
     if answer.get("failed"):
         answer = _unknown("check_failed", str(answer.get("msg", "The check ended without a word.")), "Correct that and run the check again.")
     certificate = answer.get("certificate") or {}
-    if answer["verdict"] == REACHABLE and target.get("sha256") and certificate.get("sha256") != target["sha256"]:
-        answer = {**answer, **_other_certificate(certificate.get("sha256"))}
+    if answer["verdict"] == REACHABLE and not target["proven"]:
+        answer = {**answer, **_unproven(target)}
     made.update({key: answer[key] for key in ("verdict", "cause", "message", "cure")})
     made["host_says"] = host_says
     made["certificate_days"] = _days(certificate.get("not_after"), now)
@@ -53,6 +53,8 @@ def refused(host: str, message: str) -> Row:
 
 
 def _unasked(target: dict[str, Any]) -> dict[str, Any]:
+    if target["stranger"]:
+        return dict(target["stranger"])
     if target["ca_missing"]:
         return _unknown(
             "no_authority",
@@ -66,13 +68,12 @@ def _unasked(target: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _other_certificate(shown: Any) -> dict[str, Any]:
-    return {
-        "verdict": UNTRUSTED,
-        "cause": "other_certificate",
-        "message": f"It presents another certificate (SHA-256 {shown}) than the one that was issued last.",
-        "cure": "Run the site playbook; if that changes nothing, something else listens on this address: a proxy, or another server.",
-    }
+def _unproven(target: dict[str, Any]) -> dict[str, Any]:
+    return _unknown(
+        "listener_unknown",
+        f"Something answers at {target['url']}, but the host could not tell whose process that is, so no password was sent there.",
+        "Let Ansible ask the host: with become, and once the server runs.",
+    )
 
 
 def _unknown(cause: str, message: str, cure: str) -> dict[str, Any]:

@@ -31,6 +31,11 @@ options:
   server_name:
     description: The name (or address) that the certificate must carry, where it differs from the host of O(url).
     type: str
+  certificate_sha256:
+    description:
+      - The certificate that the server must show, as SHA-256 of its DER form in lower-case hexadecimal.
+      - Beside others that are trusted for the same name, this one alone is taken. Nothing is sent to another.
+    type: str
   password:
     description: The password of the login page.
     type: str
@@ -212,6 +217,7 @@ ARGUMENTS = {
     "url": {"type": "str", "required": True},
     "ca_file": {"type": "path"},
     "server_name": {"type": "str"},
+    "certificate_sha256": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "password_file": {"type": "path", "no_log": False},
     "token": {"type": "str", "no_log": True},
@@ -253,6 +259,7 @@ def request_from(params: dict[str, Any]) -> Request:
         address=address,
         ca_file=params["ca_file"],
         server_name=params["server_name"],
+        certificate_sha256=params["certificate_sha256"],
         password=secret(params, "password"),
         token=secret(params, "token"),
         credential_source=params["password_file"] or params["token_file"] or "the one given",

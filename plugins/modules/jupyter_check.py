@@ -12,24 +12,26 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Finds, from the plan and from what lies on the control node, every way to every server, the authority to trust and the password to log in with.
-  - Runs on the control node, asks the host nothing and changes nothing. No secret is in the result.
+  - Where no certificate proves the server, the host is asked whose process has the port, so that no password goes to another account there.
+  - Changes nothing. No secret is in the result.
   - M(remote.notebooks.connection_check) goes these ways, M(remote.notebooks.jupyter_verdicts) concludes.
 extends_documentation_fragment:
-  - remote.notebooks.attributes.control_node
   - remote.notebooks.attributes.reads
 options:
   plan:
     description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
     type: dict
     required: true
+  targets:
+    description: Ways that are known already, as RV(targets) has them. Then only the host is asked.
+    type: list
+    elements: dict
   credentials_directory:
-    description: The folder that M(remote.notebooks.jupyter_credentials) keeps.
+    description: The folder that M(remote.notebooks.jupyter_credentials) keeps. Needed without O(targets), as is O(pki_directory).
     type: path
-    required: true
   pki_directory:
     description: The folder that the R(pki role,ansible_collections.remote.notebooks.pki_role) keeps.
     type: path
-    required: true
   tunnel_directory:
     description:
       - The folder that the R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) keeps. A tunnel is then tried as the account that can
@@ -63,5 +65,7 @@ targets:
     ca_missing: {description: Whether that file is not there., type: bool}
     password_file: {description: The generated password; null where there is none., type: str}
     given: {description: 'What the inventory gives instead: C(password), C(token) or nothing.', type: str}
+    proven: {description: 'Whether only the server can be at the other end. Where not, nothing secret is to be sent.', type: bool}
+    stranger: {description: 'The conclusion where another process has the port; null for none.', type: dict}
     sha256: {description: SHA-256 of the certificate issued last; null where this control node knows none., type: str}
 """

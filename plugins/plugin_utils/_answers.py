@@ -44,6 +44,8 @@ PYTHON = line(200, r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_.+-]+)+")
 #: Any number of processes may run there, and any account may name its own as it likes.
 SERVER = record({"pid": PROCESS, "uid": number(), "instance": line(), "revision": line(), "started": moment, "tmux": flag})
 
+LISTENER = {"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "uid": number(), "account": line(256)}
+
 SYSTEM = record(
     {
         "id": line(100),
@@ -249,7 +251,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "aside": many(PATH, 10_000),
             "listeners": among(
                 [str(port) for port in probe["ports"]],
-                record({"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "uid": number(), "account": line(256)}),
+                record(LISTENER, {"also": many(record(LISTENER), 1000)}),
             ),
             "units": table(line(), table(line(), line(5000)), 10_000),
             "environments": table(PATH, SEALED, 10_000),

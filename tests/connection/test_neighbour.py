@@ -11,18 +11,21 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pwd
 import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _diagnosis, _observe
 
-from .conftest import PASSWORD, wait_for
+from .conftest import PASSWORD, free_port, wait_for
 
 NOBODY = 65534
 ANSWERS = {
@@ -91,6 +94,71 @@ def test_another_account_hears_no_password(check, sshd, jupyter, neighbour):
     assert [text for text in got if quote_plus(PASSWORD) in text] == []
     assert got == []
     assert causes == ["ok"] * 5
+
+
+def squat(address: str, port: int, ready) -> None:
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    with socket.create_server((address, port)):
+        ready.set()
+        time.sleep(600)
+
+
+@pytest.fixture
+def squatter():
+    """Has another account listen at an address of the loopback, on a port."""
+    context, started = multiprocessing.get_context("fork"), []
+
+    def listen(address: str, port: int) -> int:
+        ready = context.Event()
+        process = context.Process(target=squat, args=(address, port, ready), daemon=True)
+        process.start()
+        assert ready.wait(10)
+        started.append(process)
+        return process.pid
+
+    yield listen
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def who_listens(port: int, ours: int):
+    plan = {"host": "web1", "prefix": "/opt", "scope": "system", "instances": [{"name": "lab", "port": port, "access": "tunnel", "user": "root"}]}
+    target = {"instance": "lab", "way": "tunnel", "url": f"http://localhost:{port}/", "possible": True}
+    probe = {**_diagnosis.probe(plan), "units": []}
+    said = _observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
+    said["servers"] = [{"pid": ours, "uid": 0, "instance": "lab"}]
+    return _diagnosis.known([target], plan, said)[0]
+
+
+def test_another_account_of_the_host_that_has_the_port_is_told_by_name(squatter):
+    """The server is down, and whoever listens in its place would be sent its password."""
+    port = free_port()
+    pid = squatter("127.0.0.1", port)
+    found = who_listens(port, 0)
+    assert (found["proven"], found["stranger"]["cause"]) == (False, "port_held")
+    assert f"(process {pid} of the account '{pwd.getpwuid(NOBODY).pw_name}')" in found["stranger"]["message"]
+
+
+def test_another_account_beside_the_server_is_told_as_well(jupyter, squatter):
+    """At ::1, or at another address of the loopback, for which the server's own does not stand."""
+    assert who_listens(jupyter.port, jupyter.process.pid)["proven"] is True
+    squatter("127.0.0.2", jupyter.port)
+    assert who_listens(jupyter.port, jupyter.process.pid)["stranger"]["cause"] == "port_held"
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "words"), [("127.0.0.2", 1, "the account '{nobody}' listens"), ("", 0, "")], ids=["with another", "alone"]
+)
+def test_a_server_beside_which_another_account_listens_is_not_ready(jupyter, squatter, address, code, words):
+    if address:
+        squatter(address, jupyter.port)
+    script = Path(__file__).parents[2] / "roles/jupyter/files/wait_ready.py"
+    command = [sys.executable, str(script), f"http://127.0.0.1:{jupyter.port}/api", str(jupyter.process.pid), "5"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert words.format(nobody=pwd.getpwuid(NOBODY).pw_name) in done.stderr
 
 
 @pytest.fixture

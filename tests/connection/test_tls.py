@@ -238,6 +238,15 @@ def test_through_a_tunnel_the_certificate_is_verified_all_the_same(visit, check,
     assert seen["checks"][:3] == ["tunnel", "tls", "api"]
 
 
+def test_another_certificate_for_the_same_name_is_sent_nothing(visit, authority):
+    """Of an account on the same host, which has a server, and so a certificate of its own."""
+    seen = visit(authority.issue(), certificate_sha256="ab" * 32)
+    assert (seen["verdict"], seen["cause"]) == ("untrusted", "other_certificate")
+    assert seen["certificate"]["sha256"] in seen["message"]
+    assert seen["checks"] == ["name", "port"]
+    assert visit(authority.issue())["cause"] == "ok"
+
+
 def test_a_certificate_signed_by_itself(visit, check, secure):
     key = ec.generate_private_key(ec.SECP256R1())
     itself = Authority("server", key)

@@ -3,18 +3,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wait until a Jupyter server on this machine answers: ``wait_ready.py URL PID [SECONDS]``.
 
-Ends with 0 when it answers, with 1 when the process is gone or the time is over. Asks the loopback and trusts any
+Ends with 0 when it answers, with 1 when the process is gone, the time is over, or another account has the port. Asks the loopback and trusts any
 certificate: whether clients can trust it is for the check from the client's side to say.
 """
 
 from __future__ import annotations
 
 import os
+import pwd
 import ssl
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+
+
+def listeners(port: int) -> list[int]:
+    """Return the numbers of the accounts that listen on a TCP port of this machine (proc(5))."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as file:
+                rows = [line.split() for line in file][1:]
+        except OSError:
+            continue  # without IPv6
+        found += [int(row[7]) for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port]
+    return found
+
+
+def stranger(port: int, pid: int) -> str:
+    """Return the account that listens on a port beside the one of the server, or in its place; empty where there is none."""
+    try:
+        own = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return ""  # gone; that is said elsewhere
+    other = next((uid for uid in listeners(port) if uid != own), None)
+    if other is None:
+        return ""
+    try:
+        return pwd.getpwuid(other).pw_name
+    except KeyError:
+        return str(other)
 
 
 def main() -> int:
@@ -25,7 +55,14 @@ def main() -> int:
     context.verify_mode = ssl.CERT_NONE
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     reason = "no answer yet"
+    port = urllib.parse.urlsplit(url).port or 0
     while time.monotonic() < deadline:
+        who = stranger(port, pid)
+        if who:
+            print(
+                f"{url}: the account '{who}' listens on TCP port {port} of this machine. End that process, or choose another port.", file=sys.stderr
+            )
+            return 1
         try:
             with opener.open(url, timeout=5):
                 return 0

@@ -13,7 +13,7 @@ from .test_state import plan
 CLIENT = {"ssh": {"client": "198.51.100.7", "port": 22}}
 RUNS = {
     "manifest": [{"id": "service jupyter@lab.service", "kind": "service"}],
-    "servers": [{"pid": 7, "instance": "lab"}],
+    "servers": [{"pid": 7, "uid": 999, "instance": "lab"}],
     "listeners": {"8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False}},
     "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "active"}},
     "firewall": {**firewall(), **CLIENT},
@@ -30,9 +30,19 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
         pytest.param({}, "tunnel_target_refused", {"manifest": []}, "nothing was installed", id="no run of ours"),
         pytest.param({}, "tunnel_target_refused", NOBODY, "no server of the instance 'lab' runs, and jupyter@lab.service is failed", id="it is down"),
         pytest.param(
-            {"access": "direct"}, "refused", {**NOBODY, "listeners": SQUATTER}, "the port is held by nginx (process 9)", id="down, another came"
+            {"access": "direct"},
+            "refused",
+            {**NOBODY, "listeners": SQUATTER},
+            "the port is held by nginx (process 9 of the account 'jupyter')",
+            id="down, another came",
         ),
-        pytest.param({"access": "direct"}, "not_jupyter", {"listeners": SQUATTER}, "8888 is held by nginx (process 9)", id="beside another"),
+        pytest.param(
+            {"access": "direct"},
+            "not_jupyter",
+            {"listeners": SQUATTER},
+            "8888 is held by nginx (process 9 of the account 'jupyter')",
+            id="beside another",
+        ),
         pytest.param({}, "no_answer", {"listeners": {}}, "nothing listens on TCP port 8888", id="it does not listen"),
         pytest.param({"access": "direct"}, "refused", {"listeners": OPEN_LOOPBACK}, "on the loopback alone", id="left from the old mode"),
         pytest.param({}, "tunnel_target_refused", {"listeners": OPEN_LOOPBACK}, "", id="on the loopback, where it belongs"),
@@ -59,3 +69,55 @@ def test_the_host_can_answer_what_is_asked():
     probe = {**_diagnosis.probe(plan({"name": "lab"})), "units": []}
     report = _observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
     assert _diagnosis.explain(plan({"name": "lab"})["instances"][0], "refused", report).startswith("On the host: nothing was installed")
+
+
+OWN = RUNS["listeners"]["8888"]
+UNTOLD = {**OWN, "pid": None, "command": None}
+BOB = {"uid": 1001, "account": "bob"}
+BOBS = {**OWN, **BOB, "pid": 66, "command": "evil"}
+TARGET = {"host": "web1", "instance": "lab", "way": "tunnel", "url": "http://localhost:8888/", "possible": True}
+
+
+@pytest.mark.parametrize(
+    ("report", "proven", "who"),
+    [
+        pytest.param({}, True, "", id="the server"),
+        pytest.param({"listeners": {}}, False, "", id="nobody, so anybody in a moment"),
+        pytest.param(
+            {"servers": [], "listeners": {"8888": BOBS}}, False, "evil (process 66 of the account 'bob')", id="another account, the server is down"
+        ),
+        pytest.param({"servers": [], "listeners": {"8888": {**OWN, "pid": 8}}}, False, "process 8", id="the same account, and not the server"),
+        pytest.param({"listeners": {"8888": {**OWN, "also": [BOBS]}}}, False, "evil", id="another account at another address of the loopback"),
+        pytest.param({"listeners": {"8888": {**BOBS, "also": [OWN]}}}, False, "evil", id="and the other way round"),
+        pytest.param(
+            {"servers": [{"pid": 66, "uid": 1001, "instance": "bob"}], "listeners": {"8888": BOBS}}, False, "evil", id="another one's server"
+        ),
+        pytest.param({"servers": [], "units": {"jupyter@lab.service": {"MainPID": "7"}}}, True, "", id="by its unit"),
+        pytest.param({"servers": [], "units": {"jupyter@lab.service": {"MainPID": "0"}}}, False, "process 7", id="a unit that is down"),
+        pytest.param({"servers": [], "listeners": {"8888": UNTOLD}}, True, "", id="without root, its account"),
+        pytest.param(
+            {"servers": [], "listeners": {"8888": {**UNTOLD, **BOB}}}, False, "a process of the account 'bob'", id="without root, another account"
+        ),
+    ],
+)
+def test_nothing_is_sent_before_it_is_known_who_listens(report, proven, who):
+    (found,) = _diagnosis.known([TARGET], plan({"name": "lab"}), {**RUNS, **report})
+    assert found["proven"] is proven
+    assert (found["stranger"] is not None) is bool(who)
+    assert not who or (found["stranger"]["cause"] == "port_held" and who in found["stranger"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("target", "proven"),
+    [
+        pytest.param({}, False, id="plain HTTP through a tunnel"),
+        pytest.param({"way": "network", "url": "http://192.0.2.10:8888/"}, False, id="plain HTTP over the network"),
+        pytest.param({"url": "https://localhost:8888/"}, False, id="any certificate that names localhost"),
+        pytest.param({"url": "https://localhost:8888/", "sha256": "ab" * 32}, True, id="this certificate"),
+        pytest.param({"way": "network", "url": "https://192.0.2.10:8888/"}, True, id="the name of a public certificate"),
+        pytest.param({"way": "network", "url": "https://192.0.2.10:8888/", "possible": False}, False, id="no authority to verify it by"),
+    ],
+)
+def test_where_the_host_cannot_be_asked_only_a_certificate_proves(target, proven):
+    (found,) = _diagnosis.known([{**TARGET, **target}], plan({"name": "lab"}), None)
+    assert (found["proven"], found["stranger"]) == (proven, None)

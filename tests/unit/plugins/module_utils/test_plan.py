@@ -30,7 +30,7 @@ def test_the_default_is_a_loopback_server_that_opens_nothing():
     assert result["certificates"] == []
     assert result["firewall_rules"] == []
     (lab,) = result["instances"]
-    assert (lab["bind_address"], lab["tls"], lab["port"], lab["user"], lab["base_url"]) == ("127.0.0.1", "none", 8888, "jupyter", "/")
+    assert (lab["bind_address"], lab["tls"], lab["port"], lab["user"], lab["base_url"]) == ("localhost", "none", 8888, "jupyter", "/")
 
 
 def test_direct_forces_tls_and_the_firewall():

@@ -22,7 +22,10 @@ TARGET = {
     "ca_file": "/pki/ca-bundle.pem",
     "ca_missing": False,
     "sha256": "ab" * 32,
+    "proven": True,
+    "stranger": None,
 }
+HELD = {"verdict": "unreachable", "cause": "port_held", "message": "TCP port 8888 of web1 is held by nc.", "cure": "End that process."}
 ANSWER = {
     "verdict": "reachable",
     "cause": "ok",
@@ -47,8 +50,10 @@ def test_a_server_that_is_reachable():
 @pytest.mark.parametrize(
     ("answer", "target", "verdict", "cause", "words"),
     [
-        pytest.param({**ANSWER, "certificate": {"sha256": "cd" * 32}}, {}, "untrusted", "other_certificate", "cdcd", id="an old certificate"),
-        pytest.param({**ANSWER, "certificate": {"sha256": "cd" * 32}}, {"sha256": None}, "reachable", "ok", "", id="nothing to compare with"),
+        pytest.param(
+            {**ANSWER, "cause": "no_credentials"}, {"proven": False}, "unknown", "listener_unknown", "no password was sent", id="who is it?"
+        ),
+        pytest.param(None, {"proven": False, "stranger": HELD}, "unreachable", "port_held", "held by nc", id="another account listens"),
         pytest.param({"failed": True, "msg": "No websocket-client."}, {}, "unknown", "check_failed", "websocket-client", id="no check was possible"),
         pytest.param(None, {"ca_missing": True}, "unknown", "no_authority", "/pki/ca-bundle.pem", id="the authority is elsewhere"),
         pytest.param(None, {}, "unknown", "no_way", "carries no tunnel", id="only the host's loopback leads there"),
