@@ -51,10 +51,10 @@ class ActionModule(OwnAction):
 
         def tell(request: dict[str, Any]) -> None:
             result["served"].append(request)
-            self._display.display(f"{request['client']} took {request['file'] or 'nothing: no such address'}")
+            self._display.display(f"{request['client']} took {request['file']}")
 
         ended = server.serve(arguments["minutes"] * 60, arguments["requests"], tell)
-        return {**result, "url": server.url, "ended": ended}
+        return {**result, "url": server.url, "ended": ended, "refused": server.refused}
 
     def _kit(self, arguments: dict[str, Any]) -> dict[str, bytes]:
         if not 0 < arguments["minutes"] <= 60:

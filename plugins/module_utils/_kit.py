@@ -43,18 +43,26 @@ def kit(files: dict[str, bytes], extra: dict[str, bytes]) -> dict[str, bytes]:
     return {**chosen, **extra}
 
 
+def name(token: str, target: str) -> str:
+    """Return the file that a request asks for; empty without the token."""
+    try:
+        path = unquote(urlsplit(target).path)
+    except ValueError:
+        return ""
+    prefix = f"/{token}/"
+    return path[len(prefix) :] or "index.html" if path.startswith(prefix) else ""
+
+
 def answer(files: dict[str, bytes], token: str, method: str, target: str) -> Answer:
     """Answer one request: a file below ``/<token>/``, its ``index.html`` for the folder itself, or 404 for everything else."""
-    path = unquote(urlsplit(target).path)
-    prefix = f"/{token}/"
     if method not in ("GET", "HEAD"):
         return 405, {**HEADERS, "Allow": "GET, HEAD", "Content-Length": "0"}, b""
-    name = path[len(prefix) :] or "index.html" if path.startswith(prefix) else ""
-    if name not in files:
+    wanted = name(token, target)
+    if wanted not in files:
         return 404, {**HEADERS, "Content-Length": "0"}, b""
-    data, ending = files[name], posixpath.splitext(name)[1]
+    data, ending = files[wanted], posixpath.splitext(wanted)[1]
     kind = TYPES.get(ending, "application/octet-stream")
     headers = {**HEADERS, "Content-Type": kind, "Content-Length": str(len(data))}
     if ending not in (".html", ".mobileconfig", ".crt"):
-        headers["Content-Disposition"] = f'attachment; filename="{posixpath.basename(name)}"'
+        headers["Content-Disposition"] = f'attachment; filename="{posixpath.basename(wanted)}"'
     return 200, headers, data if method == "GET" else b""

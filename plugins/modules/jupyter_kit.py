@@ -33,7 +33,7 @@ options:
     type: float
     default: 5
   requests:
-    description: How many requests are answered at most, wrong ones included.
+    description: How many requests are served at most. Those for what is not there do not count, so that nobody ends it who does not know the address.
     type: int
     default: 200
   include_password:
@@ -93,11 +93,15 @@ files:
   elements: str
   returned: always
 served:
-  description: Every request with C(client), C(status) and C(file).
+  description: Every request that was served, with C(client), C(status) and C(file).
   type: list
   elements: dict
   returned: always
   sample: [{client: 192.0.2.40, status: 200, file: ca.crt}]
+refused:
+  description: How many requests asked for what is not there. They end nothing.
+  type: int
+  returned: when it was served
 ended:
   description: What ended it, C(time) or C(requests).
   type: str
