@@ -10,22 +10,40 @@ on() { # host, command of root
 guess='import http.client, re, socket, ssl, time
 def ask(method, path, **more):
     line = http.client.HTTPSConnection("VICTIM", 8888, timeout=3, context=ssl._create_unverified_context())
+    line._encode_request = lambda request: request.encode("latin-1")
     line.request(method, path, **more)
     return line.getresponse()
 for _turn in range(6): # what a client sends is in the log, too: nobody gets somebody else shut out
     ask("POST", "/login", headers={"Referer": "[W forged] 401 POST /login (192.0.2.99) "}) # refused, as a form without its token is
 said = []
+# What stands beside a password must not hide it: a line longer than the journal keeps, and a byte that is no space to some.
+beside = ["?next=%2Flab", "?x=" + "A" * 60000, "?a=\xa0b"]
 for turn in range(12):
     try:
         cookie = ask("GET", "/login").getheader("Set-Cookie").split(";")[0]
         form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
-        said.append(ask("POST", "/login?next=%2Flab", body=f"_xsrf={cookie.split(chr(61), 1)[1]}&password=wrong{turn}", headers=form).status)
+        said.append(ask("POST", "/login" + beside[turn % 3], body=f"_xsrf={cookie.split(chr(61), 1)[1]}&password=wrong{turn}", headers=form).status)
     except OSError:
         said.append("closed")
     time.sleep(0.7)
 print("five are answered" if said[:5] == [401] * 5 else said, "then it is closed" if said[-3:] == ["closed"] * 3 else said)
 with socket.create_connection(("VICTIM", 22), timeout=3) as line:
     print("and SSH answers", line.recv(4).decode())'
+
+# What a kernel can write into the journal: the very line of a login, under the name of its server, of an address that it likes to see shut out.
+forge='import socket
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+journal.connect("/run/systemd/journal/socket")
+for _turn in range(20):
+    journal.send(b"MESSAGE=192.0.2.99 sent a wrong password or token\nPRIORITY=2\nSYSLOG_IDENTIFIER=remote-notebooks-login\nSYSLOG_PID=%d\nREMOTE_NOTEBOOKS_ADDRESS=192.0.2.99\n" % MAIN)'
+on bookworm "main=\$(systemctl show --property=MainPID --value jupyter@lab.service)
+echo \$\$ > /sys/fs/cgroup\$(cut -d: -f3 /proc/\$main/cgroup)/cgroup.procs
+runuser -u jupyter -- python3 -c '${forge//MAIN/$(on bookworm systemctl show --property=MainPID --value jupyter@lab.service)}'"
+sleep 3
+echo "forged by a kernel, of the journal $(on bookworm journalctl --quiet --output=cat _SYSTEMD_UNIT=jupyter@lab.service REMOTE_NOTEBOOKS_ADDRESS=192.0.2.99 | wc -l) lines," \
+    "shut out: $(on bookworm fail2ban-client get remote-notebooks-lab banip | wc -w)"
+echo "a network of IPv6: $(on bookworm 'fail2ban-client set remote-notebooks-lab banip 2001:db8:1:2::/64; nft list ruleset' | grep -c '2001:db8:1:2::/64')"
+on bookworm fail2ban-client set remote-notebooks-lab unbanip 2001:db8:1:2::/64 > unban.log
 
 for way in "trixie bookworm" "bookworm trixie"; do
     read -r guesser victim <<< "$way"

@@ -617,9 +617,10 @@ def _firewall_things(made: _List, plan: dict[str, Any]) -> None:
 
 def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Report) -> None:
     alone = _throttle.is_alone(report)
-    for path in (_throttle.FILTER, _throttle.JAIL):
+    for path in (_throttle.FILTER, _throttle.ACTION, _throttle.JAIL):
         made.parents("throttle", path, "/root")
     made.file("throttle", _throttle.FILTER, "0644", source="fail2ban_filter.conf")
+    made.file("throttle", _throttle.ACTION, "0644", source="fail2ban_action.conf")
     made.file("throttle", _throttle.JAIL, "0644", template="fail2ban_jail.conf.j2", jails=_throttle.jails(instances), alone=alone)
     made.add("package", "throttle", "fail2ban")
     made.add("daemon", "throttle", _throttle.DAEMON, alone=alone)

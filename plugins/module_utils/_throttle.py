@@ -4,7 +4,8 @@
 """Wrong passwords cost time: what fail2ban is told of our servers. Pure: no I/O, no Ansible.
 
 Jupyter answers any number of wrong passwords at once. fail2ban reads the unit's log (jail.conf(5), backend ``systemd``) and shuts the server's
-port, and no other, to an address that guesses. Where fail2ban came with us, its own jail for SSH stays off: nobody asked for that one.
+port, and no other, to an address that guesses. What it counts is a line of the server's own (``login_log.py.j2``). Where fail2ban came with us, its
+own jail for SSH stays off: nobody asked for that one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ DAEMON = "fail2ban.service"
 COMMAND = "fail2ban-client"
 FOLDER = "/etc/fail2ban"
 FILTER = f"{FOLDER}/filter.d/remote-notebooks.conf"
+ACTION = f"{FOLDER}/action.d/remote-notebooks.conf"
 #: Read behind ``defaults-debian.conf``, which turns the jail for SSH on.
 JAIL = f"{FOLDER}/jail.d/remote-notebooks.conf"
 
@@ -33,6 +35,9 @@ def settle(instance: dict[str, Any], own: bool, scope: str) -> bool:
     if scope == "user":
         raise PlanError("only root can shut a port, and scope 'user' has none. Leave it out, or set jupyter_scope: system.")
     if instance["access"] != "tunnel":
+        sections = [traits for traits in instance["settings"].values() if isinstance(traits, dict)]
+        if any(traits.get("trust_xheaders") for traits in sections):
+            raise PlanError("with trust_xheaders every client has the proxy's address, and would be shut out with it. Leave one of the two out.")
         return True
     if own:
         raise PlanError("with access 'tunnel' every login comes from the host itself, through SSH. Leave it out.")

@@ -1,0 +1,172 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server tells fail2ban of those who guess, with a real Jupyter Server and a socket in place of the journal's."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import re
+import socket
+import time
+import types
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from .conftest import PASSWORD, TOKEN, wait_for
+
+TEMPLATE = (Path(__file__).parents[2] / "roles/jupyter/templates/login_log.py.j2").read_text()
+COUNTED = b"MESSAGE=127.0.0.1 sent a wrong password or token\n"
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory):
+    path = tmp_path_factory.mktemp("journal") / "socket"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        listener.setblocking(False)
+        yield path, listener
+
+
+@pytest.fixture(scope="module")
+def server(make_jupyter, journal):
+    text = TEMPLATE.replace("/run/systemd/journal/socket", str(journal[0]))
+    # Twice, as somebody's own configuration may load ours again; and behind a header that says where a request comes from.
+    return make_jupyter(f"c.IdentityProvider.token = {TOKEN!r}\nc.ServerApp.trust_xheaders = True\n{text}\n{text}")
+
+
+class Client:
+    def __init__(self, port: int, listener: socket.socket) -> None:
+        self.port, self.listener = port, listener
+        self.cookies: dict[str, str] = {}
+
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> int:
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        line._encode_request = lambda request: request.encode("latin-1")  # bytes that no honest client sends
+        line.putrequest(method, path)
+        for name, value in {"Cookie": cookie, "Content-Length": str(len(body or "")), **headers}.items():
+            line.putheader(name.replace("_", "-"), value)
+        line.endheaders((body or "").encode())
+        answer = line.getresponse()
+        answer.read()
+        for each in answer.headers.get_all("Set-Cookie") or []:
+            name, value = each.split(";")[0].split("=", 1)
+            self.cookies[name] = value
+        line.close()
+        return answer.status
+
+    def log_in(self, password: str, query: str = "") -> int:
+        self.ask("GET", "/login")
+        form = urllib.parse.urlencode({"password": password, "_xsrf": self.cookies["_xsrf"]})
+        return self.ask("POST", f"/login{query}", form, Content_Type="application/x-www-form-urlencoded")
+
+    def counted(self, seconds: float = 0.3) -> list[bytes]:
+        """The lines so far. A server answers first."""
+        found = []
+        time.sleep(seconds)
+        while True:
+            try:
+                found.append(self.listener.recv(65536))
+            except BlockingIOError:
+                return found
+
+
+@pytest.fixture
+def client(server, journal):
+    client = Client(server.port, journal[1])
+    client.counted()
+    return client
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?next=%2Flab", "?x=" + "A" * 60000, "?a=\xa0b", "?a=%0a%0d", "?password=other"],
+    ids=["plain", "next", "60 kB", "U+00A0", "lines", "twice"],
+)
+def test_a_wrong_password_is_counted_whatever_stands_beside_it(client, query):
+    assert client.log_in("not it", query) == 401
+    (line,) = client.counted()
+    assert line.startswith(COUNTED)
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        pytest.param("/api/status", {"Authorization": "token guess"}, id="a header"),
+        pytest.param("/api/status", {"Authorization": "Bearer guess"}, id="a header of the other kind"),
+        pytest.param("/api/status?token=guess", {}, id="the address"),
+        pytest.param("/login?token=guess", {}, id="the login page, which tells by where it leads"),
+        pytest.param("/lab?token=guess", {}, id="a page that leads to the login"),
+        pytest.param("/api?token=guess", {}, id="what is open to all"),
+        pytest.param("/api/kernels/1/channels?token=guess", {}, id="a WebSocket"),
+    ],
+)
+def test_a_wrong_token_is_counted(client, path, headers):
+    client.ask("GET", path, **headers)
+    assert [line.split(b"\n")[0] + b"\n" for line in client.counted()] == [COUNTED]
+
+
+def test_no_header_chooses_the_address(client):
+    for name in ("X_Real_Ip", "X_Forwarded_For", "X_Forwarded", "Forwarded", "Referer"):
+        client.ask("GET", "/api/status", Authorization="token guess", **{name: "192.0.2.99"})
+    lines = client.counted()
+    assert len(lines) == 5
+    assert all(line.startswith(COUNTED) and b"192.0.2.99" not in line for line in lines)
+
+
+def test_who_knows_the_password_or_the_token_or_says_nothing_is_not_counted(client):
+    assert client.ask("GET", "/api/status") == 403
+    assert client.ask("GET", "/api/status?token=") == 403
+    assert client.ask("GET", "/login") == 200
+    assert client.ask("GET", "/api/status", Authorization=f"token {TOKEN}") == 200
+    client.cookies.clear()
+    assert client.log_in(PASSWORD) == 302
+    assert client.ask("GET", "/api/status?token=an-old-one") == 200  # known by the cookie
+    assert client.counted() == []
+
+
+def test_a_form_without_its_token_is_no_guess(client):
+    """It is refused before the password is looked at; anybody's browser can be made to send it."""
+    assert client.ask("POST", "/login", "password=guess", Content_Type="application/x-www-form-urlencoded") == 403
+    assert client.counted() == []
+
+
+@pytest.mark.parametrize(
+    ("peer", "origin"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_of_ipv6_a_network_is_counted(peer, origin):
+    scope: dict[str, object] = {}
+    source = TEMPLATE.replace("from tornado.web import Application", "class Application:\n    log_request = None")
+    exec(compile(source, "login_log.py", "exec"), scope)
+    context = types.SimpleNamespace(address=(peer, 1))
+    handler = types.SimpleNamespace(request=types.SimpleNamespace(connection=types.SimpleNamespace(context=context)))
+    assert str(scope["_Logins"].origin(handler)) == origin
+
+
+def test_the_filter_reads_that_line_alone():
+    text = (Path(__file__).parents[2] / "roles/jupyter/files/fail2ban_filter.conf").read_text()
+    expression = re.search(r"^failregex = (.*)$", text, re.MULTILINE).group(1).replace("<SUBNET>", r"(?P<who>[0-9a-f.:/]+)")
+    line = "web1 remote-notebooks-login[12]: {} sent a wrong password or token"
+    for who in ("192.0.2.7", "2001:db8:1:2::/64"):
+        assert re.search(expression, line.format(who)).group("who") == str(ipaddress.ip_network(who) if "/" in who else who)
+    for other in ("web1 python[12]: " + line.format("192.0.2.7"), line.format("192.0.2.7") + " x", line.format("a 192.0.2.7")):
+        assert re.search(expression, other) is None
+
+
+def test_the_journal_is_not_there(make_jupyter):
+    """The login goes on, and the log says what was not counted."""
+    server = make_jupyter(TEMPLATE.replace("/run/systemd/journal/socket", "/nonexistent/socket"))
+    client = Client(server.port, None)
+    assert client.log_in("not it") == 401
+    wait_for(lambda: "could not be counted" in server.log, "line of the log", 5)
