@@ -32,8 +32,8 @@ on_trixie "sudo systemd-run --quiet --unit=squatter --uid=65534 python3 -c '$squ
 ansible-playbook remote.notebooks.check "$@" --limit trixie > check.log 2>&1
 echo "another account has its port, rc $?"
 grep -o 'tunnel  *unreachable  *port_held' check.log | tr -s ' '
-grep -o "TCP port 8888 .*" check.log | sed 's/process [0-9]*/process N/' | head -n 1
-echo "it was sent: $(on_trixie sudo journalctl --unit=squatter --output=cat | grep -c SENT) passwords"
+grep -o "TCP port 8888 .*" check.log | sed 's/process [0-9][0-9]*/process N/' | head -n 1
+echo "it was sent: $(on_trixie sudo journalctl --unit=squatter --output=cat | grep -c '^SENT') passwords"
 on_trixie "sudo systemctl stop squatter; sudo systemctl start jupyter@lab.service"
 ansible-playbook remote.notebooks.check "$@" --limit trixie > check.log 2>&1
 echo "one host alone, rc $?"
