@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 
 from ..module_utils import _build
 from ..module_utils._errors import FilesError, LockError
+from ..module_utils._plain import plain_lines
 from ..module_utils._uv_wheels import VERSION
 from ..plugin_utils import _answers, _bare, _wheelhouse
 from ..plugin_utils._action import OwnAction
@@ -46,7 +47,7 @@ class ActionModule(OwnAction):
             return dict(_answers.module(self, task_vars, _answers.ENVIRONMENT, arguments=arguments))
         if "module_stderr" in answer:
             said = "\n".join(f"  {line}" for line in f"{answer['module_stdout']}\n{answer['module_stderr']}".strip().splitlines()[-12:])
-            raise AnsibleActionFail(f"{arguments['name']}: packages: the program that builds ended before its time. Run again.\n{said}")
+            raise AnsibleActionFail(f"{arguments['name']}: packages: the program that builds ended before its time. Run again.\n{plain_lines(said)}")
         del answer["python"]
         return answer
 

@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 
 from ..module_utils import _files, _handoff, _kit
 from ..module_utils._errors import FilesError, PlanError, RemoteNotebooksError
+from ..module_utils._plain import plain
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._handoff_files import SIGNER, Handoff, require_libraries
 from ..plugin_utils._kit_server import KitServer, own_address
@@ -51,7 +52,7 @@ class ActionModule(OwnAction):
 
         def tell(request: dict[str, Any]) -> None:
             result["served"].append(request)
-            self._display.display(f"{request['client']} took {request['file']}")
+            self._display.display(f"{plain(request['client'])} took {plain(request['file'])}")
 
         ended = server.serve(arguments["minutes"] * 60, arguments["requests"], tell)
         return {**result, "url": server.url, "ended": ended, "refused": server.refused}

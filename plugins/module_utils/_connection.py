@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ._errors import CheckError
+from ._plain import plain
 
 UNREACHABLE = "unreachable"
 UNTRUSTED = "untrusted"
@@ -165,6 +166,16 @@ CAUSES = {
         "{at} begins no TLS session: {detail}.",
         "Read the service's log: most often the certificate and the key do not belong together, or the service's user cannot read them.",
     ),
+    "answer_too_large": Cause(
+        UNREACHABLE,
+        "{at} sends more than Jupyter does: over {most}.",
+        "See what listens there: a proxy, another program, or a server that somebody changed.",
+    ),
+    "answer_unreadable": Cause(
+        UNREACHABLE,
+        "{at} answers what no Jupyter answers: {detail}.",
+        "See what listens there: a proxy, another program, or a server that somebody changed.",
+    ),
     # --- trust -----------------------------------------------------------------------------------------------------
     "unknown_ca": Cause(
         UNTRUSTED,
@@ -301,8 +312,12 @@ class Stop(Exception):
 
 
 def conclude(cause: str, facts: dict[str, Any]) -> dict[str, str]:
-    """Return ``verdict``, ``cause``, ``message`` and ``cure``: two sentences made from the facts (all of them text or numbers)."""
+    """Return ``verdict``, ``cause``, ``message`` and ``cure``: two sentences made from the facts (all of them text or numbers).
+
+    Facts are what the other side says, so they come into a sentence as text that does nothing to a terminal.
+    """
     meaning = CAUSES[cause]
+    facts = {name: plain(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
     return {
         "verdict": meaning.verdict,
         "cause": cause,
@@ -626,11 +641,19 @@ def not_tls(reason: str | None) -> bool:
 # --- Jupyter -----------------------------------------------------------------------------------------------------------
 
 
+def read_json(text: str | bytes) -> Any:
+    """Return what a JSON text says. Raise ValueError where it says nothing, also by being nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def error_text(body: bytes) -> str:
     """The one line of an HTTP error's body worth repeating: Jupyter's JSON ``message``, or the page's title."""
     text = body[:20000].decode("utf-8", "replace")
     try:
-        found = json.loads(text)
+        found = read_json(text)
         text = str(found.get("message") or found.get("reason") or "") if isinstance(found, dict) else ""
     except ValueError:
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
@@ -666,6 +689,10 @@ def execute_request(code: str, message_id: str, session: str, now: datetime) -> 
     return {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content, "buffers": []}
 
 
+#: Characters of a result, or of what was printed; what is beyond is cut off.
+MOST_RESULT = 1 << 20
+
+
 @dataclass
 class Answer:
     """What came back over the WebSocket so far."""
@@ -673,6 +700,7 @@ class Answer:
     message_id: str
     result: str | None = None  # text of the last expression
     printed: list[str] = field(default_factory=list)
+    length: int = 0  # of what was printed
     seen_alive: bool = False  # the kernel itself said something, so it did start
     done: bool = False
 
@@ -682,20 +710,26 @@ class Answer:
         return "".join(self.printed).strip() if self.result is None else self.result
 
 
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def absorb(answer: Answer, message: dict[str, Any]) -> None:
     """Take in one message of the kernel. Raise Stop where it says that the code failed or that the kernel is gone."""
-    kind = message.get("msg_type") or message.get("header", {}).get("msg_type", "")
-    content = message.get("content", {})
+    header, parent, content = (_table(message.get(key)) for key in ("header", "parent_header", "content"))
+    kind = message.get("msg_type") or header.get("msg_type", "")
     state = content.get("execution_state", "")
     if kind == "status" and state in {"dead", "restarting", "autorestarting"}:
         raise Stop("kernel_died", detail="its process ended while the code ran")
-    if message.get("parent_header", {}).get("msg_id") != answer.message_id:
+    if parent.get("msg_id") != answer.message_id:
         return
     answer.seen_alive = True
     if kind == "execute_result":
-        answer.result = str(content.get("data", {}).get("text/plain", ""))
+        answer.result = str(_table(content.get("data")).get("text/plain", ""))[:MOST_RESULT]
     elif kind == "stream" and content.get("name") == "stdout":
-        answer.printed.append(str(content.get("text", "")))
+        text = str(content.get("text", ""))[: MOST_RESULT - answer.length]
+        answer.printed.append(text)
+        answer.length += len(text)
     elif kind == "error":
         raise Stop("code_failed", detail=f"{content.get('ename', 'error')}: {content.get('evalue', '')}"[:200])
     elif kind == "status" and state == "idle":

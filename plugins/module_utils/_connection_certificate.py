@@ -14,6 +14,7 @@ from ._errors import CheckError
 
 try:
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -37,6 +38,13 @@ def read_pem_bundle(pem: bytes, where: str) -> list[Certificate]:
 
 
 def _read(certificate: Any) -> Certificate:
+    try:
+        return _described(certificate)
+    except (x509.UnsupportedGeneralNameType, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm, OverflowError, TypeError) as error:
+        raise ValueError(f"a certificate that cannot be read: {error}") from error
+
+
+def _described(certificate: Any) -> Certificate:
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         key_type, bits, curve = "RSA", key.key_size, ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import http.cookiejar
+import io
 import json
 import socket
 import ssl
@@ -24,7 +25,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, cast
 
 from ._connection import (
     Address,
@@ -40,6 +41,7 @@ from ._connection import (
     execute_request,
     is_xsrf_refusal,
     not_tls,
+    read_json,
     refused_trust,
     unfit_for_clients,
     weightiest,
@@ -47,6 +49,7 @@ from ._connection import (
 from ._connection_certificate import read_der, read_pem_bundle
 from ._connection_tunnel import Tunnel
 from ._errors import CheckError
+from ._plain import plain
 
 try:
     import websocket
@@ -62,6 +65,11 @@ PATIENCE_SECONDS = 2.0
 #: What is left for cleaning up, also after the time is over.
 CLEANUP_SECONDS = 10.0
 MOST_BODY = 1 << 20
+#: Of all connections of a check together. A kernel's messages are the most of it; and those of one answer that stand before its body.
+MOST_BYTES = 32 << 20
+MOST_HEADERS = 64 << 10
+#: WebSocket frames of a check. Messages of a kernel come in one each.
+MOST_FRAMES = 20_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,10 @@ def check(request: Request) -> dict[str, Any]:
         cause = visit.run()
     except Stop as stop:
         cause, facts = stop.cause, stop.facts
+    except CheckError:
+        raise
+    except Exception as error:  # what a library does not foresee of the other side is the other side's doing
+        cause, facts = "answer_unreadable", {"detail": f"{type(error).__name__}: {error}"}
     seconds = round(time.monotonic() - started, 2)
     report = visit.report
     common = {**visit.facts(), "seconds": seconds, "result": report.result, "expect": request.expect}
@@ -123,6 +135,43 @@ class _Deadline:
         return max(0.01, min(most, self._end - time.monotonic()))
 
 
+class _Meter:
+    """A connection that is read no further than a check may read, in bytes and in time.
+
+    The libraries above it have limits of their own for a line or two, and none for a frame, a message, a row of interim answers; a socket's limit
+    of time starts anew with each byte.
+    """
+
+    def __init__(self, connection: socket.socket, visit: _Visit) -> None:
+        self._connection, self._visit = connection, visit
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def recv(self, size: int) -> bytes:
+        return self._visit.metered(self._connection.recv(size))
+
+    def makefile(self, _mode: str, *_arguments: Any, **_more: Any) -> io.BufferedReader:
+        return io.BufferedReader(_MeteredFile(self._connection.makefile("rb", buffering=0), self._visit))
+
+
+class _MeteredFile(io.RawIOBase):
+    def __init__(self, file: Any, visit: _Visit) -> None:
+        self._file, self._visit = file, visit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        found: int | None = self._file.readinto(buffer)
+        self._visit.metered(b"", found or 0)
+        return found
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 class _Visit:
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -131,6 +180,7 @@ class _Visit:
         self.name = request.server_name or request.address.host
         self.deadline = _Deadline(request.timeout)
         self.step = "port"
+        self._left = MOST_BYTES
         self._places: list[tuple[Any, ...]] = []  # socket addresses, the good one first once it is known
         self._first: socket.socket | None = None  # a connection that is open already
         self._sockets: list[socket.socket] = []
@@ -156,6 +206,15 @@ class _Visit:
             "credential": "token" if self.request.token is not None else "password",
             "credential_source": self.request.credential_source,
         }
+
+    def metered(self, data: bytes, size: int = 0) -> bytes:
+        """Return what was read. Raise Stop where it is more than a check reads, and a time-out where its time is over."""
+        self._left -= len(data) or size
+        if self._left < 0:
+            raise Stop("answer_too_large", most=f"{MOST_BYTES >> 20} MB")
+        if self.deadline.over:
+            raise socket.timeout
+        return data
 
     # --- the steps, in order ---------------------------------------------------------------------------------------
 
@@ -255,7 +314,10 @@ class _Visit:
         return context
 
     def _open(self) -> socket.socket:
-        """A new connection, inside verified TLS where the url says https."""
+        """A new connection, inside verified TLS where the url says https, metered."""
+        return cast("socket.socket", _Meter(self._open_unmetered(), self))
+
+    def _open_unmetered(self) -> socket.socket:
         connection, self._first = self._first or self._dial(), None
         if self._context is None:
             return connection
@@ -274,7 +336,6 @@ class _Visit:
             raise self._refused_trust(error) from error
         except (OSError, ValueError) as error:
             raise self._no_tls(error) from error
-        self._sockets.append(secured)
         return secured
 
     def _refused_trust(self, error: ssl.SSLCertVerificationError) -> Stop:
@@ -302,11 +363,15 @@ class _Visit:
 
     def _wrap(self, context: ssl.SSLContext, connection: socket.socket, seconds: float) -> ssl.SSLSocket:
         connection.settimeout(self.deadline.left(seconds))
+        secured = context.wrap_socket(connection, server_hostname=self.name, do_handshake_on_connect=False)
+        # Before the handshake: the limit of time holds for each byte of it, and the watchdog for all of it.
+        self._sockets.append(secured)
         try:
-            return context.wrap_socket(connection, server_hostname=self.name)
+            secured.do_handshake()
         except BaseException:
-            connection.close()
+            secured.close()
             raise
+        return secured
 
     def _no_tls(self, error: Exception) -> Stop:
         if self._tunnel:
@@ -348,8 +413,8 @@ class _Visit:
 
     def _connect_http(self) -> None:
         connection = self._open()
-        if isinstance(connection, ssl.SSLSocket):
-            leaf = read_der(connection.getpeercert(True) or b"")
+        if self._context:
+            leaf = read_der(cast("ssl.SSLSocket", connection).getpeercert(True) or b"")
             self.report.certificate = leaf.summary()
             unfit = unfit_for_clients(leaf, self._authorities, datetime.now(timezone.utc))
             if unfit:
@@ -373,6 +438,8 @@ class _Visit:
         self._http.sock.settimeout(self.deadline.left())
         self._http.request(method, f"{self.address.base}{path}", body, headers)
         response = self._http.getresponse()
+        if sum(len(name) + len(value) for name, value in response.headers.items()) > MOST_HEADERS:
+            raise Stop("answer_too_large", most=f"{MOST_HEADERS >> 10} kB before an answer begins")
         answer = _Response(response.status, response.headers, response.read(MOST_BODY))
         if self.deadline.over:
             raise socket.timeout  # hung up in the middle of an answer that would have looked complete
@@ -491,7 +558,7 @@ class _Visit:
         if answer.status != 201:
             raise Stop("kernel_not_started", detail=f"HTTP {answer.status}, {error_text(answer.body)}")
         try:
-            made = json.loads(answer.body)
+            made = read_json(answer.body)
             session.id = str(made["id"])
             return str(made["kernel"]["id"])
         except (ValueError, LookupError, TypeError) as error:
@@ -526,10 +593,14 @@ class _Visit:
 
     def _execute(self, channel: Any, answer: Answer) -> None:
         channel.send(json.dumps(execute_request(self.request.code, answer.message_id, uuid.uuid4().hex, datetime.now(timezone.utc))))
-        while not answer.done:
+        for _frame in range(MOST_FRAMES):
             channel.settimeout(self.deadline.left())
-            message = json.loads(channel.recv() or "{}")
-            absorb(answer, message)
+            message = read_json(channel.recv() or "{}")
+            if isinstance(message, dict):
+                absorb(answer, message)
+            if answer.done:
+                return
+        raise Stop("answer_too_large", most=f"{MOST_FRAMES} messages")
 
     def _silent(self, answer: Answer, kernel_id: str, error: Exception) -> Stop:
         if self._late(error) or isinstance(error, websocket.WebSocketTimeoutException):
@@ -545,13 +616,13 @@ class _Visit:
         """Delete what this check made: the session and its kernel; then log out. Also after the time is over."""
         if "result" not in self.report.checks:
             self._close()  # a connection that was cut off in the middle of an answer is of no more use
-        self.deadline = _Deadline(CLEANUP_SECONDS)
+        self.deadline, self._left = _Deadline(CLEANUP_SECONDS), MOST_BODY
         trouble = ""
         while session.may_exist and not self.deadline.over:
             try:
                 trouble = self._delete(session)
             except (OSError, ValueError, LookupError, TypeError, http.client.HTTPException, Stop) as error:
-                trouble = str(error) or type(error).__name__
+                trouble = plain(error) or type(error).__name__
                 self._close()
             if not trouble:
                 self._passed("cleanup")
@@ -568,7 +639,7 @@ class _Visit:
         """Return what is in the way, "" for nothing."""
         if session.id is None:
             # The answer that names it was cut off. Jupyter lists a session once its kernel has started.
-            sessions = json.loads(self._call("GET", "/api/sessions").body)
+            sessions = read_json(self._call("GET", "/api/sessions").body)
             session.id = next((str(one["id"]) for one in sessions if one["path"] == session.path), None)
         if session.id is None:
             return "Jupyter does not list it yet"
@@ -646,7 +717,7 @@ class _Response:
 
 def _version(body: bytes) -> str | None:
     try:
-        found = json.loads(body)
+        found = read_json(body)
     except ValueError:
         return None
     version = found.get("version") if isinstance(found, dict) else None

@@ -29,6 +29,7 @@ MOST_PATH = 80
 #: Becomes ssh, and leaves a process behind in its group that waits for the end of our standard input: a check that is killed outright can close
 #: nothing, and a far side that is not honest would keep ssh alive. ``$0`` is the folder, the rest the command.
 LIFELINE = """
+ulimit -f 2048 # what ssh says goes into a file, and a far side may have it say anything
 exec 3<&0
 (trap '' TERM; read -r _ <&3; kill -TERM 0; sleep 1; rm -rf -- "$0"; kill -KILL 0) </dev/null >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-

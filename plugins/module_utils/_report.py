@@ -25,6 +25,8 @@ import json
 from datetime import datetime, timezone
 from typing import Any, Dict
 
+from ._plain import plain
+
 Overview = Dict[str, Any]
 
 COLUMNS = ("host", "server", "state", "lab", "environment", "up", "kernels", "busy", "certificate", "drift", "restart")
@@ -114,11 +116,11 @@ def _align(column: str, cell: str, width: int) -> str:
 def _cells(server: dict[str, Any], drift: list[dict[str, Any]], now: float) -> tuple[str, ...]:
     expires = server["certificate_expires"]
     return (
-        server["host"],
-        server["instance"],
+        plain(server["host"]),
+        plain(server["instance"]),
         "running" if server["running"] else "stopped",
-        server["jupyterlab"] or "-",
-        server["environment"],
+        plain(server["jupyterlab"] or "-"),
+        plain(server["environment"]),
         duration(server["uptime"]),
         "-" if server["kernels"] is None else str(server["kernels"]),
         "-" if server["busy"] is None else str(len(server["busy"])),
@@ -154,7 +156,7 @@ def sentences(one: Overview) -> list[str]:
         found += [f"    {line}" for line in entry["lines"][:SHOWN]]
         if len(entry["lines"]) > SHOWN:
             found.append(f"    and {len(entry['lines']) - SHOWN} more lines")
-    return found
+    return [plain(line) for line in found]
 
 
 def summary(overviews: list[Overview], silent: list[str]) -> str:

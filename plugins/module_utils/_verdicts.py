@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any, Dict
 
 from ._connection import REACHABLE, iso
+from ._plain import plain
 
 Row = Dict[str, Any]
 
@@ -97,7 +98,7 @@ def table(rows: list[Row]) -> list[str]:
 
 def _cells(one: Row) -> tuple[str, ...]:
     numbers = ("-" if one[key] is None else str(one[key]) for key in ("certificate_days", "milliseconds"))
-    return (one["host"], one["instance"], one["way"], one["verdict"], one["cause"], *numbers)
+    return (*(plain(one[key]) for key in ("host", "instance", "way", "verdict", "cause")), *numbers)
 
 
 def _align(name: str, cell: str, width: int) -> str:
@@ -107,7 +108,7 @@ def _align(name: str, cell: str, width: int) -> str:
 def sentences(one: Row) -> list[str]:
     """Return what a person should read of one row: which server, what is, what to do."""
     where = f"{one['host']}/{one['instance']} {one['way']} {one['url']}" if one["url"] else one["host"]
-    return [where, *(f"  {text}" for part in ("message", "cure", "host_says") for text in one[part].splitlines() if text)]
+    return [plain(where), *(f"  {plain(text, 1000)}" for part in ("message", "cure", "host_says") for text in one[part].split("\n") if text)]
 
 
 def summary(rows: list[Row]) -> str:

@@ -20,8 +20,9 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils import _tunnel_names
 from ..module_utils._errors import AnswerError, CheckError
+from ..module_utils._plain import printable
 from ..module_utils._plan import NAME as INSTANCE
-from ._shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, printable, record, table, where
+from ._shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
 
 #: The report of a host with dozens of servers has some hundred kilobytes.
 MOST = 16_000_000

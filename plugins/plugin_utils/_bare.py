@@ -21,7 +21,8 @@ from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import AnswerError
-from . import _answers, _shapes
+from ..module_utils._plain import printable
+from . import _answers
 from ._shapes import Shape
 
 #: Where the sources lie: they are read, and not imported, for they run on the host.
@@ -169,7 +170,7 @@ def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[s
     try:
         found = answer(said["stdout"])
         if found is None:
-            return {key: _shapes.printable(said[of][-LAST:], keep="\n\t") for key, of in (("module_stderr", "stderr"), ("module_stdout", "stdout"))}
+            return {key: printable(said[of][-LAST:], keep="\n\t") for key, of in (("module_stderr", "stderr"), ("module_stdout", "stdout"))}
         python = _answers.python(found.pop("python", None))
         return {**shape(found, "answer"), "python": python}
     except AnswerError as error:

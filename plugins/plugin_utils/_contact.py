@@ -11,6 +11,8 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure
 
+from ..module_utils._plain import plain_lines
+
 
 def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
     """Return connection, host, port, user, key and the words of ssh's arguments."""
@@ -32,7 +34,7 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
 
 def unreachable(host: str, error: Exception) -> AnsibleConnectionFailure:
     """Return the failure of a host that Ansible does not get in touch with, with what to do about it."""
-    said = str(error).strip().rstrip(".")
+    said = plain_lines(str(error).strip().rstrip("."))
     cure = "Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
     if "Host key verification failed" in said:
         cure = "Log in there once with ssh, and compare the key that it shows with the host's own."

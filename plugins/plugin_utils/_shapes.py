@@ -16,15 +16,9 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..module_utils._errors import AnswerError
+from ..module_utils._plain import printable
 
 Shape = Callable[[Any, str], Any]
-
-
-def printable(text: str, keep: str = "") -> str:
-    r"""Write out what no screen shows: ``\x1b``, ``\u202e``, and half a character. ``keep`` is left as it is."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() or sign in keep else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _wrong(where: str, what: str) -> AnswerError:

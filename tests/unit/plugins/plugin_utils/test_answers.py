@@ -20,6 +20,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.remote.notebooks.plugins.filter.pki_requests import pki_requests
 from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_filter, _firewall_host, _firewall_rules, _observe, _tunnel_host
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import AnswerError, PlanError
+from ansible_collections.remote.notebooks.plugins.module_utils._plain import printable
 from ansible_collections.remote.notebooks.plugins.plugin_utils import _action, _answers, _literally, _shapes
 
 PROBE = {
@@ -224,7 +225,7 @@ def test_the_interpreter_that_becomes_a_fact(path, found):
     ],
 )
 def test_printable(text, shown):
-    assert _shapes.printable(text) == shown
+    assert printable(text) == shown
     assert shown.encode()
 
 
