@@ -36,9 +36,12 @@ journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 journal.connect("/run/systemd/journal/socket")
 for _turn in range(20):
     journal.send(b"MESSAGE=192.0.2.99 sent a wrong password or token\nPRIORITY=2\nSYSLOG_IDENTIFIER=remote-notebooks-login\nSYSLOG_PID=%d\nREMOTE_NOTEBOOKS_ADDRESS=192.0.2.99\n" % MAIN)'
-on bookworm "main=\$(systemctl show --property=MainPID --value jupyter@lab.service)
-echo \$\$ > /sys/fs/cgroup\$(cut -d: -f3 /proc/\$main/cgroup)/cgroup.procs
-runuser -u jupyter -- python3 -c '${forge//MAIN/$(on bookworm systemctl show --property=MainPID --value jupyter@lab.service)}'"
+main=$(on bookworm systemctl show --property=MainPID --value jupyter@lab.service)
+on bookworm "group=\$(systemctl show --property=ControlGroup --value jupyter@lab.service)
+for top in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+    if [ -e \$top\$group/cgroup.procs ]; then echo \$\$ > \$top\$group/cgroup.procs; fi
+done
+runuser -u jupyter -- python3 -c '${forge//MAIN/$main}'"
 sleep 3
 echo "forged by a kernel, of the journal $(on bookworm journalctl --quiet --output=cat _SYSTEMD_UNIT=jupyter@lab.service REMOTE_NOTEBOOKS_ADDRESS=192.0.2.99 | wc -l) lines," \
     "shut out: $(on bookworm fail2ban-client get remote-notebooks-lab banip | wc -w)"
