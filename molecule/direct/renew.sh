@@ -10,7 +10,7 @@ serial() { openssl s_client -connect 10.99.2.12:8888 </dev/null 2>/dev/null | op
 
 rm -f jar
 ask -o /dev/null "$site/login"
-ask -o /dev/null -w 'login %{http_code}\n' --data-urlencode password@<(tr -d '\n' < credentials/trixie/lab.password) --data-urlencode "_xsrf=$(xsrf)" "$site/login"
+ask -o /dev/null -D headers -w 'login %{http_code}\n' --data-urlencode password@<(tr -d '\n' < credentials/trixie/lab.password) --data-urlencode "_xsrf=$(xsrf)" "$site/login"
 kernel=$(ask -X POST -H "X-XSRFToken: $(xsrf)" "$site/api/kernels" | grep -o '"id": "[^"]*"' | cut -d'"' -f4)
 before=$(serial)
 ansible-playbook remote.notebooks.renew "$@" > renew.log 2>&1
