@@ -144,6 +144,7 @@ DEEP = b"[" * 200_000
         pytest.param(
             {"WebSocket": forever(frame(b"", 9) * 5000)}, {"answer_too_large", "kernel_not_started", "websocket_refused"}, id="pings without end"
         ),
+        pytest.param({"WebSocket": frame(b'{"content": {"execution_state": []}}')}, {"answer_unreadable"}, id="what no code foresaw"),
         pytest.param({"WebSocket": frame(DEEP)}, {"kernel_died"}, id="a message that is nested"),
         pytest.param(
             {"WebSocket": frame(b"[1]") + frame(b'"x"') + frame(b'{"header": 5, "content": [], "parent_header": null}')},

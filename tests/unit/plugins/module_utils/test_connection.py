@@ -101,7 +101,7 @@ def test_the_three_verdicts_divide_the_causes():
 def test_no_sentence_asks_for_a_fact_that_nobody_gives():
     """Facts beyond the common ones come from the Stop that names the cause; its tests with real parts fill them."""
     given = COMMON | set(Forward("h", 1).facts) | set(_connection._certificate_facts(LEAF))
-    given |= {"words", "detail", "step", "status", "origin", "trust", "name", "now", "sha256", "port", "instance", "who"}
+    given |= {"words", "detail", "step", "status", "origin", "trust", "name", "now", "sha256", "port", "instance", "who", "most"}
     for meaning in CAUSES.values():
         for sentence in (meaning.message, meaning.cure):
             assert {name for _text, name, _spec, _conversion in string.Formatter().parse(sentence) if name} <= given
