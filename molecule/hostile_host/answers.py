@@ -59,7 +59,7 @@ def evil_deep(kind, answer):
 
 def evil_huge(kind, answer):
     start = "remote.notebooks " if kind == "observe" else ""
-    return start + '{"report": {"system": "' + "x" * 17_000_000 + '"}}' if "report" in answer else answer
+    return start + '{"report": {"system": "' + "x" * 33_000_000 + '"}}' if "report" in answer else answer
 
 
 def evil_other(kind, answer):
@@ -131,6 +131,18 @@ def evil_request(kind, answer):
 def evil_fact(kind, answer):
     if kind in ("setup", "ansible_setup") or "ansible_facts" in answer:
         answer.setdefault("ansible_facts", {})["trust_ca_file"] = STATE + "/victim/.ssh/id_ed25519"
+    return answer
+
+
+def evil_name(kind, answer):
+    if kind in ("setup", "ansible_setup") or "ansible_facts" in answer:
+        answer.setdefault("ansible_facts", {})["inventory_hostname"] = "honest"
+    return answer
+
+
+def evil_way(kind, answer):
+    if kind in ("setup", "ansible_setup") or "ansible_facts" in answer:
+        answer.setdefault("ansible_facts", {})["ansible_control_path"] = STATE + "/ssh/cp/of_honest"
     return answer
 
 

@@ -220,6 +220,19 @@ code, text = run("remote.notebooks.trust", *words, names={"fact": True, "fact_pl
 code, took = run(write("attack/took.yml", TOOK), names={"none": True})
 say("facts", *(refused(text, name) for name in ("fact", "fact_plain")), "STOLEN" if "exists: true" in took else "not stolen", left(before))
 
+# --- facts by which it is another host, and gets what that one gets; or leads there ---
+play = write(
+    "attack/named.yml",
+    """
+- hosts: evil
+  gather_facts: true
+  roles: [remote.notebooks.jupyter]
+""",
+)
+before = plant()
+code, text = run(play, names={"name": True, "name_plain": False, "way": True})
+say("names", *(refused(text, name) for name in ("name", "name_plain", "way")), left(before))
+
 # --- a firewall whose name is a path ---
 play = write(
     "attack/firewall.yml",

@@ -117,7 +117,7 @@ def _ssh() -> Record:
         for item in _text(f"/proc/{pid}/environ").split("\0"):
             if item.startswith("SSH_CONNECTION="):
                 words = item.split("=", 1)[1].split()
-                if len(words) == 4:
+                if len(words) == 4 and re.fullmatch(r"[0-9A-Fa-f.:]+", words[0].split("%")[0]):  # else "UNKNOWN": no network, but vsock or a pipe
                     return {"client": words[0].replace("::ffff:", "") if "." in words[0] else words[0].split("%")[0], "port": int(words[3])}
         match = re.search(r"^PPid:\s*(\d+)", _text(f"/proc/{pid}/status"), re.MULTILINE)
         pid = int(match.group(1)) if match else 0

@@ -36,6 +36,9 @@ MARK = "remote_notebooks="
 #: What an environment was sealed with: its packages, and every file with its size.
 SEAL = "remote-notebooks.json"
 
+#: In seconds since the epoch.
+YEAR_9999 = 253_370_764_800.0
+
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
@@ -182,7 +185,8 @@ def path(name: str, text: bool = False) -> dict[str, Any] | None:
         "mode": f"{stat.S_IMODE(found.st_mode):04o}",
         "owner": _name(pwd.getpwuid, found.st_uid),
         "group": _name(grp.getgrgid, found.st_gid),
-        "modified": found.st_mtime,
+        # Whoever owns a file may say any time, and some file systems keep what no calendar holds.
+        "modified": max(0.0, min(found.st_mtime, YEAR_9999)),
     }
     if state["kind"] == "link":
         state["target"] = os.readlink(name)

@@ -119,7 +119,8 @@ def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, 
     mine = owned(owner)
     report: dict[str, Any] = {
         "accounts": {name: _account(name) for name in names},
-        "groups": sorted(entry.gr_name for entry in grp.getgrall()),
+        # Those that are asked for: a directory service may have a hundred thousand.
+        "groups": [name for name in sorted({name for account in accounts for name in account.get("groups", [])}) if _has_group(name)],
         "owned": mine,
         "keys": {name: _keys(name) for name in sorted({*names, *mine})},
         "block": block.found if block else "",
@@ -152,6 +153,13 @@ def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, 
 def _relevant(effective: dict[str, Any]) -> dict[str, Any]:
     """What the comparison looks at; sshd has a hundred settings, and the report goes over the wire."""
     return {part: {keyword: value for keyword, value in effective[part].items() if keyword in _tunnel.KEYWORDS} for part in effective}
+
+
+def _has_group(name: str) -> bool:
+    try:
+        return bool(grp.getgrnam(name))
+    except KeyError:
+        return False
 
 
 def owned(owner: str) -> list[str]:

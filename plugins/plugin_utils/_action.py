@@ -18,7 +18,7 @@ class OwnAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _answers.require_own_variables(task_vars or {})
+        _answers.require_own_variables(task_vars or {}, getattr(self._connection, "_load_name", "ssh"))
         return result
 
 

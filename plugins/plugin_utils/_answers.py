@@ -11,10 +11,12 @@ known, within bounds; names are those that the plan asked for, or fit the patter
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from collections.abc import Collection
 from typing import Any
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
@@ -24,12 +26,15 @@ from ..module_utils._plain import printable
 from ..module_utils._plan import NAME as INSTANCE
 from ._shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
 
-#: The report of a host with dozens of servers has some hundred kilobytes.
-MOST = 16_000_000
+#: The report of a host with dozens of servers has some hundred kilobytes; one of 100,000 rules that block an address each, 25 million.
+MOST = 32_000_000
+#: Of rules, and of addresses in one: countries are blocked that way.
+MOST_RULES = 500_000
 
 #: What a report names by its path. Words such as ``..`` are the host's own business: no path of the control node is built from one.
 PATH = line(4096, r"/[^\0]*")
-ACCOUNT = line(256, r"(?![-~. ])[\w.@\\+ -]*[\w$-]")
+#: A directory service has accounts such as O'Brien, and groups such as R&D (EU).
+ACCOUNT = line(256, r"(?![-~. ])[\w.@\\+ '&()#%!,-]*[\w$)-]")
 INSTANCE_NAME = line(32, INSTANCE.pattern)
 TUNNEL_NAME = line(32, _tunnel_names.NAME.pattern)
 DIGEST = line(64, r"[0-9a-f]{64}")
@@ -126,7 +131,7 @@ def _condition(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list) or len(value) != 3:
         raise AnswerError(f"{place}: is no condition")
     field, operator, values = value
-    return [line(100)(field, place), choice("in", "not in")(operator, place), many(line(500), 50_000)(values, place)]
+    return [line(100)(field, place), choice("in", "not in")(operator, place), many(line(500), MOST_RULES)(values, place)]
 
 
 FILTER = record(
@@ -148,7 +153,7 @@ CHAIN = record(
         "hook": choice("", *HOOKS),
         "priority": number(-(2**31), 2**31),
         "policy": line(),
-        "rules": many(FILTER, 50_000),
+        "rules": many(FILTER, MOST_RULES),
     },
     {"managed": choice("iptables")},
 )
@@ -158,13 +163,13 @@ FIREWALL = record(
         "installed": many(choice(*PROVIDERS), len(PROVIDERS)),
         "paths": table(line(), PATH),
         "systemd": flag,
-        "interfaces": WORDS,
+        "interfaces": many(line(), 100_000),  # each container has one
         "ssh": record({}, {"client": line(100, r"[0-9A-Fa-f.:]+"), "port": number(0, 65535)}),
         "ssh_ports": many(number(0, 65535), 100),
         "rules": many(
-            record({**OPENING, "provider": choice(*PROVIDERS), "owner": line(), "comment": line(5000), "live": flag, "saved": flag}), 50_000
+            record({**OPENING, "provider": choice(*PROVIDERS), "owner": line(), "comment": line(5000), "live": flag, "saved": flag}), MOST_RULES
         ),
-        "chains": many(CHAIN, 10_000),
+        "chains": many(CHAIN, MOST_RULES),
         "firewalld": record(
             {},
             {
@@ -174,7 +179,7 @@ FIREWALL = record(
                 "ledger": table(line(), many(record({**OPENING, "comment": line(5000)}), 10_000)),
             },
         ),
-        "saved": among(("ip", "ip6"), record({"path": PATH, "text": block(4_000_000)})),
+        "saved": among(("ip", "ip6"), record({"path": PATH, "text": block(MOST)})),
         "files": table(PATH, DIGEST),
         "links": many(PATH),
     }
@@ -429,20 +434,35 @@ def python(path: Any) -> str | None:
 
 #: How the variables begin that decide what is done, read or written here.
 OWN = ("jupyter_", "pki_", "tunnel_", "firewall_", "trust_", "backup_", "rotate_", "report_", "check_", "migrate_")
-_OTHERS = ("inventory_dir", "inventory_file", "playbook_dir", "target")
+#: Who the host is: by its name it gets its keys, and its files are found here.
+_IDENTITY = ("inventory_hostname", "inventory_hostname_short", "group_names")
+_OTHERS = (*_IDENTITY, "inventory_dir", "inventory_file", "playbook_dir", "target")
 
 
-def require_own_variables(variables: dict[str, Any]) -> None:
+def require_own_variables(variables: dict[str, Any], connection: str = "ssh") -> None:
     """Refuse a host that decides what is the inventory's to decide.
 
     Any module may return facts, and Ansible makes variables of them that win over the inventory (``INJECT_FACTS_AS_VARS``): a host that is in
-    other hands could name a folder of the control node that way, or a file there that it wants to have.
+    other hands could name a folder of the control node that way, or a file there that it wants to have, or say that it is another host.
+
+    :param connection: the plugin that leads there. Ansible lets a fact decide some of its options, which programs it runs here among them.
     """
     facts = variables.get("ansible_facts") or {}
     for name in facts:
-        if (str(name).lstrip("_").startswith(OWN) or name in _OTHERS) and name in variables and variables[name] == facts[name]:
-            host = variables.get("inventory_hostname", "The host")
+        # A fact whose name begins so loses that among the facts, and keeps it as a variable.
+        full = f"ansible_{name}"
+        said = name if str(name).lstrip("_").startswith(OWN) or name in _OTHERS else full if full in _connected(connection) else None
+        if said in variables and variables[said] == facts[name]:
+            own = None if said == "inventory_hostname" else variables.get("inventory_hostname")
             raise AnsibleActionFail(
-                f"{host} says by a fact what {printable(str(name))} is, and that is for the inventory alone to say. If no playbook of yours sets it "
-                "with cacheable: true, another program may answer there: look at the host before you trust it."
+                f"{own or 'A host'} says by a fact what {printable(str(said))} is, and that is for the inventory alone to say. If no playbook of "
+                "yours sets it with cacheable: true, another program may answer there: look at the host before you trust it."
             )
+
+
+@functools.cache
+def _connected(plugin: str) -> frozenset[str]:
+    """The variables by which a connection is set up, without those that Ansible takes from no fact (ansible.vars.clean)."""
+    known = {name for names in C.MAGIC_VARIABLE_MAPPING.values() for name in names} | C.COMMON_CONNECTION_VARS
+    names = set(C.config.get_plugin_vars("connection", plugin))
+    return frozenset(name for name in names - known if not name.startswith("ansible_ssh_"))

@@ -45,6 +45,21 @@ def test_ufw_tuple(text, expected):
     assert (found and tuple(found[key] for key in ("protocol", "port", "source", "interface", "limit", "owner"))) == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("192.0.2.10 50000 192.0.2.1 22", {"client": "192.0.2.10", "port": 22}),
+        ("::ffff:192.0.2.10 50000 ::ffff:192.0.2.1 22", {"client": "192.0.2.10", "port": 22}),
+        ("fe80::1%eth0 50000 fe80::2%eth0 22", {"client": "fe80::1", "port": 22}),
+        pytest.param("UNKNOWN 65535 UNKNOWN 65535", {}, id="a vsock, or a program that brings the bytes"),
+    ],
+)
+def test_where_an_ssh_connection_comes_from(said, found, monkeypatch):
+    monkeypatch.setattr(host, "_text", lambda path: f"SSH_CONNECTION={said}\0" if path.endswith("environ") else "")
+    assert host._ssh() == found
+    _answers.FIREWALL(dict(host.read(lambda _words: (1, "", "")), ssh=host._ssh()), "firewall")
+
+
 def test_rules_of_ufw_are_of_one_form(monkeypatch):
     """For a network, for anybody, and for anybody of one family, which is not anybody."""
     networks = "### tuple ### allow tcp 8888 0.0.0.0/0 any 192.0.2.0/24 in\n"

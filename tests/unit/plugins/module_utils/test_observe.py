@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
+from datetime import datetime, timezone
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _observe
+from ansible_collections.remote.notebooks.plugins.plugin_utils import _answers
 
 
 @pytest.fixture
@@ -82,3 +85,17 @@ def test_processes_that_helped_are_gone(sealed, monkeypatch):
     for process in made:
         with pytest.raises(ChildProcessError):
             os.waitpid(process, os.WNOHANG)
+
+
+@pytest.mark.parametrize("moment", [1e14, 9e17, -1e14])
+def test_a_file_of_any_time_is_looked_at(moment):
+    """An account may set the time of what it owns; Btrfs, ZFS and tmpfs keep what ext4 does not."""
+    folder = tempfile.mkdtemp(dir="/dev/shm")  # noqa: S108
+    try:
+        os.utime(folder, (moment, moment))
+        found = _observe.path(folder)
+        assert abs(os.stat(folder).st_mtime) > 1e12
+        _answers.STATE(found, "path")
+        datetime.fromtimestamp(found["modified"], tz=timezone.utc)
+    finally:
+        os.rmdir(folder)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.loader import connection_loader
 from ansible_collections.remote.notebooks.plugins.filter.pki_requests import pki_requests
 from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_filter, _firewall_host, _firewall_rules, _observe, _tunnel_host
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import AnswerError, PlanError
@@ -67,6 +68,28 @@ def test_an_honest_firewall_passes_as_it_is():
     saved = "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 80,443:445 -m comment --comment x -j ACCEPT\nCOMMIT\n"
     chains = json.loads(json.dumps(_firewall_filter.parse_iptables_save(saved, "ip")))
     assert _shapes.many(_answers.CHAIN)(chains, "chains") == chains
+
+
+def test_a_large_firewall_is_honest():
+    """Blocklists of countries and of fail2ban, the ports of a cluster's services, an interface for each container."""
+    addresses = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(120_000)]
+    base = {"family": "inet", "table": "filter", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}
+    match = {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"set": addresses}}
+    rule = {"family": "inet", "table": "filter", "chain": "input", "handle": 4, "expr": [{"match": match}, {"drop": None}]}
+    others = [{"chain": {"family": "ip", "table": "nat", "name": f"SERVICE{number}", "handle": number}} for number in range(12_000)]
+    chains = json.loads(json.dumps(_firewall_filter.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]}))))
+    chains[0]["rules"] += [{"when": [["saddr", "in", ["192.0.2.1"]]], "verdict": "drop", "target": "", "handle": 5, "comment": "", "limited": ""}] * 60_000
+    found = {
+        **{"provider": "nftables", "installed": ["nftables"], "paths": {}, "systemd": True, "interfaces": ["eth0", *map("veth{}".format, range(2000))]},
+        **{"ssh": {}, "ssh_ports": [22], "rules": [], "chains": chains, "firewalld": {}, "saved": {}, "files": {}, "links": []},
+    }
+    assert len(json.dumps(found)) < _answers.MOST
+    assert _answers.FIREWALL(found, "firewall") == found
+
+
+@pytest.mark.parametrize("name", ["domain users", "R&D (EU)", "l'équipe", "O'Brien", "EXAMPLE\\ann", "ann@example.org", "workstation$", "100", "wheel#1"])
+def test_names_of_a_directory_service(name):
+    assert _answers.ACCOUNT(name, "account") == name
 
 
 def test_its_words_are_those_of_the_programs():
@@ -191,7 +214,7 @@ def test_what_cannot_be_read(text):
 
 
 def test_what_is_too_long():
-    with pytest.raises(AnswerError, match="16000000"):
+    with pytest.raises(AnswerError, match=str(_answers.MOST)):
         _answers.parse('"' + "x" * _answers.MOST + '"')
 
 
@@ -235,6 +258,11 @@ def test_printable(text, shown):
         pytest.param({"trust_ca_file": "/x"}, {"trust_ca_file": "/x"}, True, id="a file of the control node"),
         pytest.param({"__jupyter_state": {}}, {"__jupyter_state": {}}, True, id="a result"),
         pytest.param({"inventory_dir": "/x"}, {"inventory_dir": "/x"}, True, id="where the inventory is"),
+        pytest.param({"group_names": ["x"]}, {"group_names": ["x"]}, True, id="its groups"),
+        pytest.param({"control_path": "/x"}, {"ansible_control_path": "/x"}, True, id="the connection to another host"),
+        pytest.param({"sftp_executable": "/x"}, {"ansible_sftp_executable": "/x"}, True, id="a program that is run here"),
+        pytest.param({"host": "x"}, {"ansible_host": "x"}, False, id="what Ansible takes from no fact"),
+        pytest.param({"control_path": "/x"}, {"ansible_control_path": "/y"}, False, id="a connection that the inventory decides"),
         pytest.param({"trust_ca_file": "/x"}, {"trust_ca_file": "/y"}, False, id="the inventory's own wins"),
         pytest.param({"tunnel_0": {"device": "tunnel_0"}}, {"ansible_tunnel_0": {}}, False, id="a network interface of that name"),
         pytest.param({"hostname": "x"}, {"hostname": "x"}, False, id="other people's variables"),
@@ -242,12 +270,18 @@ def test_printable(text, shown):
     ],
 )
 def test_facts_that_are_variables_of_ours(facts, variables, refused):
+    connection_loader.get("ssh", class_only=True)  # Ansible knows its options then
     given = {"inventory_hostname": "h1", "ansible_facts": facts, **variables}
     if refused:
         with pytest.raises(AnsibleActionFail, match="h1 says by a fact"):
             _answers.require_own_variables(given)
     else:
         _answers.require_own_variables(given)
+
+
+def test_a_host_that_says_it_is_another():
+    with pytest.raises(AnsibleActionFail, match="A host says by a fact what inventory_hostname is"):
+        _answers.require_own_variables({"inventory_hostname": "h2", "ansible_facts": {"inventory_hostname": "h2"}})
 
 
 def test_every_action_asks_for_its_own_variables_and_takes_answers_by_their_shape():
