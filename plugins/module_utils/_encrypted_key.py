@@ -46,6 +46,17 @@ def pem(key: bytes, passphrase: bytes) -> bytes:
     return f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{text}\n-----END ENCRYPTED PRIVATE KEY-----\n".encode()
 
 
+def is_whole(data: bytes) -> bool:
+    """Tell whether PEM is a key as :func:`pem` makes it, from its first byte to its last. Opens nothing: within, anything may be wrong."""
+    found = re.fullmatch(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----\n([A-Za-z0-9+/=\n]*)-----END ENCRYPTED PRIVATE KEY-----\n", data)
+    try:
+        der = base64.b64decode(found.group(1)) if found else b""
+    except ValueError:
+        return False
+    size = der[1] & 0x7F if len(der) > 1 and der[1] & 0x80 else 0
+    return der[:1] == b"\x30" and size > 0 and 2 + size + int.from_bytes(der[2 : 2 + size], "big") == len(der) and _PBES2 in der
+
+
 def is_weak(data: bytes) -> bool:
     """Tell whether a private key in PEM is encrypted, and its passphrase is quicker to guess than it needs to be. Opens nothing."""
     if b"ENCRYPTED" not in data:

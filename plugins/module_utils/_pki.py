@@ -275,7 +275,7 @@ class _Entry:
         return self.key_is_elsewhere or _x509.matches(self.key, public_key)
 
     def _current_chain(self, authority: _pki_authority.Authority) -> list[Any]:
-        return [] if self.wanted.source == "self_signed" else list(authority.issuer.chain)
+        return [] if self.wanted.source == "self_signed" else list(authority.chain)
 
     def give(self, certificate: Any, authority: _pki_authority.Authority) -> None:
         self.certificate = certificate
@@ -403,7 +403,7 @@ def _put_certificates(entries: list[_Entry], authority: _pki_authority.Authority
             continue
         if entry.verdict.issue or entry.verdict.rewrite:
             if entry.verdict.rewrite and entry.wanted.source == "authority":
-                entry.chain = list(authority.issuer.chain)
+                entry.chain = list(authority.chain)
             changes.add(entry.path, entry.pem(), 0o600)
         elif stat.S_IMODE(os.lstat(entry.path).st_mode) != 0o600:
             entry.verdict = _pki_wanted.Verdict(False, "closed to everybody but its owner", rewrite=True)

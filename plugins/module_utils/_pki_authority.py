@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import os
 import re
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,6 +135,10 @@ class Passphrase:
             changes.add(self.file, f"{text}\n".encode(), 0o600)
         return text
 
+    def may_open(self, path: str, data: bytes) -> bool:
+        """Tell, without the work of trying it, whether the key is encrypted as ours are, and there is a passphrase."""
+        return bool(self.text()) and _encrypted_key.is_whole(data)
+
     def open(self, path: str, data: bytes) -> Any:
         """Read the encrypted key at ``path``. Raises PkiError with the way out."""
         text = self.text()
@@ -181,19 +186,28 @@ class Authority:
 
     layout: Layout
     certificate: Any
-    #: None where the key is kept elsewhere
-    key: Any
+    #: Reads the key; None where that is kept elsewhere
+    opens: Callable[[], Any] | None
     #: The authority above it; None for a root
     parent: Authority | None = None
     created: bool = False
     index: dict[int, _pki_index.Entry] = field(default_factory=dict)
     crl: Any = None
 
+    @functools.cached_property
+    def key(self) -> Any:
+        """The key, or None where it is kept elsewhere. Its passphrase costs a tenth of a second and more: a run that signs nothing asks for none."""
+        return self.opens() if self.opens else None
+
+    @property
+    def chain(self) -> tuple[Any, ...]:
+        """What a server sends along. A root is not: clients have it."""
+        return (self.certificate,) if self.parent else ()
+
     @property
     def issuer(self) -> _x509.Issuer:
-        """Itself as whoever signs. A root is not sent along: clients have it."""
-        chain = (self.certificate,) if self.parent else ()
-        return _x509.Issuer(self.certificate, self.key, chain)
+        """Itself as whoever signs."""
+        return _x509.Issuer(self.certificate, self.key, self.chain)
 
     @property
     def root(self) -> Authority:
@@ -238,12 +252,13 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
         raise PkiError(f"{layout.certificate} is damaged ({error}). Put it back from a backup; an authority is never replaced by itself.") from None
     if not is_authority:
         raise PkiError(f"{layout.certificate} is no authority: its basicConstraints lack CA:TRUE. Put the right certificate there.")
-    key = None
+    opens = None
     if key_data is not None:
-        key = passphrase.open(layout.key, key_data)
-        if not _x509.matches(key, public_key):
-            raise PkiError(f"{layout.key} does not belong to {layout.certificate}. Put the pair that belongs together back from a backup.")
+        opens = functools.cache(functools.partial(_opened, layout, passphrase, key_data, public_key))
+        if not passphrase.may_open(layout.key, key_data):
+            opens()
         if _encrypted_key.is_weak(key_data):
+            key = opens()
             changes.notes.append(f"{layout.key} written again: its passphrase is slower to guess now")
             changes.add(layout.key, _x509.key_pem(key, (passphrase.text() or "").encode()), 0o400)
         elif stat.S_IMODE(os.stat(layout.key).st_mode) & 0o277:
@@ -253,11 +268,18 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
             changes.warnings.append(
                 f"{layout.key} has no passphrase. Run: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {layout.key} -out {layout.key}.new, and rename it."
             )
-    authority = Authority(layout, certificate, key, parent, index=index)
+    authority = Authority(layout, certificate, opens, parent, index=index)
     authority.crl = _read_crl(authority, changes)
     _complete_index(authority, changes)
     _put_books(authority, changes)
     return authority
+
+
+def _opened(layout: Layout, passphrase: Passphrase, data: bytes, public_key: Any) -> Any:
+    key = passphrase.open(layout.key, data)
+    if not _x509.matches(key, public_key):
+        raise PkiError(f"{layout.key} does not belong to {layout.certificate}. Put the pair that belongs together back from a backup.")
+    return key
 
 
 def _read_index(layout: Layout) -> dict[int, _pki_index.Entry]:
@@ -369,7 +391,7 @@ def make_root(layout: Layout, passphrase: Passphrase, wanted: WantedAuthority, n
         path_length=1 if wanted.intermediate else 0,
         permitted=wanted.name_constraints,
     )
-    return _made(Authority(layout, certificate, key, created=True), wanted, changes)
+    return _made(Authority(layout, certificate, lambda: key, created=True), wanted, changes)
 
 
 def make_intermediate(
@@ -384,7 +406,7 @@ def make_intermediate(
             "or make a new root for it (README of the role: rotation)."
         )
     key = _take_or_make_key(layout, passphrase, wanted.key_type, changes)
-    authority = Authority(layout, _sign_intermediate(key, root, now), key, root, created=True)
+    authority = Authority(layout, _sign_intermediate(key, root, now), lambda: key, root, created=True)
     record(root, [authority.certificate], changes)
     return _made(authority, wanted, changes)
 

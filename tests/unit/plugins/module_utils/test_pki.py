@@ -76,6 +76,17 @@ def test_the_first_run_makes_everything_and_the_second_nothing(run, tmp_path):
     assert snapshot(tmp_path) == before
 
 
+def test_a_run_that_signs_nothing_opens_no_key_of_an_authority(run, monkeypatch):
+    """Hundreds of thousands of rounds for the passphrase, for each authority of each run."""
+    run(authority={"intermediate": True})
+    load, opened = _x509.load_key, []
+    monkeypatch.setattr(_x509, "load_key", lambda data, passphrase=None: (opened.append(b"ENCRYPTED" in data), load(data, passphrase))[1])
+    assert not run()["changed"]
+    assert not any(opened)
+    assert run(renew=["*"])["changed"]
+    assert any(opened)
+
+
 def test_the_authority_is_what_phones_and_openssl_want(run, tmp_path):
     result = run(authority={"common_name": "Lab of Ada"})
     text = text_of(result["authority"]["certificate"])

@@ -78,16 +78,21 @@ def test_a_large_firewall_is_honest():
     rule = {"family": "inet", "table": "filter", "chain": "input", "handle": 4, "expr": [{"match": match}, {"drop": None}]}
     others = [{"chain": {"family": "ip", "table": "nat", "name": f"SERVICE{number}", "handle": number}} for number in range(12_000)]
     chains = json.loads(json.dumps(_firewall_filter.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]}))))
-    chains[0]["rules"] += [{"when": [["saddr", "in", ["192.0.2.1"]]], "verdict": "drop", "target": "", "handle": 5, "comment": "", "limited": ""}] * 60_000
+    one = {"when": [["saddr", "in", ["192.0.2.1"]]], "verdict": "drop", "target": "", "handle": 5, "comment": "", "limited": ""}
+    chains[0]["rules"] += [one] * 60_000
     found = {
-        **{"provider": "nftables", "installed": ["nftables"], "paths": {}, "systemd": True, "interfaces": ["eth0", *map("veth{}".format, range(2000))]},
+        **{"provider": "nftables", "installed": ["nftables"], "paths": {}, "systemd": True},
+        **{"interfaces": ["eth0", *(f"veth{number}" for number in range(2000))]},
         **{"ssh": {}, "ssh_ports": [22], "rules": [], "chains": chains, "firewalld": {}, "saved": {}, "files": {}, "links": []},
     }
     assert len(json.dumps(found)) < _answers.MOST
     assert _answers.FIREWALL(found, "firewall") == found
 
 
-@pytest.mark.parametrize("name", ["domain users", "R&D (EU)", "l'équipe", "O'Brien", "EXAMPLE\\ann", "ann@example.org", "workstation$", "100", "wheel#1"])
+ODD_NAMES = ["domain users", "R&D (EU)", "l'équipe", "O'Brien", "EXAMPLE\\ann", "ann@example.org", "workstation$", "100", "wheel#1"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
 def test_names_of_a_directory_service(name):
     assert _answers.ACCOUNT(name, "account") == name
 
