@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import shlex
 from typing import Any, Callable, Dict
 
 from . import _environments, _kernels, _shadows, _throttle, _tunnel_names
@@ -137,6 +138,9 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         if details
         else None,
         "environments": f"{prefix}/envs/*",
+        "site": f"{prefix}/envs",
+        "roots": {item["name"]: [item["user"], root] for item, root in zip(instances, roots)},
+        "owners": {item["name"]: item["user"] for item in instances},
         "shadows": _shadows.places(plan),
         "aside": _shadows.backups(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
@@ -254,15 +258,25 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         problems.append(
             f"service_manager: '{system['user']}' may not stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
         )
+    if item["name"] in report["unusable"]:
+        problems.append(_unusable(plan, item, report))
     if item["login_throttle"]:
         problems += filter(None, [_throttle.refusal(_manager(plan["scope"], item, system))])
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
     listener = report["listeners"].get(str(item["port"]))
-    if listener is not None and not _is_ours(listener, report["servers"]):
+    if listener is not None and not _is_ours(listener, item, report):
         owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
         problems.append(f"port: {item['port']} is used by {owner}. Stop that, or choose another port.")
     return problems
+
+
+def _unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str:
+    """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to change."""
+    account = report["accounts"].get(item["user"]) or report["system"]
+    root, user = _home_path(item["root_dir"] or "~/notebooks", account["home"]), item["user"] or report["system"]["user"]
+    cure = f"On the host: sudo chown {user}: {shlex.quote(root)}" if plan["scope"] == "system" else "Correct its owner and mode"
+    return f"root_dir: {root} is there, and '{user}' cannot read and write in it. {cure} - or choose another folder."
 
 
 def _r_is_missing(report: Report) -> bool:
@@ -274,11 +288,17 @@ def _is_made(item: dict[str, Any]) -> bool:
     return bool(item["user"] == SERVICE_ACCOUNT or item["create_user"])
 
 
-def _is_ours(listener: dict[str, Any], servers: list[dict[str, Any]]) -> bool:
-    """Tell whether one of our own servers holds a port; where its process cannot be told, the account has to do."""
-    if listener["pid"]:
-        return listener["pid"] in {server["pid"] for server in servers}
-    return listener["uid"] in {server["uid"] for server in servers}
+def _is_ours(listener: dict[str, Any], item: dict[str, Any], report: Report) -> bool:
+    """Tell whether a server of ours holds the port of an instance: its own, one of the same account, or one that an earlier run gave this port.
+
+    Any other server of ours is another person's, who may have made it listen there. Where the process cannot be told, the account has to do.
+    """
+    before = {thing["instance"] for thing in report["manifest"] if thing["kind"] == "service" and thing.get("port") == item["port"]}
+    own = {server["uid"] for server in report["servers"] if server["instance"] == item["name"]}
+    own.add((report["accounts"].get(item["user"]) or report["system"])["uid"])
+    near = [server for server in report["servers"] if server["instance"] in before or server["uid"] in own]
+    key = "pid" if listener["pid"] else "uid"
+    return listener[key] in {server[key] for server in near}
 
 
 def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
@@ -532,9 +552,10 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
 def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
     folder = item["config_dir"]
     own = {"instance": item["name"], "group": item["group"]}
-    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account itself then.
+    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account itself then. Their folder does
+    # not: its owner could put links where root writes.
     shut = {**own, "owner": item["user"]} if item["shares_group"] else own
-    secret, closed = ("0400", "0500") if item["shares_group"] else ("0640", "0750")
+    secret = "0400" if item["shares_group"] else "0640"
     _environment_things(made, item, item["name"], item)
     mine = {"owner": item["user"], "group": item["group"]}
     # An account of ours goes with its home.
@@ -546,7 +567,7 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     made.parents("configure", item["root_dir"], item["home"], **mine)
     # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
     made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
-    made.directory("configure", folder, closed, **shut)
+    made.directory("configure", folder, "0750", **own)
     made.file("configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file"))
     if item["has_token"]:
         made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
@@ -573,8 +594,9 @@ def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict
 
 def _kernel_things(made: _List, item: dict[str, Any]) -> None:
     """List the kernels beside the one that every server's own environment brings."""
-    own = {"instance": item["name"], "group": item["group"], **({"owner": item["user"]} if item["shares_group"] else {})}
-    file, folders = ("0400", "0500") if item["shares_group"] else ("0640", "0750")
+    own = {"instance": item["name"], "group": item["group"]}
+    shut = {**own, "owner": item["user"]} if item["shares_group"] else own
+    file = "0400" if item["shares_group"] else "0640"
     for kernel in item["kernels"]:
         folder = f"{item['config_dir']}/jupyter/kernels/{kernel['name']}"
         if kernel["python"]:
@@ -582,13 +604,13 @@ def _kernel_things(made: _List, item: dict[str, Any]) -> None:
             link = f"{item['current']}.{kernel['name']}"
             made.add("link", "configure", link, instance=item["name"], path=link, target=kernel["environment"])
         for path in (f"{item['config_dir']}/jupyter", f"{item['config_dir']}/jupyter/kernels", folder):
-            made.directory("configure", path, folders, **own)
-        made.file("configure", f"{folder}/kernel.json", file, **own, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
+            made.directory("configure", path, "0750", **own)
+        made.file("configure", f"{folder}/kernel.json", file, **shut, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
 
 
 def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool) -> None:
     manager, units = item["keeper"] or "tmux", item["unit_dir"]
-    service = {"instance": item["name"], "manager": manager, "user": item["user"], "environment": item["environment"], "restart": item["restart"]}
+    service = {key: item[key] for key in ("user", "environment", "restart", "port")} | {"instance": item["name"], "manager": manager}
     if manager == "tmux":
         made.file("service", f"{item['config_dir']}/start", "0755", instance=item["name"], template="start.sh.j2", stamped=True)
         if cron:
@@ -627,8 +649,8 @@ def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Repor
 
 def manifest(wanted: list[Thing]) -> list[Thing]:
     """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
-    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "tmux", "alone", "origin", "backup", "mover", "account")
-    return [{key: thing[key] for key in keys if key in thing} for thing in wanted]
+    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "port", "tmux", "alone", "origin", "backup", "mover")
+    return [{key: thing[key] for key in (*keys, "account") if key in thing} for thing in wanted]
 
 
 def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> str:
@@ -885,6 +907,8 @@ def _compare_path(thing: Thing, found: dict[str, Any] | None) -> list[tuple[str,
     kind = thing["kind"]
     if found is None:
         return [(kind, "absent", "present")]
+    if kind == "directory" and thing["mode"] is None and (found["kind"] == "directory" or found.get("directory")):
+        return []  # it is there, be it by a link of its owner: it keeps its owner and its mode
     if found["kind"] != kind:
         return [("kind", found["kind"], kind)]
     if kind == "link":
@@ -954,8 +978,9 @@ REASONS = {
 def service_steps(wanted: list[Thing], changes: list[Change], report: Report, urgent: list[str] | None = None) -> list[dict[str, Any]]:
     """Return what each service needs. Those of the instances in ``urgent`` restart now, whatever their policy.
 
-    Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "when", "why"}``. ``pid`` is the server
-    that would end, 0 where none runs. ``when`` is ``now``; ``idle``: when nothing is busy in that server; or ``later``: not in this run.
+    Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "uid", "when", "why"}``. ``pid`` is the
+    server that would end, 0 where none runs, and ``uid`` the number of its account. ``when`` is ``now``; ``idle``: when nothing is busy in that
+    server; or ``later``: not in this run.
     """
     steps = []
     for thing in wanted:
@@ -970,7 +995,8 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report, ur
             continue
         step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
         # Wherever it runs: a server that moves to another manager ends just as one that restarts.
-        pid = next((server["pid"] for server in report["servers"] if server["instance"] == thing["instance"]), 0)
+        server = next((server for server in report["servers"] if server["instance"] == thing["instance"]), {"pid": 0, "uid": 0})
+        pid = server["pid"]
         when = "now"
         if pid and step != "enable":
             # In a damaged environment kernels fail by themselves: nothing to wait for.
@@ -983,6 +1009,7 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report, ur
                 "name": thing["id"].split(" ", 1)[1],
                 "step": step,
                 "pid": pid,
+                "uid": server["uid"],
                 "when": when,
                 "why": next((text for what, text in REASONS.items() if what in mine), ""),
             }

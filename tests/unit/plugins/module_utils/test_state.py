@@ -49,6 +49,7 @@ def bare(**system):
         "servers": [],
         "shadows": {},
         "aside": [],
+        "unusable": [],
         "listeners": {},
         "units": {},
         "firewall": None,
@@ -146,7 +147,7 @@ DAMAGES = {
 def path_damages():
     for thing in settled(DIRECT)[1]:
         for what, damage in DAMAGES.get(thing["kind"], []):
-            if thing.get("mode", "") is not None or what != "mode":
+            if thing.get("mode", "") is not None:  # one without belongs to whoever it belongs to
                 yield pytest.param(thing["id"], what, damage, id=f"{what} of {thing['id']}")
 
 
@@ -155,6 +156,53 @@ def test_a_damaged_path_is_all_that_differs(identity, what, damage):
     instances, things, report = settled(DIRECT)
     damage(report["paths"][identity.split(" ", 1)[1]])
     assert found(DIRECT, instances, things, report) == [(identity, what)]
+
+
+@pytest.mark.parametrize(
+    ("state", "differs"),
+    [
+        ({"kind": "directory", "mode": "2775", "owner": "eve", "group": "team", "entries": 3}, []),
+        ({"kind": "link", "mode": "0777", "owner": "jupyter", "group": "jupyter", "target": "/data/nb", "directory": True, "entries": 1}, []),
+        ({"kind": "link", "mode": "0777", "owner": "jupyter", "group": "jupyter", "target": "/gone", "directory": False, "entries": 1}, ["kind"]),
+        ({"kind": "file", "mode": "0777", "owner": "jupyter", "group": "jupyter", "digest": ""}, ["kind"]),
+    ],
+)
+def test_a_folder_of_notebooks_that_is_there_is_its_owners(state, differs):
+    instances, things, report = settled(DIRECT)
+    report["paths"]["/home/jupyter/notebooks"] = state
+    assert found(DIRECT, instances, things, report) == [("directory /home/jupyter/notebooks", what) for what in differs]
+
+
+def test_a_folder_that_its_account_cannot_use_is_refused_with_the_line_to_type():
+    report = {**bare(), "unusable": ["lab"]}
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False}
+    said = _state.refusals(plan({"name": "lab", "user": "ann", "root_dir": "/srv/it's"}), report)
+    assert said == [
+        "instance 'lab': root_dir: /srv/it's is there, and 'ann' cannot read and write in it. "
+        "On the host: sudo chown ann: '/srv/it'\"'\"'s' - or choose another folder."
+    ]
+
+
+LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopback": True}
+
+
+@pytest.mark.parametrize(
+    ("server", "listed", "refused"),
+    [
+        pytest.param({"pid": 7, "uid": 1000, "instance": "lab"}, [], False, id="its own server"),
+        pytest.param({"pid": 7, "uid": 1000, "instance": "old"}, [], False, id="another one of its account"),
+        pytest.param({"pid": 7, "uid": 1001, "instance": "bob"}, [], True, id="the server of another person"),
+        pytest.param({"pid": 7, "uid": 1001, "instance": "bob"}, [8888], False, id="one that we gave this port"),
+        pytest.param({"pid": 7, "uid": 1001, "instance": "bob"}, [8889], True, id="one that we gave another port"),
+        pytest.param({"pid": 8, "uid": 1000, "instance": "lab"}, [], True, id="no server"),
+    ],
+)
+def test_who_holds_a_port_is_told_by_more_than_a_mark(server, listed, refused):
+    report = bare()
+    report["accounts"]["jupyter"] = {"uid": 1000, "group": "jupyter", "home": "/home/jupyter", "comment": "", "shares_group": False}
+    report["manifest"] = [{"id": "service jupyter@bob.service", "kind": "service", "instance": "bob", "port": port} for port in listed]
+    report.update(servers=[server], listeners={"8888": {**LISTENER, "uid": server["uid"]}})
+    assert bool(_state.refusals(plan(), report)) is refused
 
 
 def vanish(report, thing):
@@ -253,7 +301,7 @@ def test_accounts_that_share_a_group_do_not_read_each_others_secrets():
     report["accounts"]["ann"] = {"uid": 1001, "group": "users", "home": "/home/ann", "comment": "", "shares_group": True}
     _instances, things = wanted(plan(user="ann", token="to-ken", access="direct"), report)
     mine = {thing["path"]: (thing["owner"], thing["mode"]) for thing in things if thing.get("path", "").startswith("/etc/remote-notebooks/lab")}
-    assert mine.pop("/etc/remote-notebooks/lab") == ("ann", "0500")
+    assert mine.pop("/etc/remote-notebooks/lab") == ("root", "0750")
     assert len(mine) == 4
     assert set(mine.values()) == {("ann", "0400")}
 
