@@ -118,7 +118,10 @@ def main() -> None:
 def _directory(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     if thing["mode"] is None:
         return _folder(module, thing)
-    path = _places.ours(thing["path"])
+    # Its own owner and mode are mended here; those of the folder it lies in must be right.
+    path = os.path.join(_places.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"]))
+    if os.path.islink(path):
+        path = _places.ours(path)
     new = not os.path.isdir(path)
     if new and not module.check_mode:
         os.makedirs(path)

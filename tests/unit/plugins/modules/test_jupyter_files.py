@@ -131,7 +131,7 @@ def test_what_stands_in_the_way_is_named(make, tmp_path):
     done = make({"kind": "file", "path": f"{tmp_path}/folder", "source": "wait.py"}, fails=True)
     assert done["failed"] and done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
     done = make({"kind": "directory", "path": f"{tmp_path}/file"}, fails=True)
-    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/file cannot be made: Not a directory.")
+    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/file cannot be made: File exists.")
 
 
 CHECK = """#!/bin/sh
@@ -313,3 +313,12 @@ def test_root_renames_only_what_lies_in_a_folder_of_its_own(make, ground):
     )
     assert make({**moved, "origin": f"{ground}/home/own/a", "backup": f"{ground}/home/own/b", "mover": "nobody"})["changed"] is True
     assert (ground / "etc/a").read_text() == "a"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root takes a folder back")
+def test_a_folder_of_ours_that_others_got_is_taken_back_before_anything_is_written_there(make, ground):
+    (ground / "srv").chmod(0o777)
+    os.chown(ground / "srv", 65534, 65534)
+    things = [{"kind": "directory", "path": f"{ground}/srv", "mode": "0755"}, {"kind": "file", "path": f"{ground}/srv/a", "source": "wait.py"}]
+    assert make(*things)["paths"] == [f"{ground}/srv", f"{ground}/srv/a"]
+    assert owners(ground / "srv") == {".": (0, "0o755"), "a": (0, "0o644")}
