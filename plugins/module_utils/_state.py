@@ -731,6 +731,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
         *_plain(plan),
         *_overheard(plan),
         *_withdrawn(plan, report),
+        *_strange(plan, report),
         *_shadows.remarks(plan, report),
         *_about_the_firewall(plan, report),
     ]
@@ -832,8 +833,35 @@ def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[T
     """
     staying = {thing["id"] for thing in [*wanted, *kept(plan, wanted, report)]}
     left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] not in ("rule", "tunnel", "environment")]
+    left = [thing for thing in left if _is_likely(plan, thing, report)]
     left = [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
     return [*left, *_old_environments(plan, wanted, report)]
+
+
+def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
+    """Tell whether a path of the list is one that a run of ours could have made there. A list may be damaged, and what it names is deleted.
+
+    What lies anywhere else on purpose, notebooks and traces, goes with the rights of its account, and folders of others only when they are empty.
+    """
+    path = thing.get("path")
+    if path is None or thing.get("keep") or thing.get("shared"):
+        return True
+    home = report["system"]["home"]
+    folders = [_home_path(plan["prefix"], home), _home_path(plan["config_dir"], home)]
+    return (
+        any(f"{path}/".startswith(f"{folder}/") for folder in folders)
+        or path.startswith(f"{_home_path(_unit_dir(plan['scope']), home)}/jupyter@")
+        or path in (_throttle.FILTER, _throttle.JAIL)
+        or posixpath.dirname(path) == posixpath.dirname(CRON)
+        and posixpath.basename(path).startswith("remote-notebooks-")
+    )
+
+
+def _strange(plan: dict[str, Any], report: Report) -> list[str]:
+    """Name the entries of the list that no run of ours can have made: nothing is done with them."""
+    names = [thing["path"] for thing in report["manifest"] if not _is_likely(plan, thing, report)]
+    manifest_file = _home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])
+    return [f"{manifest_file} names {name}, which is none of ours. It stays as it is." for name in names]
 
 
 def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:

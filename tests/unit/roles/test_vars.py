@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible_collections.remote.notebooks.plugins.module_utils import _state
 
 VARS = Path(__file__).parents[3] / "roles/jupyter/vars/main.yml"
 
@@ -20,6 +21,12 @@ OLD_SERVICE = {"id": "service jupyter@old.service", "kind": "service", "instance
 LAB_FILE = {"id": "file /etc/remote-notebooks/lab/x", "kind": "file", "instance": "lab"}
 SHARED_FILE = {"id": "file /opt/remote-notebooks/libexec/x", "kind": "file", "instance": ""}
 ENVIRONMENT = {"id": "environment /opt/remote-notebooks/envs/a", "kind": "environment", "instance": ""}
+
+
+def test_the_role_and_the_comparison_call_things_alike():
+    variables = DataLoader().load_from_file(str(VARS), trusted_as_template=True)
+    assert variables["__jupyter_account_comment"] == _state.ACCOUNT_COMMENT
+    assert variables["__jupyter_traces"] == list(_state.TRACES)
 
 
 @pytest.mark.parametrize(
