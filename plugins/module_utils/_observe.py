@@ -392,7 +392,7 @@ def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, lis
     """Find the servers that run now out of the environments in ``site``, by the mark in their command line, and by whose they are.
 
     A command line is what its process says of itself. So it tells only which of an account's own processes is meant: one of another account
-    is a stranger, whatever it calls itself, and so is a container's. What is returned as ``environment`` lies in ``site`` and is ours.
+    is a stranger, whatever it calls itself, and so is a container's. What is returned as ``environment`` lies in ``site``.
 
     :param owners: by instance, the accounts it may run as.
     :param mains: process ids, as text, that systemd says its units have. Those come first: where an account runs several of one name,
@@ -428,15 +428,20 @@ def _uid(pid: int) -> int | None:
 
 
 def _environment(python_path: str, site: str) -> str:
-    """Return the environment that an interpreter is the Python of; empty where it is not one that we made in ``site``."""
+    """Return the environment in ``site`` that an interpreter is the Python of; empty where it is of none."""
     folder = os.path.dirname(os.path.dirname(python_path))
     if python_path != f"{folder}/bin/python" or os.path.dirname(folder) != site or os.path.basename(folder) in ("", ".", ".."):
         return ""
+    return folder
+
+
+def _is_unchanged(environment_path: str) -> bool:
+    """Tell whether nobody but the account that we are can have put another program into the place of an environment's Python."""
     try:
-        ours = all(os.lstat(each).st_uid == os.geteuid() for each in (site, folder, f"{folder}/bin", python_path))
+        _places.ours(f"{environment_path}/bin")
+        return os.lstat(f"{environment_path}/bin/python").st_uid == os.geteuid()
     except OSError:
-        return folder  # it was removed under the server
-    return folder if ours else ""
+        return False
 
 
 def _runs(pid: int, python_path: str) -> bool:
@@ -463,7 +468,8 @@ def details(servers_found: list[dict[str, Any]], script: str, ports: dict[str, l
     for server in servers_found:
         pid, environment_path = str(server["pid"]), server["environment"]
         with contextlib.suppress(OSError):
-            code, out, _err = run([f"{environment_path}/bin/python", "-I", script, "0", f"{pid}:{server['uid']}"])
+            asked = [f"{environment_path}/bin/python", "-I", script, "0", f"{pid}:{server['uid']}"]
+            code, out, _err = run(asked) if _is_unchanged(environment_path) else (1, "", "")
             processes[pid] = {
                 "environment": environment_path,
                 "kernels": len(families.get(server["pid"], ())),

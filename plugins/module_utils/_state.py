@@ -852,8 +852,7 @@ def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
         any(f"{path}/".startswith(f"{folder}/") for folder in folders)
         or path.startswith(f"{_home_path(_unit_dir(plan['scope']), home)}/jupyter@")
         or path in (_throttle.FILTER, _throttle.JAIL)
-        or posixpath.dirname(path) == posixpath.dirname(CRON)
-        and posixpath.basename(path).startswith("remote-notebooks-")
+        or (posixpath.dirname(path) == posixpath.dirname(CRON) and posixpath.basename(path).startswith("remote-notebooks-"))
     )
 
 

@@ -19,9 +19,8 @@ options:
   things:
     description:
       - What goes, in this order, as M(remote.notebooks.jupyter_state) returns it in RV(remote.notebooks.jupyter_state#module:orphans).
-      - Folders, files, links, environments and traces have C(path) and, but for environments, C(owner) or none; a folder that others may use as well
-        has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover). An account has its name in C(id), and C(comment),
-        by which it is known to be ours.
+      - Folders, files, links, environments and traces have C(path), and C(owner) or none; a folder that others may use as well
+        has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover). An account has its name in C(id).
     type: list
     elements: dict
     required: true

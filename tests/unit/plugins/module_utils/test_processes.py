@@ -85,10 +85,16 @@ def test_a_process_of_another_account_is_no_server_and_keeps_no_environment(tmp_
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
-def test_an_environment_that_is_not_ours_runs_no_server_of_ours(tmp_path):
+@pytest.mark.parametrize(("what", "ran"), [(None, 1), ("envs/one", 0), ("envs/one/bin", 0), ("envs", 0)])
+def test_of_an_environment_that_others_could_change_root_runs_nothing(tmp_path, what, ran):
+    called = []
     with server(tmp_path / "envs/one", "lab"):
-        os.chown(tmp_path / "envs/one", 65534, 65534)
-        assert _observe.servers(f"{tmp_path}/envs", {"lab": {0}}, _observe.commands(), set()) == []
+        if what:
+            os.chown(tmp_path / what, 65534, 65534)
+        found = _observe.servers(f"{tmp_path}/envs", {"lab": {0}}, _observe.commands(), set())
+        said = _observe.details(found, "/script", {}, lambda command: called.append(command) or (0, "{}", ""))
+    assert [process["busy"] for process in said["processes"].values()] == [None]
+    assert len(called) == ran
 
 
 def test_the_one_that_systemd_knows_comes_first(tmp_path):
