@@ -44,6 +44,8 @@ LARGEST_OPTIONS = 1 << 20
 SECONDS_OPTIONS = 10
 #: Of a command line. Ours are shorter, others may be as long as their account likes.
 LARGEST_COMMAND = 4096
+#: As many processes of one instance are told of.
+SEVERAL = 20
 #: Of the entries of a folder no more are counted.
 MANY = 1000
 
@@ -78,7 +80,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "used": used(built, started, {uid for uids in owners.values() for uid in uids} | {0}),
         "servers": running,
         "aside": aside(probe["aside"], things),
-        "unusable": unusable(probe["roots"]),
+        **unusable(probe["roots"]),
         "listeners": listeners(probe["ports"], {server["pid"]: server["uid"] for server in running}),
         "units": managed,
     }
@@ -221,8 +223,9 @@ def path(name: str, text: bool = False) -> dict[str, Any] | None:
     return state
 
 
-def unusable(roots: dict[str, list[str]]) -> list[str]:
-    """Return the instances whose folder of notebooks is there, and of no use to the account that is to work in it.
+def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the instances whose folder of notebooks is there, and of no use to the account that is to work in it: ``unusable``, and ``astray``
+    where the account itself may have made it so. That must be in nobody else's way.
 
     :param roots: by instance the account, and its folder, which may begin with ``~``. It may be a link: what counts is what the account can do.
     """
@@ -235,8 +238,20 @@ def unusable(roots: dict[str, list[str]]) -> list[str]:
             continue  # is made in this run
         if _places.is_usable(root, uid) is None and os.path.lexists(root):
             look = _apart.begin(lambda root=root: _works(root), account_name, seconds=SECONDS_OPTIONS)  # type: ignore[misc]
-            begun.append((instance, look))
-    return [instance for instance, look in begun if not _answered(look)]
+            begun.append((instance, root, look))
+    found: dict[str, list[str]] = {"unusable": [], "astray": []}
+    for instance, root, look in begun:
+        if not _answered(look):
+            found["astray" if os.geteuid() == 0 and _is_others(root) else "unusable"].append(instance)
+    return found
+
+
+def _is_others(path: str) -> bool:
+    """Tell whether somebody but root can change what a path leads to: all but its last name, whose owner is what is to be corrected."""
+    try:
+        return bool(_places.way(os.path.dirname(path)).stranger)
+    except OSError:
+        return True
 
 
 def _works(root: str) -> bool:
@@ -398,7 +413,7 @@ def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, lis
     :param mains: process ids, as text, that systemd says its units have. Those come first: where an account runs several of one name,
         that one is the server.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for pid, words in started:
         if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK):
             continue
@@ -417,7 +432,9 @@ def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, lis
                 "tmux": any(command.startswith("tmux") for _pid, command in _ancestors(pid)),
             }
         )
-    return sorted(found, key=lambda server: (str(server["pid"]) not in mains, int(server["pid"])))
+    found.sort(key=lambda server: (str(server["pid"]) not in mains, server["pid"]))
+    several = {instance: [server for server in found if server["instance"] == instance][:SEVERAL] for instance in owners}
+    return [server for server in found if server in several[server["instance"]]]
 
 
 def _uid(pid: int) -> int | None:

@@ -69,6 +69,9 @@ TMUX_SESSION = "jupyter-{name}"
 CRON = "/etc/cron.d/remote-notebooks-{name}"
 
 
+#: The systemd of an account: it would run what lies in its home, outside of the units of its servers.
+USER_MANAGER = "/etc/systemd/system/user@{uid}.service"
+
 #: Where a run says that it is at work: gone after a reboot, as the run is.
 LOCK = {"system": "/run/remote-notebooks.lock", "user": "~/.remote-notebooks.lock"}
 #: No run takes that long: a lock this old, in seconds, is nobody's.
@@ -124,6 +127,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             *(folder for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
             *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
             "/var/lib/systemd/linger/*",
+            *([USER_MANAGER.format(uid="*")] if plan["scope"] == "system" else []),
             *(R_FILES if _uses_r(instances) else ()),
             *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", _throttle.FILTER, _throttle.JAIL) if _throttles(instances) else ()),
             CRON.format(name="*"),
@@ -273,7 +277,7 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
 
 def _unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str:
     """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to change."""
-    account = report["accounts"].get(item["user"]) or report["system"]
+    account = report["accounts"].get(item["user"]) or {"home": f"/home/{item['user']}" if item["user"] else report["system"]["home"]}
     root, user = _home_path(item["root_dir"] or "~/notebooks", account["home"]), item["user"] or report["system"]["user"]
     cure = f"On the host: sudo chown {user}: {shlex.quote(root)}" if plan["scope"] == "system" else "Correct its owner and mode"
     return f"root_dir: {root} is there, and '{user}' cannot read and write in it. {cure} - or choose another folder."
@@ -514,6 +518,7 @@ def things(
         ours = any(thing["kind"] == "linger" for thing in report["manifest"])
         _service_things(made, item, lingers=system["lingers"] and not ours, cron=plan["scope"] == "system" and _has_cron(system))
     if plan["scope"] == "system":
+        _mask_things(made, instances, system)
         _firewall_things(made, plan)
         if _throttles(instances):
             _throttle_things(made, instances, report)
@@ -532,8 +537,10 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
             made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
     made.parents("install", prefix, report["system"]["home"])
     made.directory("install", prefix, "0755")
-    for folder in ("libexec", "envs", "current", "installer"):
+    for folder in ("libexec", "envs", "current"):
         made.directory("install", f"{prefix}/{folder}", "0755")
+    # Whoever can open a file can lock it, and the installer would wait.
+    made.directory("install", f"{prefix}/installer", "0700")
     if any(item["service_manager"] == "tmux" for item in instances):
         made.add("package", "install", "tmux")
     if _uses_r(instances):
@@ -627,6 +634,14 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
     # systemd applies these to a running unit at a reload: no reason to restart.
     made.file("service", f"{units}/{item['unit']}.d/limits.conf", "0644", instance=item["name"], template="limits.conf.j2", live=True)
     made.add("service", "service", item["unit"], **service)
+
+
+def _mask_things(made: _List, instances: list[dict[str, Any]], system: dict[str, Any]) -> None:
+    """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing it runs is to be open."""
+    open_to_all = {item["user"] for item in instances if item["hardening"] in ("none", "sudo")}
+    for item in instances:
+        if system["systemd"] and f"account {item['user']}" in made.made and item["user"] not in open_to_all:
+            made.add("mask", "service", item["user"])
 
 
 def _firewall_things(made: _List, plan: dict[str, Any]) -> None:
@@ -727,6 +742,7 @@ def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
     return [
+        *(f"instance '{item['name']}': {_unusable(plan, item, report)}" for item in plan["instances"] if item["name"] in report["astray"]),
         *_unkept(plan, report["system"]),
         *_plain(plan),
         *_overheard(plan),
@@ -914,6 +930,9 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
         command = {"fail2ban": _throttle.COMMAND}.get(name, name)
         missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(command)
         return [("package", "absent", "present")] if missing else []
+    if kind == "mask":
+        path = USER_MANAGER.format(uid=(report["accounts"].get(name) or {"uid": ""})["uid"])
+        return [] if (report["paths"].get(path) or {}).get("target") == "/dev/null" else [("user manager", "startable", "masked")]
     if kind == "linger":
         return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
     if kind == "daemon":

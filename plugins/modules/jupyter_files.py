@@ -68,6 +68,11 @@ paths:
   type: list
   elements: str
   returned: success
+remarks:
+  description: What could not be made with the rights of an account, which concerns that account alone. Each is shown as a warning.
+  type: list
+  elements: str
+  returned: success
 """
 
 import contextlib
@@ -102,17 +107,22 @@ def main() -> None:
         supports_check_mode=True,
     )
     paths: list[str] = []
+    remarks: list[str] = []
     diff: list[dict[str, str]] = []
     for thing in module.params["things"]:
         name = thing["path"] if "path" in thing else thing["origin"]
         try:
             changed, before, after = _MAKERS[thing["kind"]](module, thing)
         except OSError as error:
-            module.fail_json(msg=f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again.", paths=paths)
+            said = f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again."
+            if not _is_theirs(thing):
+                module.fail_json(msg=said, paths=paths)
+            remarks.append(said)  # what an account does to its own folders is in nobody else's way
+            continue
         if changed:
             paths.append(name)
             diff.append({"before_header": name, "after_header": name, "before": before, "after": after})
-    module.exit_json(changed=bool(paths), paths=paths, diff=diff)
+    module.exit_json(changed=bool(paths), paths=paths, remarks=remarks, diff=diff)
 
 
 def _directory(module: AnsibleModule, thing: dict[str, Any]) -> Made:
@@ -145,6 +155,15 @@ def _folder(module: AnsibleModule, thing: dict[str, Any]) -> Made:
         else:
             _places.make_folder(path, owner, _number(thing["group"], grp.getgrnam), mode)
     return True, "", "directory\n"
+
+
+def _is_theirs(thing: dict[str, Any]) -> bool:
+    """Tell whether an account alone is concerned by what could not be made, and may have seen to that itself."""
+    if os.geteuid() != 0:
+        return False
+    if thing["kind"] == "shadow":
+        return bool(thing["mover"])
+    return thing["kind"] == "directory" and thing["mode"] is None and _number(thing["owner"], pwd.getpwnam) != 0
 
 
 def _number(name: str, lookup: Callable[[str], Any]) -> int:

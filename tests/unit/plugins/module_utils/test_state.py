@@ -50,6 +50,7 @@ def bare(**system):
         "shadows": {},
         "aside": [],
         "unusable": [],
+        "astray": [],
         "listeners": {},
         "units": {},
         "firewall": None,
@@ -86,6 +87,8 @@ def settled(the_plan, **system):
             report["environments"][thing["path"]] = {"sealed": True, "missing": []}
         elif thing["kind"] == "linger":
             report["paths"][f"/var/lib/systemd/linger/{name}"] = {"kind": "file"}
+        elif thing["kind"] == "mask":
+            report["paths"]["/etc/systemd/system/user@999.service"] = {"kind": "link", "target": "/dev/null"}
         elif thing["kind"] == "service":
             pid = 1000 + len(report["servers"])
             server = {"pid": pid, "uid": 999, "instance": thing["instance"], "revision": f"revision of {thing['instance']}", "started": 2000.0}
@@ -183,6 +186,12 @@ def test_a_folder_that_its_account_cannot_use_is_refused_with_the_line_to_type()
     ]
 
 
+def test_what_an_account_does_to_its_own_folder_stops_nobody():
+    report = {**bare(), "astray": ["lab"]}
+    assert _state.refusals(plan(), report) == []
+    assert any("root_dir: /home/jupyter/notebooks is there, and 'jupyter' cannot" in remark for remark in _state.remarks(plan(), report))
+
+
 LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopback": True}
 
 
@@ -211,6 +220,8 @@ def vanish(report, thing):
         del report["environments"][name]
     elif thing["kind"] == "account":
         report["accounts"][name] = None
+    elif thing["kind"] == "mask":
+        del report["paths"]["/etc/systemd/system/user@999.service"]
     elif thing["kind"] == "service":
         report["servers"] = [server for server in report["servers"] if server["instance"] != thing["instance"]]
     else:
@@ -224,7 +235,28 @@ def test_a_missing_thing_is_found(identity):
     # A vanished environment concerns the servers in it as well.
     assert {change for change, _what in found(DIRECT, instances, things, report)} >= {identity}
     if not identity.startswith("environment"):
-        assert [change for change, _what in found(DIRECT, instances, things, report)] == [identity]
+        # What is shut for an account goes by its number.
+        also = ["mask jupyter"] if identity.startswith("account") else []
+        assert [change for change, _what in found(DIRECT, instances, things, report)] == [identity, *also]
+
+
+@pytest.mark.parametrize(
+    ("instances", "masked"),
+    [
+        pytest.param([{"name": "lab"}], ["mask jupyter"], id="ours"),
+        pytest.param([{"name": "lab", "user": "ann"}], [], id="one that was there"),
+        pytest.param([{"name": "lab", "hardening": "none"}], [], id="open"),
+        pytest.param([{"name": "lab"}, {"name": "two", "port": 9000, "hardening": "sudo"}], [], id="one of two open"),
+        pytest.param([{"name": "lab", "hardening": "strict"}], ["mask jupyter"], id="strict"),
+    ],
+)
+def test_an_account_of_ours_gets_no_systemd_of_its_own(instances, masked):
+    report = bare()
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False}
+    _instances, things = wanted(plan(*instances), report)
+    assert [thing["id"] for thing in things if thing["kind"] == "mask"] == masked
+    _instances, things = wanted(plan(*instances), bare(systemd=False, user_manager=False))
+    assert not any(thing["kind"] == "mask" for thing in things)
 
 
 def test_fail2ban_guards_the_ports_that_the_network_reaches():
