@@ -18,7 +18,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _tunnel_names
+from ..module_utils import _migration, _tunnel_names
 from ..module_utils._errors import AnswerError, CheckError
 from ..module_utils._plan import NAME as INSTANCE
 from ._shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, printable, record, table, where
@@ -340,6 +340,10 @@ TUNNEL_STATE = record(
 TUNNEL_CHANGE = record({"files": many(PATH, 10_000)})
 ANCHORS = record({"anchors": many(PATH)})
 STORES = record({"stores": many(PATH)})
+
+
+#: The configuration of a person, by the names of its files.
+CONFIGURATION = record({"texts": among(_migration.FILES, block(1_000_000))})
 
 
 def slurped(most: int) -> Shape:
