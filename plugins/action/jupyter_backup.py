@@ -17,8 +17,12 @@ class ActionModule(PkiAction):
         "file": {"type": "path", "required": True},
         "passphrase": {"type": "str", "required": True, "no_log": True},
         "folders": {"type": "dict", "required": True},
+        "limit": {"type": "float", "default": 100},
         "notebooks": {"type": "dict", "default": {}, "no_log": True},
     }
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-        return _backup.backup(arguments["file"], arguments["passphrase"], arguments["folders"], arguments["notebooks"], check_mode)
+        limit = int(arguments["limit"] * 1_000_000)
+        return _backup.backup(
+            arguments["file"], arguments["passphrase"], arguments["folders"], arguments["notebooks"], check_mode=check_mode, limit=limit
+        )

@@ -35,7 +35,7 @@ class ActionModule(OwnAction):
             }
         )
         if not arguments["things"]:
-            return {**result, "changed": False, "paths": []}
+            return {**result, "changed": False, "paths": [], "remarks": []}
         things, secrets = [], {}
         for thing in arguments["things"]:
             ready = {key: thing[key] for key in KEYS[thing["kind"]]}
@@ -54,7 +54,10 @@ class ActionModule(OwnAction):
             except FilesError as error:
                 raise AnsibleActionFail(str(error)) from error
             things.append(ready)
-        return {**result, **_answers.module(self, task_vars or {}, _answers.FILES, arguments={"things": things, "secrets": secrets})}
+        said = _answers.module(self, task_vars or {}, _answers.FILES, arguments={"things": things, "secrets": secrets})
+        for remark in said.get("remarks", []):
+            self._display.warning(remark)
+        return {**result, **said}
 
 
 def _secret(thing: dict[str, Any]) -> str:
@@ -68,4 +71,5 @@ def _check(instance: dict[str, Any]) -> list[str]:
     """Return the command that has the server's own Python read its settings, with the account's rights; ``%s`` stands for the file."""
     account = [instance["user"]] if instance["scope"] == "system" else []
     scripts = [f"{instance['libexec']}/{name}" for name in ("run_jupyter.py", "check_config.py")]
-    return [f"{instance['environment']}/bin/python", *scripts, "%s", *account]
+    # It reads what lies in the home of the account as well, and that may be a pipe that nobody writes to.
+    return ["timeout", "--kill-after=5", "120", f"{instance['environment']}/bin/python", *scripts, "%s", *account]

@@ -14,8 +14,6 @@ from ..module_utils._errors import RemoteNotebooksError
 from ..plugin_utils import _answers, _literally
 from ..plugin_utils._action import OwnAction
 
-#: Nobody writes a larger configuration by hand.
-LARGEST = 1_000_000
 SECRETS = ("jupyter_password_hash", "jupyter_token")
 
 
@@ -33,7 +31,7 @@ class ActionModule(OwnAction):
             {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}
         )
         kept = arguments["variables_file"]
-        files = {path: text for path in self._paths(arguments["folder"]) if (text := self._read(path)) is not None}
+        files = {f"{arguments['folder']}/{name}": text for name, text in self._texts(arguments).items()}
         try:
             found = _migration.convert(files)
             changed = self._keep(kept, found["variables"]) if files else False
@@ -42,25 +40,19 @@ class ActionModule(OwnAction):
         shown = {name: "(in the file)" if name in SECRETS else value for name, value in found["variables"].items()}
         return {**result, "changed": changed, "files": sorted(files), "variables": shown, "remarks": found["remarks"], "variables_file": kept}
 
-    @staticmethod
-    def _paths(folder: str) -> list[str]:
-        return [f"{folder}/{name}" for name in _migration.FILES]
-
-    def _read(self, path: str) -> str | None:
-        """Fetch a file; None where there is none. It may hold a hash: nothing of it may reach a log."""
+    def _texts(self, arguments: dict[str, Any]) -> dict[str, str]:
+        """Fetch what files there are. They may hold a hash: nothing of them may reach a log."""
         said = self._play_context.no_log
         self._play_context.no_log = True
         try:
-            answer = _answers.module(self, self._task_vars, _answers.slurped(LARGEST), "ansible.builtin.slurp", {"src": path})
+            answer = _answers.module(self, self._task_vars, _answers.CONFIGURATION, arguments=arguments)
         finally:
             self._play_context.no_log = said
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         if answer.get("failed"):
-            if "not found" in str(answer.get("msg")):
-                return None
-            raise AnsibleActionFail(f"{path} cannot be read: {answer.get('msg')}")
-        return _answers.decoded(answer["content"]).decode("utf-8", "replace")
+            raise AnsibleActionFail(str(answer.get("msg")))
+        return dict(answer["texts"])
 
     def _keep(self, path: str, variables: dict[str, Any]) -> bool:
         data = ("---\n" + _literally.dump(variables)).encode()

@@ -16,7 +16,7 @@ import hashlib
 import os
 from typing import Dict, Tuple
 
-from . import _files, _pki_backup
+from . import _files, _notebooks, _pki_backup
 from ._errors import BackupError, PkiError
 
 #: Path inside the archive to content and mode.
@@ -26,13 +26,19 @@ Files = Dict[str, Tuple[bytes, int]]
 MARK = ".restored"
 NOTEBOOKS = "notebooks/"
 SUFFIX = ".tar.gz"
+#: What the notebooks of one server may hold, in bytes.
+LIMIT = 100_000_000
 
 
-def backup(destination: str, passphrase: str, folders: dict[str, str], notebooks: dict[str, str], check_mode: bool) -> dict[str, object]:
+def backup(
+    destination: str, passphrase: str, folders: dict[str, str], notebooks: dict[str, str], *, check_mode: bool, limit: int = LIMIT
+) -> dict[str, object]:
     """Write the archive unless ``destination`` already holds exactly that.
 
     :param folders: name in the archive to folder on this machine; one that does not exist is left out.
-    :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64.
+    :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64. What it holds, a host has said:
+        only what :mod:`_notebooks` lets through is saved.
+    :param limit: what the notebooks of one server may hold, in bytes.
     :raises BackupError: FilesError: where nothing could be saved; the old archive is then untouched.
     """
     _require_passphrase(passphrase)
@@ -48,17 +54,31 @@ def backup(destination: str, passphrase: str, folders: dict[str, str], notebooks
             if not check_mode:
                 locks.enter_context(_files.lock(path))
             files.update({f"{name}/{inner}": content for inner, content in _pki_backup.collect(path).items()})
+    left_out: list[str] = []
     for name, content in notebooks.items():
-        files[f"{NOTEBOOKS}{name}{SUFFIX}"] = (base64.b64decode(content), 0o600)
+        data, left = _clean(name, content, limit)
+        files[f"{NOTEBOOKS}{name}{SUFFIX}"] = (data, 0o600)
+        left_out += left
     before = _files.read(destination)
     changed = before is None or _opened_or_none(before, passphrase) != files
     if changed and not check_mode:
         _files.write(destination, _pki_backup.seal(files, passphrase), 0o600)
-    return {"changed": changed, "file": destination, "files": len(files)}
+    return {"changed": changed, "file": destination, "files": len(files), "left_out": left_out}
 
 
-def restore(source: str, passphrase: str, folders: dict[str, str], check_mode: bool) -> dict[str, object]:
-    """Bring the folders of an archive back, each to a place that holds nothing else, and return its notebooks as ``backup`` took them.
+def _clean(name: str, content: str, limit: int) -> tuple[bytes, list[str]]:
+    """Return the notebooks of a server as they may pass, and what was left out."""
+    try:
+        data, left_out = _notebooks.clean(content, limit)
+    except BackupError as error:
+        raise BackupError(
+            f"The notebooks of {_notebooks.printable(name)} cannot be taken, at most {limit // 1_000_000} MB (backup_limit): {error}."
+        ) from error
+    return data, [f"{_notebooks.printable(name)}: {each}" for each in _notebooks.named(left_out)]
+
+
+def restore(source: str, passphrase: str, folders: dict[str, str], *, check_mode: bool, limit: int = LIMIT) -> dict[str, object]:
+    """Bring the folders of an archive back, each to a place that holds nothing else, and return its notebooks, as ``backup`` takes them today.
 
     :raises BackupError: FilesError: then nothing was changed.
     """
@@ -67,11 +87,14 @@ def restore(source: str, passphrase: str, folders: dict[str, str], check_mode: b
     if data is None:
         raise BackupError(f"backup_file {source} does not exist. Give the path of the archive on the control node.")
     files = _open(data, passphrase, source)
-    notebooks = {
-        name[len(NOTEBOOKS) : -len(SUFFIX)]: base64.b64encode(content).decode()
-        for name, (content, _mode) in files.items()
-        if name.startswith(NOTEBOOKS)
-    }
+    notebooks, left_out = {}, []
+    for path, (content, _mode) in files.items():
+        if path.startswith(NOTEBOOKS) and path.endswith(SUFFIX):
+            name = path[len(NOTEBOOKS) : -len(SUFFIX)]
+            # An archive of earlier days holds whatever the host had put into it.
+            clean, left = _clean(name, base64.b64encode(content).decode(), limit)
+            notebooks[name] = base64.b64encode(clean).decode()
+            left_out += left
     mark = f"{hashlib.sha256(data).hexdigest()}\n".encode()
     wanted: dict[str, Files] = {}
     for name, path in folders.items():
@@ -91,7 +114,7 @@ def restore(source: str, passphrase: str, folders: dict[str, str], check_mode: b
                 # An authority's certificate last: without it the folder counts as empty, should this be cut off.
                 ordered = sorted(inner, key=lambda name: (name.endswith(".cert.pem"), name))
                 _files.write_all([(os.path.join(path, name), *inner[name]) for name in ordered], path)
-    return {"changed": bool(wanted), "folders": sorted(wanted), "files": len(files), "notebooks": notebooks}
+    return {"changed": bool(wanted), "folders": sorted(wanted), "files": len(files), "notebooks": notebooks, "left_out": left_out}
 
 
 def _require_passphrase(passphrase: str) -> None:

@@ -112,7 +112,7 @@ def explain(step: str, output: str) -> str:
 @contextlib.contextmanager
 def alone(prefix: str) -> Iterator[int]:
     """Hold the building site of this host, by a descriptor: who inherits it holds the site as well, until its end (flock(2))."""
-    os.makedirs(os.path.join(prefix, "installer"), exist_ok=True)
+    os.makedirs(os.path.join(prefix, "installer"), 0o700, exist_ok=True)
     descriptor = os.open(os.path.join(prefix, "installer", "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + PATIENCE
@@ -166,6 +166,9 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             return {"changed": False, "same": False, "remark": ""}
         pins = _pins(path) if found["sealed"] and not wish["lock"] else ""
         _clear(prefix, path)
+        # From a time when the folder was everybody's to read: somebody may still hold it.
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(prefix, "installer", "cache", ".lock"))
         if _is_up_to_date(wish, run):
             return {"changed": False, "same": True, "remark": ""}
         wheels = os.path.join(prefix, "installer", "wheels")
@@ -275,6 +278,9 @@ def _extract(archive: str, folder: str) -> None:
 def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     """Make the folder and install into it. Return a remark."""
     path, python, remark = wish["path"], wish["python"], ""
+    # Shut until it is full: uv waits for a lock on a file in it, and whoever can open a file can lock it.
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.mkdir(path, 0o700)
     uv = ""
     if wish["installer"] == "uv":
         try:
@@ -312,6 +318,7 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
         text = file.read()
     with open(settings, "w", encoding="utf-8") as file:
         file.write(re.sub(r"(?m)^(include-system-site-packages = ).*$", r"\1true", text))
+    os.chmod(path, 0o755)  # noqa: S103
     return remark
 
 

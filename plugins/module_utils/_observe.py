@@ -25,7 +25,7 @@ import sys
 import time
 from typing import Any, Callable, Iterator
 
-from . import _options
+from . import _apart, _options, _places
 from ._processes import is_here
 
 #: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
@@ -36,8 +36,23 @@ MARK = "remote_notebooks="
 #: What an environment was sealed with: its packages, and every file with its size.
 SEAL = "remote-notebooks.json"
 
+<<<<<<< HEAD
 #: In seconds since the epoch.
 YEAR_9999 = 253_370_764_800.0
+=======
+#: What is read of a file, in bytes. Ours are some kilobytes; a file of packages' sizes (SEAL) is some megabytes.
+LARGEST = 1 << 24
+LARGEST_SEAL = 1 << 26
+#: Of a configuration file of Jupyter, and how long all of those of one account may take, in seconds.
+LARGEST_OPTIONS = 1 << 20
+SECONDS_OPTIONS = 10
+#: Of a command line. Ours are shorter, others may be as long as their account likes.
+LARGEST_COMMAND = 4096
+#: As many processes of one instance are told of.
+SEVERAL = 20
+#: Of the entries of a folder no more are counted.
+MANY = 1000
+>>>>>>> rootwork
 
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
@@ -50,9 +65,11 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
     """
     asked = probe.get("tunnel")
     things, machine, started, built = manifest(probe["manifest"]), system(), commands(), expand([probe["environments"]])
-    sealed, running = environments(built), servers(probe["environments"], started)
+    sealed, told, owners = environments(built), options(probe["shadows"]), _owners(probe, things, machine)
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
-    services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing["manager"] != "tmux"}
+    services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing.get("manager") != "tmux"}
+    managed = units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {}
+    running = servers(probe["site"], owners, started, {unit.get("MainPID") for unit in managed.values()})
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
     if asked:
         asked, mark = {"owner": asked["owner"], "accounts": asked["accounts"]}, asked["mark"]
@@ -65,18 +82,29 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "pythons": {name: python(name, run) for name in probe["pythons"]},
         "accounts": {name: account(name) for name in probe["accounts"]},
         "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
-        "used": used(built, started),
+        "used": used(built, started, {uid for uids in owners.values() for uid in uids} | {0}),
         "servers": running,
-        "shadows": options(expand(probe["shadows"])),
         "aside": aside(probe["aside"], things),
+        **unusable(probe["roots"]),
         "listeners": listeners(probe["ports"], {server["pid"]: server["uid"] for server in running}),
-        "units": units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {},
+        "units": managed,
     }
+    said["shadows"] = told()
     said["environments"] = sealed()
     closer = probe.get("details")
     if closer:
         said["details"] = details(running, os.path.expanduser(closer["script"]), closer["ports"], run)
     return said
+
+
+def _owners(probe: dict[str, Any], things: list[dict[str, Any]], machine: dict[str, Any]) -> dict[str, set[int]]:
+    """Return by instance the numbers of the accounts it may run as: the one of the plan, and the one of an earlier run."""
+    listed = [(thing["instance"], thing["user"]) for thing in things if thing["kind"] == "service" and thing.get("user")]
+    found: dict[str, set[int]] = {}
+    for instance, name in [*((instance, name) for instance, name in probe["owners"].items()), *listed]:
+        with contextlib.suppress(KeyError):
+            found.setdefault(instance, set()).add(pwd.getpwnam(name).pw_uid if name else machine["uid"])
+    return found
 
 
 def expand(names: list[str]) -> list[str]:
@@ -189,17 +217,81 @@ def path(name: str, text: bool = False) -> dict[str, Any] | None:
         "modified": max(0.0, min(found.st_mtime, YEAR_9999)),
     }
     if state["kind"] == "link":
-        state["target"] = os.readlink(name)
+        # Where it leads may not be looked into: it is not empty.
+        state.update(target=os.readlink(name), directory=os.path.isdir(name), entries=1)
     elif state["kind"] == "directory":
-        # What may not be looked into is not empty: it belongs to somebody.
-        state["entries"] = len(os.listdir(name)) if os.access(name, os.R_OK) else 1
+        state["entries"] = _entries(name)
     elif state["kind"] == "file":
-        with open(name, "rb") as file:
-            content = file.read()
-        state["digest"] = hashlib.sha256(content).hexdigest()
+        content = _content(name)
+        state["digest"] = "" if content is None else hashlib.sha256(content).hexdigest()
         if text:
-            state["text"] = content.decode("utf-8", "replace")
+            state["text"] = (content or b"").decode("utf-8", "replace")
     return state
+
+
+def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the instances whose folder of notebooks is there, and of no use to the account that is to work in it: ``unusable``, and ``astray``
+    where the account itself may have made it so. That must be in nobody else's way.
+
+    :param roots: by instance the account, and its folder, which may begin with ``~``. It may be a link: what counts is what the account can do.
+    """
+    begun = []
+    for instance, (account_name, folder) in roots.items():
+        root = os.path.expanduser(folder)
+        try:
+            uid = pwd.getpwnam(account_name).pw_uid if account_name else os.geteuid()
+        except KeyError:
+            continue  # is made in this run
+        if _places.is_usable(root, uid) is None and os.path.lexists(root):
+            look = _apart.begin(lambda root=root: _works(root), account_name, seconds=SECONDS_OPTIONS)  # type: ignore[misc]
+            begun.append((instance, root, look))
+    found: dict[str, list[str]] = {"unusable": [], "astray": []}
+    for instance, root, look in begun:
+        if not _answered(look):
+            found["astray" if os.geteuid() == 0 and _is_others(root) else "unusable"].append(instance)
+    return found
+
+
+def _is_others(path: str) -> bool:
+    """Tell whether somebody but root can change what a path leads to: all but its last name, whose owner is what is to be corrected."""
+    try:
+        return bool(_places.way(os.path.dirname(path)).stranger)
+    except OSError:
+        return True
+
+
+def _works(root: str) -> bool:
+    return not os.path.lexists(root) or (os.path.isdir(root) and os.access(root, os.R_OK | os.W_OK | os.X_OK))
+
+
+def _answered(look: Callable[[], Any]) -> bool:
+    try:
+        return bool(look())
+    except OSError:
+        return False
+
+
+def _entries(name: str) -> int:
+    """Count what is in a folder, up to :data:`MANY`. What may not be looked into is not empty: it belongs to somebody."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return 1
+    try:
+        with os.scandir(descriptor) as entries:
+            return sum(1 for _entry in itertools.islice(entries, MANY))
+    finally:
+        os.close(descriptor)
+
+
+def _content(name: str) -> bytes | None:
+    """Return what is in a file of ours; None for what cannot be one, and is another file in any case."""
+    try:
+        return _apart.content(name, LARGEST, follow=False)
+    except PermissionError:
+        raise
+    except OSError:
+        return None
 
 
 def _name(lookup: Callable[[int], Any], number: int) -> str:
@@ -227,16 +319,15 @@ def environments(folders: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
     files: list[tuple[str, str, int]] = []
     for folder in folders:
         try:
-            with open(os.path.join(folder, SEAL), encoding="utf-8") as file:
-                seal = json.load(file)
-                files += [(folder, name, size) for name, size in seal["files"].items()]
-        except (OSError, ValueError, KeyError):
+            seal = json.loads(_apart.content(os.path.join(folder, SEAL), LARGEST_SEAL))
+            files += [(folder, name, size) for name, size in seal["files"].items()]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             found[folder] = {"sealed": False, "missing": []}
             continue
         found[folder] = {"sealed": True, "missing": [], "built": seal.get("built"), "before": seal.get("before")}
     share = len(files) // min(4, len(os.sched_getaffinity(0))) + 1
     parts = [files[first : first + share] for first in range(0, len(files), share)]
-    answers = [_apart(lambda part=part: _differing(part)) for part in parts]  # type: ignore[misc]
+    answers = [_apart.begin(lambda part=part: _differing(part)) for part in parts]  # type: ignore[misc]
 
     def answer() -> dict[str, dict[str, Any]]:
         for folder, name in itertools.chain.from_iterable(each() for each in answers):
@@ -264,30 +355,6 @@ def _differing(files: list[tuple[str, str, int]]) -> list[tuple[str, str]]:
     return differ
 
 
-def _apart(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Let another process call ``function``; return what waits for its answer, and raises OSError where there is none."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            with open(writing, "w", encoding="ascii") as file:
-                json.dump(function(), file)
-            code = 0
-        finally:
-            os._exit(code)  # nothing of what this process would do at its end
-    os.close(writing)
-
-    def answer() -> Any:
-        with open(reading, encoding="ascii") as file:
-            text = file.read()
-        if os.waitpid(pid, 0)[1] != 0:
-            raise OSError("a process that looked at the files of the environments was ended")
-        return json.loads(text)
-
-    return answer
-
-
 def manifest(name: str) -> list[dict[str, Any]]:
     """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost.
 
@@ -295,11 +362,11 @@ def manifest(name: str) -> list[dict[str, Any]]:
     """
     path = os.path.expanduser(name)
     try:
-        with open(path, encoding="utf-8") as file:
-            things = json.load(file)["things"]
-    except (OSError, ValueError, KeyError, TypeError):
+        things = json.loads(_apart.content(path, LARGEST))["things"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return []
-    if not isinstance(things, list):
+    things = [thing for thing in things if _is_thing(thing)] if isinstance(things, list) else []
+    if not things:
         return []
     try:
         with open(os.path.join(os.path.dirname(path), "installer", "packages"), encoding="utf-8") as file:
@@ -309,55 +376,106 @@ def manifest(name: str) -> list[dict[str, Any]]:
     return [*things, *({"id": f"package {package}", "kind": "package", "instance": "", "ours": True} for package in names)]
 
 
+def _is_thing(thing: Any) -> bool:
+    """Tell whether an entry of the list is of the form that :func:`_state.manifest` gives it; a damaged one is none."""
+    if not isinstance(thing, dict) or not all(isinstance(thing.get(key), str) for key in ("id", "kind", "instance")):
+        return False
+    paths = [thing[key] for key in ("path", "origin", "backup") if key in thing]
+    return thing["id"].startswith(f"{thing['kind']} ") and all(isinstance(each, str) and each == os.path.abspath(each) for each in paths)
+
+
 def commands() -> list[tuple[int, list[str]]]:
     """Return process id and first words of the command line of each process. Read once: a busy host has hundreds."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{name}/cmdline", "rb", buffering=0) as file:
-                found.append((int(name), file.read(4096).decode("utf-8", "replace").split("\0")))
+                found.append((int(name), file.read(LARGEST_COMMAND).decode("utf-8", "replace").split("\0")))
         except OSError:
             pass  # gone by now
     return found
 
 
-def used(folders: list[str], started: list[tuple[int, list[str]]]) -> list[str]:
-    """Return those of ``folders`` that a process runs the Python of: a server, a kernel, a program started in a terminal."""
+def used(folders: list[str], started: list[tuple[int, list[str]]], uids: set[int]) -> list[str]:
+    """Return those of ``folders`` that a process runs the Python of: a server, a kernel, a program started in a terminal.
+
+    :param uids: whose processes count. What anybody else writes into a command line keeps no environment alive.
+    """
     found = set()
     for pid, words in started:
         folder = os.path.dirname(os.path.dirname(words[0]))
-        if folder in folders and is_here(pid):
+        if folder in folders and _uid(pid) in uids and is_here(pid):
             found.add(folder)
     return sorted(found)
 
 
-def servers(environments: str, started: list[tuple[int, list[str]]]) -> list[dict[str, Any]]:
-    """Find the servers that run now out of ``environments`` (``.../envs/*``), by the mark in their command line.
+def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, list[str]]], mains: set[str | None]) -> list[dict[str, Any]]:
+    """Find the servers that run now out of the environments in ``site``, by the mark in their command line, and by whose they are.
 
-    Another account of this host may run one of the same name, out of its own home, and so may a container, out of the same path.
+    A command line is what its process says of itself. So it tells only which of an account's own processes is meant: one of another account
+    is a stranger, whatever it calls itself, and so is a container's. What is returned as ``environment`` lies in ``site``.
+
+    :param owners: by instance, the accounts it may run as.
+    :param mains: process ids, as text, that systemd says its units have. Those come first: where an account runs several of one name,
+        that one is the server.
     """
-    found, folder = [], os.path.dirname(os.path.expanduser(environments))
+    found: list[dict[str, Any]] = []
     for pid, words in started:
-        if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK) or not words[0].startswith(f"{folder}/"):
-            continue
-        try:
-            uid = os.stat(f"/proc/{pid}").st_uid
-        except OSError:
-            continue  # gone by now
-        if not is_here(pid):
+        if len(words) < 3 or words[1] != "-X" or not words[2].startswith(MARK):
             continue
         instance, _colon, revision = words[2][len(MARK) :].partition(":")
+        environment, uid = _environment(words[0], os.path.expanduser(site)), _uid(pid)
+        if not environment or uid not in owners.get(instance, ()) or not is_here(pid) or not _runs(pid, words[0]):
+            continue
         found.append(
             {
                 "pid": pid,
                 "uid": uid,
                 "instance": instance,
-                "revision": revision,
+                "revision": revision if revision.isalnum() else "",
+                "environment": environment,
                 "started": _started(pid),
                 "tmux": any(command.startswith("tmux") for _pid, command in _ancestors(pid)),
             }
         )
-    return sorted(found, key=lambda server: int(server["pid"]))
+    found.sort(key=lambda server: (str(server["pid"]) not in mains, server["pid"]))
+    several = {instance: [server for server in found if server["instance"] == instance][:SEVERAL] for instance in owners}
+    return [server for server in found if server in several[server["instance"]]]
+
+
+def _uid(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None  # gone by now
+
+
+def _environment(python_path: str, site: str) -> str:
+    """Return the environment in ``site`` that an interpreter is the Python of; empty where it is of none."""
+    folder = os.path.dirname(os.path.dirname(python_path))
+    if python_path != f"{folder}/bin/python" or os.path.dirname(folder) != site or os.path.basename(folder) in ("", ".", ".."):
+        return ""
+    return folder
+
+
+def _is_unchanged(environment_path: str) -> bool:
+    """Tell whether nobody but the account that we are can have put another program into the place of an environment's Python."""
+    try:
+        _places.ours(f"{environment_path}/bin")
+        return os.lstat(f"{environment_path}/bin/python").st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _runs(pid: int, python_path: str) -> bool:
+    """Tell whether a process runs an interpreter; where it may not be looked at (root of a container, without CAP_SYS_PTRACE) that is believed."""
+    try:
+        program = os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return True
+    # After an update of the system's Python the file is another one, and the process goes on.
+    known = program[: -len(" (deleted)")] if program.endswith(" (deleted)") else program
+    return known == os.path.realpath(python_path) or not os.path.exists(python_path)
 
 
 def details(servers_found: list[dict[str, Any]], script: str, ports: dict[str, list[Any]], run: Command) -> dict[str, Any]:
@@ -371,13 +489,14 @@ def details(servers_found: list[dict[str, Any]], script: str, ports: dict[str, l
     processes: dict[str, dict[str, Any]] = {}
     families = _kernel_files()
     for server in servers_found:
+        pid, environment_path = str(server["pid"]), server["environment"]
         with contextlib.suppress(OSError):
-            python_path = _words(server["pid"])[0]
-            code, out, _err = run([python_path, "-I", script, "0", str(server["pid"])])
-            processes[str(server["pid"])] = {
-                "environment": os.path.dirname(os.path.dirname(python_path)),
+            asked = [f"{environment_path}/bin/python", "-I", script, "0", f"{pid}:{server['uid']}"]
+            code, out, _err = run(asked) if _is_unchanged(environment_path) else (1, "", "")
+            processes[pid] = {
+                "environment": environment_path,
                 "kernels": len(families.get(server["pid"], ())),
-                "busy": json.loads(out)[str(server["pid"])] if code == 0 else None,
+                "busy": _busy(out, pid) if code == 0 else None,
             }
     return {
         "now": time.time(),
@@ -387,9 +506,18 @@ def details(servers_found: list[dict[str, Any]], script: str, ports: dict[str, l
     }
 
 
+def _busy(said: str, pid: str) -> list[str] | None:
+    """Return what a server is busy with, by the last line that ``busy_kernels.py`` said; None where that is not what it says."""
+    try:
+        found = json.loads(said.strip().splitlines()[-1])[pid]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return list(found) if isinstance(found, list) and all(isinstance(each, str) for each in found) else None
+
+
 def _words(pid: int) -> list[str]:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read().decode("utf-8", "replace").split("\0")
+    with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+        return file.read(LARGEST_COMMAND).decode("utf-8", "replace").split("\0")
 
 
 def _kernel_files() -> dict[int, set[str]]:
@@ -422,9 +550,14 @@ def _presented(address: str, port: int) -> str | None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    try:
+
+    def certificate() -> str:
         with socket.create_connection((address, port), 5) as plain, context.wrap_socket(plain) as encrypted:
             return ssl.DER_cert_to_PEM_cert(encrypted.getpeercert(True) or b"")
+
+    try:
+        # Apart: whoever holds the port may send a byte every four seconds.
+        return str(_apart.call("", certificate, seconds=10, limit=1 << 16))
     except OSError:
         return None
 
@@ -485,7 +618,7 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
                 owner = sockets.pop(link, None)
                 if owner:
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                        owner.update(pid=pid, command=file.read().strip())
+                        owner.update(pid=pid, command=_printable(file.read()))
         except PermissionError:
             # What holds for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others would tell no more.
             if likely.get(pid, os.geteuid()) != os.geteuid():
@@ -500,6 +633,11 @@ def _together(owners: list[dict[str, Any]]) -> dict[str, Any]:
     first, *others = {(owner["pid"], owner["uid"]): owner for owner in owners}.values()
     near = all(owner["loopback"] for owner in owners)
     return {**first, "loopback": near, **({"also": others} if others else {})}
+
+
+def _printable(text: str) -> str:
+    """Return a text that its process chose, without what a terminal would take for a command."""
+    return "".join(character if character.isprintable() else "?" for character in text.strip())
 
 
 def _opened(pid: int) -> Iterator[str]:
@@ -517,15 +655,50 @@ def _is_loopback(address: str) -> bool:
     return bool((mapped or found).is_loopback)
 
 
-def options(names: list[str]) -> dict[str, dict[str, Any]]:
-    """Say which options each configuration file of Jupyter sets: names, and no value, for that may be a hash. Nothing of it is executed."""
+def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
+    """Begin to say which options each configuration file of Jupyter sets; return what waits for the answer.
+
+    Names and no value, for that may be a hash. Nothing of it is executed. What lies in a home is read with the rights of its account, in a process
+    of its own: it may be a link to anywhere, a pipe, a device, endless, or nested so deeply that a parser gives up.
+    """
+    by_account: dict[str, list[str]] = {}
+    for pattern in patterns:
+        account_name = pattern[1:].partition("/")[0] if pattern.startswith("~") else ""
+        by_account.setdefault(account_name, []).extend(expand([pattern]))
+    begun = [(names, name, _begin_options(names, name)) for name, names in by_account.items() if names]
+
+    def answer() -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for names, name, told in begun:
+            try:
+                found.update(told())
+                continue
+            except OSError:
+                alone = [(each, _begin_options([each], name)) for each in names]  # one of them is to blame: each by itself
+            for each, one in alone:
+                try:
+                    found.update(one())
+                except OSError as error:
+                    found[each] = {"options": [], "error": f"it takes too long, or too much memory ({error.strerror})."}
+        return found
+
+    return answer
+
+
+def _begin_options(names: list[str], account_name: str) -> Callable[[], Any]:
+    return _apart.begin(lambda: _options_of(names), account_name, seconds=SECONDS_OPTIONS, limit=LARGEST_OPTIONS, memory=_apart.MEMORY)
+
+
+def _options_of(names: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         try:
-            with open(name, encoding="utf-8", errors="replace") as file:
-                found[name] = {"options": sorted(_options.parse(file.read(), name)), "error": ""}
-        except (OSError, ValueError) as error:
-            found[name] = {"options": [], "error": str(error)}
+            text = _apart.content(name, LARGEST_OPTIONS).decode("utf-8", "replace")
+            found[name] = {"options": sorted(filter(_options.is_name, _options.parse(text, name)))[:MANY], "error": ""}
+        except OSError as error:
+            found[name] = {"options": [], "error": f"{error.strerror}."}
+        except ValueError as error:
+            found[name] = {"options": [], "error": _printable(str(error))[:200]}
     return found
 
 

@@ -15,6 +15,9 @@ from typing import Any, Dict
 #: Stands for a value that only running the file would tell.
 COMPUTED = object()
 
+#: Of ``Section.trait``, in characters.
+LONGEST_NAME = 100
+
 Options = Dict[str, Any]
 
 
@@ -28,6 +31,14 @@ def parse(text: str, name: str) -> Options:
         return _from_json(json.loads(text)) if name.endswith(".json") else _from_python(ast.parse(text))
     except SyntaxError as error:
         raise ValueError(f"line {error.lineno}: {error.msg}") from error
+    except (RecursionError, MemoryError) as error:
+        raise ValueError("it nests too deeply to be read.") from error
+
+
+def is_name(name: str) -> bool:
+    """Tell whether ``Section.trait`` can be an option at all: JSON may say anything."""
+    section, _dot, trait = name.partition(".")
+    return len(name) <= LONGEST_NAME and section.isidentifier() and trait.isidentifier()
 
 
 def _from_json(found: Any) -> Options:
@@ -55,5 +66,5 @@ def _option(target: ast.expr) -> str:
 def _value(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, RecursionError, MemoryError, TypeError, SyntaxError):
         return COMPUTED

@@ -46,7 +46,7 @@ def places(plan: dict[str, Any]) -> list[str]:
 
 def backups(plan: dict[str, Any]) -> list[str]:
     """Return where files that were moved aside lie, as patterns."""
-    return [f"{folder}/jupyter_*{SUFFIX}" for folder in _folders(plan)]
+    return [path + SUFFIX for path in places(plan)]
 
 
 def is_read(path: str) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import shlex
 from typing import Any, Callable, Dict
 
 from . import _environments, _kernels, _shadows, _throttle, _tunnel_names
@@ -67,6 +68,9 @@ TMUX_SESSION = "jupyter-{name}"
 #: What starts a tmux session after a reboot where systemd does not run (crontab(5)).
 CRON = "/etc/cron.d/remote-notebooks-{name}"
 
+
+#: The systemd of an account: it would run what lies in its home, outside of the units of its servers.
+USER_MANAGER = "/etc/systemd/system/user@{uid}.service"
 
 #: Where a run says that it is at work: gone after a reboot, as the run is.
 LOCK = {"system": "/run/remote-notebooks.lock", "user": "~/.remote-notebooks.lock"}
@@ -123,6 +127,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             *(folder for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
             *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
             "/var/lib/systemd/linger/*",
+            *([USER_MANAGER.format(uid="*")] if plan["scope"] == "system" else []),
             *(R_FILES if _uses_r(instances) else ()),
             *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", _throttle.FILTER, _throttle.JAIL) if _throttles(instances) else ()),
             CRON.format(name="*"),
@@ -137,6 +142,9 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         if details
         else None,
         "environments": f"{prefix}/envs/*",
+        "site": f"{prefix}/envs",
+        "roots": {item["name"]: [item["user"], root] for item, root in zip(instances, roots)},
+        "owners": {item["name"]: item["user"] for item in instances},
         "shadows": _shadows.places(plan),
         "aside": _shadows.backups(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
@@ -254,15 +262,25 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         problems.append(
             f"service_manager: '{system['user']}' may not stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
         )
+    if item["name"] in report["unusable"]:
+        problems.append(_unusable(plan, item, report))
     if item["login_throttle"]:
         problems += filter(None, [_throttle.refusal(_manager(plan["scope"], item, system))])
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
     listener = report["listeners"].get(str(item["port"]))
-    if listener is not None and not _is_ours(listener, report["servers"]):
+    if listener is not None and not _is_ours(listener, item, report):
         owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
         problems.append(f"port: {item['port']} is used by {owner}. Stop that, or choose another port.")
     return problems
+
+
+def _unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str:
+    """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to change."""
+    account = report["accounts"].get(item["user"]) or {"home": f"/home/{item['user']}" if item["user"] else report["system"]["home"]}
+    root, user = _home_path(item["root_dir"] or "~/notebooks", account["home"]), item["user"] or report["system"]["user"]
+    cure = f"On the host: sudo chown {user}: {shlex.quote(root)}" if plan["scope"] == "system" else "Correct its owner and mode"
+    return f"root_dir: {root} is there, and '{user}' cannot read and write in it. {cure} - or choose another folder."
 
 
 def _r_is_missing(report: Report) -> bool:
@@ -274,11 +292,17 @@ def _is_made(item: dict[str, Any]) -> bool:
     return bool(item["user"] == SERVICE_ACCOUNT or item["create_user"])
 
 
-def _is_ours(listener: dict[str, Any], servers: list[dict[str, Any]]) -> bool:
-    """Tell whether one of our own servers holds a port; where its process cannot be told, the account has to do."""
-    if listener["pid"]:
-        return listener["pid"] in {server["pid"] for server in servers}
-    return listener["uid"] in {server["uid"] for server in servers}
+def _is_ours(listener: dict[str, Any], item: dict[str, Any], report: Report) -> bool:
+    """Tell whether a server of ours holds the port of an instance: its own, one of the same account, or one that an earlier run gave this port.
+
+    Any other server of ours is another person's, who may have made it listen there. Where the process cannot be told, the account has to do.
+    """
+    before = {thing["instance"] for thing in report["manifest"] if thing["kind"] == "service" and thing.get("port") == item["port"]}
+    own = {server["uid"] for server in report["servers"] if server["instance"] == item["name"]}
+    own.add((report["accounts"].get(item["user"]) or report["system"])["uid"])
+    near = [server for server in report["servers"] if server["instance"] in before or server["uid"] in own]
+    key = "pid" if listener["pid"] else "uid"
+    return listener[key] in {server[key] for server in near}
 
 
 def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
@@ -494,6 +518,7 @@ def things(
         ours = any(thing["kind"] == "linger" for thing in report["manifest"])
         _service_things(made, item, lingers=system["lingers"] and not ours, cron=plan["scope"] == "system" and _has_cron(system))
     if plan["scope"] == "system":
+        _mask_things(made, instances, system)
         _firewall_things(made, plan)
         if _throttles(instances):
             _throttle_things(made, instances, report)
@@ -512,8 +537,10 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
             made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
     made.parents("install", prefix, report["system"]["home"])
     made.directory("install", prefix, "0755")
-    for folder in ("libexec", "envs", "current", "installer"):
+    for folder in ("libexec", "envs", "current"):
         made.directory("install", f"{prefix}/{folder}", "0755")
+    # Whoever can open a file can lock it, and the installer would wait.
+    made.directory("install", f"{prefix}/installer", "0700")
     if any(item["service_manager"] == "tmux" for item in instances):
         made.add("package", "install", "tmux")
     if _uses_r(instances):
@@ -532,9 +559,10 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
 def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
     folder = item["config_dir"]
     own = {"instance": item["name"], "group": item["group"]}
-    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account itself then.
+    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account itself then. Their folder does
+    # not: its owner could put links where root writes.
     shut = {**own, "owner": item["user"]} if item["shares_group"] else own
-    secret, closed = ("0400", "0500") if item["shares_group"] else ("0640", "0750")
+    secret = "0400" if item["shares_group"] else "0640"
     _environment_things(made, item, item["name"], item)
     mine = {"owner": item["user"], "group": item["group"]}
     # An account of ours goes with its home.
@@ -546,7 +574,7 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     made.parents("configure", item["root_dir"], item["home"], **mine)
     # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
     made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
-    made.directory("configure", folder, closed, **shut)
+    made.directory("configure", folder, "0750", **own)
     made.file("configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file"))
     if item["has_token"]:
         made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
@@ -573,8 +601,9 @@ def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict
 
 def _kernel_things(made: _List, item: dict[str, Any]) -> None:
     """List the kernels beside the one that every server's own environment brings."""
-    own = {"instance": item["name"], "group": item["group"], **({"owner": item["user"]} if item["shares_group"] else {})}
-    file, folders = ("0400", "0500") if item["shares_group"] else ("0640", "0750")
+    own = {"instance": item["name"], "group": item["group"]}
+    shut = {**own, "owner": item["user"]} if item["shares_group"] else own
+    file = "0400" if item["shares_group"] else "0640"
     for kernel in item["kernels"]:
         folder = f"{item['config_dir']}/jupyter/kernels/{kernel['name']}"
         if kernel["python"]:
@@ -582,13 +611,13 @@ def _kernel_things(made: _List, item: dict[str, Any]) -> None:
             link = f"{item['current']}.{kernel['name']}"
             made.add("link", "configure", link, instance=item["name"], path=link, target=kernel["environment"])
         for path in (f"{item['config_dir']}/jupyter", f"{item['config_dir']}/jupyter/kernels", folder):
-            made.directory("configure", path, folders, **own)
-        made.file("configure", f"{folder}/kernel.json", file, **own, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
+            made.directory("configure", path, "0750", **own)
+        made.file("configure", f"{folder}/kernel.json", file, **shut, live=True, template="kernel.json.j2", spec=_kernels.spec(kernel))
 
 
 def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool) -> None:
     manager, units = item["keeper"] or "tmux", item["unit_dir"]
-    service = {"instance": item["name"], "manager": manager, "user": item["user"], "environment": item["environment"], "restart": item["restart"]}
+    service = {key: item[key] for key in ("user", "environment", "restart", "port")} | {"instance": item["name"], "manager": manager}
     if manager == "tmux":
         made.file("service", f"{item['config_dir']}/start", "0755", instance=item["name"], template="start.sh.j2", stamped=True)
         if cron:
@@ -605,6 +634,14 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
     # systemd applies these to a running unit at a reload: no reason to restart.
     made.file("service", f"{units}/{item['unit']}.d/limits.conf", "0644", instance=item["name"], template="limits.conf.j2", live=True)
     made.add("service", "service", item["unit"], **service)
+
+
+def _mask_things(made: _List, instances: list[dict[str, Any]], system: dict[str, Any]) -> None:
+    """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing it runs is to be open."""
+    open_to_all = {item["user"] for item in instances if item["hardening"] in ("none", "sudo")}
+    for item in instances:
+        if system["systemd"] and f"account {item['user']}" in made.made and item["user"] not in open_to_all:
+            made.add("mask", "service", item["user"])
 
 
 def _firewall_things(made: _List, plan: dict[str, Any]) -> None:
@@ -628,8 +665,8 @@ def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Repor
 
 def manifest(wanted: list[Thing]) -> list[Thing]:
     """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
-    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "tmux", "alone", "origin", "backup", "mover", "account")
-    return [{key: thing[key] for key in keys if key in thing} for thing in wanted]
+    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "port", "tmux", "alone", "origin", "backup", "mover")
+    return [{key: thing[key] for key in (*keys, "account") if key in thing} for thing in wanted]
 
 
 def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> str:
@@ -706,10 +743,12 @@ def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
     return [
+        *(f"instance '{item['name']}': {_unusable(plan, item, report)}" for item in plan["instances"] if item["name"] in report["astray"]),
         *_unkept(plan, report["system"]),
         *_plain(plan),
         *_overheard(plan),
         *_withdrawn(plan, report),
+        *_strange(plan, report),
         *_shadows.remarks(plan, report),
         *_about_the_firewall(plan, report),
     ]
@@ -811,8 +850,34 @@ def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[T
     """
     staying = {thing["id"] for thing in [*wanted, *kept(plan, wanted, report)]}
     left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] not in ("rule", "tunnel", "environment")]
+    left = [thing for thing in left if _is_likely(plan, thing, report)]
     left = [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
     return [*left, *_old_environments(plan, wanted, report)]
+
+
+def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
+    """Tell whether a path of the list is one that a run of ours could have made there. A list may be damaged, and what it names is deleted.
+
+    What lies anywhere else on purpose, notebooks and traces, goes with the rights of its account, and folders of others only when they are empty.
+    """
+    path = thing.get("path")
+    if path is None or thing.get("keep") or thing.get("shared"):
+        return True
+    home = report["system"]["home"]
+    folders = [_home_path(plan["prefix"], home), _home_path(plan["config_dir"], home)]
+    return (
+        any(f"{path}/".startswith(f"{folder}/") for folder in folders)
+        or path.startswith(f"{_home_path(_unit_dir(plan['scope']), home)}/jupyter@")
+        or path in (_throttle.FILTER, _throttle.JAIL)
+        or (posixpath.dirname(path) == posixpath.dirname(CRON) and posixpath.basename(path).startswith("remote-notebooks-"))
+    )
+
+
+def _strange(plan: dict[str, Any], report: Report) -> list[str]:
+    """Name the entries of the list that no run of ours can have made: nothing is done with them."""
+    names = [thing["path"] for thing in report["manifest"] if not _is_likely(plan, thing, report)]
+    manifest_file = _home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])
+    return [f"{manifest_file} names {name}, which is none of ours. It stays as it is." for name in names]
 
 
 def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
@@ -866,6 +931,9 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
         command = {"fail2ban": _throttle.COMMAND}.get(name, name)
         missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(command)
         return [("package", "absent", "present")] if missing else []
+    if kind == "mask":
+        path = USER_MANAGER.format(uid=(report["accounts"].get(name) or {"uid": ""})["uid"])
+        return [] if (report["paths"].get(path) or {}).get("target") == "/dev/null" else [("user manager", "startable", "masked")]
     if kind == "linger":
         return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
     if kind == "daemon":
@@ -886,6 +954,8 @@ def _compare_path(thing: Thing, found: dict[str, Any] | None) -> list[tuple[str,
     kind = thing["kind"]
     if found is None:
         return [(kind, "absent", "present")]
+    if kind == "directory" and thing["mode"] is None and (found["kind"] == "directory" or found.get("directory")):
+        return []  # it is there, be it by a link of its owner: it keeps its owner and its mode
     if found["kind"] != kind:
         return [("kind", found["kind"], kind)]
     if kind == "link":
@@ -955,8 +1025,9 @@ REASONS = {
 def service_steps(wanted: list[Thing], changes: list[Change], report: Report, urgent: list[str] | None = None) -> list[dict[str, Any]]:
     """Return what each service needs. Those of the instances in ``urgent`` restart now, whatever their policy.
 
-    Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "when", "why"}``. ``pid`` is the server
-    that would end, 0 where none runs. ``when`` is ``now``; ``idle``: when nothing is busy in that server; or ``later``: not in this run.
+    Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "uid", "when", "why"}``. ``pid`` is the
+    server that would end, 0 where none runs, and ``uid`` the number of its account. ``when`` is ``now``; ``idle``: when nothing is busy in that
+    server; or ``later``: not in this run.
     """
     steps = []
     for thing in wanted:
@@ -971,7 +1042,8 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report, ur
             continue
         step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
         # Wherever it runs: a server that moves to another manager ends just as one that restarts.
-        pid = next((server["pid"] for server in report["servers"] if server["instance"] == thing["instance"]), 0)
+        server = next((server for server in report["servers"] if server["instance"] == thing["instance"]), {"pid": 0, "uid": 0})
+        pid = server["pid"]
         when = "now"
         if pid and step != "enable":
             # In a damaged environment kernels fail by themselves: nothing to wait for.
@@ -984,6 +1056,7 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report, ur
                 "name": thing["id"].split(" ", 1)[1],
                 "step": step,
                 "pid": pid,
+                "uid": server["uid"],
                 "when": when,
                 "why": next((text for what, text in REASONS.items() if what in mine), ""),
             }

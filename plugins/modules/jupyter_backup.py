@@ -23,6 +23,10 @@ options:
     description: Name in the archive to folder on the control node. A folder that does not exist is left out.
     type: dict
     required: true
+  limit:
+    description: How much the notebooks of one server may hold, in MB.
+    type: float
+    default: 100
   notebooks:
     description: C(<host>/<instance>) to the gzipped tar archive of its notebooks, in base64. All of it is held in memory.
     type: dict
@@ -51,6 +55,11 @@ RETURN = r"""
 file:
   description: The archive.
   type: str
+  returned: success
+left_out:
+  description: What was left out of notebooks, and why. Regular files, folders and links within pass.
+  type: list
+  elements: str
   returned: success
 files:
   description: How many files it holds.

@@ -14,12 +14,14 @@ description:
   - Brings the folders, files and links of a stage to the state that M(remote.notebooks.jupyter_state) lists them with. One module run for all of
     them, because each one more costs as much as all the writing together.
   - A file or a link is replaced by one rename (rename(2)), so that nobody reads half of it. What a secret says is in no diff and no log.
+  - Root works by name only where root alone can change what a name leads to. Where another account could put a link in the way, that is refused.
   - The settings of a server replace the old ones only when the server that will read them has accepted them.
 options:
   things:
     description:
       - Things of kind C(directory), C(file), C(link) and C(shadow), in the order in which they are made.
-      - Folders and files have C(path), C(owner), C(group), C(mode) (without one a folder keeps its own) and C(stage). A file comes as C(template) or
+      - Folders and files have C(path), C(owner), C(group), C(mode) and C(stage). A folder without a mode is there, or is made; what is there is left
+        alone, and what lies below a folder of its owner is made with the owner's rights. A file comes as C(template) or
         C(source), files of the role, and C(instance), the name of the one it is for; a secret as C(secret) and C(control), its path on the control
         node. One that Jupyter is to check first has C(checked).
       - A link has C(path) and C(target). A shadow is a file that goes from C(origin) to C(backup), unless that is there already, with the rights of
@@ -66,14 +68,29 @@ paths:
   type: list
   elements: str
   returned: success
+remarks:
+  description: What could not be made with the rights of an account, which concerns that account alone. Each is shown as a warning.
+  type: list
+  elements: str
+  returned: success
 """
 
 import contextlib
+import errno
+import grp
 import os
+import pwd
 import tempfile
 from typing import Any, Callable, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import _apart, _places
+
+#: How long an account may take to make a folder, in seconds: whatever runs with its rights it can stop.
+SECONDS = 30
+#: A file of ours that holds more than this, in bytes, and twice what it should, is another one.
+LARGEST = 1 << 20
 
 #: Whether anything changed, and what a diff says of before and after.
 Made = Tuple[bool, str, str]
@@ -90,35 +107,75 @@ def main() -> None:
         supports_check_mode=True,
     )
     paths: list[str] = []
+    remarks: list[str] = []
     diff: list[dict[str, str]] = []
     for thing in module.params["things"]:
         name = thing["path"] if "path" in thing else thing["origin"]
         try:
             changed, before, after = _MAKERS[thing["kind"]](module, thing)
         except OSError as error:
-            module.fail_json(msg=f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again.", paths=paths)
+            said = f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again."
+            if not _is_theirs(thing):
+                module.fail_json(msg=said, paths=paths)
+            remarks.append(said)  # what an account does to its own folders is in nobody else's way
+            continue
         if changed:
             paths.append(name)
             diff.append({"before_header": name, "after_header": name, "before": before, "after": after})
-    module.exit_json(changed=bool(paths), paths=paths, diff=diff)
+    module.exit_json(changed=bool(paths), paths=paths, remarks=remarks, diff=diff)
 
 
 def _directory(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    path = os.path.realpath(thing["path"])
+    if thing["mode"] is None:
+        return _folder(module, thing)
+    # Its own owner and mode are mended here; those of the folder it lies in must be right.
+    path = os.path.join(_places.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"]))
+    if os.path.islink(path):
+        path = _places.ours(path)
     new = not os.path.isdir(path)
     if new and not module.check_mode:
         os.makedirs(path)
-    changed = _attributes(module, path, {**thing, "mode": thing["mode"] or (thing["new_mode"] if new else None)}, new)
-    return changed, "" if new else "directory, with other owner or mode\n", "directory\n"
+    return _attributes(module, path, thing, new), "" if new else "directory, with other owner or mode\n", "directory\n"
+
+
+def _folder(module: AnsibleModule, thing: dict[str, Any]) -> Made:
+    """See to it that a folder is there. One that is keeps its owner and its mode, whatever leads there: root gives away nothing that exists."""
+    path, owner, mode = thing["path"], _number(thing["owner"], pwd.getpwnam), int(thing["new_mode"], 8)
+    if os.geteuid() != 0 or owner == 0:
+        there = os.path.isdir(path)
+    else:
+        there = bool(_apart.call(pwd.getpwuid(owner).pw_name, lambda: os.path.isdir(path), seconds=SECONDS))
+    if there:
+        return False, "", ""
+    if not module.check_mode:
+        if os.geteuid() != 0 or owner == 0:
+            os.makedirs(_places.ours(path), mode)
+        elif _places.way(path).stranger:
+            _apart.call(pwd.getpwuid(owner).pw_name, lambda: os.makedirs(path, mode), seconds=SECONDS)
+        else:
+            _places.make_folder(path, owner, _number(thing["group"], grp.getgrnam), mode)
+    return True, "", "directory\n"
+
+
+def _is_theirs(thing: dict[str, Any]) -> bool:
+    """Tell whether an account alone is concerned by what could not be made, and may have seen to that itself."""
+    if os.geteuid() != 0:
+        return False
+    if thing["kind"] == "shadow":
+        return bool(thing["mover"])
+    return thing["kind"] == "directory" and thing["mode"] is None and _number(thing["owner"], pwd.getpwnam) != 0
+
+
+def _number(name: str, lookup: Callable[[str], Any]) -> int:
+    """Return the number of an account or a group, which may be given by its number."""
+    return int(name) if name.isdigit() else int(lookup(name)[2])
 
 
 def _file(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    path, secret = thing["path"], thing.get("secret")
-    text = (module.params["secrets"][path] if secret else thing["text"]).encode()
-    before = None
-    if os.path.lexists(path) and not os.path.islink(path):
-        with open(path, "rb") as file:
-            before = file.read()
+    path, secret = _places.ours(os.path.dirname(thing["path"])), thing.get("secret")
+    text = (module.params["secrets"][thing["path"]] if secret else thing["text"]).encode()
+    path = os.path.join(path, os.path.basename(thing["path"]))
+    before = _before(path, len(text))
     new = before != text
     if new and not module.check_mode:
         # Beside the file: a folder for temporary files would have to be made first, and Ansible warns where it makes one.
@@ -137,8 +194,18 @@ def _file(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     return changed, "" if before is None else before.decode(errors="replace"), thing["text"]
 
 
+def _before(path: str, length: int) -> bytes | None:
+    """Return what is in a file; None where there is none, or something else: it goes, and a file takes its place."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    try:
+        return _apart.content(path, max(2 * length, LARGEST), follow=False)
+    except OSError:
+        return None
+
+
 def _link(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    path, target = thing["path"], thing["target"]
+    path, target = os.path.join(_places.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"])), thing["target"]
     before = os.readlink(path) if os.path.islink(path) else None
     if before == target:
         return False, "", ""
@@ -159,9 +226,7 @@ def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     if not os.path.lexists(origin) or os.path.lexists(backup):
         return False, "", ""
     if not module.check_mode:
-        # As its owner where the folder is the owner's: root would follow wherever that leads.
-        account = ["runuser", "-u", thing["mover"], "--"] if thing["mover"] else []
-        module.run_command([*account, "mv", "--no-clobber", "--no-target-directory", "--", origin, backup], check_rc=True)
+        _places.rename(origin, backup, thing["mover"])
     return True, f"{origin}\n", f"{backup}\n"
 
 

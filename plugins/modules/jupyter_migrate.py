@@ -13,6 +13,7 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Reads C(jupyter_*config.py) and C(jupyter_*config.json) of one folder of the host, by old names (C(NotebookApp)) and new, and writes the variables
     that say the same to a file of the control node, mode 0600. Nothing of the files is executed; nothing on the host changes.
+  - On the host they are read with the rights of the account whose folder it is.
   - The password's hash is kept word for word, so the old password goes on to log in.
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
@@ -62,3 +63,61 @@ remarks:
   type: list
   elements: str
 """
+
+import os
+import pwd
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import _apart
+
+#: As _migration.py has them, which hosts do without.
+FILES = tuple(f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py"))
+
+#: How long the files of an account may take, in seconds; and how large one may be, in bytes. Nobody writes a larger configuration by hand.
+SECONDS = 30
+LARGEST = 1_000_000
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}, supports_check_mode=True
+    )
+    folder = os.path.expanduser(module.params["folder"])
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        module.exit_json(changed=False, texts={})
+    except OSError as error:
+        module.fail_json(msg=f"{folder} cannot be read: {error.strerror}.")
+    try:
+        account = _account(module.params["folder"], descriptor)
+        texts = _apart.call(account, lambda: _read(descriptor), seconds=SECONDS, limit=len(FILES) * 8 * LARGEST)
+    except (OSError, KeyError) as error:
+        module.fail_json(msg=f"What is in {folder} cannot be read: {getattr(error, 'strerror', None) or error}. Correct that on the host.")
+    module.exit_json(changed=False, texts=texts)
+
+
+def _account(named: str, descriptor: int) -> str:
+    """Return whose rights are enough to read in a folder: of the account it is named by, else of its owner. Empty for the account that we are."""
+    name = named[1:].partition("/")[0] if named.startswith("~") else ""
+    uid = os.fstat(descriptor).st_uid
+    if os.geteuid() != 0 or (not name and (uid == 0 or named.startswith("~"))):
+        return ""
+    return name or pwd.getpwuid(uid).pw_name
+
+
+def _read(descriptor: int) -> dict[str, str]:
+    found = {}
+    for name in FILES:
+        try:
+            found[name] = _apart.content(f"/proc/self/fd/{descriptor}/{name}", LARGEST).decode("utf-8", "replace")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise OSError(error.errno, f"{name}: {error.strerror}") from error
+    return found
+
+
+if __name__ == "__main__":
+    main()

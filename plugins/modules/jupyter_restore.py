@@ -22,6 +22,10 @@ options:
     description: Name in the archive to folder on the control node.
     type: dict
     required: true
+  limit:
+    description: How much the notebooks of one server may hold, in MB.
+    type: float
+    default: 100
 attributes:
   check_mode:
     description: Opens the archive and says whether anything would be written.
@@ -47,6 +51,11 @@ EXAMPLES = r"""
 RETURN = r"""
 folders:
   description: The folders that were written.
+  type: list
+  elements: str
+  returned: success
+left_out:
+  description: What was left out of notebooks, and why. Regular files, folders and links within pass.
   type: list
   elements: str
   returned: success

@@ -20,7 +20,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _tunnel_names
+from ..module_utils import _migration, _tunnel_names
 from ..module_utils._errors import AnswerError, CheckError
 from ..module_utils._plain import printable
 from ..module_utils._plan import NAME as INSTANCE
@@ -37,7 +37,8 @@ PATH = line(4096, r"/[^\0]*")
 ACCOUNT = line(256, r"(?![-~. ])[\w.@\\+ '&()#%!,-]*[\w$)-]")
 INSTANCE_NAME = line(32, INSTANCE.pattern)
 TUNNEL_NAME = line(32, _tunnel_names.NAME.pattern)
-DIGEST = line(64, r"[0-9a-f]{64}")
+DIGITS = r"[0-9a-f]{64}"
+DIGEST = line(64, DIGITS)
 MODE = line(4, r"[0-7]{4}")
 PROCESS = number(1, 2**31)
 PORT = number(1, 65535)
@@ -48,7 +49,9 @@ HOST_KEY = line(4096, _tunnel_names.HOST_KEY.pattern)
 PYTHON = line(200, r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_.+-]+)+")
 
 #: Any number of processes may run there, and any account may name its own as it likes.
-SERVER = record({"pid": PROCESS, "uid": number(), "instance": line(), "revision": line(), "started": moment, "tmux": flag})
+SERVER = record(
+    {"pid": PROCESS, "uid": number(), "instance": INSTANCE_NAME, "revision": line(), "environment": PATH, "started": moment, "tmux": flag}
+)
 
 LISTENER = {"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "uid": number(), "account": line(256)}
 
@@ -85,7 +88,7 @@ PERSON = record({"uid": number(), "group": line(256), "home": line(4096), "comme
 STATE = where(
     record(
         {"kind": choice("file", "directory", "link", "other"), "mode": MODE, "owner": line(256), "group": line(256), "modified": moment},
-        {"target": line(4096), "entries": number(), "digest": DIGEST, "text": block(2_000_000)},
+        {"target": line(4096), "directory": flag, "entries": number(), "digest": line(64, rf"(?:{DIGITS})?"), "text": block(2_000_000)},
     ),
     (
         "does not say what it holds",
@@ -105,6 +108,7 @@ THING = where(
             **dict.fromkeys(("shared", "keep", "alone", "ours"), flag),
             **dict.fromkeys(("owner", "user", "mover", "account"), line(256)),
             "manager": choice("systemd", "systemd_user", "tmux"),
+            "port": PORT,
             "tmux": many(line(4096), 50),
         },
         others=True,
@@ -255,6 +259,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "servers": many(SERVER, 100_000),
             "shadows": table(PATH, record({"options": many(line(), 100_000), "error": line(5000)}), 10_000),
             "aside": many(PATH, 10_000),
+            **dict.fromkeys(("unusable", "astray"), many(choice(*probe["roots"]))),
             "listeners": among(
                 [str(port) for port in probe["ports"]],
                 record(LISTENER, {"also": many(record(LISTENER), 1000)}),
@@ -284,7 +289,23 @@ def observed(probe: dict[str, Any]) -> Shape:
 
 
 ENVIRONMENT = record({"same": flag, "remark": block(20_000)})
-FILES = record({"paths": many(PATH, 100_000)})
+FILES = record({"paths": many(PATH, 100_000), "remarks": many(line(20_000), 10_000)})
+REMOVED = record({"removed": many(line(5000), 100_000), "remarks": many(line(20_000), 10_000)})
+
+
+def notebooks(limit: float) -> Shape:
+    """A folder of notebooks of so many MB at most, as the module jupyter_notebooks packs it, or what it says of one that it has unpacked."""
+    most = int(2_000_000 * limit) + 1_000_000
+    return record(
+        {
+            "archive": line(most, r"[A-Za-z0-9+/]*=*"),
+            "there": flag,
+            "problem": line(20_000),
+            "left_out": many(line(), 100),
+        }
+    )
+
+
 _ENTRY = record(
     {
         "id": line(5000),
@@ -327,6 +348,10 @@ TUNNEL_STATE = record(
 TUNNEL_CHANGE = record({"files": many(PATH, 10_000)})
 ANCHORS = record({"anchors": many(PATH)})
 STORES = record({"stores": many(PATH)})
+
+
+#: The configuration of a person, by the names of its files.
+CONFIGURATION = record({"texts": among(_migration.FILES, block(1_000_000))})
 
 
 def slurped(most: int) -> Shape:

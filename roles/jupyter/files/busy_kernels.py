@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until nothing runs in Jupyter servers of this machine, and say what still does: ``busy_kernels.py SECONDS PID [PID ...]``.
+"""Wait until nothing runs in Jupyter servers of this machine, and say what still does: ``busy_kernels.py SECONDS PID:UID [...]``.
 
 Prints one JSON object: the process id of each server with what is busy in it, an empty list where a restart would interrupt nobody.
+Each server is looked into by a process with the rights of UID, its account, which may stop that process or make it read without end: so it has a
+deadline and a limit of memory, and only an answer of the right form counts.
 Needs no password: a kernel is asked through its own connection file, as the account that runs it. Its shell channel answers
 ``kernel_info_request`` only between two executions, so silence means that it computes, or cannot be asked, and either way is to be left alone
 (https://jupyter-client.readthedocs.io/en/stable/messaging.html). A terminal is busy while a program runs in its shell.
@@ -17,6 +19,8 @@ import json
 import os
 import pwd
 import queue
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +29,16 @@ from collections.abc import Iterator
 #: How long an idle kernel may take to answer; it takes milliseconds. The second answer shows that no further cell was waiting.
 PATIENCE = 2.0
 SECOND = 0.5
+
+#: How much longer than its wait a look may take, in seconds, and what it may take of memory and say, in bytes.
+GRACE = 15.0
+MEMORY = 2 << 30
+LONGEST = 1 << 16
+#: What is read of a command line and of an environment, in bytes, and how much is named in the answer.
+WORDS = 1 << 18
+MANY, LONG = 50, 200
+#: What counts as busy where nothing could be learned: to restart might end somebody's work.
+UNKNOWN = "what could not be asked"
 
 
 def processes() -> dict[int, dict[str, int]]:
@@ -50,8 +64,8 @@ def descendants(pid: int, known: dict[int, dict[str, int]]) -> Iterator[int]:
 def words(pid: int, file: str) -> list[str]:
     """Read the command line or the environment of a process; empty when it is gone."""
     try:
-        with open(f"/proc/{pid}/{file}", "rb") as content:
-            return content.read().decode("utf-8", "replace").split("\0")
+        with open(f"/proc/{pid}/{file}", "rb", buffering=0) as content:
+            return content.read(WORDS).decode("utf-8", "replace").split("\0")
     except OSError:
         return []
 
@@ -124,40 +138,61 @@ def busy(server: int, asked: dict[str, Asked]) -> list[str]:
     return [text for name, text in found.items() if name not in idle] + terminals(server, known)
 
 
-def wait(server: int, seconds: float) -> list[str]:
+def wait(server: int, uid: int, seconds: float) -> list[str]:
     """Become the account of the server, and look until nothing is busy or the time is over."""
     deadline = time.monotonic() + seconds
-    try:
-        account = pwd.getpwuid(os.stat(f"/proc/{server}").st_uid)
-    except FileNotFoundError:
-        return []  # it has ended by itself
     if os.geteuid() == 0:
+        account = pwd.getpwuid(uid)
         os.initgroups(account.pw_name, account.pw_gid)
         os.setgid(account.pw_gid)
         os.setuid(account.pw_uid)
         os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     asked: dict[str, Asked] = {}
     while True:
+        try:
+            if os.stat(f"/proc/{server}").st_uid != uid:
+                return []  # another process has its number
+        except FileNotFoundError:
+            return []  # it has ended by itself
         found = busy(server, asked)
         if not found or time.monotonic() >= deadline:
             return found
         time.sleep(0.5)
 
 
+def plain(text: str) -> str:
+    """Return a text that an account chose, without what a terminal would take for a command."""
+    return "".join(character if character.isprintable() else "?" for character in text[:LONG])
+
+
+def answered(process: subprocess.Popen[bytes], seconds: float) -> list[str]:
+    """Return what a look found, once it has; :data:`UNKNOWN` where it gave no such answer in time."""
+    try:
+        said = json.loads(process.communicate(timeout=max(seconds, 0))[0][:LONGEST])
+    except (subprocess.TimeoutExpired, ValueError, RecursionError):
+        said = None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if not isinstance(said, list) or not all(isinstance(text, str) for text in said):
+        return [UNKNOWN]
+    return said
+
+
 def main() -> None:
-    seconds, servers = float(sys.argv[1]), [int(pid) for pid in sys.argv[2:]]
-    if len(servers) == 1:
-        print(json.dumps({str(servers[0]): wait(servers[0], seconds)}))
+    if sys.argv[1] == "look":
+        found = [plain(text) for text in wait(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))]
+        print(json.dumps(found[:MANY] + ([f"{len(found) - MANY} more"] if found[MANY:] else [])))
         return
+    seconds, servers = float(sys.argv[1]), [word.split(":") for word in sys.argv[2:]]
+    until = time.monotonic() + seconds + GRACE
     # Each as its own account, all in the same time.
-    started = [subprocess.Popen([sys.executable, "-I", __file__, str(seconds), str(pid)], stdout=subprocess.PIPE) for pid in servers]
-    answers = {}
-    for process in started:
-        output, _none = process.communicate()
-        if process.returncode:
-            sys.exit(process.returncode)
-        answers.update(json.loads(output))
-    print(json.dumps(answers))
+    look = [sys.executable, "-I", __file__, "look"]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    started = {pid: subprocess.Popen([*look, pid, uid, str(seconds)], **quiet) for pid, uid in servers}
+    print(json.dumps({pid: answered(process, until - time.monotonic()) for pid, process in started.items()}))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible_collections.remote.notebooks.plugins.module_utils import _state
 
 VARS = Path(__file__).parents[3] / "roles/jupyter/vars/main.yml"
 
@@ -17,6 +21,12 @@ OLD_SERVICE = {"id": "service jupyter@old.service", "kind": "service", "instance
 LAB_FILE = {"id": "file /etc/remote-notebooks/lab/x", "kind": "file", "instance": "lab"}
 SHARED_FILE = {"id": "file /opt/remote-notebooks/libexec/x", "kind": "file", "instance": ""}
 ENVIRONMENT = {"id": "environment /opt/remote-notebooks/envs/a", "kind": "environment", "instance": ""}
+
+
+def test_the_role_and_the_comparison_call_things_alike():
+    variables = DataLoader().load_from_file(str(VARS), trusted_as_template=True)
+    assert variables["__jupyter_account_comment"] == _state.ACCOUNT_COMMENT
+    assert variables["__jupyter_traces"] == list(_state.TRACES)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +46,32 @@ def test_what_goes(busy, gone):
     templar = Templar(loader, variables=variables)
 
     assert templar.template(variables["__jupyter_gone"]) == gone
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could hit a process of another account")
+@pytest.mark.parametrize("account", ["nobody", "no-such-account"])
+@pytest.mark.parametrize("said", ["{pid}", "-1", "0", "1 {pid}", "{pid}\n{pid}"])
+def test_the_tmux_of_an_account_ends_no_process_of_another(tmp_path, account, said):
+    """Stop a session whose tmux names a process of root, in a namespace where nothing else can be hit."""
+    stop = DataLoader().load_from_file(str(VARS), trusted_as_template=True)["__jupyter_tmux_stop"]
+    tmux, script = tmp_path / "tmux", tmp_path / "script"
+    script.write_text(f"""
+        sleep 60 & victim=$!
+        printf '#!/bin/sh\\n[ $1 = list-panes ] && printf "{said.replace("{pid}", "%s").replace(chr(10), "%s")}" $pid $pid; exit 1' >{tmux}
+        sed -i "s/\\$pid/$victim/g" {tmux}; chmod 755 {tmux}
+        session=s server=$victim uid=65534 account={account} sh -c {shlex.quote(stop)} sh {tmux}
+        kill -0 $victim && echo alive
+    """)
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--", "sh", str(script)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "alive\n", done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes the account of a session")
+def test_the_tmux_of_an_account_that_never_answers_is_not_waited_for(tmp_path):
+    stop = DataLoader().load_from_file(str(VARS), trusted_as_template=True)["__jupyter_tmux_stop"]
+    tmux = tmp_path / "tmux"
+    tmux.write_text("#!/bin/sh\n[ $1 = has-session ] && exit 1\nexec sleep 600\n")
+    tmux.chmod(0o755)
+    environment = {**os.environ, "session": "s", "server": "0", "uid": "", "account": "nobody"}
+    subprocess.run(["sh", "-c", stop, "sh", str(tmux)], check=False, timeout=60, env=environment)

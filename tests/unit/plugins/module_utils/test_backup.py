@@ -10,11 +10,26 @@ import subprocess
 import tarfile
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _backup
+from ansible_collections.remote.notebooks.plugins.module_utils import _backup, _notebooks
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import BackupError
 
 PASSPHRASE = "a long passphrase"
-NOTEBOOKS = {"web1/lab": base64.b64encode(b"not really a tar archive").decode()}
+
+
+def packed(*members):
+    """Return an archive as ``tar`` makes one, in base64."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for name, content, more in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            for key, value in more.items():
+                setattr(entry, key, value)
+            tar.addfile(entry, io.BytesIO(content))
+    return base64.b64encode(data.getvalue()).decode()
+
+
+NOTEBOOKS = {"web1/lab": base64.b64encode(_notebooks.clean(packed(("a.ipynb", b"{}", {})), 1 << 20)[0]).decode()}
 
 
 @pytest.fixture
@@ -42,7 +57,7 @@ def elsewhere(tmp_path, folders):
 def test_the_way_back(tmp_path, folders, archive):
     second = elsewhere(tmp_path, folders)
     result = _backup.restore(str(archive), PASSPHRASE, second, check_mode=False)
-    assert result == {"changed": True, "folders": [second["credentials"], second["pki"]], "files": 3, "notebooks": NOTEBOOKS}
+    assert result == {"changed": True, "folders": [second["credentials"], second["pki"]], "files": 3, "notebooks": NOTEBOOKS, "left_out": []}
     restored = tmp_path / "second/credentials/web1/lab.password"
     assert restored.read_text() == "secret\n"
     assert restored.stat().st_mode & 0o777 == 0o600
@@ -119,3 +134,37 @@ def test_what_makes_no_sense_is_refused(tmp_path, folders, file, chosen, message
     with pytest.raises(BackupError, match=message):
         _backup.backup(str(tmp_path / file), PASSPHRASE, chosen(folders), {}, check_mode=False)
     assert not (tmp_path / file).exists()
+
+
+HOSTILE = packed(
+    ("a.ipynb", b"{}", {}),
+    ("rootsh", b"#!", {"mode": 0o4755, "uid": 0}),
+    ("mem", b"", {"type": tarfile.CHRTYPE, "mode": 0o666, "devmajor": 1, "devminor": 1}),
+    ("../out", b"", {}),
+    ("link", b"", {"type": tarfile.SYMTYPE, "linkname": "/etc"}),
+)
+
+
+def test_what_a_host_has_packed_is_not_believed(tmp_path, folders):
+    path = tmp_path / "all.backup"
+    said = _backup.backup(str(path), PASSPHRASE, folders, {"web1/lab": HOSTILE}, check_mode=False)
+    assert [each.partition(" (")[0] for each in said["left_out"]] == ["web1/lab: mem", "web1/lab: ../out", "web1/lab: link"]
+    back = _backup.restore(str(path), PASSPHRASE, elsewhere(tmp_path, folders), check_mode=False)
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(back["notebooks"]["web1/lab"]))) as opened:
+        assert [(member.name, oct(member.mode), member.type) for member in opened] == [("a.ipynb", "0o644", b"0"), ("rootsh", "0o755", b"0")]
+
+
+def test_an_archive_of_earlier_days_is_not_believed_either(tmp_path, folders, monkeypatch):
+    path = tmp_path / "old.backup"
+    with monkeypatch.context() as old:
+        old.setattr(_notebooks, "clean", lambda text, limit: (base64.b64decode(text), []))
+        _backup.backup(str(path), PASSPHRASE, folders, {"web1/lab": HOSTILE}, check_mode=False)
+    back = _backup.restore(str(path), PASSPHRASE, elsewhere(tmp_path, folders), check_mode=False)
+    assert len(back["left_out"]) == 3
+
+
+def test_notebooks_beyond_the_limit_are_refused(tmp_path, folders):
+    bomb = packed(("zeros", bytes(3_000_000), {}))
+    with pytest.raises(BackupError, match=r"web1/lab cannot be taken, at most 1 MB \(backup_limit\): it unpacks to more"):
+        _backup.backup(str(tmp_path / "b"), PASSPHRASE, folders, {"web1/lab": bomb}, check_mode=False, limit=1_000_000)
+    assert not (tmp_path / "b").exists()

@@ -4,9 +4,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _migration
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
 from ansible_collections.remote.notebooks.plugins.module_utils._migration import convert
+from ansible_collections.remote.notebooks.plugins.modules import jupyter_migrate
 
 CLASSIC = "~/.jupyter/jupyter_notebook_config.py"
 CLASSIC_JSON = "~/.jupyter/jupyter_notebook_config.json"
@@ -84,3 +93,43 @@ def test_what_a_person_has_to_know(text, words):
 def test_a_file_that_cannot_be_read_is_named(path, text):
     with pytest.raises(PlanError, match="cannot be read"):
         convert({path: text})
+
+
+def ask(folder):
+    command = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.jupyter_migrate"]
+    given = {"ANSIBLE_MODULE_ARGS": {"folder": str(folder), "variables_file": "/nowhere"}}
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False, timeout=90)
+    return json.loads(done.stdout)
+
+
+def test_the_host_knows_the_files_by_the_same_names(tmp_path):
+    assert jupyter_migrate.FILES == _migration.FILES
+    assert ask(tmp_path / "nowhere")["texts"] == {}
+    (tmp_path / "jupyter_config.json").write_text("{}")
+    assert ask(tmp_path)["texts"] == {"jupyter_config.json": "{}"}
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "endless"])
+def test_a_file_that_is_none_is_named_and_not_waited_for(tmp_path, what):
+    path = tmp_path / "jupyter_config.json"
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    assert ask(tmp_path)["msg"].startswith(f"What is in {tmp_path} cannot be read: jupyter_config.json: it ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could read for an account what that may not")
+def test_a_link_leads_no_further_than_the_account_gets():
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        here = Path(name)
+        here.chmod(0o755)
+        (here / "secret").write_text("{}")
+        (here / "secret").chmod(0o600)
+        (here / "own").mkdir()
+        (here / "own/jupyter_config.json").symlink_to(here / "secret")
+        os.chown(here / "own", 65534, 65534)
+        assert "Permission denied" in ask(here / "own")["msg"]

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+<<<<<<< HEAD
 import signal
 import tempfile
 from datetime import datetime, timezone
+=======
+>>>>>>> rootwork
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _observe
@@ -62,19 +65,6 @@ def test_an_environment_without_a_whole_seal_was_never_finished(tmp_path, seal):
     if seal is not None:
         (tmp_path / "remote-notebooks.json").write_text(seal)
     assert _observe.environments([str(tmp_path)])() == {str(tmp_path): {"sealed": False, "missing": []}}
-
-
-def test_a_process_that_is_ended_is_no_answer():
-    answer = _observe._apart(lambda: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(OSError, match="was ended"):
-        answer()
-
-
-def test_a_process_that_fails_is_no_answer(capfd):
-    answer = _observe._apart(lambda: 1 / 0)
-    with pytest.raises(OSError, match="was ended"):
-        answer()
-    assert capfd.readouterr().out == ""
 
 
 def test_processes_that_helped_are_gone(sealed, monkeypatch):

@@ -40,14 +40,79 @@ def server(environment, instance, *before):
 
 
 def test_only_our_own_servers_are_seen(tmp_path):
+    owners = {"lab": {os.getuid()}}
     with server(tmp_path / "envs/one", "lab") as ours, server(tmp_path / "envs/one", "lab", *CONTAINER), server(tmp_path / "elsewhere/one", "lab"):
-        assert [(found["pid"], found["instance"]) for found in _observe.servers(f"{tmp_path}/envs/*", _observe.commands())] == [(ours.pid, "lab")]
+        found = _observe.servers(f"{tmp_path}/envs", owners, _observe.commands(), set())
+        assert [(each["pid"], each["instance"], each["environment"]) for each in found] == [(ours.pid, "lab", f"{tmp_path}/envs/one")]
+
+
+@contextlib.contextmanager
+def spoofed(name, *, uid=None, program=sys.executable, mark="remote_notebooks=lab:0"):
+    """Run a process that calls itself ``name`` and carries the mark, as any account can."""
+    command = [name, "-X", mark, "-c", "print(1, flush=True); input()"]
+    with subprocess.Popen(command, executable=program, stdin=-1, stdout=-1, **({} if uid is None else {"user": uid})) as process:
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{envs}/../home/evil",
+        "{envs}/one/../../home/evil",
+        "{envs}/../bin/python",
+        "{envs}/./bin/python",
+        "{envs}//bin/python",
+        "{envs}/one/bin/python3",
+    ],
+)
+def test_a_command_line_names_no_program_elsewhere(tmp_path, name):
+    with server(tmp_path / "envs/one", "lab") as ours, spoofed(name.format(envs=tmp_path / "envs")):
+        found = _observe.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, _observe.commands(), set())
+    assert [each["pid"] for each in found] == [ours.pid]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs something as another account")
+def test_a_process_of_another_account_is_no_server_and_keeps_no_environment(tmp_path):
+    one, other = tmp_path / "envs/one", tmp_path / "envs/other"
+    with server(one, "lab") as ours, spoofed(f"{other}/bin/python", uid=65534, program="/usr/bin/python3"):
+        started = _observe.commands()
+        assert [each["pid"] for each in _observe.servers(f"{tmp_path}/envs", {"lab": {0}}, started, set())] == [ours.pid]
+        assert _observe.used([str(one), str(other)], started, {0}) == [str(one)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+@pytest.mark.parametrize(("what", "ran"), [(None, 1), ("envs/one", 0), ("envs/one/bin", 0), ("envs", 0)])
+def test_of_an_environment_that_others_could_change_root_runs_nothing(tmp_path, what, ran):
+    called = []
+    with server(tmp_path / "envs/one", "lab"):
+        if what:
+            os.chown(tmp_path / what, 65534, 65534)
+        found = _observe.servers(f"{tmp_path}/envs", {"lab": {0}}, _observe.commands(), set())
+        said = _observe.details(found, "/script", {}, lambda command: called.append(command) or (0, "{}", ""))
+    assert [process["busy"] for process in said["processes"].values()] == [None]
+    assert len(called) == ran
+
+
+def test_the_one_that_systemd_knows_comes_first(tmp_path):
+    with server(tmp_path / "envs/one", "lab") as lower, server(tmp_path / "envs/one", "lab") as main:
+        found = _observe.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, _observe.commands(), {str(main.pid)})
+    assert [each["pid"] for each in found] == [main.pid, lower.pid]
+
+
+@pytest.mark.parametrize("said", ["", "{}", "[]", "null", '{"7": 1}', '{"7": [1]}', '{"7"', "[" * 100_000, '{"8": []}'])
+def test_what_is_not_what_the_script_says_is_no_answer(said):
+    assert _observe._busy(said, "7") is None
+    assert _observe._busy('{"7": ["a kernel"]}\n', "7") == ["a kernel"]
 
 
 def test_an_environment_that_only_a_container_uses_is_not_in_use(tmp_path):
     one, other = tmp_path / "envs/one", tmp_path / "envs/other"
     with server(one, "lab"), server(other, "lab", *CONTAINER):
-        assert _observe.used([str(one), str(other)], _observe.commands()) == [str(one)]
+        assert _observe.used([str(one), str(other)], _observe.commands(), {os.getuid()}) == [str(one)]
 
 
 @pytest.mark.parametrize("likely", [{}, {1: 0}, {os.getpid(): os.getuid()}])

@@ -39,7 +39,7 @@ HOME = "/home/jupyter/.jupyter"
 )
 def test_who_wins(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
-    found = _observe.options([str(tmp_path / name)])
+    found = _observe.options([str(tmp_path / name)])()
     said = _shadows.remarks(plan({"name": "lab", "settings": {"ServerApp": {"max_body_size": 1}}}), {**bare(), "shadows": found})
     assert bool(said) is bool(words)
     if words:

@@ -49,6 +49,8 @@ def bare(**system):
         "servers": [],
         "shadows": {},
         "aside": [],
+        "unusable": [],
+        "astray": [],
         "listeners": {},
         "units": {},
         "firewall": None,
@@ -85,6 +87,8 @@ def settled(the_plan, **system):
             report["environments"][thing["path"]] = {"sealed": True, "missing": []}
         elif thing["kind"] == "linger":
             report["paths"][f"/var/lib/systemd/linger/{name}"] = {"kind": "file"}
+        elif thing["kind"] == "mask":
+            report["paths"]["/etc/systemd/system/user@999.service"] = {"kind": "link", "target": "/dev/null"}
         elif thing["kind"] == "service":
             pid = 1000 + len(report["servers"])
             server = {"pid": pid, "uid": 999, "instance": thing["instance"], "revision": f"revision of {thing['instance']}", "started": 2000.0}
@@ -146,7 +150,7 @@ DAMAGES = {
 def path_damages():
     for thing in settled(DIRECT)[1]:
         for what, damage in DAMAGES.get(thing["kind"], []):
-            if thing.get("mode", "") is not None or what != "mode":
+            if thing.get("mode", "") is not None:  # one without belongs to whoever it belongs to
                 yield pytest.param(thing["id"], what, damage, id=f"{what} of {thing['id']}")
 
 
@@ -157,12 +161,67 @@ def test_a_damaged_path_is_all_that_differs(identity, what, damage):
     assert found(DIRECT, instances, things, report) == [(identity, what)]
 
 
+@pytest.mark.parametrize(
+    ("state", "differs"),
+    [
+        ({"kind": "directory", "mode": "2775", "owner": "eve", "group": "team", "entries": 3}, []),
+        ({"kind": "link", "mode": "0777", "owner": "jupyter", "group": "jupyter", "target": "/data/nb", "directory": True, "entries": 1}, []),
+        ({"kind": "link", "mode": "0777", "owner": "jupyter", "group": "jupyter", "target": "/gone", "directory": False, "entries": 1}, ["kind"]),
+        ({"kind": "file", "mode": "0777", "owner": "jupyter", "group": "jupyter", "digest": ""}, ["kind"]),
+    ],
+)
+def test_a_folder_of_notebooks_that_is_there_is_its_owners(state, differs):
+    instances, things, report = settled(DIRECT)
+    report["paths"]["/home/jupyter/notebooks"] = state
+    assert found(DIRECT, instances, things, report) == [("directory /home/jupyter/notebooks", what) for what in differs]
+
+
+def test_a_folder_that_its_account_cannot_use_is_refused_with_the_line_to_type():
+    report = {**bare(), "unusable": ["lab"]}
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False}
+    said = _state.refusals(plan({"name": "lab", "user": "ann", "root_dir": "/srv/it's"}), report)
+    assert said == [
+        "instance 'lab': root_dir: /srv/it's is there, and 'ann' cannot read and write in it. "
+        "On the host: sudo chown ann: '/srv/it'\"'\"'s' - or choose another folder."
+    ]
+
+
+def test_what_an_account_does_to_its_own_folder_stops_nobody():
+    report = {**bare(), "astray": ["lab"]}
+    assert _state.refusals(plan(), report) == []
+    assert any("root_dir: /home/jupyter/notebooks is there, and 'jupyter' cannot" in remark for remark in _state.remarks(plan(), report))
+
+
+LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopback": True}
+
+
+@pytest.mark.parametrize(
+    ("server", "listed", "refused"),
+    [
+        pytest.param({"pid": 7, "uid": 1000, "instance": "lab"}, [], False, id="its own server"),
+        pytest.param({"pid": 7, "uid": 1000, "instance": "old"}, [], False, id="another one of its account"),
+        pytest.param({"pid": 7, "uid": 1001, "instance": "bob"}, [], True, id="the server of another person"),
+        pytest.param({"pid": 7, "uid": 1001, "instance": "bob"}, [8888], False, id="one that we gave this port"),
+        pytest.param({"pid": 7, "uid": 1001, "instance": "bob"}, [8889], True, id="one that we gave another port"),
+        pytest.param({"pid": 8, "uid": 1000, "instance": "lab"}, [], True, id="no server"),
+    ],
+)
+def test_who_holds_a_port_is_told_by_more_than_a_mark(server, listed, refused):
+    report = bare()
+    report["accounts"]["jupyter"] = {"uid": 1000, "group": "jupyter", "home": "/home/jupyter", "comment": "", "shares_group": False}
+    report["manifest"] = [{"id": "service jupyter@bob.service", "kind": "service", "instance": "bob", "port": port} for port in listed]
+    report.update(servers=[server], listeners={"8888": {**LISTENER, "uid": server["uid"]}})
+    assert bool(_state.refusals(plan(), report)) is refused
+
+
 def vanish(report, thing):
     name = thing["id"].split(" ", 1)[1]
     if thing["kind"] == "environment":
         del report["environments"][name]
     elif thing["kind"] == "account":
         report["accounts"][name] = None
+    elif thing["kind"] == "mask":
+        del report["paths"]["/etc/systemd/system/user@999.service"]
     elif thing["kind"] == "service":
         report["servers"] = [server for server in report["servers"] if server["instance"] != thing["instance"]]
     else:
@@ -176,7 +235,28 @@ def test_a_missing_thing_is_found(identity):
     # A vanished environment concerns the servers in it as well.
     assert {change for change, _what in found(DIRECT, instances, things, report)} >= {identity}
     if not identity.startswith("environment"):
-        assert [change for change, _what in found(DIRECT, instances, things, report)] == [identity]
+        # What is shut for an account goes by its number.
+        also = ["mask jupyter"] if identity.startswith("account") else []
+        assert [change for change, _what in found(DIRECT, instances, things, report)] == [identity, *also]
+
+
+@pytest.mark.parametrize(
+    ("instances", "masked"),
+    [
+        pytest.param([{"name": "lab"}], ["mask jupyter"], id="ours"),
+        pytest.param([{"name": "lab", "user": "ann"}], [], id="one that was there"),
+        pytest.param([{"name": "lab", "hardening": "none"}], [], id="open"),
+        pytest.param([{"name": "lab"}, {"name": "two", "port": 9000, "hardening": "sudo"}], [], id="one of two open"),
+        pytest.param([{"name": "lab", "hardening": "strict"}], ["mask jupyter"], id="strict"),
+    ],
+)
+def test_an_account_of_ours_gets_no_systemd_of_its_own(instances, masked):
+    report = bare()
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False}
+    _instances, things = wanted(plan(*instances), report)
+    assert [thing["id"] for thing in things if thing["kind"] == "mask"] == masked
+    _instances, things = wanted(plan(*instances), bare(systemd=False, user_manager=False))
+    assert not any(thing["kind"] == "mask" for thing in things)
 
 
 def test_fail2ban_guards_the_ports_that_the_network_reaches():
@@ -253,7 +333,7 @@ def test_accounts_that_share_a_group_do_not_read_each_others_secrets():
     report["accounts"]["ann"] = {"uid": 1001, "group": "users", "home": "/home/ann", "comment": "", "shares_group": True}
     _instances, things = wanted(plan(user="ann", token="to-ken", access="direct"), report)
     mine = {thing["path"]: (thing["owner"], thing["mode"]) for thing in things if thing.get("path", "").startswith("/etc/remote-notebooks/lab")}
-    assert mine.pop("/etc/remote-notebooks/lab") == ("ann", "0500")
+    assert mine.pop("/etc/remote-notebooks/lab") == ("root", "0750")
     assert len(mine) == 4
     assert set(mine.values()) == {("ann", "0400")}
 

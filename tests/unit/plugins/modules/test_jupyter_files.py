@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,107 @@ def test_a_folder_in_the_place_of_a_link_stays(make, tmp_path):
     done = make({"kind": "link", "path": f"{tmp_path}/folder", "target": "/opt"}, fails=True)
     assert done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
     assert [path.name for path in tmp_path.iterdir() if "ansible_tmp" in path.name] == []
+
+
+@pytest.fixture
+def ground():
+    """Make a folder that every account can reach, with a home of nobody's and one of root's."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        here = Path(name)
+        here.chmod(0o755)
+        for folder, owner in (("home", 65534), ("etc", 0), ("srv", 0)):
+            (here / folder).mkdir()
+            os.chown(here / folder, owner, owner)
+        (here / "home/notebooks").symlink_to(here / "etc")
+        (here / "home/.local").symlink_to(here / "etc")
+        (here / "etc/shadow").write_text("")
+        yield here
+
+
+def owners(folder):
+    return {str(path.relative_to(folder)): (path.lstat().st_uid, mode(path)) for path in (folder, *folder.rglob("*"))}
+
+
+NOBODYS = {"kind": "directory", "mode": None, "stage": "configure", "owner": "nobody", "group": "nogroup"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led astray")
+@pytest.mark.parametrize("name", ["home/notebooks", "home/.local", "home/notebooks/nb", "home/.local/share", "home/.local/share/nb"])
+def test_root_gives_away_nothing_that_an_account_leads_it_to(make, ground, name):
+    before = owners(ground / "etc")
+    done = make({**NOBODYS, "path": f"{ground}/{name}"})
+    assert done["changed"] is False
+    # Only what has to be made, and cannot be, is said; it stops nobody.
+    assert [remark.partition(": ")[2] for remark in done["remarks"]] == (
+        ["Permission denied. Correct that on the host, and run again."] if name.count("/") > 1 else []
+    )
+    assert owners(ground / "etc") == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led astray")
+@pytest.mark.parametrize(
+    "thing",
+    [
+        {"kind": "directory", "path": "home/notebooks/ours", "mode": "0755"},
+        {"kind": "directory", "path": "home/ours", "mode": "0755"},
+        {"kind": "file", "path": "home/notebooks/ours", "source": "wait.py"},
+        {"kind": "file", "path": "home/ours", "source": "wait.py"},
+        {"kind": "link", "path": "home/notebooks/ours", "target": "/opt"},
+        {"kind": "link", "path": "open/ours", "target": "/opt"},
+        {"kind": "file", "path": "team/ours", "source": "wait.py"},
+    ],
+)
+def test_root_writes_nothing_where_another_account_can_put_a_link(make, ground, thing):
+    for name, gid, rights in (("open", 0, 0o777), ("team", 65534, 0o770)):
+        (ground / name).mkdir()
+        os.chown(ground / name, 0, gid)
+        (ground / name).chmod(rights)
+    before = owners(ground)
+    done = make({**thing, "path": f"{ground}/{thing['path']}"}, fails=True)
+    assert "root does not work where others can put links in its way" in done["msg"]
+    assert owners(ground) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders for others")
+def test_a_folder_is_made_for_an_account_and_only_once(make, ground):
+    (ground / "link").symlink_to("srv")
+    things = [{**NOBODYS, "path": f"{ground}/{name}"} for name in ("srv/nb", "link/two", "srv/deep/er", "home/own/nb")]
+    done = make(*things)
+    assert done["paths"] == [thing["path"] for thing in things]
+    made = owners(ground)
+    assert {made[name] for name in ("srv/nb", "srv/two", "srv/deep/er", "home/own/nb", "home/own")} == {(65534, "0o700")}
+    assert made["srv/deep"] == (0, "0o755")
+    assert make(*things)["changed"] is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could give it away")
+def test_what_is_there_keeps_owner_and_mode(make, ground):
+    (ground / "srv").chmod(0o2775)
+    before = owners(ground)
+    assert make({**NOBODYS, "path": f"{ground}/srv"})["changed"] is False
+    assert owners(ground) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led astray")
+def test_root_renames_only_what_lies_in_a_folder_of_its_own(make, ground):
+    (ground / "etc/a").write_text("a")
+    moved = {"kind": "shadow", "origin": f"{ground}/home/notebooks/a", "backup": f"{ground}/home/notebooks/a.before"}
+    assert "Permission denied" in make({**moved, "mover": "nobody"})["remarks"][0]
+    assert "cannot be made" in make({**moved, "mover": ""}, fails=True)["msg"]
+    (ground / "home/own").mkdir()
+    os.chown(ground / "home/own", 65534, 65534)
+    (ground / "home/own/a").write_text("a")
+    assert (
+        "belongs to 'nobody'" in make({**moved, "origin": f"{ground}/home/own/a", "backup": f"{ground}/home/own/b", "mover": ""}, fails=True)["msg"]
+    )
+    assert make({**moved, "origin": f"{ground}/home/own/a", "backup": f"{ground}/home/own/b", "mover": "nobody"})["changed"] is True
+    assert (ground / "etc/a").read_text() == "a"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root takes a folder back")
+def test_a_folder_of_ours_that_others_got_is_taken_back_before_anything_is_written_there(make, ground):
+    (ground / "srv").chmod(0o777)
+    os.chown(ground / "srv", 65534, 65534)
+    things = [{"kind": "directory", "path": f"{ground}/srv", "mode": "0755"}, {"kind": "file", "path": f"{ground}/srv/a", "source": "wait.py"}]
+    assert make(*things)["paths"] == [f"{ground}/srv", f"{ground}/srv/a"]
+    assert owners(ground / "srv") == {".": (0, "0o755"), "a": (0, "0o644")}

@@ -1,0 +1,16 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ..plugin_utils import _answers
+from ..plugin_utils._action import HostAction
+from ..plugin_utils._shapes import Shape
+
+
+class ActionModule(HostAction):
+    """The module, and of its answer what is known."""
+
+    def shape(self) -> Shape:
+        return _answers.notebooks(float(self._task.args.get("limit", 100)))

@@ -1,0 +1,289 @@
+#!/usr/bin/python
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jupyter_remove
+short_description: Remove what earlier runs made on a host
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - Removes folders, files, links, and accounts that the role made, and gives files that were moved aside their name back.
+  - What belongs to an account is removed with that account's rights, whatever a link in its home leads to. Root removes by name only where root alone
+    can change what the name leads to.
+  - Never leaves the file system it began on below a folder of an account. What cannot be removed stays, and is named.
+options:
+  things:
+    description:
+      - What goes, in this order, as M(remote.notebooks.jupyter_state) returns it in RV(remote.notebooks.jupyter_state#module:orphans).
+      - Folders, files, links, environments and traces have C(path), and C(owner) or none; a folder that others may use as well
+        has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover). An account has its name in C(id).
+    type: list
+    elements: dict
+    required: true
+  traces:
+    description: What servers and kernels write below a home, as relative paths. Of a trace that is elsewhere nothing is removed.
+    type: list
+    elements: str
+    default: []
+  comment:
+    description: What an account is described with that the role made. Any other one stays.
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - remote.notebooks.attributes.host
+attributes:
+  check_mode:
+    description: Says what it would remove.
+    support: full
+  diff_mode:
+    description: Names what goes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Remove what is no longer wanted
+  remote.notebooks.jupyter_remove:
+    things: "{{ state.orphans | reverse }}"
+    traces: [.jupyter, .ipython]
+"""
+
+RETURN = r"""
+removed:
+  description: What is gone.
+  type: list
+  elements: str
+  returned: success
+remarks:
+  description: What stays, and why.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import _apart, _places
+from ..module_utils._processes import is_here
+
+#: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can stop what runs with its rights.
+SECONDS = 3600
+#: How often the processes of an account are looked for until there are none.
+LOOKS = 50
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {
+            "things": {"type": "list", "elements": "dict", "required": True},
+            "traces": {"type": "list", "elements": "str", "default": []},
+            "comment": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    removed: list[str] = []
+    remarks: list[str] = []
+    for thing in module.params["things"]:
+        name = thing["id"].split(" ", 1)[1]
+        try:
+            gone, remark = _remove(module, thing, name)
+        except (OSError, KeyError) as error:
+            gone, remark = False, f"{name} stays: {error.strerror if isinstance(error, OSError) else 'its account is gone'}."
+        removed += [name] if gone else []
+        remarks += [remark] if remark else []
+    module.exit_json(changed=bool(removed), removed=removed, remarks=remarks)
+
+
+def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bool, str]:
+    """Remove one thing. Return whether anything went, and what a person should know."""
+    if thing["kind"] == "account":
+        return _account(module, name)
+    if thing["kind"] == "shadow":
+        return _shadow(module, thing)
+    path = thing["path"]
+    if not os.path.lexists(path):
+        return False, ""
+    owner = _owner(thing)
+    strange = _strange(thing, owner, module.params["traces"])
+    if strange:
+        return False, f"{path} stays: {strange}."
+    if module.check_mode:
+        return True, ""
+    if thing.get("shared"):
+        return _empty_folder(path, owner)
+    if owner is None:
+        _tree(_ours(path))
+        return True, ""
+    return _of_an_account(path, owner)
+
+
+def _owner(thing: dict[str, Any]) -> pwd.struct_passwd | None:
+    """Return the account whose rights are enough, and all there should be; None where that is the one we are."""
+    if os.geteuid() != 0 or thing.get("owner", "root") == "root" or not (thing.get("keep") or thing.get("shared")):
+        return None
+    return pwd.getpwnam(thing["owner"])
+
+
+def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: list[str]) -> str:
+    """Say why a thing cannot be what an earlier run has left of an account; empty where it can, or is none of an account."""
+    if not thing.get("keep"):
+        return ""
+    if owner is None and os.geteuid() == 0:
+        return "nobody's notebooks belong to root"
+    home = (owner or pwd.getpwuid(os.geteuid())).pw_dir
+    if f"{home}/".startswith(f"{thing['path']}/"):
+        return "there is a home in it"
+    if thing["kind"] == "trace" and thing["path"] not in {os.path.join(home, trace) for trace in traces}:
+        return f"that is not where '{thing['owner']}' keeps it"
+    return ""
+
+
+def _ours(path: str) -> str:
+    return os.path.join(_places.ours(os.path.dirname(path)), os.path.basename(path))
+
+
+def _tree(path: str) -> None:
+    """Remove what root alone could have put there. Inside, no link is followed (shutil.rmtree), whoever may have made it."""
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        # The seal of an environment goes first: a folder that is half gone must not look whole.
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(path, "remote-notebooks.json"))
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def _empty_folder(path: str, owner: pwd.struct_passwd | None) -> tuple[bool, str]:
+    try:
+        if owner is None:
+            os.rmdir(_ours(path))
+        else:
+            try:
+                _apart.call(owner.pw_name, lambda: os.rmdir(path), seconds=_places.SECONDS)
+            except PermissionError:
+                _rmdir(path, owner.pw_uid)
+    except OSError:
+        return False, ""  # others use it, or it is somebody's: in both cases it is not ours to speak of
+    return True, ""
+
+
+def _of_an_account(path: str, owner: pwd.struct_passwd) -> tuple[bool, str]:
+    """Remove a tree with the rights of its owner; the folder itself, where that lies in a folder of root's, as root once it is empty."""
+    _apart.call(owner.pw_name, lambda: _rm(path), seconds=SECONDS)
+    if not os.path.lexists(path):
+        return True, ""
+    try:
+        _rmdir(path, owner.pw_uid)
+    except OSError as error:
+        return True, f"{path} stays, as far as '{owner.pw_name}' cannot remove it: {error.strerror}. Look, and remove it by hand."
+    return True, ""
+
+
+def _rm(path: str) -> None:
+    """Remove a tree as whoever this process is; how much of it went, is looked at afterwards."""
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+    # What it made unwritable is its own to make writable again. A link at the end would be followed.
+    if not os.path.islink(path):
+        subprocess.run(["chmod", "--recursive", "--silent", "u+rwX", "--", path], check=False, env=environment, stderr=subprocess.DEVNULL)
+    # Below may lie a disk of somebody, or a storage far away.
+    subprocess.run(
+        ["rm", "--recursive", "--force", "--one-file-system", "--", path],
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _rmdir(path: str, uid: int) -> None:
+    """Remove an empty folder of an account from a folder of root's."""
+    real = _ours(path)
+    found = os.lstat(real)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
+        raise PermissionError(1, "it is another account's, or a link")
+    os.rmdir(real)
+
+
+def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
+    if not os.path.lexists(thing["backup"]) or os.path.lexists(thing["origin"]):
+        return False, ""
+    if not module.check_mode:
+        _places.rename(thing["backup"], thing["origin"], thing["mover"])
+    return True, ""
+
+
+def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
+    """Remove an account of ours, with its processes and its home."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return False, ""
+    if entry.pw_gecos.split(",")[0] != module.params["comment"] or entry.pw_uid == 0:
+        return False, f"The account '{name}' stays: it does not look like the one that was made here."
+    if module.check_mode:
+        return True, ""
+    _end_processes(entry)
+    # What it left with cron would run for the next account of that name.
+    with contextlib.suppress(OSError):
+        subprocess.run(["crontab", "-r", "-u", name], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    remark = _home(entry)
+    module.run_command(["userdel", name], check_rc=True)
+    return True, remark
+
+
+def _home(entry: pwd.struct_passwd) -> str:
+    """Remove the home of an account; return why it stays. Where somebody has led the account elsewhere since, that is not ours."""
+    home = entry.pw_dir
+    try:
+        found = os.lstat(home)
+    except OSError:
+        return ""
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != entry.pw_uid:
+        return f"{home}, the home of '{entry.pw_name}', stays: it is a link, or belongs to another account."
+    try:
+        return _of_an_account(home, entry)[1]
+    except OSError as error:
+        return f"{home} stays: {error.strerror}. Look, and remove it by hand."
+
+
+def _end_processes(entry: pwd.struct_passwd) -> None:
+    for _look in range(LOOKS):
+        pids = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _is_of(pid, entry.pw_uid)]
+        if not pids:
+            return
+        with contextlib.suppress(OSError):
+            _apart.call(entry.pw_name, lambda: _kill(pids), seconds=_places.SECONDS)  # noqa: B023
+        time.sleep(0.1)
+
+
+def _is_of(pid: str, uid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            ended = file.read().rpartition(")")[2].split()[0] == "Z"
+        return os.stat(f"/proc/{pid}").st_uid == uid and not ended and is_here(pid)
+    except OSError:
+        return False  # gone by now
+
+
+def _kill(pids: list[str]) -> None:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that act for another one, and files that are none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _apart, _observe
+
+
+def test_a_process_that_is_ended_is_no_answer():
+    answer = _apart.begin(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(OSError, match="was ended"):
+        answer()
+
+
+def test_a_process_that_fails_is_no_answer(capfd):
+    answer = _apart.begin(lambda: 1 / 0)
+    with pytest.raises(OSError, match="was ended"):
+        answer()
+    assert capfd.readouterr().out == ""
+
+
+def test_a_process_that_its_account_stops_is_not_waited_for():
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="no answer in time"):
+        _apart.call("", lambda: os.kill(os.getpid(), signal.SIGSTOP), seconds=0.5)
+    assert time.monotonic() - begun < 5
+
+
+def test_an_answer_has_a_length():
+    with pytest.raises(OSError, match="does not end"):
+        _apart.call("", lambda: "x" * 200_000, limit=1000)
+
+
+def test_a_refusal_says_what_it_is_about():
+    with pytest.raises(FileNotFoundError) as caught:
+        _apart.call("", lambda: os.stat("/nowhere"))
+    assert caught.value.filename == "/nowhere"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account")
+def test_root_is_given_up_for_good():
+    assert _apart.call("nobody", lambda: [os.getresuid(), os.getresgid(), os.getgroups()]) == [[65534] * 3, [65534] * 3, [65534]]
+
+
+def fifo(path):
+    os.mkfifo(path)
+
+
+def zeros(path):
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path):
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+def deep_json(path):
+    path.write_text("[" * 200_000)
+
+
+def deep_python(path):
+    path.write_text("-" * 200_000)
+
+
+def long_python(path):
+    path.write_text("a." * 200_000 + "b")
+
+
+def sums(path):
+    path.write_text("1+" * 200_000 + "1")
+
+
+def folder(path):
+    path.mkdir()
+
+
+def kernel_memory(path):
+    path.symlink_to("/proc/kcore")
+
+
+HOSTILE = [fifo, zeros, sparse, deep_json, deep_python, long_python, sums, folder, kernel_memory]
+
+
+@pytest.mark.parametrize("made", HOSTILE)
+@pytest.mark.parametrize("name", ["jupyter_config.json", "jupyter_config.py"])
+def test_a_file_that_is_none_is_a_remark_and_the_others_are_read(tmp_path, made, name):
+    made(tmp_path / name)
+    (tmp_path / "jupyter_lab_config.json").write_text(json.dumps({"ServerApp": {"port": 1}, "a b": {"c": 1}, "X": {"\x1b[2J": 1, "y" * 200: 2}}))
+    begun = time.monotonic()
+    found = _observe.options([f"{tmp_path}/jupyter_*"])()
+    assert time.monotonic() - begun < 30
+    assert found[f"{tmp_path}/jupyter_lab_config.json"] == {"options": ["ServerApp.port"], "error": ""}
+    odd = found[f"{tmp_path}/{name}"]
+    assert odd["options"] == []
+    assert bool(odd["error"]) == (made not in (deep_python, long_python, sums) or name.endswith("json") or bool(odd["error"]))
+
+
+@pytest.mark.parametrize("made", HOSTILE)
+def test_a_file_of_ours_that_has_become_none_is_another_one(tmp_path, made):
+    made(tmp_path / "manifest.json")
+    assert _observe.manifest(f"{tmp_path}/manifest.json") == []
+    if made in (fifo, sparse):
+        assert _observe.path(f"{tmp_path}/manifest.json").get("digest", "") == ""
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [],
+        {"id": "file /a", "kind": "file"},
+        {"id": "file /a", "kind": "file", "instance": "", "path": "/opt/../home"},
+        {"id": "file a", "kind": "file", "instance": "", "path": "a"},
+        {"id": "file /a", "kind": "link", "instance": "", "path": "/a"},
+        {"id": "file /a", "kind": "file", "instance": "", "path": ["/a"]},
+    ],
+)
+def test_a_damaged_entry_of_the_list_is_none(tmp_path, entry):
+    good = {"id": "file /opt/a", "kind": "file", "instance": "", "path": "/opt/a"}
+    (tmp_path / "manifest.json").write_text(json.dumps({"things": [good, entry]}))
+    assert _observe.manifest(f"{tmp_path}/manifest.json") == [good]

@@ -1,0 +1,166 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes, and what must not, on this machine: folders of the accounts nobody and daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root removes what belongs to others")
+
+NOBODY, VICTIM = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
+
+
+def remove(*things, check=False, **more):
+    """Run the module as Ansible does, and return what it says."""
+    arguments = {"things": [{"instance": "", **thing} for thing in things], "_ansible_check_mode": check, **more}
+    command = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.jupyter_remove"]
+    done = subprocess.run(command, input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def ground():
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        here = Path(name)
+        here.chmod(0o755)
+        for folder, owner in (("home", NOBODY), ("victim", VICTIM), ("ours", 0)):
+            (here / folder).mkdir(mode=0o755)
+            (here / folder / "file").write_text("kept")
+            os.chown(here / folder / "file", owner, owner)
+            os.chown(here / folder, owner, owner)
+        yield here
+
+
+def thing(path, kind="directory", **more):
+    return {"id": f"{kind} {path}", "kind": kind, "path": str(path), "owner": "nobody", "keep": True, **more}
+
+
+@pytest.mark.parametrize("victim", ["victim", "ours"])
+@pytest.mark.parametrize("name", ["link", "link/file", "link/below/deeper"])
+def test_nothing_of_others_goes_through_a_link(ground, victim, name):
+    (ground / "home/link").symlink_to(ground / victim)
+    remove(thing(ground / "home" / name))
+    assert (ground / victim / "file").read_text() == "kept"
+
+
+def test_a_tree_of_an_account_goes_whole_and_what_its_links_lead_to_stays(ground):
+    root = ground / "home/notebooks"
+    (root / "shut/deep").mkdir(parents=True)
+    (root / "victim").symlink_to(ground / "victim")
+    for path in (root, *root.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    (root / "shut").chmod(0)
+    assert remove(thing(root), check=True)["removed"] == [str(root)]
+    assert root.exists()
+    assert remove(thing(root)) == {"changed": True, "removed": [str(root)], "remarks": [], "invocation": remove(thing(root))["invocation"]}
+    assert not root.exists()
+    assert (ground / "victim/file").exists()
+
+
+def test_what_another_account_has_left_in_it_stays_and_is_named(ground):
+    (ground / "home/nb/roots").mkdir(parents=True)
+    (ground / "home/nb/roots/file").write_text("")
+    os.chown(ground / "home/nb", NOBODY, NOBODY)
+    said = remove(thing(ground / "home/nb"))
+    assert said["remarks"][0].startswith(f"{ground}/home/nb stays, as far as 'nobody' cannot remove it")
+    assert (ground / "home/nb/roots/file").exists()
+
+
+def test_a_folder_of_an_account_in_one_of_roots_goes_as_well(ground):
+    os.unlink(ground / "ours/file")
+    (ground / "ours/nb").mkdir()
+    (ground / "ours/nb/a.ipynb").write_text("")
+    for path in (ground / "ours/nb", ground / "ours/nb/a.ipynb"):
+        os.chown(path, NOBODY, NOBODY)
+    assert remove(thing(ground / "ours/nb"))["removed"] == [f"{ground}/ours/nb"]
+    assert list((ground / "ours").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "directory", "path": "ours", "owner": "root", "keep": True},
+        {"kind": "directory", "path": "home/file", "owner": "root"},
+        {"kind": "file", "path": "home/file"},
+        {"kind": "trace", "path": "home/file", "owner": "nobody", "keep": True},
+        {"kind": "directory", "path": "home", "owner": "no-such-account", "keep": True},
+        {"kind": "directory", "path": "home", "owner": "root", "shared": True},
+    ],
+)
+def test_a_damaged_list_removes_nothing(ground, entry):
+    said = remove({**entry, "id": f"{entry['kind']} {ground}/{entry['path']}", "path": f"{ground}/{entry['path']}"}, traces=[".jupyter"])
+    assert said["changed"] is False
+    assert all((ground / name / "file").read_text() == "kept" for name in ("home", "victim", "ours"))
+
+
+def test_a_home_is_no_folder_of_notebooks(ground):
+    home = pwd.getpwnam("daemon").pw_dir
+    assert remove(thing(home, owner="daemon"))["remarks"] == [f"{home} stays: there is a home in it."]
+
+
+def test_what_is_ours_goes(ground):
+    (ground / "ours/link").symlink_to(ground / "victim")
+    os.chown(ground / "ours/file", NOBODY, NOBODY)
+    said = remove({"id": f"directory {ground}/ours", "kind": "directory", "path": f"{ground}/ours", "owner": "root"})
+    assert said["removed"] == [f"{ground}/ours"]
+    assert (ground / "victim/file").exists()
+
+
+ACCOUNT = f"rn-test-{os.getpid()}"
+COMMENT = "made by a test"
+
+
+@pytest.fixture
+def account(ground):
+    """Make an account with a home below ground, and a process."""
+    home = ground / "leaver"
+    subprocess.run(["useradd", "--system", "--create-home", "--home-dir", home, "--comment", COMMENT, "--shell", "/bin/sh", ACCOUNT], check=True)
+    try:
+        yield home
+    finally:
+        subprocess.run(["userdel", "--force", ACCOUNT], check=False, capture_output=True)
+
+
+def leave(**more):
+    return remove({"id": f"account {ACCOUNT}", "kind": "account"}, comment=more.get("comment", COMMENT))
+
+
+def test_an_account_of_ours_goes_with_home_and_processes(account):
+    with subprocess.Popen(["sh", "-c", "trap '' TERM HUP; while :; do sleep 60; done"], user=ACCOUNT) as process:
+        said = leave()
+        assert process.wait(5) == -9
+    assert (said["removed"], said["remarks"]) == ([ACCOUNT], [])
+    assert not account.exists()
+    with pytest.raises(KeyError):
+        pwd.getpwnam(ACCOUNT)
+
+
+@pytest.mark.parametrize("led", ["link", "usermod", "another owner"])
+def test_a_home_that_leads_elsewhere_stays(ground, account, led):
+    if led == "link":
+        account.rename(ground / "moved")
+        account.symlink_to(ground / "victim")
+    elif led == "usermod":
+        subprocess.run(["usermod", "--home", ground / "victim", ACCOUNT], check=True)
+    else:
+        os.chown(account, VICTIM, VICTIM)
+    said = leave()
+    assert said["removed"] == [ACCOUNT]
+    assert "stays: it is a link, or belongs to another account." in said["remarks"][0]
+    assert (ground / "victim/file").read_text() == "kept"
+
+
+def test_an_account_that_is_not_ours_stays(account):
+    assert leave(comment="another")["remarks"] == [f"The account '{ACCOUNT}' stays: it does not look like the one that was made here."]
+    assert account.is_dir()
