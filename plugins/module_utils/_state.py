@@ -753,8 +753,8 @@ def _overheard(plan: dict[str, Any]) -> list[str]:
         else:
             continue
         found.append(
-            f"Instance '{item['name']}': every account of the host can read what {whose} print, because its settings say so. "
-            f"Leave {what} out, and none can."
+            f"Instance '{item['name']}': every account of the host can read what {whose} print, and run code in one whose debugger was used, "
+            f"because its settings say so. Leave {what} out, and none can."
         )
     return found
 
