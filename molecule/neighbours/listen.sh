@@ -32,11 +32,27 @@ echo "a kernel that encrypts"
 overheard ann 9001 python3
 echo "a kernel that does not"
 overheard ann 9001 sockets
+debugged() { # instance, port: what bob does in a kernel whose owner has used the debugger
+    person "$1" "$2" python3 debug 'import time; time.sleep(9)' &
+    on "sleep 5; runuser -u bob -- $python -I /var/tmp/spy.py ann 7; ls /home/ann/debugged 2>&1 | grep -oE '^/.*|No such file'; rm -f /home/ann/debugged"
+    wait
+}
+echo "the debugger, where the settings let kernels listen, and where not"
+debugged clear 9003
+debugged ann 9001
 echo "what lies in files"
-person ann 9001 sockets leave 'import time; time.sleep(12)'
+person ann 9001 sockets leave 'import time, multiprocessing.shared_memory as shared; memory = shared.SharedMemory(create=True, size=9); time.sleep(12)'
 on 'cd /home/ann/.local/share/jupyter/runtime && stat -c %a . sockets kernel-*.json | uniq
     ls /home/ann/forged 2>&1 | grep -o "No such file"
     runuser -u bob -- sh -c "cat /home/ann/.local/share/jupyter/runtime/kernel-*.json || ls /home/ann/.local/share/jupyter/runtime/sockets" 2>&1 | grep -o denied | uniq'
+echo "what else a kernel of bob finds of ann: processes, shared memory that it can read, lines of the journal"
+person bob 9002 python3 run '
+import glob, os, pwd, subprocess
+ann = pwd.getpwnam("ann").pw_uid
+print(sum(os.stat(path).st_uid == ann for path in glob.glob("/proc/[0-9]*")))
+shared = [path for path in glob.glob("/dev/shm/*") if os.stat(path).st_uid == ann]
+print(len(shared) > 0, sum(os.access(path, os.R_OK) for path in shared))
+print(len(subprocess.run(["journalctl", "--no-pager", "--quiet", "--unit=jupyter@ann"], capture_output=True).stdout.splitlines()))'
 echo "which are busy"
 busy() { on "$python -I /opt/remote-notebooks/libexec/busy_kernels.py 0 \$(systemctl show -P MainPID jupyter@ann)" | sed -E 's/"[0-9]+": //; s/process [0-9]+/process N/g'; }
 person ann 9001 python3 leave 'import time; time.sleep(12)'

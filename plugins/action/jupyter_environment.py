@@ -15,6 +15,7 @@ from ..module_utils._plain import plain_lines
 from ..module_utils._uv_wheels import VERSION
 from ..plugin_utils import _answers, _bare, _wheelhouse
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._logins import Logins
 
 
 class ActionModule(OwnAction):
@@ -27,7 +28,15 @@ class ActionModule(OwnAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
+        logins = Logins(self._templar, task_vars or {})
+        with logins.hiding():
+            return dict(logins.hide(self._built(logins, result, task_vars or {})))
+
+    def _built(self, logins: Logins, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        # What the variables of the task say, the installers are told.
+        self._task.environment = [logins.reveal(self._templar.template(variables)) for variables in self._task.environment or []]
         _result, arguments = self.validate_argument_spec(_build.ARGUMENTS)
+        arguments["wheelhouse"] = logins.reveal(arguments["wheelhouse"])
         wanted, pip = arguments.pop("wheelhouse"), arguments.pop("pip")
         uv = VERSION if arguments["installer"] == "uv" else ""
         if wanted and not self._task.check_mode:
@@ -38,7 +47,7 @@ class ActionModule(OwnAction):
         arguments["pip"] = None
         if pip and not self._task.check_mode and not (wanted and uv):  # uv is among the wheels
             arguments["pip"] = self._bring(pip, os.path.basename(pip))
-        return {**result, **self._build(arguments, task_vars or {})}
+        return {**result, **self._build(arguments, task_vars)}
 
     def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the host build, by the module of this name where a bare program will not do."""

@@ -12,6 +12,7 @@ from ..module_utils import _files
 from ..module_utils._errors import FilesError
 from ..plugin_utils import _answers, _texts
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._logins import Logins, scrubbed
 
 _OWNED = ("kind", "path", "owner", "group", "mode")
 #: What the host is told of each kind.
@@ -45,7 +46,7 @@ class ActionModule(OwnAction):
                     ready["new_mode"] = "0700" if thing["stage"] == "configure" and thing["owner"] != "root" else "0755"
                 elif thing.get("secret"):
                     ready["secret"] = True
-                    secrets[thing["path"]] = _secret(thing)
+                    secrets[thing["path"]] = self._secret(thing, arguments, task_vars or {})
                 elif thing["kind"] == "file":
                     instance = _texts.instance_of(thing, arguments["instances"])
                     ready["text"] = _texts.render(self, task_vars or {}, thing, instance, arguments["manifest"])
@@ -54,13 +55,20 @@ class ActionModule(OwnAction):
             except FilesError as error:
                 raise AnsibleActionFail(str(error)) from error
             things.append(ready)
-        said = _answers.module(self, task_vars or {}, _answers.FILES, arguments={"things": things, "secrets": secrets})
-        for remark in said.get("remarks", []):
+        answer = _answers.module(self, task_vars or {}, _answers.FILES, arguments={"things": things, "secrets": secrets})
+        for remark in answer.get("remarks", []):
             self._display.warning(remark)
-        return {**result, **said}
+        return {**result, **answer, **({"diff": scrubbed(answer["diff"])} if isinstance(answer.get("diff"), list) else {})}
+
+    def _secret(self, thing: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
+        if "template" not in thing:
+            return _kept(thing)
+        # Rendered of the real addresses, and not made real afterwards: JSON may write one otherwise.
+        instance = Logins(self._templar, task_vars).reveal(_texts.instance_of(thing, arguments["instances"]))
+        return _texts.render(self, task_vars, thing, instance, arguments["manifest"])
 
 
-def _secret(thing: dict[str, Any]) -> str:
+def _kept(thing: dict[str, Any]) -> str:
     content = _files.read(thing["control"])
     if content is None:
         raise FilesError(f"{thing['control']} is gone: it held what belongs into {thing['path']} of the host. Run again.")

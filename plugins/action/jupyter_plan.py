@@ -18,6 +18,7 @@ from ..module_utils import _plan
 from ..module_utils._errors import PlanError
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._contact import contact
+from ..plugin_utils._logins import Logins
 
 PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
@@ -51,7 +52,11 @@ class ActionModule(OwnAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
+        logins = Logins(self._templar, task_vars or {})
+        with logins.hiding():
+            return dict(logins.hide(self._resolved(result, task_vars or {})))
+
+    def _resolved(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         self.validate_argument_spec({})
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
         specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in OPTIONS.items()}

@@ -18,6 +18,7 @@ from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _answers, _bare, _contact, _texts
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._credentials import Credentials
+from ..plugin_utils._logins import Logins, scrubbed
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -43,7 +44,12 @@ class ActionModule(OwnAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        self._task_vars = task_vars or {}
+        logins = Logins(self._templar, task_vars or {})
+        with logins.hiding():
+            return dict(logins.hide(self._compared(logins, result, task_vars or {})))
+
+    def _compared(self, logins: Logins, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        self._task_vars = task_vars
         _result, arguments = self.validate_argument_spec(
             {
                 "plan": {"type": "dict", "required": True},
@@ -60,7 +66,7 @@ class ActionModule(OwnAction):
             }
         )
         aim = {**_environments.KEEP, **arguments["aim"]}
-        plan = {**arguments["plan"], "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
+        plan = {**logins.reveal(arguments["plan"]), "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
         showing = self._task.check_mode and self._task.diff
         store = self._store(plan, arguments["credentials_dir"], arguments["rotate"])
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
@@ -95,7 +101,7 @@ class ActionModule(OwnAction):
         if refusal:
             raise AnsibleActionFail(refusal)
         orphans = _state.orphans(plan, things, report)
-        diff = _diff(changes, texts, report) if showing else []
+        diff = scrubbed(_diff(changes, texts, report)) if showing else []
         rotated = store.rotated if store else []
         steps = _state.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
         servers, remarks = _clients.servers(plan, instances, credentials, arguments["pki"]), _state.remarks(plan, report)
@@ -183,7 +189,7 @@ class ActionModule(OwnAction):
         # Stamped files come last: the revision stands in them, and sums up everything else the server is started from.
         for thing in sorted(files, key=lambda thing: bool(thing.get("stamped"))):
             if thing.get("secret"):
-                content = _files.read(thing["control"]) if thing["control"] else None
+                content = self._secret(thing, instances)
                 thing["digest"] = None if content is None else hashlib.sha256(content).hexdigest()
                 continue
             instance = _texts.instance_of(thing, instances)
@@ -192,6 +198,11 @@ class ActionModule(OwnAction):
             texts[thing["path"]] = self._text(thing, instance)
             thing["digest"] = hashlib.sha256(texts[thing["path"]].encode()).hexdigest()
         return texts
+
+    def _secret(self, thing: dict[str, Any], instances: list[dict[str, Any]]) -> bytes | None:
+        if "template" in thing:
+            return self._text(thing, _texts.instance_of(thing, instances)).encode()
+        return _files.read(thing["control"]) if thing["control"] else None
 
     def _text(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
         return _texts.render(self, self._task_vars, thing, instance, self._manifest)

@@ -36,10 +36,8 @@ MARK = "remote_notebooks="
 #: What an environment was sealed with: its packages, and every file with its size.
 SEAL = "remote-notebooks.json"
 
-<<<<<<< HEAD
 #: In seconds since the epoch.
 YEAR_9999 = 253_370_764_800.0
-=======
 #: What is read of a file, in bytes. Ours are some kilobytes; a file of packages' sizes (SEAL) is some megabytes.
 LARGEST = 1 << 24
 LARGEST_SEAL = 1 << 26
@@ -52,7 +50,6 @@ LARGEST_COMMAND = 4096
 SEVERAL = 20
 #: Of the entries of a folder no more are counted.
 MANY = 1000
->>>>>>> rootwork
 
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 

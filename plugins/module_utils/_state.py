@@ -414,6 +414,7 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                 "tmux": _tmux(plan["scope"], name, user, home),
                 "attach": _attach(plan["scope"], item, system, user),
                 "variables": _variables(item, environment, home, f"{config}/{name}/jupyter"),
+                "shut_variables": _shut_variables(item),
                 "revision": "",
             }
         )
@@ -452,12 +453,17 @@ def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> 
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
     }
-    if item["http_proxy"]:
-        variables.update(dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), item["http_proxy"]))
-        variables.update(no_proxy="localhost,127.0.0.1,::1", NO_PROXY="localhost,127.0.0.1,::1")
     if item["ca_bundle"]:
         variables.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"), item["ca_bundle"]))
     return variables
+
+
+def _shut_variables(item: dict[str, Any]) -> dict[str, str]:
+    """Return what a server takes from a file of its own: whatever stands in a unit is every account's to read (``systemctl show``)."""
+    if not item["http_proxy"]:
+        return {}
+    variables = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), item["http_proxy"])
+    return {**variables, **dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")}
 
 
 def _has_cron(system: dict[str, Any]) -> bool:
@@ -500,6 +506,7 @@ def things(
     """List everything the host should hold.
 
     Content comes as ``template`` or ``source``, files of the role, or as ``control``, a file of the control node.
+    That of a ``secret`` is shown nowhere.
     """
     system = report["system"]
     owner, group = ("root", "root") if plan["scope"] == "system" else (system["user"], system["group"])
@@ -578,6 +585,8 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     made.file("configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file"))
     if item["has_token"]:
         made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
+    if item["shut_variables"]:
+        made.file("configure", f"{folder}/environment", secret, **shut, secret=True, template="environment.json.j2")
     if item["tls"] != "none":
         made.file("configure", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, control=pem)
     made.file("configure", item["config_file"], secret, **shut, checked=True, template=f"{posixpath.basename(item['config_file'])}.j2")
@@ -747,6 +756,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
         *_unkept(plan, report["system"]),
         *_plain(plan),
         *_overheard(plan),
+        *_one_account(plan),
         *_withdrawn(plan, report),
         *_strange(plan, report),
         *_shadows.remarks(plan, report),
@@ -783,10 +793,25 @@ def _overheard(plan: dict[str, Any]) -> list[str]:
         else:
             continue
         found.append(
-            f"Instance '{item['name']}': every account of the host can read what {whose} print, because its settings say so. "
-            f"Leave {what} out, and none can."
+            f"Instance '{item['name']}': every account of the host can read what {whose} print, and run code in one whose debugger was used, "
+            f"because its settings say so. Leave {what} out, and none can."
         )
     return found
+
+
+def _one_account(plan: dict[str, Any]) -> list[str]:
+    """Name the instances that share an account and a folder: whoever means two people is told that they are one."""
+    if plan["scope"] != "system":
+        return []
+    shared: dict[tuple[str, str], list[str]] = {}
+    for item in plan["instances"]:
+        shared.setdefault((item["user"], item["root_dir"]), []).append(item["name"])
+    return [
+        f"{' and '.join(names)} run as the same account, '{user}', in the same folder: who uses one reads and changes what belongs to the other. "
+        "For people of their own, give each instance a user, and create_user: true; for one person, give each a root_dir, and this is not said again."
+        for (user, _folder), names in shared.items()
+        if len(names) > 1
+    ]
 
 
 def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:

@@ -6,7 +6,7 @@
 A kernel listens on ports of the loopback. What comes in has to be signed, but whoever connects to its output reads it, and every account can connect.
 So the channels of a kernel are encrypted, where the kernel and the server's jupyter_client know how (CurveZMQ: ipykernel 7.4, jupyter_client 8.10);
 any other kernel gets Unix sockets in a folder that only its account can enter, or does not start. What the settings say is obeyed:
-``KernelManager.transport: tcp`` lets kernels that do not encrypt listen in clear, ``transport_encryption: disabled`` all of them.
+``KernelManager.transport: tcp`` lets kernels that do not encrypt listen in clear, and debuggers, ``transport_encryption: disabled`` all of them.
 
 ``protect()`` is called before a server starts (run_jupyter.py), and before an environment is tried (probe_environment.py).
 """
@@ -34,6 +34,21 @@ LONGEST, LONGEST_NAME = 107, 18
 ENCRYPTS = (7, 4)
 #: How long a kernel may take to make its sockets before the log says what is wrong with it.
 PATIENCE = 60.0
+#: Starts ipykernel without its debugger. That listens on the loopback whatever the channels are, asks nobody for a key, and once a person has used it
+#: it does what any account of the machine tells it, in the person's kernel. ipykernel_launcher is told nothing else than by ``-m``.
+WITHOUT_DEBUGGER = """\
+import runpy, sys
+if sys.path[0] == "":
+    del sys.path[0]
+sys.modules["debugpy.server"] = None  # as if it were not installed
+try:
+    import ipykernel.debugger
+    ipykernel.debugger._is_debugpy_available = False
+except ImportError:
+    pass
+del sys.modules["debugpy.server"]
+runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+"""
 HOW_TO_ALLOW = "jupyter_settings: {KernelManager: {transport: tcp}} lets kernels listen where every account of the host can read what they print."
 
 
@@ -136,6 +151,20 @@ def settle(manager: KernelManager) -> dict[str, str]:
     return {}
 
 
+def without_debugger(command: list[str]) -> list[str]:
+    """Return the command of a kernel with the debugger left out, where it is one of ipykernel's own."""
+    for place in range(len(command) - 1):
+        if command[place] == "-m" and command[place + 1] in ("ipykernel_launcher", "ipykernel"):
+            return [*command[:place], "-c", WITHOUT_DEBUGGER, *command[place + 2 :]]
+    return command
+
+
+def guarded(manager: KernelManager, command: list[str]) -> list[str]:
+    """Return the command that a kernel is to be started with: where the settings let kernels listen on the loopback, the debugger may as well."""
+    words = said(manager)
+    return command if words.get("transport") == "tcp" or way(words, True) == "plain" else without_debugger(command)
+
+
 def watch(manager: KernelManager, alive: Callable[[], bool]) -> None:
     """Say what is wrong where a kernel makes no socket: one that knows nothing of them ends, or waits for ever, and the browser shows no reason."""
     path = f"{manager.ip}-{manager.shell_port}"
@@ -159,8 +188,8 @@ def protect() -> None:
     async def pre_launch(self: LocalProvisioner, **arguments: Any) -> dict[str, Any]:
         return dict(await before(self, **arguments, **(settle(self.parent) if self.parent else {})))
 
-    async def launch_kernel(self: LocalProvisioner, *words: Any, **arguments: Any) -> Any:
-        info = await launch(self, *words, **arguments)
+    async def launch_kernel(self: LocalProvisioner, cmd: list[str], **arguments: Any) -> Any:
+        info = await launch(self, guarded(self.parent, cmd) if self.parent else cmd, **arguments)
         process = self.process
         if self.parent and self.parent.transport == "ipc" and process:
             # No task of asyncio: where a kernel is started without a loop, none would run it.
@@ -178,6 +207,7 @@ def _protect_before_provisioners() -> None:
 
     def pre_start_kernel(self: KernelManager, **arguments: Any) -> Any:
         settle(self)
-        return before(self, **arguments)
+        command, more = before(self, **arguments)
+        return guarded(self, command), more
 
     KernelManager.pre_start_kernel = pre_start_kernel

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
+import logging
 import os
+import re
 import runpy
 import sys
 import types
+from typing import Any
 
 NAME = "rfc3987_syntax"
 
@@ -59,7 +63,37 @@ def protect() -> None:
         kernel_channels.protect()
 
 
+def take_variables(arguments: list[str]) -> None:
+    """Take the variables that no unit and no command line may show from the file beside the server's settings, where there is one."""
+    for word in arguments:
+        if word.startswith("--config="):
+            path = os.path.join(os.path.dirname(word[len("--config=") :]), "environment")
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    variables = json.load(file)
+                os.environ.update(variables)
+                silence({password for value in variables.values() for password in re.findall(r"://[^/@:]*:([^/@]+)@", value)})
+
+
+def silence(passwords: set[str]) -> None:
+    """Keep passwords out of the log: JupyterLab writes there which proxy it uses."""
+    make = logging.getLogRecordFactory()
+
+    def made(*words: Any, **more: Any) -> logging.LogRecord:
+        record = make(*words, **more)
+        said = record.getMessage()
+        if any(password in said for password in passwords):
+            for password in passwords:
+                said = said.replace(password, "********")
+            record.msg, record.args = said, ()
+        return record
+
+    if passwords:
+        logging.setLogRecordFactory(made)
+
+
 def main() -> None:
+    take_variables(sys.argv[1:])
     postpone()
     protect()
     del sys.argv[0]

@@ -47,6 +47,30 @@ def test_in_clear_only_where_the_settings_say_so(channels, said, encrypts, way):
 
 
 @pytest.mark.parametrize(
+    ("command", "changed"),
+    [
+        (["/env/bin/python", "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "k.json"], ["-c", "-f"]),
+        (["conda", "run", "python", "-m", "ipykernel", "-f", "k.json"], ["-c", "-f"]),
+        (["R", "--slave", "-e", "IRkernel::main()", "--args", "k.json"], None),
+        (["python", "-m", "bash_kernel", "-f", "k.json"], None),
+    ],
+)
+def test_a_debugger_that_anybody_may_use_is_left_out(channels, command, changed):
+    left = channels.without_debugger(command)
+    assert left == command if changed is None else [word for word in left if word in ("-c", "-m", "-f")] == changed
+
+
+@pytest.mark.parametrize(
+    ("said", "left_out"),
+    [({}, True), ({"transport": "ipc"}, True), ({"transport": "tcp"}, False), ({"transport_encryption": "disabled"}, False)],
+)
+def test_it_stays_where_the_settings_let_kernels_listen(channels, monkeypatch, said, left_out):
+    monkeypatch.setattr(channels, "said", lambda _manager: said)
+    command = ["python", "-m", "ipykernel_launcher", "-f", "k.json"]
+    assert (channels.guarded(None, command) != command) is left_out
+
+
+@pytest.mark.parametrize(
     ("metadata", "encrypts"),
     [
         ({}, False),

@@ -75,3 +75,11 @@ def test_the_program_sees_what_python_would_have_shown_it(run, tmp_path):
     program = "import sys\nprint(__name__, __file__, sys.argv[1:], sys.argv[0] == __file__, sys.path[0])\nsys.exit(3)\n"
     here = f"{tmp_path}/bin"
     assert run(program, "--config=x", "--no-browser") == [f"__main__ {here}/jupyter-lab ['--config=x', '--no-browser'] True {here}", "rc 3"]
+
+
+def test_variables_that_no_unit_may_show_come_from_a_file(run, tmp_path):
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "environment").write_text('{"http_proxy": "http://ann:s3cret@proxy:3128"}')
+    program = "import logging, os\nprint(os.environ.get('http_proxy'))\nlogging.warning('by %s', ('ann', 's3cret@proxy'))\n"
+    said = ["http://ann:s3cret@proxy:3128", "WARNING:root:by ('ann', '********@proxy')", "rc 0"]
+    assert run(program, f"--config={tmp_path}/settings/jupyter_server_config.py") == said

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-<<<<<<< HEAD
-import signal
 import tempfile
 from datetime import datetime, timezone
-=======
->>>>>>> rootwork
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _observe

@@ -707,3 +707,24 @@ def test_remarks(given, manifest, words):
     said = _state.remarks(plan({"name": "lab", **given}), {**bare(), "manifest": manifest})
     assert len(said) == len(words)
     assert all(word in text for word, text in zip(words, said))
+
+
+@pytest.mark.parametrize(
+    ("instances", "told"),
+    [
+        ([{"name": "ann"}, {"name": "bob", "port": 2222}], ["ann and bob run as the same account, 'jupyter', in the same folder"]),
+        ([{"name": "ann", "user": "ann"}, {"name": "bob", "user": "bob", "port": 2222}], []),
+        ([{"name": "ann", "root_dir": "~/a"}, {"name": "bob", "root_dir": "~/b", "port": 2222}], []),
+    ],
+)
+def test_who_means_two_people_and_makes_one_account_is_told(instances, told):
+    said = _state.remarks(plan(*instances), bare())
+    assert [text in remark for text, remark in zip(told, said, strict=True)] == [True] * len(told)
+
+
+def test_a_proxy_stands_in_no_unit_and_in_no_diff():
+    instances, things, _report = settled(plan({"name": "lab", "http_proxy": "http://ann:s3cret@proxy:3128"}))
+    assert "s3cret" not in str(instances[0]["variables"])
+    assert instances[0]["shut_variables"]["https_proxy"] == "http://ann:s3cret@proxy:3128"
+    (file,) = [thing for thing in things if thing.get("path") == "/etc/remote-notebooks/lab/environment"]
+    assert (file["secret"], file["mode"], file["owner"]) == (True, "0640", "root")
