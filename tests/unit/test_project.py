@@ -106,7 +106,7 @@ def packed(tmp_path_factory):
 
 def test_the_archive_holds_nothing_a_user_does_not_need(packed):
     allowed = re.compile(
-        r"(MANIFEST|FILES)\.json|(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE|requirements\.txt|inventory\.example"
+        r"(MANIFEST|FILES)\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE|requirements\.txt|inventory\.example"
         r"|(meta|plugins|playbooks|roles|docs|changelogs)/.+"
     )
     assert sorted(name for name in packed if not allowed.fullmatch(name)) == []
