@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _apart, _observe
@@ -127,3 +129,20 @@ def test_a_damaged_entry_of_the_list_is_none(tmp_path, entry):
     good = {"id": "file /opt/a", "kind": "file", "instance": "", "path": "/opt/a"}
     (tmp_path / "manifest.json").write_text(json.dumps({"things": [good, entry]}))
     assert _observe.manifest(f"{tmp_path}/manifest.json") == [good]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root asks for another account")
+def test_a_folder_is_judged_by_what_its_account_can_do():
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        here = Path(name)
+        here.chmod(0o755)
+        for folder, uid, mode in (("own", 65534, 0o700), ("home", 65534, 0o755), ("roots", 0, 0o755), ("open", 0, 0o777)):
+            (here / folder).mkdir()
+            os.chown(here / folder, uid, uid)
+            (here / folder).chmod(mode)
+        (here / "home/link").symlink_to(here / "own")
+        (here / "home/astray").symlink_to(here / "roots")
+        (here / "home/dangling").symlink_to(here / "nowhere")
+        roots = {name: ["nobody", f"{here}/{name}"] for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")}
+        assert _observe.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
+        assert _observe.unusable({"lab": ["no-such-account", f"{here}/roots"]}) == {"unusable": [], "astray": []}
