@@ -199,11 +199,23 @@ def _is_shared(entry: pwd.struct_passwd) -> bool:
 
 
 def path(name: str, text: bool = False) -> dict[str, Any] | None:
-    """Describe what is at ``name``, or return None. ``text`` adds the content of a small text file."""
+    """Describe what is at ``name``, or return None. ``text`` adds the content of a small text file.
+
+    In a folder of an account it may be another thing at any moment, and the way to it a circle, or a file system that shuts root out: that is as
+    good as nothing, and no reason to give up.
+    """
     try:
-        found = os.lstat(name)
+        return _path(name, text)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        if os.geteuid() != 0:
+            raise
+        return None
+
+
+def _path(name: str, text: bool) -> dict[str, Any]:
+    found = os.lstat(name)
     kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
     state: dict[str, Any] = {
         "kind": kinds.get(stat.S_IFMT(found.st_mode), "other"),

@@ -146,3 +146,18 @@ def test_a_folder_is_judged_by_what_its_account_can_do():
         roots = {name: ["nobody", f"{here}/{name}"] for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")}
         assert _observe.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
         assert _observe.unusable({"lab": ["no-such-account", f"{here}/roots"]}) == {"unusable": [], "astray": []}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root what may not be looked at is a reason to give up")
+def test_what_changes_under_the_eye_is_as_good_as_nothing(tmp_path, monkeypatch):
+    (tmp_path / "circle").symlink_to("circle")
+    assert _observe.path(f"{tmp_path}/circle/below") is None
+    (tmp_path / "link").symlink_to("/etc")
+    monkeypatch.setattr(os, "readlink", lambda _name: os.stat("/proc/self/fd/nowhere/at all") and "")
+    assert _observe.path(f"{tmp_path}/link") is None
+
+    def shut(_name):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "lstat", shut)
+    assert _observe.path(f"{tmp_path}/link") is None
