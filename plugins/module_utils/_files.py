@@ -72,23 +72,63 @@ def require_safe_place(path: str) -> None:
     the owner of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the command that mends it.
     """
     path = os.path.abspath(path)
-    folder = path
-    while True:
+    *above, last = _way(path)
+    trusted = {0, os.geteuid(), _caller()}
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        found = os.lstat(last)
+        if found.st_uid != os.geteuid():
+            raise FilesError(_belongs(path, found.st_uid))
+    for folder in reversed(above):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            found = os.stat(folder)
-            if folder == path and found.st_uid != os.geteuid():
-                raise FilesError(_belongs(path, found.st_uid))
-            if folder != path and found.st_uid not in (0, os.geteuid(), _caller()):
-                raise FilesError(
-                    f"{folder} belongs to {_account(found.st_uid)}, who could swap {path} for another one. Keep it elsewhere, or run as that account."
-                )
-            if folder != path and found.st_mode & stat.S_IWGRP and not found.st_mode & stat.S_ISVTX and _is_shared(found.st_gid):
-                raise FilesError(f"The group of {folder} may write there, so others could swap {path} for their own. Run: chmod g-w {folder}")
-            if folder != path and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
-                raise FilesError(f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}")
-        if folder == os.path.dirname(folder):
-            return
-        folder = os.path.dirname(folder)
+            _require_closed(folder, path, trusted)
+
+
+def _require_closed(folder: str, path: str, trusted: set[int]) -> None:
+    """Refuse a folder, or a link, on the way to ``path`` that an account besides ``trusted`` could swap, or swap something in."""
+    found = os.lstat(folder)
+    if stat.S_ISLNK(found.st_mode):
+        # In any other folder a link is its owner's no longer: only who may write to the folder may replace it.
+        if found.st_uid not in trusted and os.stat(os.path.dirname(folder)).st_mode & stat.S_ISVTX:
+            raise FilesError(
+                f"{folder} is a link of {_account(found.st_uid)}, who could lead {path} elsewhere. Keep it elsewhere, without that link."
+            )
+        return
+    if found.st_uid not in trusted:
+        raise FilesError(
+            f"{folder} belongs to {_account(found.st_uid)}, who could swap {path} for another one. Keep it elsewhere, or run as that account."
+        )
+    if found.st_mode & stat.S_ISVTX:
+        return
+    if found.st_mode & stat.S_IWGRP and _is_shared(found.st_gid):
+        raise FilesError(f"The group of {folder} may write there, so others could swap {path} for their own. Run: chmod g-w {folder}")
+    if found.st_mode & stat.S_IWOTH:
+        raise FilesError(f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}")
+
+
+def _way(path: str) -> list[str]:
+    """Return every folder and every link by which the system comes from / to an absolute path; what it leads to stands last."""
+    way, here, links = ["/"], "/", 0
+    names = path.split("/")[::-1]
+    while names:
+        name = names.pop()
+        if name == "..":
+            if way[-1] == here != "/":  # what is in there does not matter
+                way.pop()
+            here = os.path.dirname(here)
+        if name in ("", ".", ".."):
+            continue
+        way.append(os.path.join(here, name))
+        try:
+            target = os.readlink(way[-1])
+        except OSError:  # no link
+            here = way[-1]
+            continue
+        links += 1
+        if links > 40:  # as many as Linux follows (path_resolution(7))
+            raise FilesError(f"{path} leads round in a circle: {way[-1]} is a link. Remove it.")
+        here = "/" if target.startswith("/") else here
+        names += target.split("/")[::-1]
+    return way
 
 
 def _belongs(path: str, uid: int) -> str:

@@ -232,6 +232,35 @@ def test_a_place_that_is_another_account_s(tmp_path, made, says):
             assert path.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_way_that_leads_through_links(tmp_path):
+    """A folder that links lead to is no safer than what lies on the way there."""
+    folder(folder(tmp_path / "open", mode=0o777) / "ours")
+    folder(folder(tmp_path / "closed") / "ours")
+    (tmp_path / "closed" / "hop").symlink_to("../open/ours")
+    for name, target in {"straight": "closed/ours", "open_link": "open/ours", "two_hops": "closed/hop", "back": "open/../closed/ours"}.items():
+        (tmp_path / name).symlink_to(target)
+    for name in ("straight", "back"):
+        _files.private_directory(str(tmp_path / name / name))
+    for name in ("open_link", "two_hops"):
+        with pytest.raises(FilesError, match=r"Everybody may write to .*/open, so"):
+            _files.private_directory(str(tmp_path / name / "credentials"))
+        assert not (tmp_path / name / "credentials").exists()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FilesError):
+        _files.private_directory(str(tmp_path / "loop" / "credentials"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
+def test_a_link_of_another_account_in_a_folder_for_all(tmp_path):
+    shared = folder(tmp_path / "shared", mode=0o1777)
+    for name, owner in {"theirs": STRANGER, "ours": 0}.items():
+        (shared / name).symlink_to(folder(tmp_path / f"for_{name}"))
+        os.lchown(shared / name, owner, owner)
+    _files.private_directory(str(shared / "ours" / "credentials"))
+    with pytest.raises(FilesError, match=r"/theirs is a link of \w+, uid 65534, who could lead"):
+        _files.private_directory(str(shared / "theirs" / "credentials"))
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of others")
 def test_who_became_root_by_sudo_may_own_the_way(tmp_path, monkeypatch):
     path = folder(folder(tmp_path / "home", owner=STRANGER) / "secrets")
