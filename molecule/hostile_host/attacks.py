@@ -231,7 +231,8 @@ play = write(
 )
 before = plant()
 code, text = run(play, names={"name": True, "name_plain": False, "way": True})
-say("names", *(refused(text, name) for name in ("name", "name_plain", "way")), left(before))
+reached = "WENT ON" if "Read the state of the host" in text else "stopped at once"
+say("names", *(refused(text, name) for name in ("name", "name_plain", "way")), reached, left(before))
 
 # --- a firewall whose name is a path ---
 play = write(
