@@ -441,7 +441,7 @@ def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, lis
                 "pid": pid,
                 "uid": uid,
                 "instance": instance,
-                "revision": revision if revision.isalnum() else "",
+                "revision": revision if revision.isalnum() and len(revision) < 100 else "",
                 "environment": environment,
                 "started": _started(pid),
                 "tmux": any(command.startswith("tmux") for _pid, command in _ancestors(pid)),

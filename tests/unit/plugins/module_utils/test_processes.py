@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _observe
+from ansible_collections.remote.notebooks.plugins.plugin_utils import _answers
 
 #: What makes of a process a container's: ids of its own, the host's /proc sees it all the same.
 CONTAINER = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--kill-child", "--"]
@@ -30,7 +31,9 @@ def server(environment, instance, *before):
     if not python.is_symlink():
         python.symlink_to(sys.executable)
     with subprocess.Popen(
-        [*before, python, "-X", f"remote_notebooks={instance}:0", "-c", "print(1, flush=True); input()"], stdin=-1, stdout=-1
+        [*before, python, "-X", f"remote_notebooks={instance if ':' in instance else f'{instance}:0'}", "-c", "print(1, flush=True); input()"],
+        stdin=-1,
+        stdout=-1,
     ) as process:
         process.stdout.readline()
         try:
@@ -95,6 +98,15 @@ def test_of_an_environment_that_others_could_change_root_runs_nothing(tmp_path, 
         said = _observe.details(found, "/script", {}, lambda command: called.append(command) or (0, "{}", ""))
     assert [process["busy"] for process in said["processes"].values()] == [None]
     assert len(called) == ran
+
+
+def test_a_mark_of_any_length_spoils_no_answer(tmp_path):
+    """An account may give the mark of a server of its own to what it starts; a whole host, and with it a run, must not be refused for that."""
+    with server(tmp_path / "envs/one", "lab"), server(tmp_path / "envs/one", f"lab:{'a' * 2000}"):
+        found = _observe.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, _observe.commands(), set())
+    assert len(found) == 2
+    for each in found:
+        _answers.SERVER(each, "server")
 
 
 def test_the_one_that_systemd_knows_comes_first(tmp_path):
