@@ -33,8 +33,8 @@ overheard ann 9001 python3
 echo "a kernel that does not"
 overheard ann 9001 sockets
 debugged() { # instance, port: what bob does in a kernel whose owner has used the debugger
-    { sleep 2; person "$1" "$2" python3 debug 'import time; time.sleep(12)'; } &
-    on "runuser -u bob -- $python -I /var/tmp/spy.py ann 20; ls /home/ann/debugged 2>&1 | grep -oE '^/.*|No such file'; rm -f /home/ann/debugged"
+    { sleep 2; person "$1" "$2" python3 debug 'import time; time.sleep(16)'; } &
+    on "runuser -u bob -- $python -I /var/tmp/spy.py ann 16; ls /home/ann/debugged 2>&1 | grep -oE '^/.*|No such file'; rm -f /home/ann/debugged"
     wait
 }
 echo "the debugger, where the settings let kernels listen, and where not"

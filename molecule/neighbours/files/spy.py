@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An account that listens to the kernels of another one: ``spy.py ACCOUNT`` until SIGTERM, then a line for each thing learned. Needs pyzmq.
 
-``spy.py ACCOUNT SECONDS`` asks whatever begins to listen there, as long, to run something as a debugger would.
+``spy.py ACCOUNT SECONDS`` asks whatever begins to listen there meanwhile to run something, as a debugger would.
 """
 
 import collections
@@ -84,7 +84,9 @@ def debug(port):
 def main():
     uid = pwd.getpwnam(sys.argv[1]).pw_uid
     if sys.argv[2:]:
-        end, servers = time.monotonic() + float(sys.argv[2]), ports(uid)
+        servers = ports(uid)
+        time.sleep(float(sys.argv[2]))  # whoever comes too early only disturbs: the door is open when the owner has finished
+        end = time.monotonic() + 8
         while time.monotonic() < end:
             kept = [debug(port) for port in ports(uid) - servers if not mechanism(port)]
             del kept  # and with it the connections

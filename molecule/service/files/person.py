@@ -13,7 +13,6 @@ import os
 import pathlib
 import re
 import sys
-import time
 import uuid
 
 import requests
@@ -21,6 +20,12 @@ import websocket
 
 #: The authority of the servers with TLS.
 AUTHORITY = str(pathlib.Path(__file__).with_name("authority.pem"))
+#: What a browser says to the debugger of a kernel, from its beginning to its end.
+DEBUGGED = (
+    ("initialize", {"clientID": "x", "adapterID": "x", "pathFormat": "path", "linesStartAt1": True}),
+    ("attach", {}),
+    ("disconnect", {"restart": False, "terminateDebuggee": False}),
+)
 
 
 def main():
@@ -55,11 +60,13 @@ def main():
             "version": "5.3",
             "date": "",
         }
-        for command in ("initialize", "attach", "disconnect") if verb == "debug" else ():
-            content = {"type": "request", "seq": 1, "command": command, "arguments": {"pathFormat": "path", "linesStartAt1": True}}
+        for command, arguments in DEBUGGED if verb == "debug" else ():
+            content = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
             asked = {**header, "msg_id": uuid.uuid4().hex, "msg_type": "debug_request"}
             channels.send(json.dumps({"header": asked, "parent_header": {}, "metadata": {}, "channel": "control", "buffers": [], "content": content}))
-            time.sleep(2)
+            # The next one at once would meet a debugger that is not there yet.
+            while (said := json.loads(channels.recv()))["msg_type"] != "debug_reply" or said["parent_header"].get("msg_id") != asked["msg_id"]:
+                pass
         content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
         channels.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [], "content": content}))
         while True:
