@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # run.sh OUT INVENTORIES NAME PLAYBOOK [ARGUMENT ...]: a playbook as its operator runs it; says how it ended and keeps what it said.
 out=$1 name=$3 playbook=$4
 read -ra inventories <<<"$2"

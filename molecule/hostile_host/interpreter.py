@@ -1,4 +1,3 @@
-#!/usr/bin/python3 -IS
 """An interpreter in other hands. Runs the honest program, then lets answers.py change what it says, by the name that it was called by."""
 
 import json

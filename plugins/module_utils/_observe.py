@@ -679,9 +679,9 @@ def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
     def answer() -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for names, name, told in begun:
+            alone: list[tuple[str, Callable[[], Any]]] = []
             try:
                 found.update(told())
-                continue
             except OSError:
                 alone = [(each, _begin_options([each], name)) for each in names]  # one of them is to blame: each by itself
             for each, one in alone:

@@ -110,6 +110,11 @@ def _has_members(gid: int) -> bool:
     return bool(named) or any(entry.pw_gid == gid and entry.pw_uid != 0 for entry in pwd.getpwall())
 
 
+def absolute(path: str) -> str:
+    """Return a path that may begin with somebody's home (``~``, ``~ann``)."""
+    return os.path.expanduser(path)
+
+
 def ours(path: str) -> str:
     """Return a path of ours with its links resolved; what is missing at its end stays as it is.
 

@@ -69,7 +69,7 @@ import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart
+from ..module_utils import _apart, _places
 
 #: As _migration.py has them, which hosts do without.
 FILES = tuple(f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py"))
@@ -83,7 +83,7 @@ def main() -> None:
     module = AnsibleModule(
         {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}, supports_check_mode=True
     )
-    folder = os.path.expanduser(module.params["folder"])
+    folder = _places.absolute(module.params["folder"])
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
