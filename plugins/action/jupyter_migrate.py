@@ -42,12 +42,8 @@ class ActionModule(OwnAction):
 
     def _texts(self, arguments: dict[str, Any]) -> dict[str, str]:
         """Fetch what files there are. They may hold a hash: nothing of them may reach a log."""
-        said = self._play_context.no_log
-        self._play_context.no_log = True
-        try:
+        with _answers.unlogged(self):
             answer = _answers.module(self, self._task_vars, _answers.CONFIGURATION, arguments=arguments)
-        finally:
-            self._play_context.no_log = said
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         if answer.get("failed"):

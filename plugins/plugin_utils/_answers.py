@@ -11,9 +11,10 @@ known, within bounds; names are those that the plan asked for, or fit the patter
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ansible import constants as C
@@ -426,6 +427,23 @@ def module(action: ActionBase, task_vars: dict[str, Any], shape: Shape, name: st
         raise refused(host, AnswerError("it is too deep")) from None
     except AnswerError as error:
         raise refused(host, error) from None
+
+
+@contextlib.contextmanager
+def unlogged(action: ActionBase) -> Iterator[None]:
+    """Keep what a host says meanwhile out of every log: ``-vvv`` prints it as the connection brings it, and a module's result may hold a hash.
+
+    The connection has a play context of its own since ansible-core 2.19, and asks that one.
+    """
+    contexts = [action._play_context, action._connection._play_context]
+    said = [context.no_log for context in contexts]
+    for context in contexts:
+        context.no_log = True
+    try:
+        yield
+    finally:
+        for context, before in zip(contexts, said):
+            context.no_log = before
 
 
 def observe(action: ActionBase, task_vars: dict[str, Any], probe: dict[str, Any]) -> dict[str, Any]:

@@ -119,15 +119,12 @@ class Credentials:
     def _host_hash(self, name: str) -> str:
         """Fetch the hash a host already has: the control node may be new, or its store lost."""
         action = self._action
-        said = action._play_context.no_log
-        action._play_context.no_log = True  # else -vvv prints what the connection brings
+        source = {"src": f"{self._plan['config_dir']}/{name}/hashed_password"}
         try:
-            source = {"src": f"{self._plan['config_dir']}/{name}/hashed_password"}
-            answer = _answers.module(action, self._task_vars, _answers.slurped(_password.LONGEST), "ansible.builtin.slurp", source)
+            with _answers.unlogged(action):
+                answer = _answers.module(action, self._task_vars, _answers.slurped(_password.LONGEST), "ansible.builtin.slurp", source)
         except AnsibleConnectionFailure as error:
             raise _contact.unreachable(self._plan["host"], error) from error
-        finally:
-            action._play_context.no_log = said
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         found = _answers.decoded(answer.get("content", "")).decode("utf-8", "replace").strip()
