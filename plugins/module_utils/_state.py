@@ -129,7 +129,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             "/var/lib/systemd/linger/*",
             *([USER_MANAGER.format(uid="*")] if plan["scope"] == "system" else []),
             *(R_FILES if _uses_r(instances) else ()),
-            *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", _throttle.FILTER, _throttle.JAIL) if _throttles(instances) else ()),
+            *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", *_throttle.FILES) if _throttles(instances) else ()),
             CRON.format(name="*"),
             LOCK[plan["scope"]],
         ],
@@ -663,7 +663,7 @@ def _firewall_things(made: _List, plan: dict[str, Any]) -> None:
 
 def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Report) -> None:
     alone = _throttle.is_alone(report)
-    for path in (_throttle.FILTER, _throttle.ACTION, _throttle.JAIL):
+    for path in _throttle.FILES:
         made.parents("throttle", path, "/root")
     made.file("throttle", _throttle.FILTER, "0644", source="fail2ban_filter.conf")
     made.file("throttle", _throttle.ACTION, "0644", source="fail2ban_action.conf")
@@ -893,7 +893,7 @@ def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
     return (
         any(f"{path}/".startswith(f"{folder}/") for folder in folders)
         or path.startswith(f"{_home_path(_unit_dir(plan['scope']), home)}/jupyter@")
-        or path in (_throttle.FILTER, _throttle.JAIL)
+        or path in _throttle.FILES
         or (posixpath.dirname(path) == posixpath.dirname(CRON) and posixpath.basename(path).startswith("remote-notebooks-"))
     )
 

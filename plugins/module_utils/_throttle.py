@@ -22,6 +22,7 @@ FILTER = f"{FOLDER}/filter.d/remote-notebooks.conf"
 ACTION = f"{FOLDER}/action.d/remote-notebooks.conf"
 #: Read behind ``defaults-debian.conf``, which turns the jail for SSH on.
 JAIL = f"{FOLDER}/jail.d/remote-notebooks.conf"
+FILES = (FILTER, ACTION, JAIL)
 
 
 def settle(instance: dict[str, Any], own: bool, scope: str) -> bool:

@@ -128,6 +128,15 @@ def test_nothing_differs_on_a_settled_host(the_plan):
     assert found(the_plan, *settled(the_plan)) == []
 
 
+@pytest.mark.parametrize("the_plan", [DIRECT, TMUX, plan(), THROTTLED], ids=["direct", "tmux", "tunnel", "throttled"])
+def test_whatever_a_run_makes_a_later_one_removes(the_plan):
+    """What a damaged list names elsewhere stays, so that each place in which we make something has to be known to be ours."""
+    _instances, things, report = settled(the_plan)
+    report["manifest"] = _state.manifest(things)
+    for a_plan in (the_plan, {**the_plan, "instances": []}):
+        assert [remark for remark in _state.remarks(a_plan, report) if "none of ours" in remark] == []
+
+
 def test_on_a_bare_host_everything_differs():
     report = bare()
     instances, things = wanted(DIRECT, report)
