@@ -92,7 +92,10 @@ def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
     """Start a kernel and ask it once. What it has to say comes with the reply: whoever listens to its output first waits until there is none."""
     # As a server will start it. Isolated, Python does not look beside the script.
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nor does anything of its own belong there
     import kernel_channels
+
+    sys.dont_write_bytecode = writes
     from jupyter_client.manager import KernelManager
 
     kernel_channels.protect()

@@ -58,8 +58,10 @@ def postpone() -> None:
 def protect() -> None:
     """Keep other accounts out of the kernels; an environment without jupyter_client starts none."""
     if importlib.util.find_spec("jupyter_client") is not None:
+        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # root runs this too, and a folder of scripts holds nothing that no list knows
         import kernel_channels
 
+        sys.dont_write_bytecode = writes
         kernel_channels.protect()
 
 
