@@ -58,7 +58,7 @@ def postpone() -> None:
 def protect() -> None:
     """Keep other accounts out of the kernels; an environment without jupyter_client starts none."""
     if importlib.util.find_spec("jupyter_client") is not None:
-        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # root runs this too, and a folder of scripts holds nothing that no list knows
+        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # root runs this too: no list would know the file
         import kernel_channels
 
         sys.dont_write_bytecode = writes
