@@ -68,7 +68,9 @@ def inventory(names, variables=None):
 
 def run(playbook, *words, names=None, variables=None):
     """Return exit code and output."""
-    command = ["ansible-playbook", playbook, *(f"--inventory={source}" for source in [*SOURCES, inventory(names or {}, variables)]), *words]
+    sources = [f"--inventory={source}" for source in [*SOURCES, inventory(names or {}, variables)]]
+    # All its names are one machine, whose sshd drops some of those who come at once (MaxStartups in sshd_config(5): from the tenth on).
+    command = ["ansible-playbook", "--forks=6", playbook, *sources, *words]
     done = subprocess.run(command, check=False, env={**os.environ, **PLAIN}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=STATE)
     text = done.stdout.decode("utf-8", "replace")
     write(f"attack/{len(os.listdir(os.path.join(STATE, 'attack')))}.log", text)
