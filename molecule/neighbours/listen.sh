@@ -32,14 +32,6 @@ echo "a kernel that encrypts"
 overheard ann 9001 python3
 echo "a kernel that does not"
 overheard ann 9001 sockets
-debugged() { # instance, port: what bob does in a kernel whose owner has used the debugger
-    { sleep 2; person "$1" "$2" python3 debug 'import time; time.sleep(16)'; } &
-    on "runuser -u bob -- $python -I /var/tmp/spy.py ann 16; ls /home/ann/debugged 2>&1 | grep -oE '^/.*|No such file'; rm -f /home/ann/debugged"
-    wait
-}
-echo "the debugger, where the settings let kernels listen, and where not"
-debugged clear 9003
-debugged ann 9001
 echo "what lies in files"
 person ann 9001 sockets leave 'import time, multiprocessing.shared_memory as shared; memory = shared.SharedMemory(create=True, size=9); time.sleep(12)'
 on 'cd /home/ann/.local/share/jupyter/runtime && stat -c %a . sockets kernel-*.json | uniq
@@ -54,7 +46,7 @@ shared = [path for path in glob.glob("/dev/shm/*") if os.stat(path).st_uid == an
 print(len(shared) > 0, sum(os.access(path, os.R_OK) for path in shared))
 print(len(subprocess.run(["journalctl", "--no-pager", "--quiet", "--unit=jupyter@ann"], capture_output=True).stdout.splitlines()))'
 echo "which are busy"
-busy() { on "$python -I /opt/remote-notebooks/libexec/busy_kernels.py 0 \$(systemctl show -P MainPID jupyter@ann)" | sed -E 's/"[0-9]+": //; s/process [0-9]+/process N/g'; }
+busy() { on "$python -I /opt/remote-notebooks/libexec/busy_kernels.py 0 \$(systemctl show -P MainPID jupyter@ann):\$(id -u ann)" | sed -E 's/"[0-9]+": //; s/process [0-9]+/process N/g'; }
 person ann 9001 python3 leave 'import time; time.sleep(12)'
 busy
 sleep 13

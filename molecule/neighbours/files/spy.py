@@ -1,10 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An account that listens to the kernels of another one: ``spy.py ACCOUNT`` until SIGTERM, then a line for each thing learned. Needs pyzmq.
-
-``spy.py ACCOUNT SECONDS`` asks whatever begins to listen there meanwhile to run something, as a debugger would.
-"""
+"""An account that listens to the kernels of another one: ``spy.py ACCOUNT`` until SIGTERM, then a line for each thing learned. Needs pyzmq."""
 
 import collections
 import contextlib
@@ -21,12 +18,6 @@ import zmq
 LISTENS = "0A"
 #: How a peer begins its greeting (https://rfc.zeromq.org/spec/23): signature and version. The mechanism comes next.
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01"
-ATTACK = (
-    ("initialize", {"clientID": "x", "adapterID": "y", "pathFormat": "path", "linesStartAt1": True}),
-    ("attach", {}),
-    ("evaluate", {"expression": "open('/home/ann/debugged', 'w')", "context": "repl"}),
-    ("configurationDone", {}),
-)
 
 
 def ports(uid):
@@ -69,28 +60,8 @@ def forge(context, port):
     return dealer
 
 
-def debug(port):
-    """Ask a port to run something, in the protocol of debuggers (DAP); return the connection, which has to stay open meanwhile."""
-    with contextlib.suppress(OSError):
-        peer = socket.create_connection(("127.0.0.1", port), timeout=2)
-        for number, (command, arguments) in enumerate(ATTACK, 1):
-            body = json.dumps({"seq": number, "type": "request", "command": command, "arguments": arguments}).encode()
-            peer.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-            time.sleep(0.5)
-        return peer
-    return None
-
-
 def main():
     uid = pwd.getpwnam(sys.argv[1]).pw_uid
-    if sys.argv[2:]:
-        servers = ports(uid)
-        time.sleep(float(sys.argv[2]))  # whoever comes too early only disturbs: the door is open when the owner has finished
-        end = time.monotonic() + 8
-        while time.monotonic() < end:
-            kept = [debug(port) for port in ports(uid) - servers if not mechanism(port)]
-            del kept  # and with it the connections
-        return
     over = []
     signal.signal(signal.SIGTERM, lambda *_: over.append(time.monotonic() + 1))
     context = zmq.Context()

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A person at a browser, as a program: ``person.py URL VERB [CODE]`` with the password on standard input. Needs requests and websocket-client.
 
-``run`` runs CODE in a new kernel and prints what it prints; ``debug`` starts the debugger in it before that; ``leave`` starts CODE in a new kernel
-and goes away while it computes; KERNEL, a variable of the environment, names another kernel than the usual one;
+``run`` runs CODE in a new kernel and prints what it prints; ``leave`` starts CODE in a new kernel and goes away while it computes;
+KERNEL, a variable of the environment, names another kernel than the usual one;
 ``type`` types CODE into a new terminal and prints what comes back; ``go`` types it and goes away; ``kernels`` lists the states of all kernels.
 """
 
@@ -20,12 +20,6 @@ import websocket
 
 #: The authority of the servers with TLS.
 AUTHORITY = str(pathlib.Path(__file__).with_name("authority.pem"))
-#: What a browser says to the debugger of a kernel, from its beginning to its end.
-DEBUGGED = (
-    ("initialize", {"clientID": "x", "adapterID": "x", "pathFormat": "path", "linesStartAt1": True}),
-    ("attach", {}),
-    ("disconnect", {"restart": False, "terminateDebuggee": False}),
-)
 
 
 def main():
@@ -49,7 +43,7 @@ def main():
 
     if verb == "kernels":
         print([kernel["execution_state"] for kernel in session.get(f"{url}/api/kernels", timeout=20).json()])
-    elif verb in ("run", "leave", "debug"):
+    elif verb in ("run", "leave"):
         kernel = post("/api/kernels", **({"name": os.environ["KERNEL"]} if "KERNEL" in os.environ else {}))["id"]
         channels = socket(f"/api/kernels/{kernel}/channels")
         header = {
@@ -60,13 +54,6 @@ def main():
             "version": "5.3",
             "date": "",
         }
-        for command, arguments in DEBUGGED if verb == "debug" else ():
-            content = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
-            asked = {**header, "msg_id": uuid.uuid4().hex, "msg_type": "debug_request"}
-            channels.send(json.dumps({"header": asked, "parent_header": {}, "metadata": {}, "channel": "control", "buffers": [], "content": content}))
-            # The next one at once would meet a debugger that is not there yet.
-            while (said := json.loads(channels.recv()))["msg_type"] != "debug_reply" or said["parent_header"].get("msg_id") != asked["msg_id"]:
-                pass
         content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
         channels.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [], "content": content}))
         while True:
