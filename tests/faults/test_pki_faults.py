@@ -266,7 +266,7 @@ def test_a_folder_of_another_account_is_named(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can make a folder that belongs to another account")
     os.chown(tmp_path / "pki", 65534, 65534)
-    with pytest.raises(FilesError, match=r"/pki belongs to another account \(uid 65534\)"):
+    with pytest.raises(FilesError, match=r"/pki belongs to another account \(nobody, uid 65534\)"):
         ensure(settings(tmp_path))
 
 
