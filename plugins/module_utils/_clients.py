@@ -54,9 +54,11 @@ def targets(plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None,
     """Return every way to an instance, the one it is handed over by first, with what the control node needs for going it.
 
     :param ca_file: what clients trust; None for the system's own list.
-    :param credential: ``password_file`` of a generated password, or ``given``: "password" or "token" of the inventory. No secret.
+    :param credential: ``password_file`` of a generated password, ``given``: "password" or "token" of the inventory. No secret. A login takes one:
+        a server with a token has a generated password all the same, and that is what people type.
     """
-    known = {"ca_file": ca_file, "password_file": credential.get("password_file"), "given": credential.get("given", "")}
+    generated = credential.get("password_file")
+    known = {"ca_file": ca_file, "password_file": generated, "given": "" if generated else credential.get("given", "")}
     return [{"host": plan["host"], "instance": instance["name"], **way, **known} for way in ways(plan, instance)]
 
 

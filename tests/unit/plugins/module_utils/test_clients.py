@@ -68,6 +68,22 @@ def test_this_very_machine_is_tried_on_its_loopback_and_named_for_others():
     assert server["ssh"]["host"] == "192.0.2.7"
 
 
+@pytest.mark.parametrize(
+    ("credential", "file", "given"),
+    [
+        pytest.param({"password_file": "/c/lab.password", "given": ""}, "/c/lab.password", "", id="nothing given"),
+        pytest.param({"password_file": "/c/lab.password", "given": "token"}, "/c/lab.password", "", id="a token for programs alone"),
+        pytest.param({"password_file": None, "given": "password"}, None, "password", id="a password"),
+        pytest.param({"password_file": None, "given": "token"}, None, "token", id="a token and the hash of a password"),
+        pytest.param({}, None, "", id="a hash alone"),
+    ],
+)
+def test_a_login_is_tried_with_one_secret(credential, file, given):
+    the_plan = {**plan({"name": "lab"}), "contact": SSH}
+    (target,) = _clients.targets(the_plan, the_plan["instances"][0], None, credential)
+    assert (target["password_file"], target["given"]) == (file, given)
+
+
 def test_both_ways_are_named_the_networks_first():
     found = _clients.ways({**plan({"name": "lab", "access": "both", "addresses": ["192.0.2.10"]}), "contact": SSH}, resolved(access="both"))
     assert [(way["way"], way["url"]) for way in found] == [("network", "https://192.0.2.10:8888/"), ("tunnel", "https://localhost:8888/")]
