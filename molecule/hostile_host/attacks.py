@@ -145,10 +145,13 @@ report = run("remote.notebooks.report", names={"text": True, "text_plain": False
 raw = re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text + report)
 say("text", "RAW" if raw else "escaped", left(before), served(text), served(report))
 
-# --- its word on a build: both ways to ask ---
+# --- its word on a build: both ways to ask. One name at a time: they are one machine, and who comes second may find its lock taken. ---
 before = plant()
-code, text = run("remote.notebooks.site", "--limit=honest:evil", names={"build": True, "built_facts": True, "build_plain": False})
-say("build", refused(text, "build"), refused(text, "built_facts"), left(before), served(text))
+said = []
+for name in ("build", "built_facts", "build_plain"):
+    code, text = run("remote.notebooks.site", "--limit=honest:evil", names={name: not name.endswith("_plain")})
+    said += [refused(text, name), served(text)]
+say("build", *said, left(before))
 
 # --- names of its tunnel accounts ---
 play = write(
