@@ -29,6 +29,7 @@ from ._firewall_rules import (
     has_port,
     identity,
     normalise,
+    not_judged,
     openings,
     overlap,
     owner_of,
@@ -138,7 +139,8 @@ def admits(report: Record, protocol: str, port: int, source: str) -> bool | None
         return True
     opening = {"protocol": protocol, "port": str(port), "source": source, "interface": "", "zone": "", "limit": ""}
     if report["provider"] in ("nftables", "iptables"):
-        return not blocking(opening, report["chains"], report)
+        stopped = bool(blocking(opening, report["chains"], report))
+        return None if not_judged(opening, report["chains"], report, "accept" if stopped else "drop") else not stopped
     found = [
         rule
         for rule in report["rules"]
@@ -275,6 +277,14 @@ def sentence(entry: Record) -> str:
     return f"{entry['what']} in {entry['provider']}: {entry['id']}" + (f" ({entry['detail']})" if entry["detail"] else "")
 
 
+def _not_judged(opening: Record, owner: str, report: Record, provider: str) -> list[str]:
+    """The host's own rules that may stop this opening; firewalld's and ufw's own are theirs to keep in order."""
+    if provider == "none":
+        return []
+    chains = [chain for chain in without(report["chains"], owner) if chain["table"] != "firewalld"]
+    return not_judged(dict(opening, zone=""), chains, report)
+
+
 def remarks(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[str]:
     """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters at all."""
     entries = normalise(rules)
@@ -289,7 +299,12 @@ def remarks(rules: list[Record], owner: str, report: Record, requested: str = "a
                 "Set firewall_enable: true, or firewall_provider: nftables, which closes these ports for all other sources and touches nothing else."
             )
         return said
-    said = []
+    said = [
+        f"Whether {identity(one)} gets through was not judged: this role does not understand {'; '.join(lines)}."
+        for one in wanted
+        for lines in [_not_judged(one, owner, report, provider)]
+        if lines
+    ]
     if provider == "nftables" and wanted and not report["systemd"]:
         said.append(f"This host does not run systemd: have {FOLDER}/{owner}.nft and {owner}.hooks.nft loaded at boot (nft -f), after its own rules.")
     if provider == "iptables" and wanted and not report["saved"]:

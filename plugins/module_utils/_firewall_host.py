@@ -35,7 +35,8 @@ import shlex
 import xml.etree.ElementTree as ET
 from typing import Any, Callable
 
-from ._firewall_filter import Record, parse_iptables_save, parse_nft
+from ._firewall_filter import Record
+from ._firewall_parse import IPTABLES, TABLES, parse_iptables_save, parse_nft
 from ._firewall_rules import FOLDER, SAME, TOOLS, blocking, owner_of
 from ._firewall_steps import UNIT
 from ._processes import is_here
@@ -154,18 +155,19 @@ def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
     if "nft" in paths:
         rc, out, _err = run_command([paths["nft"], "-j", "list", "ruleset"])
         chains = parse_nft(out) if rc == 0 and out.strip() else []
-    legacy = "filter" in _text("/proc/net/ip_tables_names").split() + _text("/proc/net/ip6_tables_names").split()
-    theirs = [chain for chain in chains if chain["family"] in ("ip", "ip6") and chain["table"] == "filter" and chain["name"] == "INPUT"]
+    legacy = bool(set(TABLES) & {*_text("/proc/net/ip_tables_names").split(), *_text("/proc/net/ip6_tables_names").split()})
+    theirs = [chain for chain in chains if chain["family"] in ("ip", "ip6") and (chain["table"], chain["name"]) in IPTABLES]
     if not (theirs or legacy or "nft" not in paths):
         return chains
     # iptables' own listing says more about its rules than nft's translation of them
-    chains = [chain for chain in chains if not (chain["family"] in ("ip", "ip6") and chain["table"] == "filter")]
+    listed: list[Record] = []
     for of, prefix in (("ip", "iptables"), ("ip6", "ip6tables")):
         name = f"{prefix}-legacy-save" if legacy and f"{prefix}-legacy-save" in paths else f"{prefix}-save"
         if name in paths:
-            rc, out, _err = run_command([paths[name], "-t", "filter"])
-            chains += [dict(chain, managed="iptables") for chain in parse_iptables_save(out if rc == 0 else "", of)]
-    return chains
+            rc, out, _err = run_command([paths[name]])
+            listed += [dict(chain, managed="iptables") for chain in parse_iptables_save(out if rc == 0 else "", of, TABLES)]
+    known = {(chain["family"], chain["table"]) for chain in listed}
+    return [chain for chain in chains if (chain["family"], chain["table"]) not in known] + listed
 
 
 def _provider(report: Record, ufw: bool, firewalld: bool) -> str:

@@ -15,7 +15,7 @@ import re
 from typing import Any
 
 from ._errors import FirewallError
-from ._firewall_filter import ANY, Record, family, interfaces, obstacles
+from ._firewall_filter import ANY, Record, doubts, family, interfaces, may_pass, obstacles
 from ._firewall_filter import ports as port_range
 
 PROVIDERS = ("ufw", "firewalld", "nftables", "iptables", "none")
@@ -223,10 +223,27 @@ def blocking(opening: Record, chains: list[Record], report: Record) -> list[Reco
     return list(places.values())
 
 
+def not_judged(opening: Record, chains: list[Record], report: Record, verdict: str = "drop") -> list[str]:
+    """The rules, in words, because of which nobody can say from the rule set whether this opening ends with the verdict."""
+    found = [_where(place) for packet in packets(opening, chains, report) for place in doubts(chains, packet, verdict)]
+    return list(dict.fromkeys(found))
+
+
+def _where(place: Record) -> str:
+    chain, rule = place["chain"], place["rule"]
+    reasons = [value for field, _operator, values in rule["when"] if field not in ("family", "protocol", "port", "source") for value in values]
+    unknown = [value for field, _operator, values in rule["when"] if field == "unknown" for value in values]
+    why = ", ".join(unknown or reasons or [rule["target"]])
+    if chain.get("managed"):
+        tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
+        return f"rule {rule['handle']} of {tool} -t {chain['table']} -S {chain['name']} ({why})"
+    return f"the rule with handle {rule['handle']} of nft -a list chain {chain['family']} {chain['table']} {chain['name']} ({why})"
+
+
 def open_to_others(opening: Record, chains: list[Record], report: Record) -> list[str]:
-    """The families in which a stranger reaches the port of this opening, on any of its interfaces."""
+    """The families in which a stranger reaches the port of this opening, or may: where a rule is not understood, the port is closed, too."""
     stranger = dict(opening, source="")
-    reached = {packet["family"] for packet in packets(stranger, chains, report) if not obstacles(chains, packet)}
+    reached = {packet["family"] for packet in packets(stranger, chains, report) if may_pass(chains, packet)}
     return sorted(reached)
 
 

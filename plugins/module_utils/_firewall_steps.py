@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
-from ._firewall_filter import Record, family, network, parse_iptables_save
-from ._firewall_rules import FOLDER, blocking, comment, gate, gates, identity, mark, owner_of, table, without
+from ._firewall_filter import Record, family, network
+from ._firewall_parse import parse_iptables_save, without_counters
+from ._firewall_rules import FOLDER, blocking, comment, gate, gates, identity, mark, not_judged, owner_of, table, without
 
 UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 UNIT_TEXT = f"""\
@@ -339,7 +341,13 @@ def iptables_saved(text: str, wanted: list[Record], owner: str, report: Record, 
     for number, line in enumerate(kept):
         result += inserts.get(number, [])
         result.append(line)
-    return "".join(result)
+    changed = "".join(result)
+    # saved with counters (iptables-save -c), our lines have them, too: that is no difference
+    return text if _uncounted(changed) == _uncounted(text) else changed
+
+
+def _uncounted(text: str) -> list[str]:
+    return [re.sub(r" \[\d+:\d+\]$", "", line) if line.startswith(":") else without_counters(line) for line in text.splitlines()]
 
 
 def _commit(lines: list[str]) -> int:
@@ -352,6 +360,7 @@ def _commit(lines: list[str]) -> int:
 
 
 def _is_ours(line: str, owner: str) -> bool:
+    line = without_counters(line)
     return line.startswith(f":{gate(owner)} ") or (
         line.startswith("-A ") and (f'"{mark(owner)}"' in line or f'"{mark(owner)} ' in line or f" {mark(owner)} " in line)
     )
@@ -359,7 +368,7 @@ def _is_ours(line: str, owner: str) -> bool:
 
 def iptables_restore(wanted: list[Record], owner: str, report: Record, of: str) -> str:
     """Input of ``iptables-restore --noflush``: one transaction that replaces our rules in the kernel; empty: nothing is there or wanted."""
-    chains = [chain for chain in report["chains"] if chain["family"] == of and chain.get("managed")]
+    chains = _written(report, of)
     clean = _clean(chains, owner)
     had_gate = any(chain["name"] == gate(owner) for chain in chains)
     lines = iptables_lines(wanted, owner, report, clean, of)
@@ -383,6 +392,11 @@ def iptables_restore(wanted: list[Record], owner: str, report: Record, of: str) 
     return "\n".join(["*filter", *heading, *commands, *([f"-X {gate(owner)}"] if had_gate and not needs_gate else []), "COMMIT", ""])
 
 
+def _written(report: Record, of: str) -> list[Record]:
+    """The chains of one family's filter table."""
+    return [chain for chain in report["chains"] if chain["family"] == of and _is_own(chain, "iptables")]
+
+
 def _clean(chains: list[Record], owner: str) -> list[Record]:
     """The chains without ours, their rules numbered anew."""
     return [dict(chain, rules=[dict(rule, handle=number) for number, rule in enumerate(chain["rules"], 1)]) for chain in without(chains, owner)]
@@ -391,7 +405,7 @@ def _clean(chains: list[Record], owner: str) -> list[Record]:
 def _iptables_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
     found = []
     for of in ("ip", "ip6"):
-        chains = [chain for chain in report["chains"] if chain["family"] == of and chain.get("managed")]
+        chains = _written(report, of)
         present = [rule for chain in chains for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
         lines = iptables_lines(wanted, owner, report, _clean(chains, owner), of)
         names = dict.fromkeys(name for name, _before, _line in lines)
@@ -418,8 +432,8 @@ def packet_filter_difference(wanted: list[Record], owner: str, report: Record, p
     found += _iptables_difference(wanted if provider == "iptables" else [], owner, report)
     if provider not in ("nftables", "iptables"):
         return found
-    own = [chain for chain in report["chains"] if bool(chain.get("managed")) == (provider == "iptables")]
-    others = [chain for chain in without(report["chains"], owner) if bool(chain.get("managed")) != (provider == "iptables")]
+    own = [chain for chain in report["chains"] if _is_own(chain, provider)]
+    others = [chain for chain in without(report["chains"], owner) if not _is_own(chain, provider)]
     for opening in wanted:
         found += blocked(opening, others, report, provider)
         if not found and blocking(opening, own, report):
@@ -428,11 +442,18 @@ def packet_filter_difference(wanted: list[Record], owner: str, report: Record, p
     return found
 
 
+def _is_own(chain: Record, provider: str) -> bool:
+    """Whether this provider may put a rule into the chain; iptables' tables mangle and raw are nobody's place for accepts."""
+    return not chain.get("managed") if provider == "nftables" else bool(chain.get("managed")) and chain["table"] == "filter"
+
+
 def blocked(opening: Record, chains: list[Record], report: Record, provider: str) -> list[Record]:
     """Entries for the places of these chains that drop the opening, where this provider may not put anything: what drops it, and the cure."""
     found = []
     for place in blocking(opening, chains, report):
         chain = place["chain"]
+        if not_judged(opening, [one for one in chains if one["family"] == chain["family"] and one["table"] == chain["table"]], report, "accept"):
+            continue  # a rule before it may let the connection in; remarks() says which
         where = f"chain {chain['name']} of table {chain['family']} {chain['table']}"
         what = f"a rule of {where} drops it" if place["rule"] else f"{where} drops it by its policy"
         detail = f"{what}; {_cure(opening, place)}"
@@ -448,7 +469,8 @@ def _cure(opening: Record, place: Record) -> str:
     if chain.get("managed"):
         tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
         line = _iptables_line(rule, chain["name"]).replace(' -m comment --comment ""', "").replace("-A ", "-I ", 1)
-        return f"let it through there: {tool} {line}"
+        where = "" if chain["table"] == "filter" else f"-t {chain['table']} "
+        return f"let it through there: {tool} {where}{line}"
     return f"let it through there: nft insert rule {chain['family']} {chain['table']} {chain['name']} {_nft_match(rule, chain['family'])} accept"
 
 

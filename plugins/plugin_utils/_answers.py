@@ -119,7 +119,7 @@ THING = where(
 
 #: The words of :mod:`_firewall_rules` and :mod:`_firewall_filter`, which a run that finds nothing to do can go without.
 PROVIDERS = ("ufw", "firewalld", "nftables", "iptables", "none")
-HOOKS = ("prerouting", "input")
+HOOKS = ("ingress", "prerouting", "input")
 
 OPENING = {
     "protocol": line(20),

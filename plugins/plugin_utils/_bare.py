@@ -98,7 +98,7 @@ except OSError as error:
 """,
     (
         *("_options", "_processes", "_apart", "_places", "_observe"),
-        *("_errors", "_firewall_filter", "_firewall_rules", "_firewall_steps", "_firewall_host"),
+        *("_errors", "_firewall_filter", "_firewall_parse", "_firewall_rules", "_firewall_steps", "_firewall_host"),
         *("_tunnel_names", "_tunnel", "_tunnel_host"),
     ),
 )

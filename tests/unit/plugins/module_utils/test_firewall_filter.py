@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall_filter import interfaces, obstacles, parse_iptables_save, parse_nft
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall_filter import interfaces, obstacles
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall_parse import parse_iptables_save, parse_nft
 
 INPUT = {"family": "inet", "table": "filter", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "drop"}
 
@@ -56,7 +57,8 @@ WEB = {"chain": {"family": "inet", "table": "filter", "name": "web", "handle": 9
         pytest.param(nft([NETWORK, DROP], policy="accept"), packet("0.0.0.0/0"), False, id="one blocked network does not close the port for all"),
         pytest.param(nft([NETWORK, DROP], [PORT, ACCEPT]), packet(), True, id="a drop before the accept"),
         pytest.param(nft([match(STATE, ["established", "related"], "in"), ACCEPT]), packet(), True, id="established is not new"),
-        pytest.param(nft([match(STATE, "new", "in"), PORT, ACCEPT]), packet(), False, id="new is new"),
+        pytest.param(nft([match(STATE, ["new", "established"], "in"), PORT, ACCEPT]), packet(), False, id="new is new"),
+        pytest.param(nft([match(STATE, "new", "in"), PORT, ACCEPT]), packet(), True, id="what follows the first packet is stopped"),
         pytest.param(nft([match({"meta": {"key": "iif"}}, "lo"), ACCEPT]), packet(), True, id="the loopback is not outside"),
         pytest.param(nft([match({"meta": {"key": "iifname"}}, "eth*"), PORT, ACCEPT]), packet(), False, id="an interface by wildcard"),
         pytest.param(nft([match({"meta": {"key": "iifname"}}, "wg0"), PORT, ACCEPT]), packet(), True, id="another interface"),

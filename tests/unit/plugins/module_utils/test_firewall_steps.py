@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall import difference, normalise
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall_filter import parse_iptables_save
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall_parse import parse_iptables_save
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_rules import openings
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_steps import (
     UNIT,

@@ -19,7 +19,14 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.loader import connection_loader
 from ansible_collections.remote.notebooks.plugins.filter.pki_requests import pki_requests
-from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_filter, _firewall_host, _firewall_rules, _observe, _tunnel_host
+from ansible_collections.remote.notebooks.plugins.module_utils import (
+    _firewall_filter,
+    _firewall_host,
+    _firewall_parse,
+    _firewall_rules,
+    _observe,
+    _tunnel_host,
+)
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import AnswerError, PlanError
 from ansible_collections.remote.notebooks.plugins.module_utils._plain import printable
 from ansible_collections.remote.notebooks.plugins.plugin_utils import _action, _answers, _literally, _shapes
@@ -65,11 +72,11 @@ def test_an_honest_firewall_passes_as_it_is():
     match = {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": {"set": [22, {"range": [80, 90]}]}}
     base = {"family": "inet", "table": "filter", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": -1, "policy": "drop"}
     ruleset = {"nftables": [{"chain": base}, {"rule": {**rule, "expr": [{"match": match}, {"accept": None}]}}]}
-    chains = json.loads(json.dumps(_firewall_filter.parse_nft(json.dumps(ruleset))))
+    chains = json.loads(json.dumps(_firewall_parse.parse_nft(json.dumps(ruleset))))
     assert len(chains) == 1
     assert _shapes.many(_answers.CHAIN)(chains, "chains") == chains
     saved = "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 80,443:445 -m comment --comment x -j ACCEPT\nCOMMIT\n"
-    chains = json.loads(json.dumps(_firewall_filter.parse_iptables_save(saved, "ip")))
+    chains = json.loads(json.dumps(_firewall_parse.parse_iptables_save(saved, "ip")))
     assert _shapes.many(_answers.CHAIN)(chains, "chains") == chains
 
 
@@ -80,7 +87,7 @@ def test_a_large_firewall_is_honest():
     match = {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"set": addresses}}
     rule = {"family": "inet", "table": "filter", "chain": "input", "handle": 4, "expr": [{"match": match}, {"drop": None}]}
     others = [{"chain": {"family": "ip", "table": "nat", "name": f"SERVICE{number}", "handle": number}} for number in range(12_000)]
-    chains = json.loads(json.dumps(_firewall_filter.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]}))))
+    chains = json.loads(json.dumps(_firewall_parse.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]}))))
     one = {"when": [["saddr", "in", ["192.0.2.1"]]], "verdict": "drop", "target": "", "handle": 5, "comment": "", "limited": ""}
     chains[0]["rules"] += [one] * 60_000
     found = {
