@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _firewall
 from ._connection import conclude
-from ._state import UNIT
+from ._state import UNIT, in_the_way
 
 #: The causes of :data:`_connection.CAUSES` behind which the host may know more than the client.
 WORTH_A_LOOK = (
@@ -71,7 +71,7 @@ def known(targets: list[dict[str, Any]], plan: dict[str, Any], report: dict[str,
     for target in targets:
         item, name = items[target["instance"]], target["instance"]
         who = "" if report is None or name in proven else stranger(item, report)
-        sure = by_certificate(target) or name in proven or (report is not None and str(item["port"]) in report["listeners"])
+        sure = by_certificate(target) or name in proven or (report is not None and bool(in_the_way(item, report)))
         concluded = conclude("port_held", {"port": item["port"], "host": plan["host"], "instance": name, "who": who}) if who else None
         found.append({**target, "proven": sure and not who, "stranger": concluded})
     return found
@@ -84,9 +84,6 @@ def by_certificate(target: dict[str, Any]) -> bool:
 
 def stranger(item: dict[str, Any], report: dict[str, Any]) -> str:
     """Return who listens on the port of an instance beside its server, or in its place; empty where nobody does."""
-    listener = report["listeners"].get(str(item["port"]))
-    if listener is None:
-        return ""
     servers = [server for server in report["servers"] if server["instance"] == item["name"]]
     unit = report["units"].get(UNIT.format(name=item["name"]), {})
     pids = {server["pid"] for server in servers} | {int(unit.get("MainPID") or 0)} - {0}
@@ -97,7 +94,7 @@ def stranger(item: dict[str, Any], report: dict[str, Any]) -> str:
             return each["pid"] in pids
         return each["uid"] in uids or each["account"] == item["user"]
 
-    return next((_holder(each) for each in (listener, *listener.get("also", [])) if not is_ours(each)), "")
+    return next((_holder(each) for each in in_the_way(item, report) if not is_ours(each)), "")
 
 
 def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
@@ -107,7 +104,7 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
     name, port = item["name"], item["port"]
     unit = report["units"].get(UNIT.format(name=name), {})
     server = next((server for server in report["servers"] if server["instance"] == name), None)
-    listener = report["listeners"].get(str(port))
+    listener = next(iter(in_the_way(item, report)), None)
     if server is None:
         state = f", and {UNIT.format(name=name)} is {unit['ActiveState']}" if unit.get("LoadState") == "loaded" else ""
         taken = f"; the port is held by {_holder(listener)}" if listener else ""
@@ -117,7 +114,7 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
     who = stranger(item, report)
     if who:
         return f"On the host: TCP port {port} is held by {who}. Stop that, or choose another port."
-    if item["access"] != "tunnel" and listener["loopback"]:
+    if item["access"] != "tunnel" and all(each["loopback"] for each in in_the_way(item, report)):
         return f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site playbook."
     return _walls(item, cause, report["firewall"])
 

@@ -600,7 +600,8 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
 
     :param likely: process ids to look at first, and whose they are; all others only where those do not hold every socket.
 
-    ``loopback`` tells that it is reached from the host itself only.
+    ``loopback`` tells that it is reached from the host itself only, ``everywhere`` that it listens at every address. Whoever listens at 127.0.0.2
+    and the like is left out: nobody is sent there, every account may do it, and it must be in nobody's way.
     ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
     Where several listen, each at another address, ``also`` holds those after the first one: what is at 127.0.0.1 need not be at ::1.
     """
@@ -614,10 +615,15 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
             continue
         for row in rows:
             port = int(row[1].rpartition(":")[2], 16)
-            if row[3] == "0A" and port in ports:  # TCP_LISTEN (include/net/tcp_states.h)
-                account = {"uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
-                found[f"socket:[{row[9]}]"] = {"pid": None, "command": None, "loopback": _is_loopback(row[1].rpartition(":")[0]), **account}
-                owners.setdefault(str(port), []).append(found[f"socket:[{row[9]}]"])
+            if row[3] != "0A" or port not in ports:  # TCP_LISTEN (include/net/tcp_states.h)
+                continue
+            address = _address(row[1].rpartition(":")[0])
+            if address.is_loopback and str(address) not in ("127.0.0.1", "::1"):
+                continue
+            where = {"loopback": address.is_loopback, "everywhere": address.is_unspecified}
+            account = {"uid": int(row[7]), "account": _name(pwd.getpwuid, int(row[7]))}
+            found[f"socket:[{row[9]}]"] = {"pid": None, "command": None, **where, **account}
+            owners.setdefault(str(port), []).append(found[f"socket:[{row[9]}]"])
     sockets = dict(found)
     for pid in (*likely, *map(int, filter(str.isdigit, os.listdir("/proc")))):
         if not sockets:
@@ -638,10 +644,11 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
 
 
 def _together(owners: list[dict[str, Any]]) -> dict[str, Any]:
-    """Describe who listens on one port: once for each process, or account where that cannot be told."""
-    first, *others = {(owner["pid"], owner["uid"]): owner for owner in owners}.values()
-    near = all(owner["loopback"] for owner in owners)
-    return {**first, "loopback": near, **({"also": others} if others else {})}
+    """Describe who listens on one port: once for each process, or account where that cannot be told, and kind of address."""
+    # Any account may listen at an address of the host's own, as often as it likes: those who may be in a server's way come first.
+    owners.sort(key=lambda owner: not (owner["loopback"] or owner["everywhere"]))
+    first, *others = {(owner["pid"], owner["uid"], owner["loopback"], owner["everywhere"]): owner for owner in owners}.values()
+    return {**first, **({"also": others[:SEVERAL]} if others else {})}
 
 
 def _printable(text: str) -> str:
@@ -656,12 +663,11 @@ def _opened(pid: int) -> Iterator[str]:
             yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
 
 
-def _is_loopback(address: str) -> bool:
+def _address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """Read an address of /proc/net/tcp or tcp6: hexadecimal, in words of the machine's own byte order (proc(5))."""
     words = [bytes.fromhex(address[start : start + 8])[:: -1 if sys.byteorder == "little" else 1] for start in range(0, len(address), 8)]
     found = ipaddress.ip_address(b"".join(words))
-    mapped = getattr(found, "ipv4_mapped", None)
-    return bool((mapped or found).is_loopback)
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:

@@ -268,11 +268,35 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         problems += filter(None, [_throttle.refusal(_manager(plan["scope"], item, system))])
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
         problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
-    listener = report["listeners"].get(str(item["port"]))
-    if listener is not None and not _is_ours(listener, item, report):
-        owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
-        problems.append(f"port: {item['port']} is used by {owner}. Stop that, or choose another port.")
+    if not _is_taken_since(item, report):
+        problems += _taken(item, report)
     return problems
+
+
+def in_the_way(item: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return who listens on the port of an instance, as far as a server there, or who wants to reach it, has to do with that."""
+    listener = report["listeners"].get(str(item["port"]))
+    found = [listener, *listener.get("also", [])] if listener else []
+    return [each for each in found if item["access"] != "tunnel" or each["loopback"] or each["everywhere"]]
+
+
+def _taken(item: dict[str, Any], report: Report) -> list[str]:
+    """Say who has the port of an instance."""
+    listener = next((each for each in in_the_way(item, report) if not _is_ours(each, item, report)), None)
+    if listener is None:
+        return []
+    owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
+    return [f"port: {item['port']} is used by {owner}. Stop that, or choose another port."]
+
+
+def _is_taken_since(item: dict[str, Any], report: Report) -> bool:
+    """Tell whether an account has taken the port of a server that an earlier run has made.
+
+    Any account can: that must be in nobody else's way.
+    """
+    ours = [thing for thing in report["manifest"] if thing.get("kind") == "service" and thing["instance"] == item["name"]]
+    known = any(thing.get("port") == item["port"] for thing in ours)
+    return known and report["system"]["uid"] == 0 and all(each["uid"] for each in in_the_way(item, report))
 
 
 def _unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str:
@@ -753,6 +777,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
     return [
         *(f"instance '{item['name']}': {_unusable(plan, item, report)}" for item in plan["instances"] if item["name"] in report["astray"]),
+        *(f"instance '{item['name']}': {text}" for item in plan["instances"] if _is_taken_since(item, report) for text in _taken(item, report)),
         *_unkept(plan, report["system"]),
         *_plain(plan),
         *_overheard(plan),

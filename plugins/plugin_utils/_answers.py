@@ -54,7 +54,7 @@ SERVER = record(
     {"pid": PROCESS, "uid": number(), "instance": INSTANCE_NAME, "revision": line(), "environment": PATH, "started": moment, "tmux": flag}
 )
 
-LISTENER = {"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "uid": number(), "account": line(256)}
+LISTENER = {"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "everywhere": flag, "uid": number(), "account": line(256)}
 
 SYSTEM = record(
     {

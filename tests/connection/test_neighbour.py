@@ -99,14 +99,14 @@ def test_another_account_hears_no_password(check, sshd, jupyter, neighbour):
 def squat(address: str, port: int, ready) -> None:
     os.setgid(NOBODY)
     os.setuid(NOBODY)
-    with socket.create_server((address, port)):
+    with socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET):
         ready.set()
         time.sleep(600)
 
 
 @pytest.fixture
 def squatter():
-    """Has another account listen at an address of the loopback, on a port."""
+    """Has another account listen at an address of this machine, on a port."""
     context, started = multiprocessing.get_context("fork"), []
 
     def listen(address: str, port: int) -> int:
@@ -142,23 +142,65 @@ def test_another_account_of_the_host_that_has_the_port_is_told_by_name(squatter)
 
 
 def test_another_account_beside_the_server_is_told_as_well(jupyter, squatter):
-    """At ::1, or at another address of the loopback, for which the server's own does not stand."""
+    """At ::1, which who says localhost may be sent to, and for which the server's own address does not stand."""
     assert who_listens(jupyter.port, jupyter.process.pid)["proven"] is True
-    squatter("127.0.0.2", jupyter.port)
+    squatter("::1", jupyter.port)
     assert who_listens(jupyter.port, jupyter.process.pid)["stranger"]["cause"] == "port_held"
 
 
-@pytest.mark.parametrize(
-    ("address", "code", "words"), [("127.0.0.2", 1, "the account '{nobody}' listens"), ("", 0, "")], ids=["with another", "alone"]
-)
+@pytest.mark.parametrize("address", ["127.0.0.2", "127.255.255.254", "own"])
+def test_another_account_where_nobody_is_sent_is_in_no_ones_way(jupyter, squatter, own_address, address):
+    """Every account can listen there at any time: a check that told of it, or a start that failed, would be in its hands."""
+    squatter(own_address if address == "own" else address, jupyter.port)
+    found = who_listens(jupyter.port, jupyter.process.pid)
+    assert (found["proven"], found["stranger"]) == (True, None)
+    assert ready(jupyter).returncode == 0
+
+
+@pytest.fixture
+def own_address():
+    """An address of this machine that is none of the loopback."""
+    said = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout
+    return next(word for word in said.split() if ":" not in word)
+
+
+SCRIPT = Path(__file__).parents[2] / "roles/jupyter/files/wait_ready.py"
+
+
+def ready(jupyter) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), f"http://127.0.0.1:{jupyter.port}/api", str(jupyter.process.pid), "5"]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("address", "code", "words"), [("::1", 1, "the account '{nobody}' listens"), ("", 0, "")], ids=["with another", "alone"])
 def test_a_server_beside_which_another_account_listens_is_not_ready(jupyter, squatter, address, code, words):
     if address:
         squatter(address, jupyter.port)
-    script = Path(__file__).parents[2] / "roles/jupyter/files/wait_ready.py"
-    command = [sys.executable, str(script), f"http://127.0.0.1:{jupyter.port}/api", str(jupyter.process.pid), "5"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = ready(jupyter)
     assert done.returncode == code, done.stderr
     assert words.format(nobody=pwd.getpwuid(NOBODY).pw_name) in done.stderr
+
+
+def test_a_server_whose_answer_does_not_end_is_not_waited_for():
+    """One byte now and then is within the time of each read."""
+    sent = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connection, _client = listening.accept()
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        sent.set()
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"a")
+                time.sleep(0.2)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=trickle, args=(listening,), daemon=True).start()
+        command = [sys.executable, str(SCRIPT), f"http://127.0.0.1:{listening.getsockname()[1]}/api", str(os.getpid()), "1"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert sent.is_set()
+    assert (done.returncode, "no answer in time" in done.stderr) == (1, True)
 
 
 @pytest.fixture

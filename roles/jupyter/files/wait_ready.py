@@ -4,13 +4,17 @@
 """Wait until a Jupyter server on this machine answers: ``wait_ready.py URL PID [SECONDS]``.
 
 Ends with 0 when it answers, with 1 when the process is gone, the time is over, or another account has the port. Asks the loopback and trusts any
-certificate: whether clients can trust it is for the check from the client's side to say.
+certificate: whether clients can trust it is for the check from the client's side to say. An answer has to begin and end within the time, however
+many bytes of it come: in the place of the server there may be a program of its account.
 """
 
 from __future__ import annotations
 
+import http.client
+import ipaddress
 import os
 import pwd
+import signal
 import ssl
 import sys
 import time
@@ -19,8 +23,15 @@ import urllib.parse
 import urllib.request
 
 
-def listeners(port: int) -> list[int]:
-    """Return the numbers of the accounts that listen on a TCP port of this machine (proc(5))."""
+def address_of(word: str) -> str:
+    """Read an address of /proc/net/tcp or tcp6: hexadecimal, in words of the machine's own byte order (proc(5))."""
+    parts = [bytes.fromhex(word[start : start + 8])[:: -1 if sys.byteorder == "little" else 1] for start in range(0, len(word), 8)]
+    found = ipaddress.ip_address(b"".join(parts))
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def listeners(port: int, addresses: set[str]) -> list[int]:
+    """Return the numbers of the accounts that listen on a TCP port of this machine (proc(5)), at one of these addresses."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -28,17 +39,21 @@ def listeners(port: int) -> list[int]:
                 rows = [line.split() for line in file][1:]
         except OSError:
             continue  # without IPv6
-        found += [int(row[7]) for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port]
+        mine = [row for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port]
+        found += [int(row[7]) for row in mine if address_of(row[1].rpartition(":")[0]) in addresses]
     return found
 
 
-def stranger(port: int, pid: int) -> str:
-    """Return the account that listens on a port beside the one of the server, or in its place; empty where there is none."""
+def stranger(host: str, port: int, pid: int) -> str:
+    """Return the account that listens on a port beside the one of the server, or in its place; empty where there is none.
+
+    Every account may listen at 127.0.0.2 and the like, where nobody is sent: that keeps no server from its start.
+    """
     try:
         own = os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return ""  # gone; that is said elsewhere
-    other = next((uid for uid in listeners(port) if uid != own), None)
+    other = next((uid for uid in listeners(port, {"127.0.0.1", "::1", "0.0.0.0", "::", host}) if uid != own), None)  # noqa: S104
     if other is None:
         return ""
     try:
@@ -47,27 +62,36 @@ def stranger(port: int, pid: int) -> str:
         return str(other)
 
 
+def give_up(_number: int, _frame: object) -> None:
+    raise TimeoutError("it sends an answer that does not end")
+
+
 def main() -> int:
     url, pid = sys.argv[1], int(sys.argv[2])
     deadline = time.monotonic() + (float(sys.argv[3]) if len(sys.argv) > 3 else 80)
+    signal.signal(signal.SIGALRM, give_up)
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     reason = "no answer yet"
-    port = urllib.parse.urlsplit(url).port or 0
+    parts = urllib.parse.urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 0
     while time.monotonic() < deadline:
-        who = stranger(port, pid)
+        who = stranger(host, port, pid)
         if who:
             print(
                 f"{url}: the account '{who}' listens on TCP port {port} of this machine. End that process, or choose another port.", file=sys.stderr
             )
             return 1
         try:
+            signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), 0.1))
             with opener.open(url, timeout=5):
                 return 0
-        except (OSError, urllib.error.URLError) as error:
+        except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
             reason = str(error)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

@@ -14,11 +14,11 @@ CLIENT = {"ssh": {"client": "198.51.100.7", "port": 22}}
 RUNS = {
     "manifest": [{"id": "service jupyter@lab.service", "kind": "service"}],
     "servers": [{"pid": 7, "uid": 999, "instance": "lab"}],
-    "listeners": {"8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False}},
+    "listeners": {"8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False, "everywhere": True}},
     "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "active"}},
     "firewall": {**firewall(), **CLIENT},
 }
-OPEN_LOOPBACK = {"8888": {**RUNS["listeners"]["8888"], "loopback": True}}
+OPEN_LOOPBACK = {"8888": {**RUNS["listeners"]["8888"], "loopback": True, "everywhere": False}}
 NOBODY = {"servers": [], "listeners": {}, "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "failed"}}}
 SQUATTER = {"8888": {**RUNS["listeners"]["8888"], "pid": 9, "command": "nginx"}}
 SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
@@ -75,6 +75,7 @@ OWN = RUNS["listeners"]["8888"]
 UNTOLD = {**OWN, "pid": None, "command": None}
 BOB = {"uid": 1001, "account": "bob"}
 BOBS = {**OWN, **BOB, "pid": 66, "command": "evil"}
+ELSEWHERE = {**BOBS, "loopback": False, "everywhere": False}
 TARGET = {"host": "web1", "instance": "lab", "way": "tunnel", "url": "http://localhost:8888/", "possible": True}
 
 
@@ -83,6 +84,8 @@ TARGET = {"host": "web1", "instance": "lab", "way": "tunnel", "url": "http://loc
     [
         pytest.param({}, True, "", id="the server"),
         pytest.param({"listeners": {}}, False, "", id="nobody, so anybody in a moment"),
+        pytest.param({"listeners": {"8888": ELSEWHERE}}, False, "", id="another account where nobody is sent, so anybody in a moment"),
+        pytest.param({"listeners": {"8888": {**OWN, "also": [ELSEWHERE]}}}, True, "", id="another account where nobody is sent, beside the server"),
         pytest.param(
             {"servers": [], "listeners": {"8888": BOBS}}, False, "evil (process 66 of the account 'bob')", id="another account, the server is down"
         ),

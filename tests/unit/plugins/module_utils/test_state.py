@@ -201,7 +201,7 @@ def test_what_an_account_does_to_its_own_folder_stops_nobody():
     assert any("root_dir: /home/jupyter/notebooks is there, and 'jupyter' cannot" in remark for remark in _state.remarks(plan(), report))
 
 
-LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopback": True}
+LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopback": True, "everywhere": False}
 
 
 @pytest.mark.parametrize(
@@ -619,9 +619,37 @@ SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1
 )
 def test_a_port_in_use(listener, servers, message):
     report = bare()
-    report["listeners"], report["servers"] = {"8888": listener}, servers
+    report["listeners"], report["servers"] = {"8888": {**listener, "loopback": True, "everywhere": False}}, servers
     problems = _state.refusals(plan(), report)
     assert [message in problem for problem in problems] == ([True] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("where", "refused"),
+    [
+        ({"loopback": True, "everywhere": False}, True),
+        ({"loopback": False, "everywhere": True}, True),
+        ({"loopback": False, "everywhere": False}, False),
+    ],
+    ids=["where clients are sent", "everywhere", "elsewhere"],
+)
+def test_a_port_is_taken_where_a_server_needs_it(where, refused):
+    report = bare()
+    report["listeners"] = {"8888": {"pid": 66, "command": "evil", "uid": 1001, "account": "bob", **where}}
+    assert bool(_state.refusals(plan(), report)) is refused
+
+
+@pytest.mark.parametrize(
+    ("uid", "port", "stops"), [(1001, 8888, False), (0, 8888, True), (1001, 8889, True)], ids=["an account", "root", "a new port"]
+)
+def test_an_account_that_takes_the_port_of_a_server_stops_no_run(uid, port, stops):
+    """Any account can, at any time, from its kernel: the run goes on for all others, a new password for that very account with it."""
+    report = bare()
+    report["manifest"] = [{"id": "service jupyter@lab.service", "kind": "service", "instance": "lab", "port": port}]
+    report["listeners"] = {"8888": {"pid": 66, "command": "evil", "uid": uid, "account": "bob", "loopback": True, "everywhere": False}}
+    said = [_state.refusals(plan(), report), [remark for remark in _state.remarks(plan(), report) if "port" in remark]]
+    problem = "instance 'lab': port: 8888 is used by evil (process 66). Stop that, or choose another port."
+    assert said == ([[problem], []] if stops else [[], [problem]])
 
 
 @pytest.mark.parametrize(
