@@ -16,6 +16,7 @@ from ansible.module_utils.common.yaml import yaml_load
 
 from ..module_utils import _plan
 from ..module_utils._errors import PlanError
+from ..plugin_utils import _operator
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._contact import contact
 from ..plugin_utils._logins import Logins
@@ -82,7 +83,8 @@ class ActionModule(OwnAction):
             problems += found
         if problems:
             raise AnsibleActionFail("\n".join(problems))
-        beside = str(task_vars.get("inventory_dir") or task_vars["playbook_dir"])
+        # Without an inventory file, as on any command line: from where one stands.
+        beside = _operator.inventory(task_vars) or os.getcwd()
         for given in (defaults, *instances):
             given.update({key: os.path.join(beside, os.path.expanduser(given[key])) for key in _plan.FILE_KEYS if given.get(key)})
         try:

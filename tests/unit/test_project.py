@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "plugin_utils": {"module_utils", "plugin_utils"},
     "modules": {"module_utils"},
     "action": {"module_utils", "plugin_utils"},
+    "lookup": {"module_utils", "plugin_utils"},
     "filter": {"module_utils", "plugin_utils"},
 }
 # What a checkout that was used holds beside the project, state of a run without an inventory file (`-i host,`) included
