@@ -28,9 +28,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _files, _pki_authority, _pki_index, _pki_wanted, _x509, _x509_lint
+from . import _files, _pki_authority, _pki_foreign, _pki_index, _pki_wanted, _x509, _x509_lint
 from ._errors import PkiError
 from ._pki_paths import bundle_path, certificate_path, export_path
+
+#: From so many days before a root's end on, every run says so: devices take their time to get another one.
+ROTATE_DAYS = 180
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def ensure(settings: Settings) -> dict[str, Any]:
     wanted = _pki_wanted.certificates(settings.certificates, settings.renew_before_days)
     wanted_authority = _pki_wanted.authority(settings.authority, wanted)
     _require_known(settings, wanted)
+    _require_own_place(settings, wanted_authority)
     with _alone(settings.directory, settings.check_mode):
         changes = _pki_authority.Changes()
         passphrase = _passphrase(settings.directory, settings.passphrase)
@@ -87,6 +91,14 @@ def ensure(settings: Settings) -> dict[str, Any]:
 def authority_directory(directory: str, name: str) -> str:
     """Where an authority lies: an absolute path as it is, any other below ``directory``."""
     return os.path.normpath(os.path.join(directory, os.path.expanduser(name)))
+
+
+def _require_own_place(settings: Settings, wanted: _pki_wanted.WantedAuthority) -> None:
+    """Before anything is written: an authority that is not there is made only where nobody else keeps anything."""
+    folders = tuple(authority_directory(settings.directory, name) for name in (wanted.directory, *settings.also_trusted))
+    for folder in folders:
+        if not os.path.lexists(_pki_authority.Layout(folder).certificate):
+            _pki_foreign.require_own_place(os.path.normpath(settings.directory), folder, folders)
 
 
 def _passphrase(directory: str, given: str | None) -> _pki_authority.Passphrase:
@@ -161,6 +173,12 @@ def _root(
     if root is None:
         return _pki_authority.make_root(layout, passphrase, wanted, settings.now, changes)
     _pki_authority.require_valid(root, settings.now)
+    left = (root.certificate.not_valid_after_utc - settings.now).days
+    if left < ROTATE_DAYS:
+        changes.warnings.append(
+            f"{layout.certificate} ends on {root.certificate.not_valid_after_utc:%Y-%m-%d}, in {left} days. After that nothing it signed is trusted, "
+            "and every device must install another root. Begin now, while both can be trusted (README of the role: rotation)."
+        )
     report = _x509_lint.lint([root.certificate], now=settings.now)
     changes.warnings += [f"{layout.certificate}: {finding.text}. {finding.cure}" for finding in report.refused]
     return root
@@ -298,7 +316,9 @@ class _Entry:
                 f"Run: openssl pkey -in {key_file} -out plain.pem, and give that as key_file."
             ) from None
         except ValueError:
-            raise PkiError(f"{where}: {key_file} holds no private key that can be read. Give key_file, in PEM.") from None
+            option = "key_file " if wanted.key_file else ""
+            cure = _x509.cure_of_form(data or b"", "Give key_file, in PEM")
+            raise PkiError(f"{where}: {option}{key_file} holds no private key that can be read. {cure}.") from None
         roots = _certificates_from(where, "ca_file", wanted.ca_file) if wanted.ca_file else None
         report = _x509_lint.lint([self.certificate, *self.chain], now=settings.now, key=self.key, roots=roots, addresses=wanted.addresses)
         if report.refused:
@@ -322,7 +342,7 @@ def _certificates_from(where: str, option: str, path: str) -> list[Any]:
     try:
         return _x509.load_certificates(data)
     except ValueError:
-        raise PkiError(f"{where}: {option} {path} holds no certificate that can be read. Give it in PEM.") from None
+        raise PkiError(f"{where}: {option} {path} holds no certificate that can be read. {_x509.cure_of_form(data, 'Give it in PEM')}.") from None
 
 
 def _reuse(entries: list[_Entry], authority: _pki_authority.Authority, settings: Settings) -> None:

@@ -111,11 +111,19 @@ class Changes:
 
 
 class Passphrase:
-    """The passphrase of the authority's keys: given by the user, or kept in a file beside them."""
+    """The passphrase of the authority's keys: given by the user, or kept in a file beside them.
+
+    A key whose passphrase is another one has that in a file of its own, ``passphrase`` beside the key (:meth:`of`).
+    """
 
     def __init__(self, given: str | None, file: str) -> None:
         self.given = given
         self.file = file
+
+    def of(self, layout: Layout) -> Passphrase:
+        """The passphrase of one authority's key."""
+        own = os.path.join(os.path.dirname(layout.key), "passphrase")
+        return Passphrase(None, own) if os.path.lexists(own) else self
 
     def text(self) -> str | None:
         if self.given:
@@ -149,10 +157,15 @@ class Passphrase:
         except ValueError:
             # A wrong passphrase and a damaged key look alike to the library; the outer form tells most damage.
             if not re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*\n-----END [A-Z ]*PRIVATE KEY-----", data, re.DOTALL):
+                other = _x509.other_form(data)
+                if other:
+                    raise PkiError(f"{path} cannot be used as it is: {other}.") from None
                 raise PkiError(f"{path} is damaged. Put it back from a backup; an authority is never replaced by itself.") from None
             source = "pki_passphrase" if self.given else f"the passphrase in {self.file}"
+            beside = os.path.join(os.path.dirname(path), "passphrase")
+            own = "" if self.file == beside else f" Has this key a passphrase of its own? Put it into {beside} (mode 0600)."
             cure = f" Leave pki_passphrase out to use the one kept in {self.file}." if self.given and os.path.exists(self.file) else ""
-            raise PkiError(f"{source} does not open {path}. Give the one it was made with, or put the key back from a backup.{cure}") from None
+            raise PkiError(f"{source} does not open {path}. Give the one it was made with, or put the key back from a backup.{cure}{own}") from None
 
 
 class Layout:
@@ -236,6 +249,7 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
     What `openssl ca` needs beside key and certificate and is not there, is put into ``changes``.
     Raises PkiError for anything that is there but cannot be used: an authority is never replaced by itself.
     """
+    passphrase = passphrase.of(layout)
     certificate_data, key_data = _files.read(layout.certificate), _files.read(layout.key)
     index = _read_index(layout)
     if certificate_data is None:
@@ -249,9 +263,18 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
         certificate = _x509.load_certificates(certificate_data)[0]
         is_authority, public_key = _x509.is_authority(certificate), _x509.public_key_of(certificate)
     except ValueError as error:
+        other = _x509.other_form(certificate_data)
+        if other:
+            raise PkiError(f"{layout.certificate} cannot be used as it is: {other}.") from None
         raise PkiError(f"{layout.certificate} is damaged ({error}). Put it back from a backup; an authority is never replaced by itself.") from None
     if not is_authority:
         raise PkiError(f"{layout.certificate} is no authority: its basicConstraints lack CA:TRUE. Put the right certificate there.")
+    key_type = _x509.key_type_of(public_key)
+    if not key_type.startswith(("rsa_", "ecdsa_")):
+        raise PkiError(
+            f"{layout.certificate} has a key of type {key_type}. Browsers, phones and most of TLS trust authorities with RSA or ECDSA keys only "
+            "(CA/Browser Forum Baseline Requirements, 6.1.5). Adopt one of those, or give an empty folder: then one is made."
+        )
     opens = None
     if key_data is not None:
         opens = functools.cache(functools.partial(_opened, layout, passphrase, key_data, public_key))
@@ -434,6 +457,7 @@ def _sign_intermediate(key: Any, root: Authority, now: datetime.datetime) -> Any
 
 
 def _take_or_make_key(layout: Layout, passphrase: Passphrase, key_type: str, changes: Changes) -> Any:
+    passphrase = passphrase.of(layout)
     data = _files.read(layout.key)
     if data is not None:
         return passphrase.open(layout.key, data)

@@ -63,7 +63,7 @@ def _key_for(path: str, key_file: str | None) -> Any:
     except TypeError:
         raise PkiError(f"The key in {source} is encrypted. A server could not read it either: decrypt it with openssl pkey.") from None
     except ValueError:
-        raise PkiError(f"{source} holds no private key that can be read. Give it in PEM.") from None
+        raise PkiError(f"{source} holds no private key that can be read. {_x509.cure_of_form(data, 'Give it in PEM')}.") from None
 
 
 # Served

@@ -10,8 +10,10 @@ serverAuth, at most 825 days.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +25,7 @@ try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import pkcs7 as _pkcs7
     from cryptography.hazmat.primitives.serialization import pkcs12 as _pkcs12
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as error:  # pragma: no cover - ansible-test sanity imports without it
@@ -83,6 +86,34 @@ def load_key(data: bytes, passphrase: bytes | None = None) -> Any:
         return serialization.load_pem_private_key(data, passphrase, unsafe_skip_rsa_key_validation=True)
     except UnsupportedAlgorithm as error:
         raise ValueError(str(error)) from error
+
+
+def _load_der_key(data: bytes) -> None:
+    with contextlib.suppress(TypeError):  # encrypted, and whole
+        serialization.load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True)
+
+
+def other_form(data: bytes) -> str:
+    """Where a file is not PEM, but whole in another form: which, and the command that makes PEM of it. Else an empty text."""
+    begin = re.search(rb"-----BEGIN ([A-Z0-9 ]+)-----", data)
+    if begin:
+        if begin.group(1) in (b"PKCS7", b"CMS"):
+            return "it is PKCS#7; make PEM of it: openssl pkcs7 -print_certs -in FILE -out FILE.pem"
+        return "it is a certificate request, not yet a certificate" if b"REQUEST" in begin.group(1) else ""
+    for what, read in (("x509", load_der), ("pkey", _load_der_key), ("pkcs7 -print_certs", _pkcs7.load_der_pkcs7_certificates)):
+        with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+            read(data)
+            return f"it is DER, not PEM, whatever its name says; convert it: openssl {what} -inform DER -in FILE -out FILE.pem"
+    # PFX of RFC 7292: a sequence that begins with version 3
+    if data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:9]:
+        return "it is PKCS#12, not PEM; take it apart: openssl pkcs12 -in FILE -noenc -out FILE.pem"
+    return ""
+
+
+def cure_of_form(data: bytes, otherwise: str) -> str:
+    """:func:`other_form` as a sentence, or another one."""
+    other = other_form(data)
+    return other[:1].upper() + other[1:] if other else otherwise
 
 
 def public_key_of(certificate: Any) -> Any:
