@@ -26,6 +26,7 @@ from ._firewall_rules import (
     blocking,
     check_owner,
     comment,
+    gates,
     has_port,
     identity,
     normalise,
@@ -77,6 +78,12 @@ def refuse(rules: list[Record], owner: str, report: Record, provider: str, enabl
             raise FirewallError(f"{name}: zone '{rule['zone']}' is a word of firewalld, and this host runs {provider}. Use interface there.")
         if provider == "firewalld":
             _refuse_firewalld(rule, name, report)
+        sixes = [source for source in rule["sources"] if ":" in source]
+        if sixes and provider == "ufw" and not report.get("ufw_ipv6", True):
+            raise FirewallError(
+                f"{name}: source {sixes[0]} is of IPv6, and ufw on this host lets none in (IPV6=no in /etc/default/ufw). "
+                "Set IPV6=yes there and run 'ufw reload', or leave the source out."
+            )
         if rule["limit"] and provider == "ufw" and rule["limit"] != "12/minute":
             raise FirewallError(f"{name}: ufw knows one limit only, 6 connections in 30 seconds: write limit: 12/minute, or use another provider.")
         _refuse_lockout(rule, name, report)
@@ -306,7 +313,14 @@ def remarks(rules: list[Record], owner: str, report: Record, requested: str = "a
         if lines
     ]
     if provider == "nftables" and wanted and not report["systemd"]:
-        said.append(f"This host does not run systemd: have {FOLDER}/{owner}.nft and {owner}.hooks.nft loaded at boot (nft -f), after its own rules.")
+        line = f"nft -f {FOLDER}/{owner}.nft; sh {FOLDER}/{owner}.hooks.sh"
+        said.append(f"This host does not run systemd: have '{line}' run at boot, after its own rules.")
+    closed = provider == "nftables" and any(gates([one for one in wanted if one["source"]], without(report["chains"], owner), report))
+    if closed and report["systemd"]:
+        said.append(
+            f"Whoever flushes all rules by hand (nft -f /etc/nftables.conf does) opens {', '.join(limited)} to everybody: "
+            "use 'systemctl reload nftables' instead, which brings these rules back as well."
+        )
     if provider == "iptables" and wanted and not report["saved"]:
         said.append("iptables keeps nothing over a reboot here: install iptables-persistent (RHEL: iptables-services), or choose nftables.")
     if provider in ("ufw", "firewalld"):

@@ -16,6 +16,7 @@
       "rules": [...],                     ufw's and firewalld's rules: an opening (see _firewall_rules) with provider, owner ("": not ours),
                                           comment, live (in force), saved (survives a reboot)
       "chains": [...],                    nftables' and iptables' chains on the way in (see _firewall_filter); managed: owned by another tool
+      "ufw_ipv6": true,                   where ufw is: whether it lets IPv6 in
       "firewalld": {"default": "public", "known": [...], "zones": {"public": {"interfaces": ["eth0"]}}, "ledger": {...}},
       "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     what iptables loads at boot
       "files": {"/etc/remote-notebooks/firewall/jupyter.nft": "<sha256>"},    our own
@@ -36,7 +37,7 @@ import xml.etree.ElementTree as ET
 from typing import Any, Callable
 
 from ._firewall_filter import Record
-from ._firewall_parse import IPTABLES, TABLES, parse_iptables_save, parse_nft
+from ._firewall_parse import IPTABLES, TABLES, add_texts, parse_iptables_save, parse_nft
 from ._firewall_rules import FOLDER, SAME, TOOLS, blocking, owner_of
 from ._firewall_steps import UNIT
 from ._processes import is_here
@@ -79,6 +80,7 @@ def read(run_command: RunCommand) -> Record:
     report["saved"] = {of: {"path": path, "text": _text(path)} for of, names in _SAVED.items() for path in names if os.path.exists(path)}
     ufw, firewalld = "ufw" in paths, "firewall-cmd" in paths
     if ufw:
+        report["ufw_ipv6"] = _ufw_ipv6()
         report["rules"] += _ufw_rules(report["chains"])
     runs = firewalld and _firewalld_runs()
     if firewalld:
@@ -155,19 +157,22 @@ def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
     if "nft" in paths:
         rc, out, _err = run_command([paths["nft"], "-j", "list", "ruleset"])
         chains = parse_nft(out) if rc == 0 and out.strip() else []
+        if any(chain["hook"] and not chain["table"].startswith("remote_notebooks_") for chain in chains):
+            _rc, listed, _err = run_command([paths["nft"], "-a", "-s", "list", "ruleset"])
+            add_texts(chains, listed)
     legacy = bool(set(TABLES) & {*_text("/proc/net/ip_tables_names").split(), *_text("/proc/net/ip6_tables_names").split()})
     theirs = [chain for chain in chains if chain["family"] in ("ip", "ip6") and (chain["table"], chain["name"]) in IPTABLES]
     if not (theirs or legacy or "nft" not in paths):
         return chains
     # iptables' own listing says more about its rules than nft's translation of them
-    listed: list[Record] = []
+    saved: list[Record] = []
     for of, prefix in (("ip", "iptables"), ("ip6", "ip6tables")):
         name = f"{prefix}-legacy-save" if legacy and f"{prefix}-legacy-save" in paths else f"{prefix}-save"
         if name in paths:
             rc, out, _err = run_command([paths[name]])
-            listed += [dict(chain, managed="iptables") for chain in parse_iptables_save(out if rc == 0 else "", of, TABLES)]
-    known = {(chain["family"], chain["table"]) for chain in listed}
-    return [chain for chain in chains if (chain["family"], chain["table"]) not in known] + listed
+            saved += [dict(chain, managed="iptables") for chain in parse_iptables_save(out if rc == 0 else "", of, TABLES)]
+    known = {(chain["family"], chain["table"]) for chain in saved}
+    return [chain for chain in chains if (chain["family"], chain["table"]) not in known] + saved
 
 
 def _provider(report: Record, ufw: bool, firewalld: bool) -> str:
@@ -200,10 +205,15 @@ def _ufw_enabled() -> bool:
     return bool(re.search(r"^ENABLED=yes\s*$", _text("/etc/ufw/ufw.conf"), re.MULTILINE | re.IGNORECASE))
 
 
+def _ufw_ipv6() -> bool:
+    """Whether ufw lets IPv6 in at all; else it is dropped, but for the loopback."""
+    return bool(re.search(r"^\s*IPV6=[\"']?yes", _text("/etc/default/ufw"), re.MULTILINE | re.IGNORECASE))
+
+
 def _ufw_rules(chains: list[Record]) -> list[Record]:
     """The allow rules for incoming connections, from the two files that ufw keeps them in."""
     found: dict[tuple[str, ...], Record] = {}
-    families = ("ip", "ip6") if re.search(r"^IPV6=yes", _text("/etc/default/ufw"), re.MULTILINE | re.IGNORECASE) else ("ip",)
+    families = ("ip", "ip6") if _ufw_ipv6() else ("ip",)
     for of, path in (("ip", "/etc/ufw/user.rules"), ("ip6", "/etc/ufw/user6.rules")):
         name = "ufw-user-input" if of == "ip" else "ufw6-user-input"
         loaded = next((chain for chain in chains if chain["name"] == name), None)

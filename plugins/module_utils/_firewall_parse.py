@@ -68,6 +68,28 @@ def parse_nft(text: str) -> list[Record]:
     return [chain for chain in chains.values() if (chain["family"], chain["table"]) in filtering]
 
 
+def add_texts(chains: list[Record], listing: str) -> None:
+    """Give the rules the text that ``nft -a -s list ruleset`` has for them (of a rule that it breaks, the last line)."""
+    by_name = {(chain["family"], chain["table"], chain["name"]): chain for chain in chains}
+    table: list[str] = []
+    rules: dict[int, list[Record]] = {}
+    for line in listing.splitlines():
+        words = line.split()
+        if line.startswith("table "):
+            table = words[1:3]
+        elif line.startswith("\tchain ") and len(table) == 2:
+            chain = by_name.get((table[0], table[1], words[1]), {"rules": []})
+            rules = {}
+            for rule in chain["rules"]:
+                rules.setdefault(rule["handle"], []).append(rule)
+        elif line.startswith("\t}"):
+            rules = {}
+        text, _separator, handle = line.strip().rpartition(" # handle ")
+        if handle.isdigit() and text.isprintable() and len(text) < 4000:
+            for rule in rules.get(int(handle)) or []:
+                rule["text"] = text
+
+
 def _elements(sets: dict[tuple[str, str, str], list[Any]], table: tuple[str, str], name: str) -> list[Any]:
     return sets.get((*table, name), [])
 
@@ -384,4 +406,4 @@ def _iptables_flags(mask: str, wanted: str, operator: str) -> list[list[Any]]:
     return [["flags", operator, [_joined(flags[0]), _joined(flags[1])]]]
 
 
-__all__ = ["IPTABLES", "TABLES", "parse_iptables_save", "parse_nft", "without_counters"]
+__all__ = ["IPTABLES", "TABLES", "add_texts", "parse_iptables_save", "parse_nft", "without_counters"]

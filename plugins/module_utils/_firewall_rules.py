@@ -233,7 +233,7 @@ def _where(place: Record) -> str:
     chain, rule = place["chain"], place["rule"]
     reasons = [value for field, _operator, values in rule["when"] if field not in ("family", "protocol", "port", "source") for value in values]
     unknown = [value for field, _operator, values in rule["when"] if field == "unknown" for value in values]
-    why = ", ".join(unknown or reasons or [rule["target"]])
+    why = rule.get("text") or ", ".join(unknown or reasons or [rule["target"]])
     if chain.get("managed"):
         tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
         return f"rule {rule['handle']} of {tool} -t {chain['table']} -S {chain['name']} ({why})"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 
 from ._firewall_filter import Record, family, network
 from ._firewall_parse import parse_iptables_save, without_counters
@@ -41,12 +42,29 @@ Type=oneshot
 RemainAfterExit=yes
 # The table replaces itself; a hook is added only where it is gone, so that a second start changes nothing.
 ExecStart={{nft}} -f {FOLDER}/%i.nft
-ExecStart=/bin/sh -c '{{nft}} list ruleset | grep -qF "remote.notebooks/%i hook" || {{nft}} -f {FOLDER}/%i.hooks.nft'
+ExecStart=/bin/sh {FOLDER}/%i.hooks.sh
 ExecReload={{nft}} -f {FOLDER}/%i.nft
-ExecReload=/bin/sh -c '{{nft}} list ruleset | grep -qF "remote.notebooks/%i hook" || {{nft}} -f {FOLDER}/%i.hooks.nft'
+ExecReload=/bin/sh {FOLDER}/%i.hooks.sh
 
 [Install]
 WantedBy=sysinit.target nftables.service
+"""
+HOOKS_TEXT = """\
+# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}: accepts that this host's own chains need. Run by sh.
+# Each goes directly before the rule that would stop the connection, found by its text, or to the end of a chain whose policy would.
+# Where that rule is not there any more, none goes in: the port stays closed until the playbook runs again.
+if {nft} list ruleset | grep -qF '{mark} hook'; then exit 0; fi
+put() {{ # chain, accept, the rule that it goes before
+    if [ "$#" -eq 2 ]; then {nft} "add rule $1 $2"; return; fi
+    handle=$({nft} -a -s list chain $1 | BEFORE="$3" awk '
+        match($0, / # handle [0-9]+$/) {{
+            text = substr($0, 1, RSTART - 1); sub(/^[ \\t]+/, "", text)
+            if (text == ENVIRON["BEFORE"]) handle = substr($0, RSTART + 10)
+        }}
+        END {{ print handle }}')
+    if [ -n "$handle" ]; then {nft} "insert rule $1 handle $handle $2"; return; fi
+    echo "chain $1 has no rule '$3' any more: not added: $2. Run the playbook again." >&2
+}}
 """
 _IPV = {"ip": "ipv4", "ip6": "ipv6"}
 _EACH = {"ip": "ip saddr", "ip6": "ip6 saddr"}
@@ -175,35 +193,43 @@ def nft_hooks(wanted: list[Record], owner: str, report: Record) -> list[Record]:
     return hooks
 
 
-def _nft_hook(hook: Record, by_index: bool) -> str:
+def _place(hook: Record) -> tuple[str, str]:
+    """The chain of a hook, and the accept, as nft takes them."""
     chain = hook["chain"]
-    place = f"{chain['family']} {chain['table']} {chain['name']}"
     what = f'{_nft_match(hook, chain["family"])} accept comment "{hook["comment"]}"'
+    return f"{chain['family']} {chain['table']} {chain['name']}", what
+
+
+def _nft_hook(hook: Record) -> str:
+    place, what = _place(hook)
     if hook["before"] is None:
         return f"add rule {place} {what}"
-    if not by_index:
-        return f"insert rule {place} handle {hook['before']['handle']} {what}"
-    handles = list(dict.fromkeys(rule["handle"] for rule in chain["rules"]))  # a verdict map is one rule of the kernel's
-    return f"insert rule {place} index {handles.index(hook['before']['handle'])} {what}"
+    return f"insert rule {place} handle {hook['before']['handle']} {what}"
 
 
-def nft_hooks_text(hooks: list[Record], owner: str) -> str:
-    """The file of the hooks. A handle does not survive a reboot, so a place in the chain is told by its index."""
-    lines = [f"# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}: accepts that this host's own chains need."]
-    return "\n".join([*lines, *(_nft_hook(hook, by_index=True) for hook in hooks), ""])
+def nft_hooks_text(hooks: list[Record], owner: str, nft: str) -> str:
+    """The script of the hooks. A handle does not survive a reboot, and an index means another rule once somebody added a line above:
+    the rule that an accept goes before is found again by its text.
+    """
+    calls = []
+    for hook in hooks:
+        place, what = _place(hook)
+        before = [] if hook["before"] is None else [hook["before"].get("text") or "?"]
+        calls.append(" ".join(["put", *(shlex.quote(word) for word in (place, what, *before))]))
+    return HOOKS_TEXT.format(owner=owner, nft=nft, mark=mark(owner)) + "".join(f"{call}\n" for call in calls)
 
 
 def nft_files(wanted: list[Record], owner: str, report: Record) -> dict[str, str]:
     """Our files and their text; none where nothing is wanted. The unit serves every owner, so it stays."""
     if not wanted:
         return {}
-    host = without(report["chains"], owner)
+    host, nft = without(report["chains"], owner), report["paths"].get("nft", "/usr/sbin/nft")
     files = {
         f"{FOLDER}/{owner}.nft": nft_table_text(nft_table(wanted, gates(wanted, host, report), owner), owner),
-        f"{FOLDER}/{owner}.hooks.nft": nft_hooks_text(nft_hooks(wanted, owner, report), owner),
+        f"{FOLDER}/{owner}.hooks.sh": nft_hooks_text(nft_hooks(wanted, owner, report), owner, nft),
     }
     if report["systemd"]:
-        files[UNIT] = UNIT_TEXT.format(nft=report["paths"].get("nft", "/usr/sbin/nft"))
+        files[UNIT] = UNIT_TEXT.format(nft=nft)
     return files
 
 
@@ -220,7 +246,7 @@ def nft_script(wanted: list[Record], owner: str, report: Record) -> str:
         return "\n".join([*lines, ""]) if lines else ""
     host = without(report["chains"], owner)
     lines.append(nft_table_text(nft_table(wanted, gates(wanted, host, report), owner), owner))
-    lines += [_nft_hook(hook, by_index=False) for hook in nft_hooks(wanted, owner, report)]
+    lines += [_nft_hook(hook) for hook in nft_hooks(wanted, owner, report)]
     return "\n".join([*lines, ""])
 
 
@@ -238,7 +264,7 @@ def _nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Re
         meant = [hook for hook in hooks if (hook["chain"]["family"], hook["chain"]["table"], hook["chain"]["name"]) == key]
         found += _compare(meant, there, "nftables", f"in chain {chain['name']} of table {chain['family']} {chain['table']}")
     files = nft_files(wanted, owner, report)
-    mine = [f"{FOLDER}/{owner}.nft", f"{FOLDER}/{owner}.hooks.nft"]
+    mine = [f"{FOLDER}/{owner}.nft", f"{FOLDER}/{owner}.hooks.sh"]
     for path in sorted({*files, *(path for path in mine if path in report["files"])}):
         if report["files"].get(path) != (digest(files[path]) if path in files else None):
             found.append({"id": path, "what": "outdated" if path in files else "unwanted", "provider": "nftables", "opening": {}, "detail": "file"})

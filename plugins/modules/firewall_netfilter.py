@@ -104,7 +104,7 @@ def plan(
     transactions = []
     if provider == "nftables":
         ours = nft_files(wanted, owner, report)
-        files = {path: (ours.get(path), 0o644 if path == UNIT else 0o600) for path in [f"{FOLDER}/{owner}.nft", f"{FOLDER}/{owner}.hooks.nft", *ours]}
+        files = {path: (ours.get(path), 0o644 if path == UNIT else 0o600) for path in [f"{FOLDER}/{owner}.nft", f"{FOLDER}/{owner}.hooks.sh", *ours]}
         transactions = [(["nft", "-f", "-"], nft_script(wanted, owner, report))]
     else:
         for of, tool in (("ip", "iptables-restore"), ("ip6", "ip6tables-restore")):

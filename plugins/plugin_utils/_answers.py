@@ -148,7 +148,7 @@ FILTER = record(
         "comment": line(5000),
         "limited": choice("", "over", "up to"),
     },
-    {"line": number()},
+    {"line": number(), "text": line(4000)},
 )
 CHAIN = record(
     {
@@ -187,7 +187,8 @@ FIREWALL = record(
         "saved": among(("ip", "ip6"), record({"path": PATH, "text": block(MOST)})),
         "files": table(PATH, DIGEST),
         "links": many(PATH),
-    }
+    },
+    {"ufw_ipv6": flag},
 )
 
 

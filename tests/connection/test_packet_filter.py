@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_host
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall import difference, normalise, remarks
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_filter import doubts, obstacles
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall_steps import digest
 from ansible_collections.remote.notebooks.plugins.modules.firewall_netfilter import plan
 
 HOST, CLIENT, STRANGER = "10.77.27.1", "10.77.27.2", "10.77.27.3"
@@ -298,6 +299,41 @@ def test_the_sources_are_in_force(name, pairs):
         assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [True, False]
         said = [line for line in remarks(wanted, "jupyter", after, provider) if "was not judged" in line]
         # a line that may let in says nothing about the listed network, which has its own accept behind it
-        assert ["handle" in line and '"length"' in line for line in said] == ([True] if "meta length 0-39" in rules else [])
+        assert ["handle" in line and "(meta length 0-39 drop)" in line for line in said] == ([True] if "meta length 0-39" in rules else [])
+    finally:
+        pairs.put(pair)
+
+
+BLOCK = f"ip saddr {STRANGER} drop"
+GROWN = {
+    "a block list above": (nft(KEEP, "tcp dport 22 accept", BLOCK, "log drop"), True),
+    "two lines more, and the last one twice": (nft("tcp dport 25 accept", KEEP, BLOCK, "tcp dport 22 accept", "log drop", "log drop"), False),
+    "the last line changed": (nft(KEEP, BLOCK, 'log prefix "it\'s over" reject'), False),
+    "the policy alone": (nft(KEEP, BLOCK, policy="drop"), False),
+}
+
+
+@pytest.mark.parametrize("name", GROWN)
+def test_a_reboot_after_the_operator_changed_his_chain(name, pairs, tmp_path):
+    """What he decided above our accept keeps its say; where the rule that stopped the connection is gone, or is there twice, the port is closed."""
+    rules, opens = GROWN[name]
+    wanted = normalise([{"port": 8888, "sources": ["10.77.27.0/24"]}])
+    pair = pairs.get()
+    try:
+        pair.load(nft(KEEP, "tcp dport 22 accept", "log drop"))
+        transactions, files = plan(wanted, "jupyter", "nftables", pair.report())
+        for command, text in transactions:
+            pair.command(command, data=text)
+        assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [True, True]
+        pair.load(rules)
+        for path, (text, _mode) in files.items():
+            (tmp_path / os.path.basename(path)).write_text(text or "")
+        for _start in range(2):  # the unit runs it at each start and reload
+            pair.command(["nft", "-f", str(tmp_path / "jupyter.nft")])
+            said = pair.command(["sh", "-e", str(tmp_path / "jupyter.hooks.sh")])[2]
+            assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [opens, False]
+            assert ("not added" in said) is (name == "the last line changed" or name == "the policy alone")
+        after = dict(pair.report(), files={path: digest(text or "") for path, (text, _mode) in files.items()})
+        assert (difference(wanted, "jupyter", after, "nftables") == []) is opens
     finally:
         pairs.put(pair)

@@ -162,6 +162,12 @@ def test_no_firewall_is_an_answer_said_plainly():
         pytest.param([{"port": 1, "zone": "home"}], {"provider": "ufw"}, "zone 'home' is a word of firewalld", id="a zone for ufw"),
         pytest.param([{"port": 1, "interface": "eth9"}], {"provider": "firewalld"}, "interface 'eth9' is in none", id="an interface in no zone"),
         pytest.param([{"port": 1, "limit": "5/minute"}], {"provider": "ufw"}, "ufw knows one limit only", id="a limit ufw cannot set"),
+        pytest.param(
+            [{"port": 1, "sources": ["192.0.2.0/24", "2001:db8::/32"]}],
+            {"provider": "ufw", "ufw_ipv6": False},
+            "entry 1: source 2001:db8::/32 is of IPv6, and ufw on this host lets none in (IPV6=no",
+            id="an IPv6 source for a ufw without IPv6",
+        ),
         pytest.param([{"port": 1}], {"provider": "ufw", "installed": []}, "which this host does not have", id="not installed"),
         pytest.param(
             [{"port": "20-30", "sources": ["192.0.2.0/24"]}],

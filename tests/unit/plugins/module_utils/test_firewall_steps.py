@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall import difference, normalise
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_parse import parse_iptables_save
@@ -19,7 +22,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall_steps i
 
 WANTED = [dict(one, zone="") for one in openings(normalise([{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}]))]
 RULES = [{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}]
-TABLE, HOOKS = "/etc/remote-notebooks/firewall/jupyter.nft", "/etc/remote-notebooks/firewall/jupyter.hooks.nft"
+TABLE, HOOKS = "/etc/remote-notebooks/firewall/jupyter.nft", "/etc/remote-notebooks/firewall/jupyter.hooks.sh"
 
 
 def chain(policy="drop", rules=(), **changes):
@@ -50,11 +53,12 @@ def report(*chains, provider="nftables", **changes):
 
 
 def test_where_the_host_filters_our_table_only_accepts_and_a_hook_opens_the_hosts_chain():
-    files = nft_files(WANTED, "jupyter", report(chain(rules=[rule(4, "accept", [["port", "in", ["22"]]]), rule(7)])))
+    stops = dict(rule(7), text='log prefix "it\'s over" drop')
+    files = nft_files(WANTED, "jupyter", report(chain(rules=[rule(4, "accept", [["port", "in", ["22"]]]), stops])))
     assert " drop" not in files[TABLE]
-    assert files[HOOKS].splitlines()[1:] == [
-        'insert rule inet filter input index 1 ip saddr 192.0.2.0/24 tcp dport 8888 accept comment "remote.notebooks/jupyter hook"',
-        'insert rule inet filter input index 1 ip6 saddr 2001:db8:1::/64 tcp dport 8888 accept comment "remote.notebooks/jupyter hook"',
+    assert [shlex.split(line) for line in files[HOOKS].splitlines()[-2:]] == [
+        ["put", "inet filter input", f'{accept} tcp dport 8888 accept comment "remote.notebooks/jupyter hook"', stops["text"]]
+        for accept in ("ip saddr 192.0.2.0/24", "ip6 saddr 2001:db8:1::/64")
     ]
     assert "/usr/sbin/nft -f /etc/remote-notebooks/firewall/%i.nft" in files[UNIT]
 
@@ -62,7 +66,7 @@ def test_where_the_host_filters_our_table_only_accepts_and_a_hook_opens_the_host
 def test_where_nothing_filters_our_table_closes_the_port_for_all_others_and_no_hook_is_needed():
     files = nft_files(WANTED, "jupyter", report(chain("accept")))
     assert 'ct direction original tcp dport 8888 drop comment "remote.notebooks/jupyter all others"' in files[TABLE]
-    assert len(files[HOOKS].splitlines()) == 1
+    assert files[HOOKS].splitlines()[-1] == "}"
 
 
 def test_a_family_that_the_host_filters_itself_is_left_to_its_rules():
@@ -150,6 +154,20 @@ def test_the_saved_file_keeps_every_line_of_its_owner_and_loses_ours_without_a_t
     assert all("remote.notebooks/jupyter" in line or "rn_jupyter" in line for line in lines)
     assert iptables_saved(changed, wanted, "jupyter", host, "ip") == changed
     assert iptables_saved(changed, [], "jupyter", host, "ip") == text
+
+
+@pytest.mark.parametrize("text", [STRICT, OPEN])
+def test_a_file_saved_with_counters_is_read_and_keeps_them(text):
+    """``iptables-save -c``: each rule begins with what it has counted."""
+    counted = re.sub(r"^-A ", "[12:3456] -A ", text, flags=re.MULTILINE)
+    changed = iptables_saved(counted, WANTED, "jupyter", iptables(text), "ip")
+    without_counters = iptables_saved(text, WANTED, "jupyter", iptables(text), "ip")
+    assert changed.replace("[12:3456] ", "") == without_counters
+    assert len(changed.splitlines()) > len(counted.splitlines())
+    # what the operator saves then has counters before our lines, too, and is no difference
+    saved = re.sub(r"^-A ", "[7:420] -A ", without_counters.replace("- [0:0]", "- [9:9]"), flags=re.MULTILINE)
+    assert iptables_saved(saved, WANTED, "jupyter", iptables(text), "ip") == saved
+    assert iptables_saved(saved, [], "jupyter", iptables(text), "ip") == text.replace("-A ", "[7:420] -A ")
 
 
 def test_the_hook_stands_before_the_reject_in_the_file_and_in_the_kernel():
