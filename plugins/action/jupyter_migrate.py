@@ -9,12 +9,15 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _files, _migration
-from ..module_utils._errors import RemoteNotebooksError
+from ..module_utils import _apart, _files, _migration
+from ..module_utils._errors import PlanError, RemoteNotebooksError
+from ..module_utils._plain import printable
 from ..plugin_utils import _answers, _literally
 from ..plugin_utils._action import OwnAction
 
 SECRETS = ("jupyter_password_hash", "jupyter_token")
+#: What the files of an account may cost this machine, in seconds; they are read in a process of their own, whose memory has a limit.
+SECONDS = 60
 
 
 class ActionModule(OwnAction):
@@ -31,24 +34,28 @@ class ActionModule(OwnAction):
             {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}
         )
         kept = arguments["variables_file"]
-        files = {f"{arguments['folder']}/{name}": text for name, text in self._texts(arguments).items()}
+        answer = self._ask(arguments)
+        files = {f"{arguments['folder']}/{name}": text for name, text in answer["texts"].items()}
+        # Without root there is one account, the one that logs in, and nothing to name.
+        scope = self._templar.template(self._task_vars.get("jupyter_scope", "system"))
         try:
-            found = _migration.convert(files)
+            found = _converted(files, answer["account"] if scope == "system" else "")
             changed = self._keep(kept, found["variables"]) if files else False
         except RemoteNotebooksError as error:
             raise AnsibleActionFail(str(error)) from error
         shown = {name: "(in the file)" if name in SECRETS else value for name, value in found["variables"].items()}
-        return {**result, "changed": changed, "files": sorted(files), "variables": shown, "remarks": found["remarks"], "variables_file": kept}
+        remarks = [printable(remark) for remark in found["remarks"]]
+        return {**result, "changed": changed, "files": sorted(files), "variables": shown, "remarks": remarks, "variables_file": kept}
 
-    def _texts(self, arguments: dict[str, Any]) -> dict[str, str]:
-        """Fetch what files there are. They may hold a hash: nothing of them may reach a log."""
+    def _ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Fetch what files there are, and whose they are. They may hold a hash: nothing of them may reach a log."""
         with _answers.unlogged(self):
             answer = _answers.module(self, self._task_vars, _answers.CONFIGURATION, arguments=arguments)
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         if answer.get("failed"):
             raise AnsibleActionFail(str(answer.get("msg")))
-        return dict(answer["texts"])
+        return dict(answer)
 
     def _keep(self, path: str, variables: dict[str, Any]) -> bool:
         data = ("---\n" + _literally.dump(variables)).encode()
@@ -56,3 +63,22 @@ class ActionModule(OwnAction):
             return _files.read(path) != data
         _files.private_directory(os.path.dirname(path))
         return _files.write(path, data, 0o600)
+
+
+def _converted(files: dict[str, str], account: str) -> dict[str, Any]:
+    """Convert the files, which come from a host, in a process that can use up nothing."""
+
+    def convert() -> dict[str, Any]:
+        try:
+            return {"found": _migration.convert(files, account)}
+        except PlanError as error:
+            return {"refused": str(error)}
+
+    try:
+        answer = _apart.call("", convert, seconds=SECONDS, memory=_apart.MEMORY)
+    except OSError as error:
+        where = next(iter(files)).rpartition("/")[0]
+        raise PlanError(f"What is in {where} takes too much to be read ({error.strerror}). Make it simpler, or leave it out.") from error
+    if "refused" in answer:
+        raise PlanError(answer["refused"])
+    return dict(answer["found"])

@@ -13,13 +13,17 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Reads C(jupyter_*config.py) and C(jupyter_*config.json) of one folder of the host, by old names (C(NotebookApp)) and new, and writes the variables
     that say the same to a file of the control node, mode 0600. Nothing of the files is executed; nothing on the host changes.
+  - A program is followed statement by statement, within bounds. What a file sets, and the variables do not, is a remark with its line; so is
+    what only running the file would tell, what depends on a condition, and what is dangerous.
   - On the host they are read with the rights of the account whose folder it is.
   - The password's hash is kept word for word, so the old password goes on to log in.
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
 options:
   folder:
-    description: The folder on the host, for example C(~ann/.jupyter).
+    description:
+      - The folder on the host, for example C(~ann/.jupyter). The account that it is named by, else its owner, becomes C(jupyter_user), so that the
+        server can read that account's notebooks.
     type: str
     required: true
   variables_file:
@@ -64,12 +68,13 @@ remarks:
   elements: str
 """
 
+import errno
 import os
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart, _places
+from ..module_utils import _apart, _options, _places
 
 #: As _migration.py has them, which hosts do without.
 FILES = tuple(f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py"))
@@ -87,15 +92,16 @@ def main() -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
-        module.exit_json(changed=False, texts={})
+        module.exit_json(changed=False, texts={}, account="")
     except OSError as error:
         module.fail_json(msg=f"{folder} cannot be read: {error.strerror}.")
     try:
         account = _account(module.params["folder"], descriptor)
+        owner = account or pwd.getpwuid(os.fstat(descriptor).st_uid).pw_name
         texts = _apart.call(account, lambda: _read(descriptor), seconds=SECONDS, limit=len(FILES) * 8 * LARGEST)
     except (OSError, KeyError) as error:
         module.fail_json(msg=f"What is in {folder} cannot be read: {getattr(error, 'strerror', None) or error}. Correct that on the host.")
-    module.exit_json(changed=False, texts=texts)
+    module.exit_json(changed=False, texts=texts, account=owner)
 
 
 def _account(named: str, descriptor: int) -> str:
@@ -111,9 +117,11 @@ def _read(descriptor: int) -> dict[str, str]:
     found = {}
     for name in FILES:
         try:
-            found[name] = _apart.content(f"/proc/self/fd/{descriptor}/{name}", LARGEST).decode("utf-8", "replace")
+            found[name] = _options.decode(_apart.content(f"/proc/self/fd/{descriptor}/{name}", LARGEST), name)
         except FileNotFoundError:
             continue
+        except ValueError as error:
+            raise OSError(errno.EILSEQ, f"{name}: {error}") from error
         except OSError as error:
             raise OSError(error.errno, f"{name}: {error.strerror}") from error
     return found

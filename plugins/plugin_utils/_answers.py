@@ -35,7 +35,8 @@ MOST_RULES = 500_000
 #: What a report names by its path. Words such as ``..`` are the host's own business: no path of the control node is built from one.
 PATH = line(4096, r"/[^\0]*")
 #: A directory service has accounts such as O'Brien, and groups such as R&D (EU).
-ACCOUNT = line(256, r"(?![-~. ])[\w.@\\+ '&()#%!,-]*[\w$)-]")
+ACCOUNT_PATTERN = r"(?![-~. ])[\w.@\\+ '&()#%!,-]*[\w$)-]"
+ACCOUNT = line(256, ACCOUNT_PATTERN)
 INSTANCE_NAME = line(32, INSTANCE.pattern)
 TUNNEL_NAME = line(32, _tunnel_names.NAME.pattern)
 DIGITS = r"[0-9a-f]{64}"
@@ -353,7 +354,7 @@ STORES = record({"stores": many(PATH)})
 
 
 #: The configuration of a person, by the names of its files.
-CONFIGURATION = record({"texts": among(_migration.FILES, block(1_000_000))})
+CONFIGURATION = record({"texts": among(_migration.FILES, block(1_000_000)), "account": line(256, rf"(?:{ACCOUNT_PATTERN})?")})
 
 
 def slurped(most: int) -> Shape:

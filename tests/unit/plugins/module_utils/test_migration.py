@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
         ),
         pytest.param({CLASSIC: "c.NotebookApp.token = ''"}, {}, id="an empty token is none"),
         pytest.param({CLASSIC: "c.NotebookApp.token = 't'"}, {"jupyter_token": "t"}, id="a token"),
-        pytest.param({CLASSIC: "c.NotebookApp.ip = '127.0.0.1'"}, {}, id="the loopback is the default"),
+        pytest.param({CLASSIC: "c.NotebookApp.ip = '127.0.0.1'"}, {"jupyter_access": "tunnel"}, id="the loopback"),
         pytest.param({CLASSIC: "c.NotebookApp.ip = '*'"}, {"jupyter_access": "direct"}, id="the network"),
         pytest.param(
             {CLASSIC: "c.NotebookApp.ip = '192.0.2.10'"}, {"jupyter_access": "direct", "jupyter_bind_address": "192.0.2.10"}, id="one address"
@@ -80,9 +81,9 @@ def test_conversion(files, variables):
     ("text", "words"),
     [
         pytest.param("c.NotebookApp.webapp_settings = {}", "NotebookApp.webapp_settings has no counterpart", id="gone"),
-        pytest.param("c.NotebookApp.port = port()", "ServerApp.port is computed there", id="computed"),
+        pytest.param("c.NotebookApp.port = port()", "line 1: NotebookApp.port is computed there. Write jupyter_port by hand.", id="computed"),
         pytest.param("c.NotebookApp.ip = '*'", "without TLS", id="plain HTTP on the network"),
-        pytest.param("c.NotebookApp.ip = '*'\nc.NotebookApp.certfile = '/c.pem'", "copy it to the control node", id="a certificate on the host"),
+        pytest.param("c.NotebookApp.ip = '*'\nc.NotebookApp.certfile = '/c.pem'", "copy them to the control node", id="a certificate on the host"),
     ],
 )
 def test_what_a_person_has_to_know(text, words):
@@ -93,6 +94,90 @@ def test_what_a_person_has_to_know(text, words):
 def test_a_file_that_cannot_be_read_is_named(path, text):
     with pytest.raises(PlanError, match="cannot be read"):
         convert({path: text})
+
+
+@pytest.mark.parametrize(
+    ("account", "variables", "remark"),
+    [
+        pytest.param("ann", {"jupyter_port": 9999, "jupyter_user": "ann"}, "", id="the server runs as who has the notebooks"),
+        pytest.param("root", {"jupyter_port": 9999}, "Jupyter never runs as root here", id="root"),
+        pytest.param("", {"jupyter_port": 9999}, "", id="nobody in particular"),
+    ],
+)
+def test_whose_they_are(account, variables, remark):
+    found = convert({CLASSIC: "c.NotebookApp.port = 9999"}, account)
+    assert found["variables"] == variables
+    assert remark in " ".join(found["remarks"])
+
+
+def test_each_option_of_json_has_its_line():
+    text = '{\n  "NotebookApp": {\n    "port": 9999,\n    "open_browser": false,\n    "quit": NaN\n  },\n  "Other": 5,\n  "version": 1\n}'
+    assert convert({CLASSIC_JSON: text}) == {
+        "variables": {"jupyter_port": 9999},
+        "remarks": [
+            f"{CLASSIC_JSON}, line 7: what is called 'Other' is no class with options.",
+            f"{CLASSIC_JSON}, line 4: NotebookApp.open_browser is left out: a server opens no browser.",
+            f"{CLASSIC_JSON}, line 5: NotebookApp.quit holds there what no variable can. "
+            "Write it by hand, as jupyter_settings: {ServerApp: {quit: ...}}",
+        ],
+    }
+
+
+def test_what_another_file_says_differently_is_named():
+    assert convert({SERVER_JSON: '{"ServerApp": {"port": 1025}}', CLASSIC: "c.NotebookApp.port = 9999"})["remarks"] == [
+        f"{CLASSIC}, line 1: NotebookApp.port is left out: {SERVER_JSON}, line 1 wins."
+    ]
+
+
+#: Programs that ask for more than there is. Each says something about A.b; none may take long, or much.
+ENDLESS = {
+    "a power": "c.A.b = 2**10**10",
+    "a power of a power of a fraction": "c.A.b = 9.9**99**9",
+    "a shift": "c.A.b = 1 << 10**10",
+    "a long text": "x = 'a' * 10**10\nc.A.b = x",
+    "a width": "c.A.b = '%1000000000d' % 1",
+    "a width in an f-string": "c.A.b = f'{1:1000000000}'",
+    "a number of a million digits": "c.A.b = 0x" + "f" * 800_000,
+    "a list that doubles": "x = ['a']\nfor i in range(90):\n    x = x + x\nc.A.b = x",
+    "a list of lists": "x = []\nfor i in range(90):\n    x = [x, x]\nc.A.b = x",
+    "a list in itself": "x = []\nx.append(x)\nc.A.b = x",
+    "a key of keys": "x = ()\nfor i in range(90):\n    x = (x, x)\nc.A.b = {x: 1}",
+    "a loop without end": "while True:\n    c.A.b = x()",
+    "loops in loops": "for i in range(20000):\n    for j in range(20000):\n        for k in range(20000):\n            c.A.b = [i]\nc.A.b = x()",
+    "a function that calls itself": "def f(n):\n    f(n)\n    f(n)\n    c.A.b = x()\nf(1)",
+    "one that calls the others": "".join(f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n" for i in range(30)) + "f0()\nc.A.b = x()",
+    "doubts about everything": "c.A.b = 1\n" + "".join(f"c.A.x{i} = 1\n" for i in range(5000)) + "load_subconfig('x')\n" * 5000,
+}
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in ENDLESS.items()])
+def test_a_program_without_end_is_followed_as_far_as_makes_sense(text):
+    program = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "from ansible_collections.remote.notebooks.plugins.module_utils._options import read\n"
+        "print(read(sys.stdin.read(), 'x.py').options['A.b'].why)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], input=text, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        pytest.param(b"\xef\xbb\xbfc.NotebookApp.notebook_dir = '/srv/\xc3\x9c'", "/srv/Ü", id="a byte order mark"),
+        pytest.param(b"# -*- coding: latin-1 -*-\nc.NotebookApp.notebook_dir = '/srv/\xdc'", "/srv/Ü", id="latin-1"),
+        pytest.param(b"c.NotebookApp.notebook_dir = '/srv/\xdc'", None, id="neither"),
+    ],
+)
+def test_the_encoding_is_that_of_python(tmp_path, data, text):
+    (tmp_path / "jupyter_notebook_config.py").write_bytes(data)
+    answer = ask(tmp_path)
+    if text is None:
+        assert "jupyter_notebook_config.py: it is no text in the encoding that it should have" in answer["msg"]
+    else:
+        assert convert({CLASSIC: answer["texts"]["jupyter_notebook_config.py"]})["variables"] == {"jupyter_root_dir": text}
+        assert answer["account"] == pwd.getpwuid(os.getuid()).pw_name
 
 
 def ask(folder):
