@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
 from ..module_utils import _files
 from ..module_utils._errors import FilesError
+from ..module_utils._migration import PACKAGES
 from ..plugin_utils import _answers, _texts
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._logins import Logins, scrubbed
@@ -56,6 +58,8 @@ class ActionModule(OwnAction):
                 raise AnsibleActionFail(str(error)) from error
             things.append(ready)
         answer = _answers.module(self, task_vars or {}, _answers.FILES, arguments={"things": things, "secrets": secrets})
+        if answer.get("failed"):
+            answer["msg"] = _with_packages(str(answer.get("msg")))
         for remark in answer.get("remarks", []):
             self._display.warning(remark)
         return {**result, **answer, **({"diff": scrubbed(answer["diff"])} if isinstance(answer.get("diff"), list) else {})}
@@ -66,6 +70,13 @@ class ActionModule(OwnAction):
         # Rendered of the real addresses, and not made real afterwards: JSON may write one otherwise.
         instance = Logins(self._templar, task_vars).reveal(_texts.instance_of(thing, arguments["instances"]))
         return _texts.render(self, task_vars, thing, instance, arguments["manifest"])
+
+
+def _with_packages(said: str) -> str:
+    """Add which package brings a class of settings that the server does not know."""
+    missing = [section for section in dict.fromkeys(re.findall(r"unknown section (\w+)", said)) if section in PACKAGES]
+    cures = [f"{section} comes with {PACKAGES[section]}: add that to packages, or take the section out of settings." for section in missing]
+    return "\n".join([said, *cures])
 
 
 def _kept(thing: dict[str, Any]) -> str:

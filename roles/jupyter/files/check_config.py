@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import os
 import pwd
 import sys
@@ -58,13 +59,14 @@ def descendants(parent: type) -> Iterator[type]:
 def unknown(config: dict[str, dict[str, object]]) -> list[str]:
     """Say which sections and options no class has a use for.
 
-    The modules are imported one by one until all are known: those of JupyterLab take a third of the check.
+    The modules are imported one by one until all are known: those of JupyterLab take a third of the check. The last are the extensions that
+    other packages have brought: they have classes of their own, and the server would load them.
     """
     found: list[str] = []
-    for module in MODULES_6 if is_notebook_6() else MODULES:
+    for module in MODULES_6 if is_notebook_6() else itertools.chain(MODULES, extensions()):
         try:
             importlib.import_module(module)
-        except ImportError:
+        except Exception:  # noqa: S112 - an extension may fail as it likes; the server says so, and goes on without it
             continue
         known = known_options()
         found = [f"unknown section {section}" for section in config if section not in known]
@@ -77,6 +79,15 @@ def unknown(config: dict[str, dict[str, object]]) -> list[str]:
         if not found:
             break
     return found
+
+
+def extensions() -> Iterator[str]:
+    """Name the extensions that are enabled here."""
+    from jupyter_core.paths import jupyter_config_path
+    from jupyter_server.extension.config import ExtensionConfigManager
+
+    enabled = ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
+    yield from sorted(name for name, on in enabled.items() if on)
 
 
 def known_options() -> dict[str, set[str]]:

@@ -1,0 +1,62 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Jupyter knows: options of its own, and those of an extension."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from ansible_collections.remote.notebooks.plugins.module_utils import _migration
+
+FILES = Path(__file__).parents[2] / "roles/jupyter/files"
+
+#: Prints the classes that a configuration may name, and the options of ServerApp.
+KNOWN = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import check_config
+check_config.unknown({"Nowhere": {"nothing": 1}})
+known = check_config.known_options()
+print(json.dumps([sorted(known), sorted(__import__("jupyter_server.serverapp").serverapp.ServerApp.class_traits(config=True))]))
+"""
+EXTENSION = """
+from traitlets import Int
+from traitlets.config import Configurable
+
+class MyDisplay(Configurable):
+    limit = Int(0).tag(config=True)
+
+def _jupyter_server_extension_points():
+    return [{"module": "my_display"}]
+"""
+CONFIGURATION = """
+c.PasswordIdentityProvider.hashed_password = "sha1:0123456789ab:9ffede0825894254b2e042ea597d771089e11aed"
+c.MyDisplay.limit = 1
+"""
+
+
+def test_migrate_knows_the_classes_of_jupyter(jupyter_python):
+    done = subprocess.run([jupyter_python, "-c", KNOWN, FILES], check=True, capture_output=True, text=True)
+    classes, options = json.loads(done.stdout)
+    assert set(classes) <= _migration.OWN
+    assert set(options) == _migration.SERVER
+
+
+def test_the_settings_of_an_extension_are_known_where_it_is_installed(jupyter_python, tmp_path):
+    (tmp_path / "config.py").write_text(CONFIGURATION)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/my_display.py").write_text(EXTENSION)
+    (tmp_path / "etc/jupyter_server_config.d").mkdir(parents=True)
+    enabled = tmp_path / "etc/jupyter_server_config.d/my_display.json"
+    command = [jupyter_python, FILES / "check_config.py", tmp_path / "config.py"]
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "lib"), "JUPYTER_CONFIG_PATH": str(tmp_path / "etc")}
+    said = []
+    for on in (True, False):
+        enabled.write_text(json.dumps({"ServerApp": {"jpserver_extensions": {"my_display": on}}}))
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        said.append((done.returncode, "unknown section MyDisplay" in done.stderr, "" if done.returncode else done.stderr))
+    assert [each[:2] for each in said] == [(0, False), (1, True)], said
