@@ -48,6 +48,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 #: How long a builder waits for another one. A run that was cut off leaves its installer running on the host.
 PATIENCE = 900
+#: How long it may take to try an environment, in seconds, and which of our variables are told to what tries it.
+TRIAL = 900
+TOLD = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
 
 VERSIONS = """
 import importlib.metadata, json, sysconfig
@@ -149,6 +152,26 @@ def run(argv: list[str], text: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def tried(argv: list[str], text: str, seconds: float = TRIAL) -> tuple[int, str]:
+    """Run what tries an environment with the rights of another account. Return its exit code and what it said.
+
+    That account can read what stands in the environment of its processes: the address of the index, with its password, does not. It can stop them
+    as well: they have their time. And no terminal of ours is theirs.
+    """
+    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    variables = {name: os.environ[name] for name in TOLD if name in os.environ}
+    process = subprocess.Popen(argv, encoding="utf-8", errors="replace", env=variables, **streams)
+    try:
+        said = process.communicate(text, timeout=seconds)[0]
+        return process.returncode, said
+    except subprocess.TimeoutExpired:
+        return 1, f"no answer within {seconds:g} s: something stops what tries them"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def build(wish: Wish, run: Run) -> dict[str, Any]:
     """Build ``wish["path"]``, unless it is there and whole.
 
@@ -181,7 +204,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
                 _remove(path)
             else:
                 with _compiling(wish, site):
-                    _try_and_seal(wish, wish["before"] or found.get("before") or "", run)
+                    _try_and_seal(wish, wish["before"] or found.get("before") or "")
         except BaseException as error:
             _remove(path)
             if isinstance(error, OSError):
@@ -351,11 +374,11 @@ def _compiling(wish: Wish, site: int) -> Iterator[None]:
         raise
 
 
-def _try_and_seal(wish: Wish, before: str, run: Run) -> None:
+def _try_and_seal(wish: Wish, before: str) -> None:
     path, scripts = wish["path"], os.path.join(wish["prefix"], "libexec")
     account = [wish["account"]] if wish["account"] else []
     with _started([f"{path}/bin/python", f"{scripts}/seal_environment.py", path, before, *wish["packages"]]) as seal:
-        code, output = run(
+        code, output = tried(
             [f"{path}/bin/python", f"{scripts}/probe_environment.py", path, *account], "".join(f"{package}\n" for package in wish["packages"])
         )
         said = seal.communicate()[0]

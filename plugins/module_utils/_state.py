@@ -63,6 +63,8 @@ R_FILES = tuple(
     f"/usr/{place}/IRkernel/DESCRIPTION" for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
 )
 UNIT = "jupyter@{name}.service"
+#: Who tries an environment. Several accounts may use it, and none of them has a hand in that: whose rights a process has can read it and end it.
+TRIER = "nobody"
 #: Its tmux socket has the same name: each server has a tmux of its own, and none shares the account's.
 TMUX_SESSION = "jupyter-{name}"
 #: What starts a tmux session after a reboot where systemd does not run (crontab(5)).
@@ -628,7 +630,7 @@ def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict
         python=what["python_path"],
         packages=what["packages"],
         slot=slot,
-        account=item["user"] if item["scope"] == "system" else "",
+        account=TRIER if item["scope"] == "system" else "",
     )
 
 

@@ -108,3 +108,23 @@ def test_a_compiler_that_fails_is_explained(site, tmp_path):
     (tmp_path / "libexec" / "compile_environment.py").write_text("raise OSError(28, 'No space left on device')")
     with pytest.raises(BuildError, match="no room left"), _build.alone(str(tmp_path)) as descriptor, _build._compiling(site, descriptor):
         pytest.fail("nobody gets here")
+
+
+def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
+    """Its processes have the rights of another account, which can read what stands in their environment."""
+    for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL", "HTTPS_PROXY", "SUDO_COMMAND", "ANYTHING"):
+        monkeypatch.setenv(name, "https://ann:secret@index.example.org/simple")
+    code, said = _build.tried([sys.executable, "-c", "import os, sys; print(sys.stdin.read(), *os.environ.values())"], "six\n")
+    assert (code, said.startswith("six\n"), "secret" in said) == (0, True, False)
+
+
+@pytest.mark.parametrize("code", ["import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "import os, time; os.fork() or time.sleep(600)"])
+def test_what_tries_an_environment_and_is_stopped_is_not_waited_for(code):
+    """Whoever has the rights of a process can stop it, and root would hold the host's lock as long."""
+    code, said = _build.tried([sys.executable, "-c", code], "", seconds=1)
+    assert (code, "no answer within 1 s" in said) == (1, True)
+
+
+def test_what_tries_an_environment_has_no_terminal_of_ours():
+    code, said = _build.tried([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], "")
+    assert (code, said) == (0, "True\n")

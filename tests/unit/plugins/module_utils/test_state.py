@@ -624,6 +624,12 @@ def test_a_port_in_use(listener, servers, message):
     assert [message in problem for problem in problems] == ([True] if message else [])
 
 
+def test_no_account_of_a_server_has_a_hand_in_what_tries_its_environment():
+    """By its rights it could end the trial, and with it everybody's upgrade, or go on beside it, outside of its unit."""
+    _instances, things = wanted(plan({"name": "lab"}, {"name": "bob", "port": 8889, "user": "bob", "create_user": True}), bare())
+    assert {thing["account"] for thing in things if thing["kind"] == "environment"} == {"nobody"}
+
+
 @pytest.mark.parametrize(
     ("where", "refused"),
     [
