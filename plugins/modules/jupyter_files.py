@@ -69,7 +69,7 @@ paths:
   elements: str
   returned: success
 remarks:
-  description: What could not be made with the rights of an account, which concerns that account alone. Each is shown as a warning.
+  description: What could not be made or tried with the rights of an account, which concerns that account alone. Each is shown as a warning.
   type: list
   elements: str
   returned: success
@@ -89,6 +89,8 @@ from ..module_utils import _apart, _places
 
 #: How long an account may take to make a folder, in seconds: whatever runs with its rights it can stop.
 SECONDS = 30
+#: What a check ends with that has come to no verdict: of timeout(1), and of check_config.py; beyond 128 it was ended by a signal.
+STOPPED = (75, 124)
 #: A file of ours that holds more than this, in bytes, and twice what it should, is another one.
 LARGEST = 1 << 20
 
@@ -113,6 +115,7 @@ def main() -> None:
         name = thing["path"] if "path" in thing else thing["origin"]
         try:
             changed, before, after = _MAKERS[thing["kind"]](module, thing)
+            remarks += [thing["remark"]] if "remark" in thing else []
         except OSError as error:
             said = f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again."
             if not _is_theirs(thing):
@@ -234,11 +237,16 @@ _MAKERS: dict[str, Callable[[AnsibleModule, dict[str, Any]], Made]] = {"director
 
 
 def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:
-    """Let the program of the server read a new file before it counts."""
+    """Let the program of the server read a new file before it counts.
+
+    It does so with the rights of the account, which can stop and end it: that is no verdict, and must be in nobody else's way.
+    """
     if not thing.get("check"):
         return
     code, out, err = module.run_command([path if word == "%s" else word for word in thing["check"]])
-    if code:
+    if os.geteuid() == 0 and (code in STOPPED or code >= 128 or code < 0):
+        thing["remark"] = f"{thing['path']} is new, and was not tried: something stopped what tries it, or its account is out of room (code {code})."
+    elif code:
         said = "\n".join(f"  {line}" for line in (out + err).strip().splitlines()[-12:])
         name = f"instance '{thing['instance']}': settings"
         module.fail_json(msg=f"{name}: Jupyter does not accept them, and the file on the host stays as it is. Correct them and run again.\n{said}")

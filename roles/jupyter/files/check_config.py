@@ -5,7 +5,9 @@
 
 Jupyter skips a file with a syntax error, and ignores an option it does not know: a server would start without password or TLS. So this
 loads FILE as the server would, and compares every section and option with the classes that are installed here. Started by root it reads FILE
-first, then becomes ACCOUNT, because the server must be able to do the same. Binds no port. One problem a line; ends with 1 if there is any.
+first, then becomes ACCOUNT, because the server must be able to do the same. Nothing of what lies in the account's home is run or counts: that would
+be its code outside of its unit, and its word on settings that are the plan's. Binds no port. One problem a line; ends with 1 if there is any, and
+with 75 where the account is not able to have it checked.
 Run it with the Python of the environment that will run the server, and through run_jupyter.py, as the server.
 """
 
@@ -112,56 +114,60 @@ def problems(path: str) -> Iterator[str]:
         yield f"does not load: {type(error).__name__}: {error}"
         return
     yield from unknown(config)
-    yield from notebook_6_problems(path) if is_notebook_6() else server_problems(path)
+    yield from server_problems(path)
 
 
-def notebook_6_problems(path: str) -> Iterator[str]:
-    """Let Notebook 6 read the file; its own initialize() would bind the port."""
+def is_open_6(arguments: list[str]) -> bool:
+    """Let Notebook 6 read the file, and tell whether it would let everybody in; its own initialize() would bind the port."""
     from jupyter_core.application import JupyterApp
     from notebook.notebookapp import NotebookApp
 
-    try:
-        application = NotebookApp()
-        JupyterApp.initialize(application, [f"--config={path}"])
-        folder = application.notebook_dir
-    except SystemExit as error:
-        yield f"the server refuses to start (exit code {error.code})"
-        return
-    except Exception as error:
-        yield f"{type(error).__name__}: {error}"
-        return
-    if not application.password and not application.token:
-        yield "authentication is off"
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        yield f"notebook_dir {folder}: the account cannot read and write there"
+    application = NotebookApp()
+    JupyterApp.initialize(application, arguments)
+    return not application.password and not application.token
 
 
-def server_problems(path: str) -> Iterator[str]:
-    """Let the server itself read the file, up to the point where it would bind its port."""
+def is_open(arguments: list[str]) -> bool:
+    """Let the server itself read the file, up to the point where it would bind its port, and tell whether it would let everybody in."""
     from jupyter_server.serverapp import ServerApp
 
-    try:
-        application = ServerApp()
-        application.initialize([f"--config={path}"], find_extensions=False, new_httpserver=False)
-    except SystemExit as error:
-        yield f"the server refuses to start (exit code {error.code})"
-        return
-    except Exception as error:
-        yield f"{type(error).__name__}: {error}"
-        return
-    if not application.identity_provider.auth_enabled:
-        yield "authentication is off"
-    if not os.access(application.root_dir, os.R_OK | os.W_OK | os.X_OK):
-        yield f"root_dir {application.root_dir}: the account cannot read and write there"
+    application = ServerApp()
+    application.initialize(arguments, find_extensions=False, new_httpserver=False)
+    return not application.identity_provider.auth_enabled
+
+
+def server_problems(path: str) -> list[str]:
+    """Say why a server would not start with the file, or start for everybody."""
+    tries, folders = (is_open_6, ("NotebookApp.notebook_dir",)) if is_notebook_6() else (is_open, ("ServerApp.root_dir", "ServerApp.preferred_dir"))
+    found = []
+    # The folder of the notebooks is the account's, and may be gone or shut at any moment. That is no fault of the settings.
+    for elsewhere in ([], [f"--{folder}={os.path.dirname(path)}" for folder in folders]):
+        try:
+            return ["authentication is off"] if tries([f"--config={path}", *elsewhere]) else []
+        except SystemExit as error:
+            found.append(f"the server refuses to start (exit code {error.code})")
+        except Exception as error:
+            found.append(f"{type(error).__name__}: {error}")
+    return found[:1]
 
 
 def main() -> int:
+    try:
+        return checked()
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 75  # EX_TEMPFAIL of sysexits.h
+
+
+def checked() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         text = file.read()
     if len(sys.argv) > 2 and os.geteuid() == 0:
         become(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON"))]:
+            del os.environ[name]
+        os.environ.update(dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"), folder))
         path = os.path.join(folder, "jupyter_server_config.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

@@ -143,6 +143,24 @@ exit {code}
 """
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone has it checked with the rights of another account")
+@pytest.mark.parametrize(("code", "fails"), [(75, False), (124, False), (137, False), (1, True), (2, True), (127, True)])
+def test_an_account_that_stops_the_check_of_its_settings_stops_nobody_else_s(make, tmp_path, code, fails):
+    """Whatever runs with its rights it can end. Its server is tried when it starts, and the other instances go on."""
+    python = tmp_path / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\nexit {code}\n")
+    python.chmod(0o755)
+    config, other = tmp_path / "limits.conf", tmp_path / "other.conf"
+    settings = {"kind": "file", "path": f"{config}", "template": "limits.conf.j2", "instance": "second", "checked": True, "mode": "0600"}
+    done = make(settings, {**settings, "path": f"{other}", "checked": False}, fails=fails)
+    assert (config.exists(), other.exists()) == (not fails, not fails)
+    if not fails:
+        assert done["remarks"] == [
+            f"{config} is new, and was not tried: something stopped what tries it, or its account is out of room (code {code})."
+        ]
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_settings_count_once_jupyter_has_accepted_them(make, tmp_path, code):
     python = tmp_path / "env" / "bin" / "python"
