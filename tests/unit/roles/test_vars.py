@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
+import signal
 import subprocess
 from pathlib import Path
 
@@ -65,6 +68,49 @@ def test_the_tmux_of_an_account_ends_no_process_of_another(tmp_path, account, sa
     command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--", "sh", str(script)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.stdout == "alive\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "code"), [("stop", [], None), ("start", [], 1), ("ask", ["list-panes"], None)], ids=["stop", "start", "ask"]
+)
+@pytest.mark.parametrize("does", ["sleep 600", "cat /dev/zero"], ids=["keeps them", "writes without end"])
+def test_the_tmux_of_an_account_holds_nobody_up_by_the_descriptors_it_got(tmp_path, name, words, code, does):
+    """A client sends its server what it reads from and writes to, and the server is the account's."""
+    variables = DataLoader().load_from_file(str(VARS), trusted_as_template=True)
+    script = variables[f"__jupyter_tmux_{name}"] if name != "start" else variables["__jupyter_tmux_stop"] + variables["__jupyter_tmux_start"]
+    script = re.sub(r"\b(10|30)\b", "1", script)  # seconds
+    tmux = tmp_path / "tmux"
+    tmux.write_text(f"#!/bin/sh\n[ $1 = has-session ] && exit 1\n{does} & echo $! >>{tmp_path}/pids\n")
+    tmux.chmod(0o755)
+    environment = {**os.environ, "session": "s", "server": "0", "uid": "", "account": "", "start": "true"}
+    try:
+        done = subprocess.run(["sh", "-c", script, "sh", str(tmux), *words], check=False, timeout=30, env=environment, capture_output=True)
+    finally:
+        for pid in (tmp_path / "pids").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    assert len(done.stdout + done.stderr) <= 20_001
+    assert code is None or done.returncode == code
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize(("owner", "stays"), [(12345, False), (65534, True)], ids=["another account's", "its own"])
+def test_a_folder_that_another_account_made_keeps_no_tmux_from_its_start(tmp_path, owner, stays):
+    """tmux has its sockets in /tmp, by the number of the account, and everybody may make a folder of that name there."""
+    variables = DataLoader().load_from_file(str(VARS), trusted_as_template=True)
+    place, tmux = Path("/tmp/tmux-65534"), tmp_path / "tmux"
+    place.mkdir()
+    try:
+        os.chown(place, owner, owner)
+        tmux.write_text("#!/bin/sh\n")
+        tmux.chmod(0o755)
+        environment = {**os.environ, "session": "s", "server": "0", "uid": "", "account": "nobody", "start": "true"}
+        script = variables["__jupyter_tmux_stop"] + variables["__jupyter_tmux_start"]
+        done = subprocess.run(["sh", "-c", script, "sh", str(tmux)], check=False, timeout=60, env=environment)
+        assert (done.returncode, place.exists()) == (0, stays)
+    finally:
+        for left in Path("/tmp").glob("tmux-65534*"):
+            left.rmdir()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes the account of a session")
