@@ -271,11 +271,12 @@ def _end_processes(entry: pwd.struct_passwd) -> None:
 
 
 def _is_of(pid: str, uid: int) -> bool:
+    """Tell whether an account may end a process: also one of a program such as su, which is root's by now and was started by the account."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            ended = file.read().rpartition(")")[2].split()[0] == "Z"
-        return os.stat(f"/proc/{pid}").st_uid == uid and not ended and is_here(pid)
-    except OSError:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            told = dict(line.split(":", 1) for line in file if line.startswith(("Uid:", "State:")))
+        return str(uid) in told["Uid"].split() and told["State"].split()[0] != "Z" and is_here(pid)
+    except (OSError, KeyError):
         return False  # gone by now
 
 

@@ -146,6 +146,18 @@ def test_an_account_of_ours_goes_with_home_and_processes(account):
         pwd.getpwnam(ACCOUNT)
 
 
+def test_a_program_of_root_s_that_the_account_has_started_goes_as_well(account):
+    """su waits for a password as long as nobody types one, and its number would be the next account's."""
+    code = f"import os; os.setresuid({pwd.getpwnam(ACCOUNT).pw_uid}, 0, 0); print(flush=True); os.execvp('sleep', ['sleep', '600'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            assert leave()["removed"] == [ACCOUNT]
+            assert process.wait(5) == -9
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("led", ["link", "usermod", "another owner"])
 def test_a_home_that_leads_elsewhere_stays(ground, account, led):
     if led == "link":
