@@ -13,6 +13,7 @@ import base64
 import binascii
 import gzip
 import io
+import itertools
 import os
 import posixpath
 import stat
@@ -114,11 +115,12 @@ def collect(root: str, limit: int) -> Archive:
     :param limit: in bytes, of all that is in it.
     :raises BackupError: where there is more. :raises OSError: where the folder itself cannot be read.
     """
-    archive = Archive()
-    found = list(_walk(root, archive))
-    size = sum(max(entry.st_size, 0) if stat.S_ISREG(entry.st_mode) else 0 for _name, entry in found) + BLOCK * len(found)
-    if size > limit:
-        raise BackupError(f"holds {size / 1e6:.1f} MB")
+    archive, found, size = Archive(), [], 0
+    for name, entry in _walk(root, archive, limit // BLOCK + 1):
+        found.append((name, entry))
+        size += BLOCK + (max(entry.st_size, 0) if stat.S_ISREG(entry.st_mode) else 0)
+        if size > limit:  # of a folder with millions of files no more is remembered than may pass
+            raise BackupError(f"holds {size / 1e6:.1f} MB or more")
     left = limit
     for name, entry in found:
         path = os.path.join(root, name)
@@ -138,14 +140,17 @@ def collect(root: str, limit: int) -> Archive:
     return archive
 
 
-def _walk(root: str, archive: Archive) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the relative name and the state of everything below a folder. No link is followed, but ``root`` may be one."""
+def _walk(root: str, archive: Archive, most: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the relative name and the state of everything below a folder. No link is followed, but ``root`` may be one.
+
+    :param most: of one folder no more names are read.
+    """
     waiting = [""]
     while waiting:
         folder = waiting.pop()
         try:
             with os.scandir(os.path.join(root, folder)) as entries:
-                names = sorted(entry.name for entry in entries)
+                names = sorted(entry.name for entry in itertools.islice(entries, most))
         except OSError as error:
             if not folder:
                 raise

@@ -88,6 +88,17 @@ def test_what_tar_has_packed_is_read(tmp_path, notebooks):
     assert sorted(_notebooks.parse(done.stdout, LIMIT).made) == sorted(set(everything(notebooks)) - {"out", "fifo", "deep/out"})
 
 
+def test_a_folder_of_more_files_than_may_pass_is_not_read_to_its_end(tmp_path, monkeypatch):
+    """An account may make millions, and what is remembered of them counts as root's, not as its own."""
+    for number in range(500):
+        (tmp_path / f"{number}").touch()
+    looked, lstat = [], os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: looked.append(path) or lstat(path))
+    with pytest.raises(BackupError, match="holds"):
+        _notebooks.collect(str(tmp_path), 20 * _notebooks.BLOCK)
+    assert len(looked) == 21
+
+
 @pytest.mark.parametrize("size", [LIMIT, 1 << 40])
 def test_a_folder_that_holds_too_much_is_measured_and_not_read(tmp_path, size):
     with (tmp_path / "sparse").open("wb") as file:
