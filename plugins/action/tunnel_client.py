@@ -124,12 +124,12 @@ class ActionModule(OwnAction):
                 self._fleet(everything, own, wanted)
 
     def _fleet(self, everything: str, own: str | None, wanted: bool) -> None:
-        blocks = _tunnel.quoted(f"{self._directory}/*/*.config")
+        blocks = _tunnel_names.quoted(f"{self._directory}/*/*.config")
         self._all({everything: f"Include {blocks}\n"} if wanted else {}, [] if wanted else [everything])
         if own:
             own = os.path.realpath(own)
             before = (_files.read(own) or b"").decode("utf-8", "surrogateescape")
-            after = _tunnel.with_include(before, f"Include {_tunnel.quoted(everything)}", wanted)
+            after = _tunnel.with_include(before, f"Include {_tunnel_names.quoted(everything)}", wanted)
             if after != before:
                 if not self._task.check_mode and not os.path.isdir(os.path.dirname(own)):
                     _files.directory(os.path.dirname(own))

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from ._errors import CheckError
 from ._plain import plain
+from ._tunnel_names import quoted
 
 UNREACHABLE = "unreachable"
 UNTRUSTED = "untrusted"
@@ -437,7 +438,7 @@ def ssh_argv(ssh: str, forward: Forward, control: str, seconds: int) -> list[str
         f"ConnectTimeout={seconds}",
     ]
     if forward.private_key_file:
-        proposed += ["IdentitiesOnly=yes", f"IdentityFile={_quoted(forward.private_key_file)}"]
+        proposed += ["IdentitiesOnly=yes", f"IdentityFile={quoted(forward.private_key_file)}"]
     argv = [ssh, "-N", "-T"]
     for option in fixed:
         argv += ["-o", option]
@@ -465,11 +466,6 @@ def channel_argv(ssh: str, forward: Forward, control: str) -> list[str]:
 def _literal(path: str) -> str:
     # ssh_config(5), TOKENS: a % begins one.
     return path.replace("%", "%%")
-
-
-def _quoted(path: str) -> str:
-    # ssh_config(5): arguments with spaces need quotes.
-    return f'"{_literal(path)}"'
 
 
 #: ssh's own words, most telling first (OpenSSH 8 to 10; sshconnect.c, ssh.c, channels.c).

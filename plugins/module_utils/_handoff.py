@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ._errors import PlanError
+from ._tunnel_names import quoted
 
 if TYPE_CHECKING:
     from ._connection import Certificate
@@ -289,7 +290,7 @@ def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
     block = [f"Host {alias}", f"    HostName {ssh['host']}"]
     block += [f"    Port {ssh['port']}"] if port else []
     block += [f"    User {ssh['user']}"] if ssh["user"] else []
-    block += [f'    IdentityFile "{key}"', "    IdentitiesOnly yes"] if key else []
+    block += [f"    IdentityFile {quoted(key)}", "    IdentitiesOnly yes"] if key else []
     block += [
         f"    LocalForward {ssh['local_port']} localhost:{ssh['remote_port']}",
         "    ExitOnForwardFailure yes",

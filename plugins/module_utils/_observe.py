@@ -106,7 +106,13 @@ def _owners(probe: dict[str, Any], things: list[dict[str, Any]], machine: dict[s
 
 def expand(names: list[str]) -> list[str]:
     """Return what exists of ``names``, which may begin with ``~`` and hold wildcards (glob(7))."""
-    return [found for name in names for found in glob.glob(os.path.expanduser(name))]
+    return [found for name in names for found in glob.glob(_pattern(name))]
+
+
+def _pattern(name: str) -> str:
+    """Return a pattern with the home in it; what a home is called is no wildcard."""
+    home, slash, rest = name.partition("/")
+    return glob.escape(os.path.expanduser(home)) + slash + rest if home.startswith("~") else name
 
 
 def system() -> dict[str, Any]:
@@ -186,7 +192,30 @@ def account(name: str) -> dict[str, Any] | None:
         group = grp.getgrgid(entry.pw_gid).gr_name
     except KeyError:
         group = str(entry.pw_gid)
-    return {"uid": entry.pw_uid, "group": group, "home": entry.pw_dir, "comment": entry.pw_gecos, "shares_group": _is_shared(entry)}
+    return {
+        "uid": entry.pw_uid,
+        "group": group,
+        "home": entry.pw_dir,
+        "home_is": _home_is(entry),
+        "comment": entry.pw_gecos,
+        "shares_group": _is_shared(entry),
+    }
+
+
+def _home_is(entry: pwd.struct_passwd) -> str:
+    """Tell whether an account can work in its home: ``usable``; ``missing`` or ``another's``, which is an administrator's doing; or ``shut``, which
+    may be its own."""
+    look = _apart.begin(lambda: [os.path.isdir(entry.pw_dir), _works(entry.pw_dir)], entry.pw_name, seconds=SECONDS_OPTIONS)
+    try:
+        there, works = look()
+        if there and works:
+            return "usable"
+        # Where the account can change the way to its home, it may have taken it away itself.
+        if _is_others(entry.pw_dir):
+            return "shut"
+        return "missing" if not os.path.lexists(entry.pw_dir) else "shut" if os.stat(entry.pw_dir).st_uid == entry.pw_uid else "another's"
+    except OSError:
+        return "shut"
 
 
 def _is_shared(entry: pwd.struct_passwd) -> bool:

@@ -390,6 +390,11 @@ def _account(instance: Instance, scope: str, wrong: Any) -> None:
             wrong("service_manager", "'systemd_user' belongs to scope 'user'. Use systemd, tmux or auto, or set jupyter_scope: user.")
     if instance["root_dir"] and not instance["root_dir"].startswith(("/", "~/")):
         wrong("root_dir", f"'{instance['root_dir']}' is relative. Write a path from '/' or from '~/', the account's home.")
+    if any(ord(character) < 32 or ord(character) == 127 for character in instance["root_dir"]):
+        wrong("root_dir", f"{instance['root_dir']!r} holds a character that no line of a file can hold. Rename the folder.")
+    if instance["hardening"] == "strict" and {"'", '"'} & {*instance["root_dir"]}:
+        # systemd 256 and 257 hand a path of BindPaths= on to themselves without quoting it.
+        wrong("root_dir", f"systemd cannot show {instance['root_dir']} in a sandbox. Rename the folder without quotes, or say hardening: standard.")
 
 
 def _tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any) -> None:

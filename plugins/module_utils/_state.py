@@ -13,6 +13,7 @@ everything is removed again. A stage acts on the things that carry its name.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import posixpath
 import shlex
@@ -126,7 +127,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
                 f"{prefix}/installer",
             ),
             *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
-            *(folder for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
+            *(glob.escape(folder) for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
             *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
             "/var/lib/systemd/linger/*",
             *([USER_MANAGER.format(uid="*")] if plan["scope"] == "system" else []),
@@ -266,6 +267,7 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         )
     if item["name"] in report["unusable"]:
         problems.append(_unusable(plan, item, report))
+    problems += _homeless(item, report)
     if item["login_throttle"]:
         problems += filter(None, [_throttle.refusal(_manager(plan["scope"], item, system))])
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
@@ -307,6 +309,21 @@ def _unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str
     root, user = _home_path(item["root_dir"] or "~/notebooks", account["home"]), item["user"] or report["system"]["user"]
     cure = f"On the host: sudo chown {user}: {shlex.quote(root)}" if plan["scope"] == "system" else "Correct its owner and mode"
     return f"root_dir: {root} is there, and '{user}' cannot read and write in it. {cure} - or choose another folder."
+
+
+def _homeless(item: dict[str, Any], report: Report) -> list[str]:
+    """Refuse an account whose home is not there, or is another's: Jupyter keeps there what it runs with, and so do kernels."""
+    account, user = report["accounts"].get(item["user"]) or {"home_is": "usable"}, item["user"]
+    if account["home_is"] not in ("missing", "another's"):
+        return []
+    # Only a folder of its own can be made for it; of the others nobody knows what they are for.
+    home = account["home"] if account["home_is"] == "missing" and account["home"].count("/") > 1 else f"/home/{user}"
+    make = f"sudo install -d -o {user} -g {shlex.quote(account['group'])} -m 0700 {shlex.quote(home)}"
+    move = "" if home == account["home"] else f" && sudo usermod --home {home} {user}"
+    what = "is not there" if account["home_is"] == "missing" else "belongs to another account"
+    return [
+        f"user: the home of '{user}', {account['home'] or 'none'}, {what}, and Jupyter works in it. On the host: {make}{move} - or name another user."
+    ]
 
 
 def _r_is_missing(report: Report) -> bool:
@@ -406,7 +423,7 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
         user = item["user"] or system["user"]
         home = account.get("home") or (f"/home/{user}" if item["user"] else system["home"])
         python = report["pythons"][item["python"]]
-        environment = chosen[name]
+        environment, root = chosen[name], _home_path(item["root_dir"] or "~/notebooks", home)
         completed.append(
             {
                 **item,
@@ -423,7 +440,8 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                 "group": account.get("group") or (item["user"] or system["group"]),
                 "shares_group": bool(account.get("shares_group")),
                 "home": home,
-                "root_dir": _home_path(item["root_dir"] or "~/notebooks", home),
+                "root_dir": root,
+                **_sandbox(home, root),
                 "service_manager": _manager(plan["scope"], item, system),
                 "keeper": _keeper(plan["scope"], item, system),
                 "prefix": prefix,
@@ -445,6 +463,30 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
             }
         )
     return completed
+
+
+#: What systemd leaves writable beside a read-only system, and hides as a whole when it hides homes (systemd.exec(5), ProtectHome=).
+HOMES = ("/home", "/root", "/run/user")
+#: Folders that hold more than homes, though one may lie there: they cannot be hidden.
+SYSTEM_FOLDERS = ("/", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/local", "/var/opt")
+
+
+def _sandbox(home: str, root: str) -> dict[str, list[str]]:
+    """Return what a unit of its own names of an account's folders: ``writable`` under a read-only system, ``hidden`` beside ``/home`` where other
+    people's homes are not to be seen, and what is ``bound`` back into what is hidden."""
+
+    def below(path: str, folders: list[str]) -> bool:
+        return any(path.startswith(f"{folder}/") for folder in folders)
+
+    near = posixpath.dirname(home)
+    # TemporaryFileSystem= cannot say a path with a colon.
+    hidden = [] if below(home, list(HOMES)) or near in SYSTEM_FOLDERS or ":" in near else [near]
+    shut = [*HOMES, *hidden]
+    return {
+        "writable": [root, *([] if below(home, list(HOMES)) else [home])],
+        "hidden": hidden,
+        "bound": [*([home] if below(home, shut) else []), *([root] if below(root, shut) and not below(root, [home]) else [])],
+    }
 
 
 def _tmux(scope: str, name: str, user: str, home: str) -> list[str]:
@@ -779,6 +821,12 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
     return [
         *(f"instance '{item['name']}': {_unusable(plan, item, report)}" for item in plan["instances"] if item["name"] in report["astray"]),
+        *(
+            f"instance '{item['name']}': user: '{item['user']}' cannot read and write in its own home, and its server may not start. "
+            f"On the host: sudo chmod u+rwx {shlex.quote(report['accounts'][item['user']]['home'])}"
+            for item in plan["instances"]
+            if (report["accounts"].get(item["user"]) or {}).get("home_is") == "shut"
+        ),
         *(f"instance '{item['name']}': {text}" for item in plan["instances"] if _is_taken_since(item, report) for text in _taken(item, report)),
         *_unkept(plan, report["system"]),
         *_plain(plan),

@@ -23,7 +23,7 @@ import re
 from typing import Any, Dict
 
 from ._errors import TunnelError
-from ._tunnel_names import NAME, alias, mark
+from ._tunnel_names import NAME, alias, mark, quoted
 
 Account = Dict[str, Any]
 Report = Dict[str, Any]
@@ -519,11 +519,6 @@ def client_config(host: str, account: Account, server: tuple[str, int], known_ho
     lines += ["    ExitOnForwardFailure yes", "    ServerAliveInterval 30"]
     lines += [f"    {via}"] if via else []
     return "\n".join(lines) + "\n"
-
-
-def quoted(path: str) -> str:
-    """A path as ssh_config(5) takes it: % begins a token there, and a space ends a word."""
-    return '"' + path.replace("%", "%%") + '"'
 
 
 def with_include(text: str, line: str, wanted: bool) -> str:

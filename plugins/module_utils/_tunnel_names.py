@@ -25,6 +25,11 @@ def alias(host: str, account: str) -> str:
     return f"{host}-{account}"
 
 
+def quoted(path: str) -> str:
+    """A path as ssh_config(5) takes it: % begins a token there, a space ends a word, and a backslash takes a quote's meaning away."""
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
+
+
 def config_file(directory: str) -> str:
     """The file of the control node in which ssh finds the accounts of all hosts."""
     return posixpath.join(directory, "config")

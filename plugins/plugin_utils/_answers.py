@@ -85,7 +85,16 @@ INTERPRETER = where(
     record({"path": maybe(PATH), "version": maybe(VERSION), "open": flag}),
     ("has a version and no path", lambda python: python["path"] or not python["version"]),
 )
-PERSON = record({"uid": number(), "group": line(256), "home": line(4096), "comment": line(), "shares_group": flag})
+PERSON = record(
+    {
+        "uid": number(),
+        "group": line(256),
+        "home": line(4096),
+        "home_is": choice("usable", "missing", "another's", "shut"),
+        "comment": line(),
+        "shares_group": flag,
+    }
+)
 
 STATE = where(
     record(

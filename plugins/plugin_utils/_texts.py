@@ -17,7 +17,7 @@ from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.plugins.filter import core
 
-from ..module_utils import _files
+from ..module_utils import _files, _systemd_quoting
 from ..module_utils._settings import python_literal
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "templates")
@@ -33,6 +33,7 @@ def _environment() -> jinja2.Environment:
     filters = core.FilterModule().filters()
     made.filters.update({name: filters[name] for name in ("comment", "quote", "to_nice_json")})
     made.filters["remote.notebooks.python_literal"] = python_literal
+    made.filters["systemd_quoted"] = lambda value, form: _systemd_quoting.FORMS[form](value)
     for name in COMMON:
         made.get_template(name)
     return made

@@ -85,3 +85,22 @@ def test_a_file_of_any_time_is_looked_at(moment):
         datetime.fromtimestamp(found["modified"], tz=timezone.utc)
     finally:
         os.rmdir(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_what"),
+    [
+        pytest.param("root", "usable", id="its own"),
+        pytest.param("nobody", "missing", id="/nonexistent"),
+        pytest.param("bin", "another's", id="/bin"),
+    ],
+)
+def test_whether_an_account_can_work_in_its_home(name, is_what):
+    assert _observe.account(name)["home_is"] == is_what
+
+
+def test_a_home_whose_name_holds_a_wildcard(tmp_path, monkeypatch):
+    (tmp_path / "a[b]").mkdir()
+    (tmp_path / "a[b]" / "x.json").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "a[b]"))
+    assert _observe.expand(["~/*.json"]) == [f"{tmp_path}/a[b]/x.json"]

@@ -168,6 +168,10 @@ def test_no_instance_is_a_plan_too():
         pytest.param([{"name": "lab", "user": "a b"}], "user", "cannot be the name of an account", id="impossible account"),
         pytest.param([{"name": "lab", "service_manager": "systemd_user"}], "service_manager", "belongs to scope 'user'", id="user manager as root"),
         pytest.param([{"name": "lab", "root_dir": "notebooks"}], "root_dir", "is relative", id="relative folder"),
+        pytest.param([{"name": "lab", "root_dir": "/srv/a\nb"}], "root_dir", "no line of a file can hold", id="two lines"),
+        pytest.param(
+            [{"name": "lab", "hardening": "strict", "root_dir": "/srv/it's"}], "root_dir", "or say hardening: standard", id="quotes in a sandbox"
+        ),
         pytest.param([{"name": "lab", "memory_max": "lots"}], "memory_max", "is no size", id="memory without a unit"),
         pytest.param([{"name": "lab", "cpu_quota": "2"}], "cpu_quota", "200% for two cores", id="quota without a percent sign"),
         pytest.param([{"name": "lab", "base_url": "/a b"}], "base_url", "need quoting", id="blank in the URL"),

@@ -68,7 +68,14 @@ def moving(scope="system", mode="move", *instances):
 
 def host(*files, owner="jupyter", aside=(), manifest=(), **system):
     report = bare(**system)
-    report["accounts"]["jupyter"] = {"uid": 999, "group": "jupyter", "home": "/home/jupyter", "comment": "", "shares_group": False}
+    report["accounts"]["jupyter"] = {
+        "uid": 999,
+        "group": "jupyter",
+        "home": "/home/jupyter",
+        "comment": "",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     report["paths"][HOME] = {"kind": "directory", "owner": owner, "group": owner, "mode": "0700", "entries": 1}
     return {**report, "shadows": dict.fromkeys(files, OBEYED), "aside": list(aside), "manifest": list(manifest)}
 

@@ -82,7 +82,13 @@ def settled(the_plan, **system):
     for thing in things:
         name = thing["id"].split(" ", 1)[1]
         if thing["kind"] == "account":
-            report["accounts"][name] = {"uid": 999, "group": name, "home": thing["home"], "comment": "Jupyter (remote.notebooks)"}
+            report["accounts"][name] = {
+                "uid": 999,
+                "group": name,
+                "home": thing["home"],
+                "home_is": "usable",
+                "comment": "Jupyter (remote.notebooks)",
+            }
         elif thing["kind"] == "environment":
             report["environments"][thing["path"]] = {"sealed": True, "missing": []}
         elif thing["kind"] == "linger":
@@ -187,7 +193,7 @@ def test_a_folder_of_notebooks_that_is_there_is_its_owners(state, differs):
 
 def test_a_folder_that_its_account_cannot_use_is_refused_with_the_line_to_type():
     report = {**bare(), "unusable": ["lab"]}
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False}
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False, "home_is": "usable"}
     said = _state.refusals(plan({"name": "lab", "user": "ann", "root_dir": "/srv/it's"}), report)
     assert said == [
         "instance 'lab': root_dir: /srv/it's is there, and 'ann' cannot read and write in it. "
@@ -217,7 +223,14 @@ LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopb
 )
 def test_who_holds_a_port_is_told_by_more_than_a_mark(server, listed, refused):
     report = bare()
-    report["accounts"]["jupyter"] = {"uid": 1000, "group": "jupyter", "home": "/home/jupyter", "comment": "", "shares_group": False}
+    report["accounts"]["jupyter"] = {
+        "uid": 1000,
+        "group": "jupyter",
+        "home": "/home/jupyter",
+        "comment": "",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     report["manifest"] = [{"id": "service jupyter@bob.service", "kind": "service", "instance": "bob", "port": port} for port in listed]
     report.update(servers=[server], listeners={"8888": {**LISTENER, "uid": server["uid"]}})
     assert bool(_state.refusals(plan(), report)) is refused
@@ -261,7 +274,7 @@ def test_a_missing_thing_is_found(identity):
 )
 def test_an_account_of_ours_gets_no_systemd_of_its_own(instances, masked):
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False}
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False, "home_is": "usable"}
     _instances, things = wanted(plan(*instances), report)
     assert [thing["id"] for thing in things if thing["kind"] == "mask"] == masked
     _instances, things = wanted(plan(*instances), bare(systemd=False, user_manager=False))
@@ -339,7 +352,7 @@ def test_a_lock_is_stale_only_when_its_run_is_dead(found, stale):
 
 def test_accounts_that_share_a_group_do_not_read_each_others_secrets():
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "users", "home": "/home/ann", "comment": "", "shares_group": True}
+    report["accounts"]["ann"] = {"uid": 1001, "group": "users", "home": "/home/ann", "comment": "", "shares_group": True, "home_is": "usable"}
     _instances, things = wanted(plan(user="ann", token="to-ken", access="direct"), report)
     mine = {thing["path"]: (thing["owner"], thing["mode"]) for thing in things if thing.get("path", "").startswith("/etc/remote-notebooks/lab")}
     assert mine.pop("/etc/remote-notebooks/lab") == ("root", "0750")
@@ -354,7 +367,7 @@ def test_an_account_is_made_only_where_that_was_asked_for():
     assert _state.refusals(asked, report) == []
     _instances, things = wanted(asked, report)
     assert [thing["id"] for thing in things if thing["kind"] == "account"] == ["account ann"]
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False}
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False, "home_is": "usable"}
     _instances, things = wanted(asked, report)
     assert not any(thing["kind"] == "account" for thing in things)
 
@@ -771,3 +784,61 @@ def test_a_proxy_stands_in_no_unit_and_in_no_diff():
     assert instances[0]["shut_variables"]["https_proxy"] == "http://ann:s3cret@proxy:3128"
     (file,) = [thing for thing in things if thing.get("path") == "/etc/remote-notebooks/lab/environment"]
     assert (file["secret"], file["mode"], file["owner"]) == (True, "0640", "root")
+
+
+@pytest.mark.parametrize(
+    ("home", "root", "writable", "hidden", "bound"),
+    [
+        pytest.param("/home/ann", "/home/ann/notebooks", ["/home/ann/notebooks"], [], ["/home/ann"], id="a usual home"),
+        pytest.param("/home/ann", "/srv/data", ["/srv/data"], [], ["/home/ann"], id="a folder elsewhere"),
+        pytest.param("/home/ann", "/home/shared", ["/home/shared"], [], ["/home/ann", "/home/shared"], id="a folder among homes"),
+        pytest.param(
+            "/data/home/ann", "/data/home/ann/n", ["/data/home/ann/n", "/data/home/ann"], ["/data/home"], ["/data/home/ann"], id="homes elsewhere"
+        ),
+        pytest.param("/var/lib/ann", "/var/lib/ann/n", ["/var/lib/ann/n", "/var/lib/ann"], [], [], id="a home in a folder of the system"),
+    ],
+)
+def test_a_sandbox_leaves_an_account_its_own_folders(home, root, writable, hidden, bound):
+    report = bare()
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": home, "comment": "", "shares_group": False, "home_is": "usable"}
+    (instance,) = _state.complete(plan({"name": "lab", "user": "ann", "root_dir": root}), report)
+    assert (instance["writable"], instance["hidden"], instance["bound"]) == (writable, hidden, bound)
+
+
+@pytest.mark.parametrize(
+    ("home", "is_what", "said"),
+    [
+        pytest.param(
+            "/nonexistent",
+            "missing",
+            "the home of 'ann', /nonexistent, is not there, and Jupyter works in it. On the host: sudo install -d -o ann -g staff -m 0700 /home/ann "
+            "&& sudo usermod --home /home/ann ann - or name another user.",
+            id="none, as adduser --system says it",
+        ),
+        pytest.param("/data/home/ann", "missing", "On the host: sudo install -d -o ann -g staff -m 0700 /data/home/ann - or name", id="not made yet"),
+        pytest.param(
+            "/bin",
+            "another's",
+            "/bin, belongs to another account, and Jupyter works in it. On the host: sudo install -d -o ann",
+            id="a folder of the system",
+        ),
+    ],
+)
+def test_an_account_without_a_home_is_refused(home, is_what, said):
+    report = bare()
+    report["accounts"]["ann"] = {"uid": 1001, "group": "staff", "home": home, "comment": "", "shares_group": False, "home_is": is_what}
+    (problem,) = _state.refusals(plan({"name": "lab", "user": "ann"}), report)
+    assert said in problem
+
+
+def test_a_home_that_its_account_has_shut_is_in_nobody_s_way():
+    report = bare()
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False, "home_is": "shut"}
+    assert _state.refusals(plan({"name": "lab", "user": "ann"}), report) == []
+    assert any("'ann' cannot read and write in its own home" in remark for remark in _state.remarks(plan({"name": "lab", "user": "ann"}), report))
+
+
+def test_what_a_folder_is_called_is_no_wildcard():
+    paths = _state.probe(plan({"name": "lab", "root_dir": "/srv/data [1]/*"}), texts=False)["paths"]
+    assert "/srv/data [[]1]/[*]" in paths
+    assert "/srv/data [[]1]" in paths

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import subprocess
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _tunnel
@@ -311,3 +312,11 @@ def test_one_line_in_the_users_own_configuration(text):
     assert once == f"{line}\n{text}"
     assert _tunnel.with_include(once, line, wanted=True) == once
     assert _tunnel.with_include(once, line, wanted=False) == text
+
+
+@pytest.mark.parametrize("folder", ["My Keys", "100%done", "it's", 'say "x"', "a\\b", "a#b", "-x", "Übung", "a,b=c"])
+def test_ssh_reads_back_any_path(tmp_path, folder):
+    config = tmp_path / "config"
+    config.write_text(f"Host x\n    UserKnownHostsFile {_tunnel.quoted(f'/srv/{folder}/k')}\n")
+    said = subprocess.run(["ssh", "-G", "-F", str(config), "x"], check=True, capture_output=True, text=True).stdout
+    assert f"userknownhostsfile /srv/{folder}/k" in said.splitlines()
