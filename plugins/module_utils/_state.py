@@ -517,7 +517,8 @@ def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> 
         # What `pip install --user` brings is found, and never in place of what the environment holds.
         "PATH": f"{environment}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin",
         # Where the instance's own kernels are listed; Jupyter looks there at each request, so a new kernel needs no restart.
-        "JUPYTER_PATH": data,
+        # Then come those of the environment: else a python3 in the account's home would stand in for ours, as the environment is not the account's.
+        "JUPYTER_PATH": f"{data}:{environment}/share/jupyter",
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
     }

@@ -77,6 +77,13 @@ def take_variables(arguments: list[str]) -> None:
                 silence({password for value in variables.values() for password in re.findall(r"://[^/@:]*:([^/@]+)@", value)})
 
 
+def forgive_kernels() -> None:
+    """Let a file that does not load end the server alone: a kernel whose account has a broken ipython_config.py says so, and runs without it."""
+    if importlib.util.find_spec("traitlets") is not None:
+        importlib.import_module("traitlets.config.application")  # takes the variable when it is imported
+        os.environ.pop("TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR", None)
+
+
 def silence(passwords: set[str]) -> None:
     """Keep passwords out of the log: JupyterLab writes there which proxy it uses."""
     make = logging.getLogRecordFactory()
@@ -98,6 +105,7 @@ def main() -> None:
     take_variables(sys.argv[1:])
     postpone()
     protect()
+    forgive_kernels()
     del sys.argv[0]
     sys.path[0] = os.path.dirname(sys.argv[0])  # as if Python had been given the program
     runpy.run_path(sys.argv[0], run_name="__main__")

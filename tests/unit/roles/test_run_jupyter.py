@@ -19,7 +19,7 @@ PACKAGE = "print('35 grammars')\nfrom .helpers import *\ndef is_valid_syntax(ter
 def run(tmp_path):
     """Run a program; ``installed`` is what it finds of the package."""
 
-    def run(program: str, *arguments: str, installed: bool = True) -> list[str]:
+    def run(program: str, *arguments: str, installed: bool = True, **variables: str) -> list[str]:
         if installed:
             (tmp_path / "rfc3987_syntax").mkdir()
             (tmp_path / "rfc3987_syntax" / "__init__.py").write_text(PACKAGE)
@@ -29,7 +29,7 @@ def run(tmp_path):
         path.write_text(program)
         done = subprocess.run(
             [sys.executable, SCRIPT, path, *arguments],
-            env={"PYTHONPATH": str(tmp_path)},
+            env={"PYTHONPATH": str(tmp_path), **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -83,3 +83,16 @@ def test_variables_that_no_unit_may_show_come_from_a_file(run, tmp_path):
     program = "import logging, os\nprint(os.environ.get('http_proxy'))\nlogging.warning('by %s', ('ann', 's3cret@proxy'))\n"
     said = ["http://ann:s3cret@proxy:3128", "WARNING:root:by ('ann', '********@proxy')", "rc 0"]
     assert run(program, f"--config={tmp_path}/settings/jupyter_server_config.py") == said
+
+
+def test_a_broken_file_ends_the_server_and_no_kernel(run, tmp_path):
+    package = tmp_path / "traitlets" / "config"
+    package.mkdir(parents=True)
+    (tmp_path / "traitlets" / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("")
+    (package / "application.py").write_text("import os\nSTRICT = os.environ.get('TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR')\n")
+    program = (
+        "import os, traitlets.config.application as application\n"
+        "print(application.STRICT, 'TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR' in os.environ)\n"
+    )
+    assert run(program, TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR="1") == ["1 False", "rc 0"]

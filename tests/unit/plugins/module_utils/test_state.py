@@ -842,3 +842,8 @@ def test_what_a_folder_is_called_is_no_wildcard():
     paths = _state.probe(plan({"name": "lab", "root_dir": "/srv/data [1]/*"}), texts=False)["paths"]
     assert "/srv/data [[]1]/[*]" in paths
     assert "/srv/data [[]1]" in paths
+
+
+def test_the_kernels_of_the_environment_come_before_those_of_a_home():
+    (instance,) = _state.complete(plan({"name": "lab"}), bare())
+    assert instance["variables"]["JUPYTER_PATH"] == f"/etc/remote-notebooks/lab/jupyter:{instance['environment']}/share/jupyter"
