@@ -41,6 +41,9 @@ from ._firewall_steps import blocked, packet_filter_difference
 # --- which firewall -----------------------------------------------------------------------------------------------------------
 
 
+_OF_MACHINES = ("docker", "libvirt", "libvirt-routed")  # zones that hold the host's own containers and virtual machines
+
+
 def choose(requested: str, report: Record, enable: bool = False) -> str:
     """The provider that will apply the rules: the one asked for; for ``auto`` the one that is active.
 
@@ -206,7 +209,7 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
     entries = normalise(rules)
     provider = choose(requested, report, enable)
     refuse(entries, owner, report, provider, enable)
-    wanted = [] if provider == "none" else [resolve(opening, provider, report) for opening in openings(entries)]
+    wanted = [] if provider == "none" else resolve(openings(entries), provider, report)
     found: list[Record] = []
     if enable and wanted and provider in ("ufw", "firewalld") and report["provider"] != provider:
         found.append({"id": provider, "what": "inactive", "provider": provider, "opening": {}, "detail": f"{provider} is not active"})
@@ -216,12 +219,35 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
     return found
 
 
-def resolve(opening: Record, provider: str, report: Record) -> Record:
-    """The opening in the provider's own terms: firewalld needs a zone, and knows no interface."""
+def resolve(wanted: list[Record], provider: str, report: Record) -> list[Record]:
+    """The openings in the provider's own terms: firewalld knows no interface, and needs each zone in which such a connection can arrive."""
     if provider != "firewalld":
-        return dict(opening, zone="")
-    zone = opening["zone"] or (_zone_of(opening["interface"], report) if opening["interface"] else "")
-    return dict(opening, interface="", zone=zone or report.get("firewalld", {}).get("default", "public"))
+        return [dict(opening, zone="") for opening in wanted]
+    return [dict(opening, interface="", zone=zone) for opening in wanted for zone in _zones_for(opening, report)]
+
+
+def _zones_for(opening: Record, report: Record) -> list[str]:
+    """The zones of firewalld that decide about an opening.
+
+    A connection belongs to the zone that its source is bound to, else to that of its interface, else to the default zone
+    (firewalld.zones(5)). A zone that accepts everything, as Docker's own, needs no rule.
+    """
+    said = report.get("firewalld", {})
+    default, zones = said.get("default", "public"), said.get("zones", {})
+    if opening["zone"] or opening["interface"]:
+        return [opening["zone"] or _zone_of(opening["interface"], report) or default]
+    used = {_zone_of(name, report) or default for name in report.get("interfaces", [])} or {default}
+    bound = {name for name, zone in zones.items() for source in zone.get("sources", []) if _may_hold(source, opening["source"])}
+    return sorted(name for name in used | bound if not zones.get(name, {}).get("accepts")) or [default]
+
+
+def _may_hold(bound: str, source: str) -> bool:
+    """Whether a source of a zone (a network; a MAC address or a set says nothing about networks) can hold a client of this opening."""
+    try:
+        ipaddress.ip_network(bound, strict=False)
+    except ValueError:
+        return True
+    return overlap(str(ipaddress.ip_network(bound, strict=False)), source)
 
 
 def _rule_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
@@ -276,7 +302,17 @@ def ledger(wanted: list[Record], owner: str, report: Record) -> list[Record]:
 def ssh_to_open(report: Record, provider: str) -> list[int]:
     """The ports of SSH that no rule of this provider opens to everybody yet."""
     rules = [rule for rule in report["rules"] if rule["provider"] == provider and not rule["source"] and not rule["interface"]]
-    return [port for port in report["ssh_ports"] if not any(has_port(rule["port"], port) for rule in rules)]
+    zones = ssh_zones(report) if provider == "firewalld" else [""]
+    return [
+        port
+        for port in report["ssh_ports"]
+        if not all(any(rule["zone"] == zone and has_port(rule["port"], port) for rule in rules) for zone in zones)
+    ]
+
+
+def ssh_zones(report: Record) -> list[str]:
+    """The zones of firewalld by which an SSH connection may come."""
+    return _zones_for({"zone": "", "interface": "", "source": ""}, report)
 
 
 def sentence(entry: Record) -> str:
@@ -323,6 +359,14 @@ def remarks(rules: list[Record], owner: str, report: Record, requested: str = "a
         )
     if provider == "iptables" and wanted and not report["saved"]:
         said.append("iptables keeps nothing over a reboot here: install iptables-persistent (RHEL: iptables-services), or choose nftables.")
+    if provider == "firewalld" and limited:
+        zones = report["firewalld"].get("zones", {})
+        free = sorted(name for name, zone in zones.items() if zone.get("accepts") and zone["interfaces"] and name not in _OF_MACHINES)
+        said += [
+            f"Zone {name} of firewalld accepts everything: the sources of {', '.join(limited)} are NOT in force on "
+            f"{', '.join(zones[name]['interfaces'])}. Move the interface to another zone."
+            for name in free
+        ]
     if provider in ("ufw", "firewalld"):
         if wanted and report["provider"] != provider and not enable:
             said.append(
@@ -349,4 +393,5 @@ __all__ = [
     "rich_rule",
     "sentence",
     "ssh_to_open",
+    "ssh_zones",
 ]

@@ -17,7 +17,8 @@
                                           comment, live (in force), saved (survives a reboot)
       "chains": [...],                    nftables' and iptables' chains on the way in (see _firewall_filter); managed: owned by another tool
       "ufw_ipv6": true,                   where ufw is: whether it lets IPv6 in
-      "firewalld": {"default": "public", "known": [...], "zones": {"public": {"interfaces": ["eth0"]}}, "ledger": {...}},
+      "firewalld": {"default": "public", "known": [...], "zones": {"public": {"interfaces": ["eth0"], "sources": [], "accepts": false}},
+                    "ledger": {...}},
       "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     what iptables loads at boot
       "files": {"/etc/remote-notebooks/firewall/jupyter.nft": "<sha256>"},    our own
       "links": ["/etc/systemd/system/sysinit.target.wants/..."],              our own units that start at boot
@@ -322,16 +323,16 @@ def _firewalld(report: Record, run_command: RunCommand, runs: bool) -> tuple[Rec
         default = next(iter(ask("getDefaultZone")), default)
         for name in ask("getActiveZones"):
             if name in known:
-                zones[name] = {"interfaces": []}
+                zones[name] = {}
     modified = [name[:-4] for name in _names(f"{_FOLDERS[0]}/zones") if name.endswith(".xml")]
     for name in {default, *modified, *(entry["zone"] for entries in ledger.values() for entry in entries)} & set(known):
-        zones.setdefault(name, {"interfaces": []})
+        zones.setdefault(name, {})
     loaded = not report["chains"] or any(chain["table"] == "firewalld" or chain.get("managed") for chain in report["chains"])
     rules: list[Record] = []
     for zone in sorted(zones):
         saved = _zone_file(zone)
         live = _live_zone(ask, zone) if runs else []
-        zones[zone]["interfaces"] = ask("getInterfaces", zone)[1:] if runs else []
+        zones[zone] = _zone(zone, ask if runs else None)
         for opening in [*saved, *(one for one in live if one not in saved)]:
             owner, said = next(
                 (
@@ -346,6 +347,16 @@ def _firewalld(report: Record, run_command: RunCommand, runs: bool) -> tuple[Rec
                 dict(opening, provider="firewalld", owner=owner, comment=said, live=runs and loaded and opening in live, saved=opening in saved)
             )
     return {"default": default, "known": known, "zones": zones, "ledger": ledger}, rules
+
+
+def _zone(zone: str, ask: Callable[..., list[str]] | None) -> Record:
+    """What is bound to a zone, in force or, where firewalld does not run, as its file says; and whether the zone accepts everything."""
+    root = _xml("zones", zone)
+    interfaces = [str(one.get("name")) for one in root.findall("interface") if one.get("name")]
+    sources = [str(one.get("address") or one.get("mac") or one.get("ipset")) for one in root.findall("source")]
+    if ask:
+        interfaces, sources = ask("getInterfaces", zone)[1:], ask("getSources", zone)[1:]
+    return {"interfaces": interfaces, "sources": sources, "accepts": root.get("target") == "ACCEPT"}
 
 
 def _live_zone(ask: Callable[..., list[str]], zone: str) -> list[Record]:

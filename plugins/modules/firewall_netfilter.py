@@ -99,7 +99,7 @@ def plan(
     rules: list[Record], owner: str, provider: str, report: Record
 ) -> tuple[list[tuple[list[str], str]], dict[str, tuple[str | None, int | None]]]:
     """The transactions (command, text) and the files (path: text, None to remove it, mode)."""
-    wanted = [resolve(opening, provider, report) for opening in openings(rules)]
+    wanted = resolve(openings(rules), provider, report)
     files: dict[str, tuple[str | None, int | None]] = {}
     transactions = []
     if provider == "nftables":

@@ -115,12 +115,17 @@ ssh_to_open:
   type: list
   elements: int
   returned: always
+ssh_zones:
+  description: The zones of firewalld in which they must be.
+  type: list
+  elements: str
+  returned: always
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall import choose, difference, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open
+from ..module_utils._firewall import choose, difference, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open, ssh_zones
 from ..module_utils._firewall_host import read
 from ..module_utils._firewall_rules import PROVIDERS, comment, openings
 
@@ -146,8 +151,9 @@ def main() -> None:
             "installed": report["installed"],
             "difference": difference(rules, given["owner"], report, **asked),
             "remarks": remarks(rules, given["owner"], report, **asked),
-            "wanted": [resolve(opening, provider, report) for opening in openings(rules)],
+            "wanted": resolve(openings(rules), provider, report),
             "ssh_to_open": ssh_to_open(report, provider),
+            "ssh_zones": ssh_zones(report) if provider == "firewalld" else [],
             "systemd": report["systemd"],
             "ledger_before": report["firewalld"].get("ledger", {}).get(given["owner"], []),
         }

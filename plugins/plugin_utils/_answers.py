@@ -190,7 +190,7 @@ FIREWALL = record(
             {
                 "default": line(),
                 "known": WORDS,
-                "zones": table(line(), record({"interfaces": WORDS})),
+                "zones": table(line(), record({"interfaces": WORDS, "sources": WORDS, "accepts": flag})),
                 "ledger": table(line(), many(record({**OPENING, "comment": line(5000)}), 10_000)),
             },
         ),
@@ -337,6 +337,7 @@ FIREWALL_STATE = record(
         "difference": many(_ENTRY, 50_000),
         "wanted": many(record({**OPENING}, {"comment": line(5000)}, others=True), 50_000),
         "ssh_to_open": many(number(0, 65535), 100),
+        "ssh_zones": WORDS,
         "systemd": flag,
         **dict.fromkeys(("ledger", "ledger_before"), _LEDGER),
         **dict.fromkeys(("remarks", "sentences", "blocked"), many(line(20_000), 50_000)),

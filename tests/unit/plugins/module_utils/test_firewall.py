@@ -196,6 +196,55 @@ def test_ssh_may_go_when_the_operator_has_a_rule_of_his_own():
     assert [entry["what"] for entry in difference([], "jupyter", host)] == ["unwanted"]
 
 
+@pytest.mark.parametrize(
+    ("zones", "entry", "expected"),
+    [
+        pytest.param({"home": {"interfaces": ["eth0", "eth1"]}}, {}, ["home"], id="the interface is in another zone than the default"),
+        pytest.param({"home": {"interfaces": ["eth1"]}}, {}, ["home", "public"], id="two interfaces, of which one is in no zone"),
+        pytest.param({"home": {"interfaces": ["eth0", "eth1"]}}, {"interface": "eth1"}, ["home"], id="by interface"),
+        pytest.param({"home": {"interfaces": ["eth0", "eth1"]}}, {"zone": "public"}, ["public"], id="a zone by its name"),
+        pytest.param(
+            {"public": {"interfaces": ["eth0", "eth1"]}, "home": {"interfaces": [], "sources": ["192.0.2.0/28"]}},
+            {"sources": ["192.0.2.0/24"]},
+            ["home", "public"],
+            id="a zone that some of the clients are bound to",
+        ),
+        pytest.param(
+            {"public": {"interfaces": ["eth0", "eth1"]}, "home": {"interfaces": [], "sources": ["203.0.113.0/24"]}},
+            {"sources": ["192.0.2.0/24"]},
+            ["public"],
+            id="a zone that other clients are bound to",
+        ),
+        pytest.param(
+            {"public": {"interfaces": ["eth0"]}, "home": {"interfaces": [], "sources": ["00:11:22:33:44:55"]}},
+            {"sources": ["192.0.2.0/24"]},
+            ["home", "public"],
+            id="who has this MAC address may have any other",
+        ),
+        pytest.param({"home": {"interfaces": ["eth1"], "accepts": True}}, {}, ["public"], id="a zone that accepts everything needs no rule"),
+        pytest.param({}, {}, ["public"], id="nothing is bound"),
+    ],
+)
+def test_the_zones_of_firewalld_in_which_a_client_arrives(zones, entry, expected):
+    known = {name: {"sources": [], "accepts": False, **zone} for name, zone in zones.items()}
+    host = report("firewalld", interfaces=["eth0", "eth1"])
+    host["firewalld"] = {**host["firewalld"], "zones": known}
+    found = difference([{"port": 8888, **entry}], "jupyter", host)
+    assert [one["opening"]["zone"] for one in found if one["what"] == "missing"] == expected
+    if not entry:
+        assert ssh_to_open(dict(host, rules=[rule(port="22", owner="", provider="firewalld", zone="public")]), "firewalld") == (
+            [] if expected == ["public"] else [22]
+        )
+
+
+def test_a_zone_that_accepts_everything_is_told():
+    host = report("firewalld")
+    host["firewalld"]["zones"] = {"trusted": {"interfaces": ["eth0"], "sources": [], "accepts": True}}
+    assert any("Zone trusted of firewalld accepts everything" in line for line in remarks([LAB], "jupyter", host))
+    host["firewalld"]["zones"] = {"docker": {"interfaces": ["docker0"], "sources": [], "accepts": True}}
+    assert not any("accepts everything" in line for line in remarks([LAB], "jupyter", host))
+
+
 def test_ssh_is_opened_only_where_no_rule_does_so_already():
     assert ssh_to_open(report("none", ssh_ports=[22, 2222], rules=[rule(port="22", owner="")]), "ufw") == [2222]
 
