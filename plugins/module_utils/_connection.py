@@ -240,6 +240,11 @@ CAUSES = {
         "What answers at {url} is not Jupyter: {detail}.",
         "Compare host, port and path; another program or a proxy may hold the port.",
     ),
+    "jupyterhub": Cause(
+        UNREACHABLE,
+        "What answers at {url} is a JupyterHub ({detail}), which starts a Jupyter of its own for each person who logs in.",
+        "Log in there with a browser; a program takes the address of a running server, /user/<name>/, with a token from the hub's page Token.",
+    ),
     "wrong_base_url": Cause(
         UNREACHABLE,
         "Jupyter does not answer under the path {path} at {at}: {detail}.",
@@ -288,17 +293,17 @@ CAUSES = {
     "no_result": Cause(
         UNREACHABLE,
         "The kernel runs, but the code gave no result within {seconds} s.",
-        "Give a longer timeout, or see what loads the host.",
+        "See what loads the host: processor, memory, disk. Then check again.",
     ),
     "code_failed": Cause(
         UNREACHABLE,
         "The kernel runs, but the code failed: {detail}.",
-        "Correct the code of the check, or the environment it runs in.",
+        "Something in the server's environment is broken: upgrade it or go back. Where the code of the check is yours, correct it.",
     ),
     "wrong_result": Cause(
         UNREACHABLE,
         "The code came back with {result} instead of {expect}.",
-        "Correct expect, or see what kernel the server starts by default.",
+        "See what kernel the server starts by default. Where code and expect of the check are yours, correct them.",
     ),
 }
 

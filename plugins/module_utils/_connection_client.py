@@ -14,6 +14,7 @@ import http.client
 import http.cookiejar
 import io
 import json
+import re
 import socket
 import ssl
 import threading
@@ -468,6 +469,7 @@ class _Visit:
                 raise
             if answer.status == 400 and self._context is None and self._speaks_tls():
                 raise Stop("server_speaks_tls")
+            self._require_no_hub(answer)
             if answer.status == 403 and self._answers_to_localhost():
                 raise Stop("host_blocked", host_header=self.address.netloc)
             if answer.status in {301, 302, 307, 308, 404}:
@@ -478,6 +480,14 @@ class _Visit:
             if self.report.server_version is None:
                 raise Stop("not_jupyter", detail="GET /api gives no version")
         self._passed("api")
+
+    def _require_no_hub(self, answer: _Response) -> None:
+        """A JupyterHub names itself in each answer, as do the servers that it starts: those lie below /user/, and take tokens of the hub's."""
+        hub = answer.headers.get("X-JupyterHub-Version")
+        served = "/user/" in f"{self.address.base}/"
+        if hub and not (served and answer.status == 200 and self.request.password is None):
+            known = re.fullmatch(r"[0-9A-Za-z.+-]{1,40}", hub)
+            raise Stop("jupyterhub", detail=f"version {hub}" if known else "of a version that it does not say")
 
     def _answers_to_localhost(self) -> bool:
         saved, self.address = self.address, replace(self.address, host="localhost")

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ._errors import PlanError
+from ._plan import HOST
 from ._tunnel_names import quoted
 
 if TYPE_CHECKING:
@@ -50,15 +51,13 @@ TLS_KEYS = ("mode", "ca_file", "ca_sha256", "not_after")
 SSH_KEYS = ("host", "port", "user", "local_port", "remote_port", "private_key_file", "pem_file", "alias", "others")
 LOGIN_KEYS = ("user", "private_key_file", "pem_file", "alias")
 
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
-
 
 def complete(given: dict[str, Any]) -> dict[str, Any]:
     """Return the record with every key in its place. Raise PlanError where it cannot be true."""
     record: dict[str, Any] = {key: given.get(key) for key in RECORD_KEYS}
     label = f"servers: {record['host']}/{record['instance']}"
     for key in ("host", "instance"):
-        if not _FILE_NAME.fullmatch(str(record[key])):
+        if not HOST.fullmatch(str(record[key])):
             raise PlanError(f"{label}: {key}: '{record[key]}' cannot name a file. Use letters, digits, '.', '-' and '_'.")
     parts = urlsplit(str(record["url"]))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:

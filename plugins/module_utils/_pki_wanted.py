@@ -16,11 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ._addresses import address as client_address
+from ._addresses import dns_name
 from ._errors import PkiError
 from ._x509 import DEFAULT_DAYS, KEY_TYPES, LONGEST_DAYS
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]*")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 SOURCES = ("authority", "self_signed", "provided")
@@ -187,7 +188,10 @@ def _constraint(where: str, value: Any) -> str:
             raise PkiError(
                 f"{where}: name_constraints has '{text}', which is no network. Give its first address and length, such as 192.0.2.0/24."
             ) from None
-    return _dns_name(f"{where}, name_constraints", text.lstrip("."))
+    try:
+        return dns_name(text.lstrip("."))
+    except ValueError as error:
+        raise PkiError(f"{where}: name_constraints has '{text}', which is neither a DNS name nor a network: {error}.") from None
 
 
 #: A home or company network renumbers inside these; the authority should outlive that (RFC 1918, RFC 4193, RFC 4291, RFC 6598, RFC 3927)
@@ -227,36 +231,10 @@ def constraints_for(addresses: Iterable[str]) -> tuple[str, ...]:
 
 def address(where: str, value: Any) -> str:
     """Return a DNS name in lower case (international ones as A-labels) or an IP address in its shortest form."""
-    text = str(value).strip()
     try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        return _dns_name(where, text)
-    if getattr(parsed, "scope_id", None):
-        raise PkiError(f"{where}: the address '{text}' has a zone. Leave out everything from the % on.")
-    return str(parsed)
-
-
-def _dns_name(where: str, text: str) -> str:
-    def refuse(why: str) -> PkiError:
-        return PkiError(f"{where}: the address '{text}' is neither a DNS name nor an IP address: {why}.")
-
-    if "/" in text:
-        raise refuse("leave out the scheme, the path or the network's length")
-    if ":" in text:
-        raise refuse("leave out the port")
-    try:
-        name = text.lower() if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise refuse("it has no form that DNS knows") from None
-    labels = (name[2:] if name.startswith("*.") else name).split(".")
-    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise refuse("names are labels of letters, digits and hyphens between dots, without a dot at the end")
-    if labels[-1].isdigit():
-        raise refuse("it looks like a mistyped IP address")
-    if name.startswith("*.") and len(labels) < 2:
-        raise refuse("a wildcard needs at least two labels after it; clients refuse less")
-    return name
+        return client_address(value)
+    except ValueError as error:
+        raise PkiError(f"{where}: the address '{value}' is neither a DNS name nor an IP address that clients can use: {error}.") from None
 
 
 def is_safe_name(name: str) -> bool:

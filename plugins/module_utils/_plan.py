@@ -22,9 +22,9 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
-from . import _kernels, _throttle
+from . import _addresses, _kernels, _throttle
 from ._errors import PlanError
 
 # typing.Dict: these lines run on hosts, too, whose Python may be 3.8.
@@ -142,23 +142,21 @@ SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", 
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
 # RFC 1123 section 2.1, letters, digits and hyphens in labels of at most 63; the underscore is common inside networks.
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _MEMORY = re.compile(r"[0-9]+[KMGT]?|[0-9]+%|infinity")
 _QUOTA = re.compile(r"[0-9]+%")
 _TASKS = re.compile(r"[0-9]+%?|infinity")
+#: A host's name in the inventory: part of file names and of certificates' names
+HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 _TRAIT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def is_address(text: str) -> bool:
-    """Tell whether ``text`` is an IP address or a DNS name that a certificate may carry."""
+def _address_or_none(text: str) -> str | None:
+    """``text`` as certificates and URLs carry it; ``None`` where it is neither an IP address nor a DNS name."""
     try:
-        ipaddress.ip_address(text)
+        return None if text.startswith("*") else _addresses.address(text)
     except ValueError:
-        # Digits and dots alone are a mistyped IP address, never a name (RFC 1123: the last label of a name is not numeric).
-        labels = text.split(".")
-        return len(text) <= 253 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
-    return True
+        return None
 
 
 def default_addresses(host: str, inventory_name: str, own: list[str]) -> list[str]:
@@ -168,7 +166,8 @@ def default_addresses(host: str, inventory_name: str, own: list[str]) -> list[st
     :param own: for the very machine Ansible works on, its address and name: what the inventory calls it may be known to nobody else.
     """
     named = [*own, inventory_name] if own else [host, inventory_name]
-    return [name for name in dict.fromkeys(named) if is_address(name) and not (own and name in LOOPBACK)]
+    found = [name for text in named for name in [_address_or_none(text)] if name]
+    return [name for name in dict.fromkeys(found) if not (own and name in LOOPBACK)]
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
@@ -198,6 +197,11 @@ def resolve(
     problems: list[str] = []
     resolved = [_instance(defaults, given, scope, problems) for given in instances]
     problems += _conflicts(resolved)
+    if not HOST.fullmatch(host):
+        problems.append(
+            f"host '{host}': its name in the inventory goes into the names of files and certificates. "
+            "Use letters from a to z, digits, '.', '-' and '_' there, and write the address as ansible_host."
+        )
     if keep_environments < 0:
         problems.append("jupyter_keep_environments: say how many, 0 or more. 0 leaves nothing to roll back to.")
     if problems:
@@ -233,6 +237,21 @@ def _tunnel_forwards(present: list[Instance]) -> dict[str, list[Any]]:
     return forwards
 
 
+def _all_addresses(given: list[Any], wrong: Callable[[str, str], None]) -> list[str]:
+    """The addresses in the form that certificates and URLs carry, each once."""
+    found: list[str] = []
+    for text in given:
+        try:
+            name = _addresses.address(text)
+        except ValueError as error:
+            wrong("addresses", f"'{text}' is neither a DNS name nor an IP address that clients can type: {error}.")
+            continue
+        if name.startswith("*"):
+            wrong("addresses", f"'{text}' is a pattern. Write the name that clients type.")
+        found.append(name)
+    return list(dict.fromkeys(found))
+
+
 def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, problems: list[str]) -> Instance:
     """Complete one instance; append to ``problems`` what is wrong with it."""
     label = f"instance '{given.get('name', '?')}'"
@@ -251,9 +270,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
         wrong("port", f"{instance['port']} is no TCP port. Choose one from 1024 to 65535.")
     elif instance["port"] < 1024:
         wrong("port", f"{instance['port']} is reserved for root, and Jupyter never runs as root. Choose one from 1024 to 65535.")
-    for address in instance["addresses"]:
-        if not is_address(address):
-            wrong("addresses", f"'{address}' is neither a DNS name nor an IP address. Write what clients type, without https:// and port.")
+    instance["addresses"] = _all_addresses(instance["addresses"], wrong)
     _sources(instance, wrong)
     _access(instance, wrong)
     _account(instance, scope, wrong)

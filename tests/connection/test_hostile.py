@@ -184,6 +184,12 @@ DEEP = b"[" * 200_000
         pytest.param(
             {"GET /api": answer("200 OK", b'{"version": ' + b"9" * 500_000 + b"}")}, {"not_jupyter"}, id="a number of half a million digits"
         ),
+        # as JupyterHub 5 answers at its root, and at /hub/api
+        pytest.param({"GET /api": answer("302 Found", b"", "Location: /hub/api", "X-JupyterHub-Version: 5.2.1")}, {"jupyterhub"}, id="a JupyterHub"),
+        pytest.param({"GET /api": answer("200 OK", b'{"version": "5.2.1"}', "X-JupyterHub-Version: 5.2.1")}, {"jupyterhub"}, id="its own API"),
+        pytest.param(
+            {"GET /api": answer("200 OK", b'{"version": "5"}', "X-JupyterHub-Version: " + "x" * 60000)}, {"jupyterhub"}, id="a long version"
+        ),
         pytest.param({"GET /api": answer("302 Found", b"", "Location: " + "x" * 60000)}, {"not_jupyter"}, id="a long way elsewhere"),
         pytest.param(
             {"GET /login": answer("200 OK", b"", *["Set-Cookie: a=" + "b" * 500] * 90)}, {"ok", "kernel_not_started", "no_result"}, id="many cookies"

@@ -52,7 +52,7 @@ SECRETS = [
     ".ansible/collections/x",
 ]
 #: The one after jinja2 comes with ansible-core, as jinja2 and yaml do.
-LIBRARIES = {"ansible", "jinja2", "packaging", "cryptography", "passlib", "websocket", "segno", "uv", "yaml"}
+LIBRARIES = {"ansible", "jinja2", "packaging", "cryptography", "passlib", "websocket", "segno", "idna", "uv", "yaml"}
 
 
 def committed() -> list[str]:

@@ -387,3 +387,10 @@ def test_every_cause_is_provoked_for_real():
     folder = Path(__file__).parents[3] / "connection"
     tests = "".join(path.read_text() for path in folder.glob("test_*.py"))
     assert [cause for cause in CAUSES if f'"{cause}"' not in tests] == []
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_no_cure_names_what_nobody_can_give(cause):
+    """The playbooks run the check: what only the module takes is no cure for whoever typed `make up`."""
+    assert "timeout" not in CAUSES[cause].cure
+    assert not CAUSES[cause].cure.startswith(("Correct expect", "Correct the code"))
