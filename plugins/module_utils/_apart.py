@@ -23,6 +23,8 @@ from typing import Any, Callable
 
 #: How much address space a process that reads an account's files gets. Python itself takes some 20 MB.
 MEMORY = 1 << 30
+#: As many times, a second apart, a process may be found stopped: then its account has no wish to see its work done.
+STOPS = 10
 
 
 def begin(
@@ -58,7 +60,7 @@ def begin(
 
     def answer() -> Any:
         try:
-            text = _read(reading, deadline, limit)
+            text = _read(reading, deadline, limit, pid)
         finally:
             os.close(reading)
             # It may have been stopped, and would be waited for in vain.
@@ -101,13 +103,18 @@ def _said(function: Callable[[], Any]) -> dict[str, Any]:
         return {"error": [errno.EFBIG, f"{type(error).__name__}: it asks for too much"]}
 
 
-def _read(descriptor: int, deadline: float, limit: int) -> bytes:
+def _read(descriptor: int, deadline: float, limit: int, pid: int) -> bytes:
     parts: list[bytes] = []
-    length = 0
+    length = stopped = 0
     while True:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+        if left <= 0:
             raise OSError(errno.ETIMEDOUT, "no answer in time")
+        if not select.select([descriptor], [], [], min(left, 1))[0]:
+            stopped += _is_stopped(pid)
+            if stopped >= STOPS:
+                raise OSError(errno.ECANCELED, "its account stops what does that")
+            continue
         part = os.read(descriptor, 1 << 16)
         if not part:
             return b"".join(parts)
@@ -115,6 +122,20 @@ def _read(descriptor: int, deadline: float, limit: int) -> bytes:
         length += len(part)
         if length > limit:
             raise OSError(errno.EFBIG, "an answer that does not end")
+
+
+def _is_stopped(pid: int) -> bool:
+    """Tell whether a process, or one that it has started, was stopped (proc_pid_stat(5))."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            pids = [str(pid), *file.read().split()]
+        for each in pids:
+            with open(f"/proc/{each}/stat", encoding="utf-8", errors="replace") as file:
+                if file.read().rpartition(")")[2].split()[0] in "Tt":
+                    return True
+    except OSError:
+        pass  # gone by now
+    return False
 
 
 def content(path: str, limit: int, *, follow: bool = True) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -161,3 +162,15 @@ def test_what_changes_under_the_eye_is_as_good_as_nothing(tmp_path, monkeypatch)
 
     monkeypatch.setattr(os, "lstat", shut)
     assert _observe.path(f"{tmp_path}/link") is None
+
+
+@pytest.mark.parametrize("what", ["itself", "what it starts"])
+def test_work_that_its_account_stops_is_given_up_long_before_its_time(monkeypatch, what):
+    """A tree of notebooks may take an hour to go: an account must not be able to make a run wait as long."""
+    monkeypatch.setattr(_apart, "STOPS", 1)
+    stop = {
+        "itself": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+        "what it starts": lambda: subprocess.run(["sh", "-c", "kill -STOP $$"], check=False).returncode,
+    }[what]
+    with pytest.raises(OSError, match="its account stops"):
+        _apart.call("", stop, seconds=60)
