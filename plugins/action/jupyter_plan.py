@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 
-from ..module_utils import _plan
+from ..module_utils import _plan, _written
 from ..module_utils._errors import PlanError
 from ..plugin_utils import _operator
 from ..plugin_utils._action import OwnAction
@@ -24,6 +24,7 @@ from ..plugin_utils._logins import Logins
 PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
+SECRETS = tuple(PREFIX + key for key in _plan.SECRET_KEYS)
 LOCAL = ("local", "ansible.builtin.local")
 SPECIFICATION = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "meta", "argument_specs.yml")
 
@@ -62,9 +63,14 @@ class ActionModule(OwnAction):
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
         specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in OPTIONS.items()}
         values = {name: self._value(name, task_vars) for name in OPTIONS if name in task_vars}
-        problems = _misspelt(task_vars)
+        problems, remarks = _misspelt(task_vars)
+        for remark in remarks:
+            self._display.warning(remark)
+        problems += [problem for name, value in values.items() for problem in _written.problems(name, value, specs[name[len(PREFIX) :]])]
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
         validated = ArgumentSpecValidator({name: specs[name[len(PREFIX) :]] for name in values}).validate(values)
-        problems += validated.error_messages
+        problems += [_written.reworded(message, values, SECRETS) for message in validated.error_messages]
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         values = validated.validated_parameters
@@ -109,20 +115,28 @@ def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, An
     """Convert the types of one instance. Return it, and what is wrong with it."""
     label = f"instance '{given.get('name', '?')}'"
     known = {key: value for key, value in given.items() if key in specs}
+    shapes = [problem for key, value in known.items() for problem in _written.problems(f"{label}: {key}", value, specs[key])]
+    if shapes:
+        return given, shapes
     validated = ArgumentSpecValidator({key: specs[key] for key in known}).validate(known)
-    problems = [f"{label}: {message}" for message in validated.error_messages]
+    problems = [f"{label}: {_written.reworded(message, known, _plan.SECRET_KEYS)}" for message in validated.error_messages]
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
 
 
-def _misspelt(task_vars: dict[str, Any]) -> list[str]:
-    """Name variables that are one slip away from one of ours; other people's jupyter_... variables are none of our business."""
-    problems = []
-    for name in task_vars:
+def _misspelt(task_vars: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Name variables that are one slip away from one of ours: those that were meant for us, and those that may well be another role's.
+
+    A plural is a word of its own, and a list is not meant where ours is a number: jupyter_users, jupyter_ports. Others are none of our business.
+    """
+    problems, remarks = [], []
+    for name, value in task_vars.items():
         if name.startswith(PREFIX) and name not in OPTIONS:
             near = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)
-            if near:
+            if near and (name in (f"{near[0]}s", f"{near[0]}es") or not _written.fits(value, OPTIONS[near[0]])):
+                remarks.append(f"{name} is no variable of this collection, and nothing obeys it here. If {near[0]} was meant, write that.")
+            elif near:
                 problems.append(f"{name}: there is no such variable; did you mean {near[0]}?")
-    return problems
+    return problems, remarks
 
 
 def _own_names() -> list[str]:

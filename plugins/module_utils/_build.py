@@ -23,7 +23,7 @@ import tarfile
 import time
 from typing import Any, Dict, Iterator
 
-from . import _observe, _uv
+from . import _observe, _surroundings, _uv
 from ._errors import AlarmError, BuildError
 from ._uv import Run
 
@@ -148,7 +148,8 @@ def attempt(wish: Wish) -> dict[str, Any]:
 
 def run(argv: list[str], text: str) -> tuple[int, str]:
     """Run a command that reads ``text``. Return its exit code and what it said."""
-    done = subprocess.run(argv, input=text, capture_output=True, check=False, encoding="utf-8", errors="replace")
+    environment = _surroundings.without_foreign()
+    done = subprocess.run(argv, input=text, capture_output=True, check=False, encoding="utf-8", errors="replace", env=environment)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -333,7 +334,7 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
         _must(run, "installing", [uv, "pip", "install", "--quiet", "--python", f"{path}/bin/python", *options])
     else:
         pip = [python, f"{wish['pip']}/pip", "--python", f"{path}/bin/python"] if wish["pip"] else [f"{path}/bin/python", "-m", "pip"]
-        _must(run, "installing", [*pip, "install", "--quiet", "--no-compile", "--disable-pip-version-check", *options])
+        _must(run, "installing", [*pip, "install", "--quiet", "--no-user", "--no-compile", "--disable-pip-version-check", *options])
     # Opened to the system's packages only now: pip --user then works for the account,
     # and nothing the system happens to hold was taken for a requirement already met.
     settings = os.path.join(path, "pyvenv.cfg")
@@ -394,4 +395,5 @@ def _try_and_seal(wish: Wish, before: str) -> None:
 def _started(command: list[str], **more: Any) -> subprocess.Popen[str]:
     """Start what goes on beside the next steps."""
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    more["env"] = _surroundings.without_foreign()
     return subprocess.Popen(command, text=True, errors="replace", **streams, **more)

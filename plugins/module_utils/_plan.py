@@ -141,8 +141,10 @@ PLANNED_SETTINGS = {
 SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
-# RFC 1123 section 2.1, letters, digits and hyphens in labels of at most 63; the underscore is common inside networks.
+#: Of an account that is made here.
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+#: Of one that is there: a directory service has Ann, ann.smith, ann@example.org, EXAMPLE\\ann. Whether there is one, the host says.
+_EXISTING = re.compile(r"(?!\d+\Z)[\w][\w.@+\\-]{0,254}\$?")
 _MEMORY = re.compile(r"[0-9]+[KMGT]?|[0-9]+%|infinity")
 _QUOTA = re.compile(r"[0-9]+%")
 _TASKS = re.compile(r"[0-9]+%?|infinity")
@@ -401,8 +403,14 @@ def _account(instance: Instance, scope: str, wrong: Any) -> None:
     else:
         if instance["user"] == "root":
             wrong("user", "Jupyter never runs as root: whoever has the password would own the machine. Leave user out, or name an ordinary account.")
-        elif not _ACCOUNT.fullmatch(instance["user"]):
+        elif not _EXISTING.fullmatch(instance["user"]):
             wrong("user", f"'{instance['user']}' cannot be the name of an account.")
+        elif instance["create_user"] and not _ACCOUNT.fullmatch(instance["user"]):
+            wrong(
+                "user",
+                f"'{instance['user']}' is no name for a new account: lower-case letters, digits, '-' and '_', 32 at most. "
+                "Choose another, or make the account yourself and leave create_user out.",
+            )
         if instance["service_manager"] == "systemd_user":
             wrong("service_manager", "'systemd_user' belongs to scope 'user'. Use systemd, tmux or auto, or set jupyter_scope: user.")
     if instance["root_dir"] and not instance["root_dir"].startswith(("/", "~/")):

@@ -85,7 +85,7 @@ from typing import Any, Callable, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart, _places
+from ..module_utils import _apart, _places, _surroundings
 
 #: How long an account may take to make a folder, in seconds: whatever runs with its rights it can stop.
 SECONDS = 30
@@ -243,6 +243,7 @@ def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:
     """
     if not thing.get("check"):
         return
+    _surroundings.forget_foreign()
     code, out, err = module.run_command([path if word == "%s" else word for word in thing["check"]])
     if os.geteuid() == 0 and (code in STOPPED or code >= 128 or code < 0):
         thing["remark"] = f"{thing['path']} is new, and was not tried: something stopped what tries it, or its account is out of room (code {code})."

@@ -9,6 +9,7 @@ import fcntl
 import sys
 import tarfile
 import time
+import zipfile
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _build
@@ -128,3 +129,33 @@ def test_what_tries_an_environment_and_is_stopped_is_not_waited_for(code):
 def test_what_tries_an_environment_has_no_terminal_of_ours():
     code, said = _build.tried([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], "")
     assert (code, said) == (0, "True\n")
+
+
+@pytest.fixture
+def spoiled(tmp_path, monkeypatch):
+    """What /etc/environment may say, and reaches what sudo runs."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/json.py").write_text("raise SystemExit('an old json')")
+    for name, value in {"PYTHONPATH": f"{tmp_path}/old", "PIP_USER": "1", "PYTHONSTARTUP": "x", "UV_SYSTEM_PYTHON": "1", "VIRTUAL_ENV": "/x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example.org/simple")
+
+
+def test_the_environment_of_the_host_decides_no_import(spoiled):
+    names = ("PYTHONPATH", "PIP_USER", "PYTHONSTARTUP", "UV_SYSTEM_PYTHON", "VIRTUAL_ENV", "PIP_INDEX_URL")
+    program = f"import json, os; print([name for name in {names} if name in os.environ])"
+    assert _build.run([sys.executable, "-c", program], "") == (0, "['PIP_INDEX_URL']\n")
+    with _build._started([sys.executable, "-c", program]) as process:
+        assert process.communicate()[0] == "['PIP_INDEX_URL']\n"
+
+
+def test_the_environment_of_the_host_decides_no_place(spoiled, tmp_path):
+    (tmp_path / "wheels").mkdir()
+    with zipfile.ZipFile(tmp_path / "wheels/tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.0.dist-info/RECORD", "")
+    wish = {"path": f"{tmp_path}/env", "python": sys.executable, "pip": "", "installer": "pip", "lock": "", "packages": ["tiny"]}
+    assert _build._fill(wish, "", f"{tmp_path}/wheels", _build.run) == ""
+    assert len(list((tmp_path / "env").glob("lib/python3*/site-packages/tiny.py"))) == 1

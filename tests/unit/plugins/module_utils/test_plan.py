@@ -70,6 +70,11 @@ def test_no_secret_is_in_a_plan():
     assert not any(secret in text for secret in ("pass-word", "to-ken", "ha-sh"))
 
 
+@pytest.mark.parametrize("name", ["ann", "Ann", "ann.smith", "ann@example.org", "EXAMPLE\\ann", "1ann", "jürgen", "ann_", "machine$"])
+def test_the_host_says_whether_there_is_an_account(name):
+    assert only({"name": "lab", "user": name})["user"] == name
+
+
 def test_the_instance_beats_the_host():
     assert only({"name": "lab", "port": 9000}, port=8000)["port"] == 9000
 
@@ -168,6 +173,11 @@ def test_no_instance_is_a_plan_too():
         pytest.param([{"name": "lab", "access": "direct", "addresses": []}], "addresses", "at least one name", id="direct without an address"),
         pytest.param([{"name": "lab", "user": "root"}], "user", "never runs as root", id="root"),
         pytest.param([{"name": "lab", "user": "a b"}], "user", "cannot be the name of an account", id="impossible account"),
+        pytest.param([{"name": "lab", "user": "a%n"}], "user", "cannot be the name of an account", id="an account that systemd would take apart"),
+        pytest.param([{"name": "lab", "user": "1000"}], "user", "cannot be the name of an account", id="the number of an account"),
+        pytest.param(
+            [{"name": "lab", "user": "ann.smith", "create_user": True}], "user", "is no name for a new account", id="no name for a new account"
+        ),
         pytest.param([{"name": "lab", "service_manager": "systemd_user"}], "service_manager", "belongs to scope 'user'", id="user manager as root"),
         pytest.param([{"name": "lab", "root_dir": "notebooks"}], "root_dir", "is relative", id="relative folder"),
         pytest.param([{"name": "lab", "root_dir": "/srv/a\nb"}], "root_dir", "no line of a file can hold", id="two lines"),
