@@ -80,7 +80,7 @@ class ActionModule(OwnAction):
         reached = contact(task_vars, self._templar)
         if not defaults["addresses"]:
             own = _own_names() if reached["connection"] in LOCAL or reached["host"] in _plan.LOOPBACK else []
-            defaults["addresses"] = _plan.default_addresses(reached["host"], task_vars["inventory_hostname"], own)
+            defaults["addresses"] = _plan.default_addresses(reached["address"], _named(task_vars["inventory_hostname"], reached), own)
 
         instances = []
         for given in values["jupyter_instances"]:
@@ -137,6 +137,11 @@ def _misspelt(task_vars: dict[str, Any]) -> tuple[list[str], list[str]]:
             elif near:
                 problems.append(f"{name}: there is no such variable; did you mean {near[0]}?")
     return problems, remarks
+
+
+def _named(name: str, reached: dict[str, Any]) -> str:
+    """Return what the inventory calls a host, unless that is only what ssh's own configuration calls it."""
+    return str(reached["address"]) if name == reached["host"] else name
 
 
 def _own_names() -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -63,9 +64,8 @@ class ActionModule(OwnAction):
     def _host_files(self, reached: dict[str, Any]) -> list[dict[str, Any]]:
         """Write the blocks and the host's keys. Return what a person has to know of each account."""
         accounts = self._arguments["accounts"]
-        address = self._arguments["address"] or reached["host"]
-        port = reached["port"] or 22
-        via = f"ProxyJump {self._arguments['jump']}" if self._arguments["jump"] else _tunnel.jump(reached["ssh_args"])
+        address, port = self._arguments["address"] or reached["address"], reached["address_port"]
+        via = f"ProxyJump {self._arguments['jump']}" if self._arguments["jump"] else _tunnel.jump(reached["ssh_args"]) or reached["proxy"]
         known, everything = os.path.join(self._folder, "known_hosts"), _tunnel_names.config_file(self._directory)
         files = {known: _tunnel.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
         clients = []
@@ -76,7 +76,7 @@ class ActionModule(OwnAction):
                 {
                     "account": account["name"],
                     "alias": _tunnel_names.alias(self._host, account["name"]),
-                    "command": f"ssh -F {everything} -N {_tunnel_names.alias(self._host, account['name'])}",
+                    "command": f"ssh -F {shlex.quote(everything)} -N {_tunnel_names.alias(self._host, account['name'])}",
                     "config_file": everything,
                     "address": address,
                     "port": port,

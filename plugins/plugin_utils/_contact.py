@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
+import subprocess
 from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure
 
 from ..module_utils._plain import plain_lines
+
+SSH = ("ssh", "ansible.builtin.ssh", "smart")
 
 
 def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
@@ -22,14 +26,39 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
 
     port = first("ansible_port", "ansible_ssh_port")
     arguments = [first("ansible_ssh_common_args"), first("ansible_ssh_extra_args")]
+    connection, host = first("ansible_connection") or C.DEFAULT_TRANSPORT, first("ansible_host") or task_vars["inventory_hostname"]
+    words = [word for text in arguments if text for word in shlex.split(text)]
+    known = configured(first("ansible_ssh_executable") or "ssh", host, words) if connection in SSH else {}
     return {
-        "connection": first("ansible_connection") or C.DEFAULT_TRANSPORT,
-        "host": first("ansible_host") or task_vars["inventory_hostname"],
+        "connection": connection,
+        "host": host,
+        # What others can reach: the host's name may be known to this account's ssh alone.
+        "address": known.get("hostname") or host,
+        "address_port": int(port or known.get("port") or 22),
+        "proxy": next((f"{option} {known[option.lower()]}" for option in ("ProxyJump", "ProxyCommand") if known.get(option.lower())), ""),
         "port": int(port) if port else None,
         "user": first("ansible_user", "ansible_ssh_user"),
         "private_key_file": first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
-        "ssh_args": [word for text in arguments if text for word in shlex.split(text)],
+        "ssh_args": words,
     }
+
+
+def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
+    """Return what ssh's own configuration says of a host, as ``ssh -G`` tells; nothing of an address, which needs none, or where ssh says nothing."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return {}
+    try:
+        done = subprocess.run(
+            [ssh, *arguments, "-G", "--", host], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, timeout=10
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return {}
+    lines = (line.split(" ", 1) for line in done.stdout.splitlines() if " " in line) if done.returncode == 0 else ()
+    return {name: value for name, value in lines if name in ("hostname", "port", "proxyjump", "proxycommand") and value != "none"}
 
 
 def unreachable(host: str, error: Exception) -> AnsibleConnectionFailure:

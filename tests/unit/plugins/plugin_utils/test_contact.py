@@ -1,0 +1,53 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.remote.notebooks.plugins.action.jupyter_plan import _named
+from ansible_collections.remote.notebooks.plugins.plugin_utils._contact import contact
+
+CONFIG = """
+Host My_Lab
+    HostName 192.0.2.7
+    Port 2222
+    ProxyJump gate.example.org
+"""
+
+
+@pytest.fixture
+def reached(tmp_path):
+    """Ask real ssh, with a configuration of this test's own."""
+    (tmp_path / "config").write_text(CONFIG)
+
+    def ask(name, **more):
+        variables = {"inventory_hostname": name, "ansible_ssh_common_args": f"-F {tmp_path}/config", **more}
+        return contact(variables, Templar(loader=DataLoader(), variables=variables))
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "address", "port", "proxy"),
+    [
+        pytest.param("My_Lab", {}, "192.0.2.7", 2222, "ProxyJump gate.example.org", id="a name that ssh alone knows"),
+        pytest.param("lab", {"ansible_host": "My_Lab"}, "192.0.2.7", 2222, "ProxyJump gate.example.org", id="the inventory's host is one"),
+        pytest.param("My_Lab", {"ansible_port": 2022}, "192.0.2.7", 2022, "ProxyJump gate.example.org", id="the inventory's port wins"),
+        pytest.param("web.example.org", {}, "web.example.org", 22, "", id="a name that everybody knows"),
+        pytest.param("192.0.2.9", {}, "192.0.2.9", 22, "", id="an address"),
+        pytest.param("My_Lab", {"ansible_connection": "local"}, "My_Lab", 22, "", id="not through ssh"),
+        pytest.param("My_Lab", {"ansible_ssh_executable": "/nowhere/ssh"}, "My_Lab", 22, "", id="no ssh to ask"),
+    ],
+)
+def test_where_a_host_is(reached, name, more, address, port, proxy):
+    found = reached(name, **more)
+    assert (found["address"], found["address_port"], found["proxy"]) == (address, port, proxy)
+
+
+def test_no_client_is_handed_a_name_that_ssh_alone_knows(reached):
+    assert _named("My_Lab", reached("My_Lab")) == "192.0.2.7"
+    assert _named("web.example.org", reached("web.example.org")) == "web.example.org"
+    assert _named("lab.example.org", reached("lab.example.org", ansible_host="My_Lab")) == "lab.example.org"
