@@ -18,6 +18,8 @@ from ..plugin_utils._contact import contact
 
 #: What an account may have in the folder of its host: its key in two forms, the public half, the block for ssh.
 FORMS = ("", ".pem", ".pub", ".config")
+#: What is made again from what else is there; the rest is a key.
+MADE = (".config", "/config", "/known_hosts")
 
 
 class ActionModule(OwnAction):
@@ -51,12 +53,13 @@ class ActionModule(OwnAction):
         self._host = task_vars["inventory_hostname"]
         self._folder = os.path.join(self._directory, self._host)
         self._diff: list[dict[str, str]] = []
+        self._aside: list[str] = []
         try:
             clients = self._host_files(contact(task_vars, self._templar))
             self._fleet_files()
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
-        result.update(changed=bool(self._diff), clients=clients)
+        result.update(changed=bool(self._diff), clients=clients, aside=self._aside)
         if self._task.diff:
             result["diff"] = self._diff
         return result
@@ -142,8 +145,12 @@ class ActionModule(OwnAction):
             if os.path.lexists(path):
                 # A key among them is never shown.
                 self._diff.append({"before_header": path, "after_header": os.devnull, "before": "(a file)\n", "after": ""})
-                if not self._task.check_mode:
+                if self._task.check_mode:
+                    continue
+                if path.endswith(MADE):
                     _files.remove(path)
+                else:
+                    self._aside += _files.set_aside([path], self._directory)
 
     def _one(self, path: str, text: str) -> None:
         data = text.encode("utf-8", "surrogateescape")

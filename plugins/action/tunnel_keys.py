@@ -100,7 +100,7 @@ class ActionModule(OwnAction):
         return _tunnel_keys.public(found, "") == _tunnel_keys.public(key, "")
 
     def _remove(self, path: str) -> None:
-        self._changed |= os.path.lexists(path) if self._task.check_mode else _files.remove(path)
+        self._changed |= os.path.lexists(path) if self._task.check_mode else bool(_files.set_aside([path], os.path.dirname(self._folder)))
 
     def _write(self, path: str, data: bytes) -> None:
         if self._task.check_mode:

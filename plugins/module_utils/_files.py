@@ -26,6 +26,8 @@ from ._errors import FilesError
 
 #: Keeps git from ever picking up a folder of secrets, whatever the user's own ignore file says.
 GITIGNORE = b"# Secrets and state of one control node: never commit them.\n*\n"
+#: Where what is removed goes first, below the folder it lay in.
+REMOVED = "removed"
 #: How the name of a file that is not yet complete begins.
 TEMPORARY = ".new-"
 
@@ -322,6 +324,40 @@ def remove(path: str) -> bool:
     except OSError as error:
         raise FilesError(f"Cannot remove {path}: {error.strerror}.") from error
     return True
+
+
+def set_aside(paths: Iterable[str], within: str) -> list[str]:
+    """Move those of the files ``paths`` that are there to a folder of this moment below ``within``, mode 0700. Return where they lie now.
+
+    What somebody may want back - a password, a key - is removed in no other way: ``within/removed/2026-11-30T064500Z/<path below within>``.
+    """
+    there = [path for path in paths if os.path.lexists(path)]
+    if not there:
+        return []
+    name = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
+    moved = []
+    for path in there:
+        target = os.path.join(within, REMOVED, name, os.path.relpath(path, within))
+        for folder in _folders(os.path.dirname(target), within):
+            directory(folder)
+        while os.path.lexists(target):  # twice in one second
+            target += ".again"
+        try:
+            os.rename(path, target)
+            if not os.path.islink(target):
+                os.chmod(target, 0o600)
+        except OSError as error:
+            raise FilesError(f"Cannot move {path} to {target}: {error.strerror}.") from error
+        _sync_folder(os.path.dirname(target))
+        _sync_folder(os.path.dirname(path))
+        moved.append(target)
+    return moved
+
+
+def _folders(path: str, within: str) -> list[str]:
+    """Return the folders from ``within`` to ``path``, the outermost first."""
+    names = os.path.relpath(path, within).split("/")
+    return [os.path.join(within, *names[: count + 1]) for count in range(len(names))]
 
 
 def remove_empty(folder: str) -> None:

@@ -36,7 +36,7 @@ options:
     elements: str
     default: []
   forget:
-    description: Names of instances that are gone. Their files are removed.
+    description: Names of instances that are gone. Their files move to a folder of this moment below C(removed) in O(directory).
     type: list
     elements: str
     default: []
@@ -57,6 +57,11 @@ EXAMPLES = r"""
 RETURN = r"""
 rotated:
   description: The instances that got a new password.
+  returned: always
+  type: list
+  elements: str
+aside:
+  description: Where the files of O(forget) lie now.
   returned: always
   type: list
   elements: str

@@ -44,7 +44,7 @@ options:
     description: A configuration of the user's own, such as C(~/.ssh/config), that gets one C(Include) line.
     type: path
   forget:
-    description: Accounts that are gone. Their keys and blocks are removed.
+    description: Accounts that are gone. Their blocks are removed, and their keys move to a folder of this moment below C(removed) in O(directory).
     type: list
     elements: str
     default: []
@@ -67,6 +67,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+aside:
+  description: Where the keys of O(forget) lie now.
+  returned: always
+  type: list
+  elements: str
 clients:
   description: What a person has to know, for each account. No secret.
   returned: always

@@ -24,17 +24,22 @@ class Credentials:
 
     :param action: the action that keeps them: its check mode, its templates, its connection.
     :param rotate: names of instances that get a new password, ``*`` for all.
+    :param predict: write nothing, as in check mode.
     :raises AnsibleActionFail: where libpass is missing, a given hash is none, or a given password is to be rotated.
 
     ``rotated`` names the instances that got a new password, ``changed`` tells whether a file was written, or in check mode would be.
     """
 
-    def __init__(self, action: ActionBase, task_vars: dict[str, Any], plan: dict[str, Any], directory: str, rotate: list[str]) -> None:
+    def __init__(
+        self, action: ActionBase, task_vars: dict[str, Any], plan: dict[str, Any], directory: str, rotate: list[str], *, predict: bool = False
+    ) -> None:
         self._action, self._task_vars, self._plan, self._rotate = action, task_vars, plan, rotate
         self._directory, self._folder = directory, os.path.join(directory, plan["host"])
-        self._checking = bool(action._task.check_mode)
+        self._checking = predict or bool(action._task.check_mode)
         self.changed = False
         self.rotated: list[str] = []
+        #: Where files lie that were set aside.
+        self.aside: list[str] = []
         if not _password.is_possible():
             raise AnsibleActionFail(missing_required_lib("libpass", reason="to hash passwords"))
         self._given = {instance["name"]: _secrets.given(action._templar, task_vars, instance["name"]) for instance in plan["instances"]}
@@ -66,7 +71,7 @@ class Credentials:
             return {name: self._one(name, given) for name, given in self._given.items()}
 
     def forget(self, names: list[str]) -> None:
-        """Remove the files of instances that are gone. The names come from the host.
+        """Set the files of instances that are gone aside (:func:`_files.set_aside`). The names come from the host.
 
         :raises FilesError: for a name that no instance has: it could lead to files of others.
         """
@@ -74,8 +79,12 @@ class Credentials:
             raise FilesError(
                 f"{', '.join(map(repr, names))}: not all of these are names of instances with files in {self._folder}. Nothing was removed."
             )
-        for path in [self._path(name, kind) for name in names for kind in ("password", "hash", "token")]:
-            self.changed |= os.path.lexists(path) if self._checking else _files.remove(path)
+        paths = [self._path(name, kind) for name in names for kind in ("password", "hash", "token")]
+        if self._checking:
+            self.changed |= any(map(os.path.lexists, paths))
+        else:
+            self.aside = _files.set_aside(paths, self._directory)
+            self.changed |= bool(self.aside)
 
     def _path(self, name: str, kind: str) -> str:
         return os.path.join(self._folder, f"{name}.{kind}")

@@ -279,3 +279,33 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
         _files.write(str(tmp_path / name), b"x", 0o600)
     with pytest.raises(FilesError, match=r"Cannot|is not a folder"):
         _files.write_all([(str(tmp_path / name), b"x", 0o600)], str(tmp_path))
+
+
+def test_what_goes_is_set_aside(tmp_path):
+    """A password, a key: in a folder of the moment, private, under the name it had; where there is none, nothing is made."""
+    folder = tmp_path / "credentials"
+    paths = [folder / "web1/ann.password", folder / "web1/ann.hash", folder / "web1/ann.token"]
+    (folder / "web1").mkdir(parents=True)
+    for path in paths[:2]:
+        path.write_text("secret")
+        path.chmod(0o644)
+    moved = _files.set_aside(map(str, paths), str(folder))
+    (moment,) = (folder / "removed").iterdir()
+    assert [time.strptime(moment.name, "%Y-%m-%dT%H%M%SZ").tm_year >= 2024, names(moment / "web1"), names(folder / "web1")] == [
+        True,
+        ["ann.hash", "ann.password"],
+        [],
+    ]
+    assert moved == [str(moment / "web1/ann.password"), str(moment / "web1/ann.hash")]
+    assert {mode(folder / "removed"), mode(moment), mode(moment / "web1")} == {0o700}
+    assert {mode(path) for path in moved} == {0o600}
+    assert _files.set_aside(map(str, paths), str(folder)) == []
+    assert names(folder / "removed") == [moment.name]
+
+
+def test_what_is_set_aside_twice_in_one_second_is_there_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "gmtime", lambda: time.struct_time((2026, 11, 30, 6, 45, 0, 0, 334, 0)))
+    for text in ("first", "second"):
+        (tmp_path / "ann.password").write_text(text)
+        _files.set_aside([str(tmp_path / "ann.password")], str(tmp_path))
+    assert [path.read_text() for path in sorted((tmp_path / "removed/2026-11-30T064500Z").iterdir())] == ["first", "second"]
