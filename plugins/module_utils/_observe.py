@@ -78,6 +78,7 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "manifest": things,
         "pythons": {name: python(name, run) for name in probe["pythons"]},
         "accounts": {name: account(name) for name in probe["accounts"]},
+        "homes": homes(things, probe["accounts"]),
         "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
         "used": used(built, started, {uid for uids in owners.values() for uid in uids} | {0}),
         "servers": running,
@@ -216,6 +217,20 @@ def _home_is(entry: pwd.struct_passwd) -> str:
         return "missing" if not os.path.lexists(entry.pw_dir) else "shut" if os.stat(entry.pw_dir).st_uid == entry.pw_uid else "another's"
     except OSError:
         return "shut"
+
+
+def homes(things: list[dict[str, Any]], wanted: list[str]) -> dict[str, dict[str, Any]]:
+    """Describe the home of each account that an earlier run made, and that none of ``wanted`` is: it may be about to go."""
+    found = {}
+    for name in [thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "account"]:
+        with contextlib.suppress(KeyError):
+            home = pwd.getpwnam(name).pw_dir
+            if name not in wanted:
+                from . import _homes
+
+                notebooks = [thing["path"] for thing in things if thing.get("keep") and thing.get("path", "").startswith(f"{home}/")]
+                found[name] = {"path": home, "strangers": _homes.strangers(name, home, [path[len(home) + 1 :] for path in notebooks])}
+    return found
 
 
 def _is_shared(entry: pwd.struct_passwd) -> bool:

@@ -14,6 +14,7 @@ description:
   - Removes folders, files, links, and accounts that the role made, and gives files that were moved aside their name back.
   - What belongs to an account is removed with that account's rights, whatever a link in its home leads to. Root removes by name only where root alone
     can change what the name leads to.
+  - An account goes with its home, and neither goes where something lies in it that no run, no server and no C(useradd) put there.
   - Never leaves the file system it began on below a folder of an account. What cannot be removed stays, and is named.
 options:
   things:
@@ -76,7 +77,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart, _places
+from ..module_utils import _apart, _homes, _places
 from ..module_utils._processes import is_here
 
 #: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can stop what runs with its rights.
@@ -236,6 +237,9 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
         return False, f"The account '{name}' stays: it does not look like the one that was made here."
     if module.check_mode:
         return True, ""
+    strangers = _homes.strangers(name, entry.pw_dir, [])
+    if strangers:  # since the host was looked at, or what could not be removed before
+        return False, f"The account '{name}' stays, for its home {entry.pw_dir} holds what no run of ours put there: {', '.join(strangers)}."
     _end_processes(entry)
     # What it left with cron would run for the next account of that name.
     with contextlib.suppress(OSError):

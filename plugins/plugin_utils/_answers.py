@@ -266,6 +266,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "manifest": many(THING, 100_000),
             "pythons": each(probe["pythons"], INTERPRETER),
             "accounts": each(probe["accounts"], maybe(PERSON)),
+            "homes": table(line(256), record({"path": PATH, "strangers": many(line(5000), 10)}), 10_000),
             "paths": table(PATH, maybe(STATE), 100_000),
             "used": many(PATH, 10_000),
             "servers": many(SERVER, 100_000),

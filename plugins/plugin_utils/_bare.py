@@ -97,7 +97,7 @@ except OSError as error:
     answer = {"msg": "Cannot read the state of this host: %s. Run with become, or set jupyter_scope: user." % error}
 """,
     (
-        *("_options", "_python_config", "_processes", "_apart", "_places", "_observe"),
+        *("_options", "_python_config", "_processes", "_apart", "_places", "_homes", "_observe"),
         *("_errors", "_firewall_filter", "_firewall_parse", "_firewall_rules", "_firewall_steps", "_firewall_host"),
         *("_tunnel_names", "_tunnel", "_tunnel_host"),
     ),
@@ -106,7 +106,7 @@ except OSError as error:
 #: Builds an environment: ``asked`` and the answer are those of :func:`_build.attempt`.
 BUILD: Task = (
     "from remote_notebooks import _build\nanswer = _build.attempt(asked)",
-    ("_options", "_python_config", "_processes", "_apart", "_places", "_observe", "_errors", "_surroundings", "_uv_wheels", "_uv", "_build"),
+    ("_options", "_python_config", "_processes", "_apart", "_places", "_homes", "_observe", "_errors", "_surroundings", "_uv_wheels", "_uv", "_build"),
 )
 
 

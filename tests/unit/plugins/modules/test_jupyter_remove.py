@@ -176,3 +176,43 @@ def test_a_home_that_leads_elsewhere_stays(ground, account, led):
 def test_an_account_that_is_not_ours_stays(account):
     assert leave(comment="another")["remarks"] == [f"The account '{ACCOUNT}' stays: it does not look like the one that was made here."]
     assert account.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("makes", "stranger"),
+    [
+        pytest.param(lambda home: (home / "thesis.txt").write_text("mine"), "thesis.txt", id="a file"),
+        pytest.param(lambda home: (home / "work").symlink_to("/srv"), "work", id="a link"),
+        pytest.param(lambda home: (home / ".ssh").mkdir() or (home / ".ssh/id").write_text("key"), ".ssh/id", id="a file in a folder"),
+        pytest.param(lambda home: (home / ".bashrc").write_text("mine"), ".bashrc", id="a file of useradd that somebody has changed"),
+        pytest.param(
+            lambda home: (home / ".jupyter").mkdir() or (home / ".jupyter/jupyter_server_config.py").write_text(""), ".jupyter/jup", id="settings"
+        ),
+        pytest.param(lambda home: (home / ".jupyter").symlink_to("/srv"), ".jupyter", id="a link in place of what a server writes"),
+        pytest.param(lambda home: (home / "a/b").mkdir(parents=True) or os.chmod(home / "a", 0), "cannot be looked into", id="what is shut"),
+    ],
+)
+def test_a_home_with_something_of_somebody_stays_with_its_account(account, makes, stranger):
+    makes(account)
+    subprocess.run(["chown", "-hR", f"{ACCOUNT}:", account], check=True)
+    said = leave()
+    assert said["removed"] == []
+    assert f"stays, for its home {account} holds what no run of ours put there: " in said["remarks"][0]
+    assert stranger in said["remarks"][0]
+    assert pwd.getpwnam(ACCOUNT).pw_dir == str(account)
+
+
+def test_what_servers_and_useradd_write_is_nobody_s(account):
+    for path in (".jupyter/lab/user-settings", ".ipython/profile_default/startup", ".local/share/jupyter/runtime", ".cache/matplotlib", "empty"):
+        (account / path).mkdir(parents=True)
+    for path in (
+        ".jupyter/migrated",
+        ".jupyter/lab/user-settings/a",
+        ".ipython/profile_default/startup/README",
+        ".local/share/jupyter/runtime/x",
+        ".cache/matplotlib/y",
+    ):
+        (account / path).write_text("")
+    subprocess.run(["chown", "-hR", f"{ACCOUNT}:", account], check=True)
+    assert leave()["removed"] == [ACCOUNT]
+    assert not account.exists()
