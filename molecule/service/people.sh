@@ -64,7 +64,7 @@ change 'ann["memory_max"] = "1536M"'
 on bookworm "$limits"
 [ "$(pid bookworm ann)" = "$ann" ] && echo "ann goes on"
 echo "ann goes, the others stay"
-change 'people.remove(ann)'
+change 'ann["state"] = "absent"'
 on bookworm 'getent passwd ann; ls -d /home/ann /etc/remote-notebooks/ann 2>&1 | grep -c "No such file"'
 [ "$(all)" = "$others" ] && echo "the others go on"
 site --limit bookworm

@@ -59,7 +59,8 @@ class ActionModule(OwnAction):
             return dict(logins.hide(self._resolved(result, task_vars or {})))
 
     def _resolved(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        self.validate_argument_spec({})
+        _result, arguments = self.validate_argument_spec({"verb": {"type": "str", "default": "", "choices": ["", *_plan.VERBS]}})
+        verb = arguments["verb"]
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
         specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in OPTIONS.items()}
         values = {name: self._value(name, task_vars) for name in OPTIONS if name in task_vars}
@@ -83,7 +84,8 @@ class ActionModule(OwnAction):
             defaults["addresses"] = _plan.default_addresses(reached["address"], _named(task_vars["inventory_hostname"], reached), own)
 
         instances = []
-        for given in values["jupyter_instances"]:
+        # Whatever the inventory, or -e, names: uninstall is about all that is there.
+        for given in values["jupyter_instances"] if verb != "uninstall" else []:
             converted, found = _convert(given, {**{key: specs[key] for key in keys}, "name": {"type": "str"}})
             instances.append(converted)
             problems += found
@@ -102,10 +104,16 @@ class ActionModule(OwnAction):
                 keep_notebooks=values["jupyter_keep_notebooks"],
                 keep_environments=values["jupyter_keep_environments"],
                 shadows=values["jupyter_shadows"],
+                prune=values["jupyter_prune"] or verb == "uninstall",
+                verb=verb,
             )
+            problems = _only(values["jupyter_only"], plan)
+            if problems:
+                raise PlanError("\n".join(problems))
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": False, "plan": {**plan, "contact": reached}}
+        folder = os.path.join(os.path.expanduser(values["jupyter_credentials_dir"]), plan["host"])
+        return {**result, "changed": False, "plan": {**plan, "contact": reached}, "look": _has_to_look(plan, folder)}
 
     def _value(self, name: str, task_vars: dict[str, Any]) -> Any:
         return self._templar.template(task_vars.get(name))
@@ -121,6 +129,26 @@ def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, An
     validated = ArgumentSpecValidator({key: specs[key] for key in known}).validate(known)
     problems = [f"{label}: {_written.reworded(message, known, _plan.SECRET_KEYS)}" for message in validated.error_messages]
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
+
+
+def _only(names: list[str], plan: dict[str, Any]) -> list[str]:
+    """Refuse names where a verb cannot obey them."""
+    if names and plan["verb"] == "uninstall":
+        return [
+            f"jupyter_only: uninstall removes all that is ours. For {', '.join(names)} alone say state: absent in jupyter_instances; run site.yml."
+        ]
+    return []
+
+
+def _has_to_look(plan: dict[str, Any], folder: str) -> bool:
+    """Tell whether the host has to be looked at before anything is made for it on the control node.
+
+    That is so for a verb, which may be refused, and for a server that this control node has no password of: it would get a certificate, or a key,
+    although the run is then refused. Whoever runs the main job again, for servers that are known, need not look twice.
+    """
+    made = bool(plan["certificates"] or plan["tunnel_forwards"])
+    known = all(os.path.exists(os.path.join(folder, f"{item['name']}.hash")) for item in plan["instances"])
+    return plan["verb"] in _plan.DAY2 or (made and not known)
 
 
 def _misspelt(task_vars: dict[str, Any]) -> tuple[list[str], list[str]]:

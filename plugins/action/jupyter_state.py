@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
-from ..module_utils import _clients, _diagnosis, _environments, _files, _state
+from ..module_utils import _clients, _diagnosis, _environments, _files, _removal, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _answers, _bare, _contact, _texts
 from ..plugin_utils._action import OwnAction
@@ -63,16 +63,19 @@ class ActionModule(OwnAction):
                 "details": {"type": "bool", "default": False},
                 "locks": {"type": "path"},
                 "aim": {"type": "dict", "default": {}},
+                "look": {"type": "bool", "default": False},
             }
         )
+        # To look changes nothing here, either.
+        self._looking = arguments["look"]
         aim = {**_environments.KEEP, **arguments["aim"]}
         plan = {**logins.reveal(arguments["plan"]), "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
         showing = self._task.check_mode and self._task.diff
         store = self._store(plan, arguments["credentials_dir"], arguments["rotate"])
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
-        problems = _state.refusals(plan, report)
-        if problems:
-            raise AnsibleActionFail("\n".join(problems))
+        _refuse(_state.refusals(plan, report))
+        if self._looking and not plan["verb"]:
+            return {**result, "changed": False}
 
         try:
             # Only now: a host that cannot be reached, or is refused, has no password that it never hears of.
@@ -96,10 +99,11 @@ class ActionModule(OwnAction):
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
         changes = _state.differences(plan, things, instances, report)
+        if self._looking:
+            _refuse(_removal.beyond(plan["verb"], changes))
+            return {**result, "changed": False}
         pip = self._pip(report) if _state.builds(changes) else ""
-        refusal = _state.pip_refusal(plan, report, changes, pip)
-        if refusal:
-            raise AnsibleActionFail(refusal)
+        _refuse([_state.pip_refusal(plan, report, changes, pip)])
         orphans = _state.orphans(plan, things, report)
         diff = scrubbed(_diff(changes, texts, report)) if showing else []
         rotated = store.rotated if store else []
@@ -141,7 +145,7 @@ class ActionModule(OwnAction):
         }
 
     def _store(self, plan: dict[str, Any], directory: str | None, rotate: list[str]) -> Credentials | None:
-        return Credentials(self, self._task_vars, plan, directory, rotate) if directory else None
+        return Credentials(self, self._task_vars, plan, directory, rotate, predict=self._looking) if directory else None
 
     def _pip(self, report: dict[str, Any]) -> str:
         if report["system"]["ensurepip"]:
@@ -179,7 +183,7 @@ class ActionModule(OwnAction):
             return {}
         from ..plugin_utils import _lockfiles
 
-        machine, writing = report["system"]["machine"], not self._task.check_mode
+        machine, writing = report["system"]["machine"], not (self._task.check_mode or self._looking)
         return {slot["slot"]: _lockfiles.settle(str(directory), slot, machine, plan["aim"], writing) for slot in slots}
 
     def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
@@ -206,6 +210,12 @@ class ActionModule(OwnAction):
 
     def _text(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
         return _texts.render(self, self._task_vars, thing, instance, self._manifest)
+
+
+def _refuse(problems: list[str]) -> None:
+    said = "\n".join(filter(None, problems))
+    if said:
+        raise AnsibleActionFail(said)
 
 
 def _origin(thing: dict[str, Any], locks: dict[str, Any], wheels: dict[str, Any], was: dict[str, str], aim: dict[str, Any]) -> dict[str, Any]:

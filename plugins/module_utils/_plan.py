@@ -7,6 +7,9 @@ A *plan* is what the inventory alone decides for one host::
 
     {"host": str, "scope": "system" | "user", "keep_notebooks": bool, "keep_environments": int,
      "shadows": "report" | "move",
+     "absent": [str, ...],                        # instances that go because the inventory says so
+     "prune": bool,                               # whether those go, too, of which the inventory says nothing
+     "verb": str,                                 # what this run is asked for, of VERBS; "" for the main job
      "prefix": str, "config_dir": str,            # a leading "~" is the home of the account Ansible works as
      "instances": [instance, ...],
      "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...], ...}, ...],  # entries of pki_certificates
@@ -140,6 +143,10 @@ PLANNED_SETTINGS = {
 #: Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they hold.
 SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
+#: What a run may be asked for besides the main job. Those that change a host work on servers that are there, and on nothing but their subject.
+DAY2 = ("rotate_password", "upgrade", "rollback", "renew")
+VERBS = (*DAY2, "backup", "report", "uninstall")
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
 #: Of an account that is made here.
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -187,6 +194,8 @@ def resolve(
     keep_notebooks: bool = True,
     keep_environments: int = 1,
     shadows: str = "report",
+    prune: bool = False,
+    verb: str = "",
 ) -> Plan:
     """Resolve the instances of one host.
 
@@ -209,12 +218,16 @@ def resolve(
     if problems:
         raise PlanError("\n".join(problems))
     present = [instance for instance in resolved if instance["state"] == "present"]
+    absent = [instance["name"] for instance in resolved if instance["state"] == "absent"]
     return {
         "host": host,
         "scope": scope,
         "keep_notebooks": keep_notebooks,
         "keep_environments": keep_environments,
         "shadows": shadows,
+        "absent": absent,
+        "prune": prune,
+        "verb": verb,
         "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
         "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
         "instances": present,

@@ -19,7 +19,7 @@ import posixpath
 import shlex
 from typing import Any, Callable, Dict
 
-from . import _environments, _kernels, _shadows, _throttle, _tunnel_names
+from . import _environments, _kernels, _removal, _shadows, _throttle, _tunnel_names
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 
@@ -215,6 +215,10 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
         problems.append(f"The account '{system['user']}' is not root here. Let Ansible become root (become: true), or set jupyter_scope: user.")
     if plan["scope"] == "user" and system["uid"] == 0:
         problems.append("jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope: system.")
+    # Before all that an inventory which means other servers would stumble over.
+    disagreement = _removal.refusals(plan, report)
+    if disagreement:
+        return [*problems, *disagreement]
     try:
         rule_changes(plan, report)
     except FirewallError as error:
@@ -609,7 +613,7 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
     for item in instances:
         known = report["accounts"].get(item["user"])
         # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
-        if plan["scope"] == "system" and _is_made(item) and (known is None or known["comment"] == ACCOUNT_COMMENT):
+        if plan["scope"] == "system" and (_is_made(item) if known is None else known["comment"] == ACCOUNT_COMMENT):
             made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
     made.parents("install", prefix, report["system"]["home"])
     made.directory("install", prefix, "0755")
@@ -835,6 +839,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
         *_one_account(plan),
         *_withdrawn(plan, report),
         *_strange(plan, report),
+        *_removal.remarks(plan, report),
         *_shadows.remarks(plan, report),
         *_about_the_firewall(plan, report),
     ]
@@ -939,6 +944,14 @@ def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[
             changes.append(_change(thing, what, found, wish))
     changes += rule_changes(plan, report)
     changes += tunnel_changes(plan, report)
+    unnamed = [] if plan["prune"] else _removal.unnamed(plan, report)
+    if unnamed:  # only a report gets here, and no run would remove anything
+        changes = [change for change in changes if change["what"] != "unwanted"]
+    for name in unnamed:
+        thing = {"id": f"instance {name}", "kind": "instance", "stage": "remove", "instance": name}
+        changes.append(
+            {**thing, "what": "unnamed", "found": "present", "wanted": "named", "text": f"instance {name}: the inventory says nothing of it"}
+        )
     for thing in orphans(plan, wanted, report):
         changes.append(_change({**thing, "stage": "remove"}, "unwanted", "present", "absent"))
     return changes
@@ -949,6 +962,8 @@ def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[T
 
     Packages that came with us go with our last server; any other is none of ours. Rules and tunnel accounts have comparisons of their own.
     """
+    if _removal.unnamed(plan, report) and not plan["prune"]:
+        return []
     staying = {thing["id"] for thing in [*wanted, *kept(plan, wanted, report)]}
     left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] not in ("rule", "tunnel", "environment")]
     left = [thing for thing in left if _is_likely(plan, thing, report)]
@@ -995,19 +1010,18 @@ def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report)
 
 
 def kept(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
-    """Return what stays although the plan no longer wants it, because nobody loses a notebook.
+    """Return what stays although the plan no longer wants it: what nobody said is to go, and what is not ours (:mod:`_removal`).
 
-    With ``keep_notebooks`` that is each folder of notebooks with something in it, the account that owns it, and the folders above it.
+    With that stay the folders above it, and the account that owns it.
     """
     identities = {thing["id"] for thing in wanted}
-    left = [thing for thing in report["manifest"] if thing["id"] not in identities and plan["keep_notebooks"]]
-    full = [thing for thing in left if thing.get("keep") and (report["paths"].get(thing["path"]) or {}).get("entries")]
-    owners = {f"account {thing['owner']}" for thing in full}
-    below = [*(thing["path"] for thing in full), _home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])] if full else []
+    left = [thing for thing in report["manifest"] if thing["id"] not in identities]
+    staying = _removal.staying(plan, report, left)
+    below = [*(thing["path"] for thing in staying if "path" in thing), _home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])]
 
     def stays(thing: Thing) -> bool:
-        above = thing.get("shared") and any(path.startswith(f"{thing['path']}/") for path in below)
-        return bool(thing in full or thing["id"] in owners or above)
+        above = staying and thing.get("shared") and any(path.startswith(f"{thing['path']}/") for path in below)
+        return bool(thing in staying or above)
 
     return [thing for thing in left if stays(thing)]
 

@@ -14,6 +14,14 @@ description:
   - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what contradicts itself.
   - The types and the choices of each value are those of the role's C(meta/argument_specs.yml).
   - Runs on the control node and asks the host nothing. Secrets are left out of the result.
+options:
+  verb:
+    description:
+      - What this run is asked for besides the main job. V(uninstall) plans for no server at all, whatever the variables say; the others,
+        but V(report), work on the servers that are there and on no others.
+    type: str
+    choices: ['', rotate_password, upgrade, rollback, renew, backup, report, uninstall]
+    default: ''
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
   - remote.notebooks.attributes.reads
@@ -31,6 +39,9 @@ plan:
   returned: always
   type: dict
   contains:
+    absent: {description: Instances that go because the inventory says so., type: list, elements: str}
+    prune: {description: Whether servers of which the inventory says nothing go as well., type: bool}
+    verb: {description: The verb of this run., type: str}
     host: {description: Name of the host in the inventory., type: str, sample: web1}
     scope: {description: C(system) or C(user)., type: str, sample: system}
     prefix: {description: The folder of the environments., type: str, sample: /opt/remote-notebooks}
@@ -40,4 +51,8 @@ plan:
     certificates: {description: 'What the C(pki) role has to issue: name and addresses.', type: list, elements: dict}
     tunnel_forwards: {description: 'For each account of the C(tunnel) role, what it may forward to.', type: dict}
     firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.', type: list, elements: dict}
+look:
+  description: Whether the host has to be looked at before anything is made for it on the control node.
+  returned: always
+  type: bool
 """

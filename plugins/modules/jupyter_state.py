@@ -87,6 +87,12 @@ options:
         description: Its C(tunnel_override).
         type: bool
         default: false
+  look:
+    description:
+      - Only look, and refuse what has to be - servers of which the plan says nothing and, for a verb, a host that differs from the plan
+        in more than the verb is about. Nothing is kept on the control node, and nothing is returned.
+    type: bool
+    default: false
   probe:
     description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
     type: dict

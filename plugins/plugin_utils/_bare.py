@@ -106,7 +106,20 @@ except OSError as error:
 #: Builds an environment: ``asked`` and the answer are those of :func:`_build.attempt`.
 BUILD: Task = (
     "from remote_notebooks import _build\nanswer = _build.attempt(asked)",
-    ("_options", "_python_config", "_processes", "_apart", "_places", "_homes", "_observe", "_errors", "_surroundings", "_uv_wheels", "_uv", "_build"),
+    (
+        "_options",
+        "_python_config",
+        "_processes",
+        "_apart",
+        "_places",
+        "_homes",
+        "_observe",
+        "_errors",
+        "_surroundings",
+        "_uv_wheels",
+        "_uv",
+        "_build",
+    ),
 )
 
 

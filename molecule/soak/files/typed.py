@@ -41,11 +41,12 @@ def blocks(text, language):
 
 
 def commands():
-    """Return the lines in the order in which they stand, each once."""
+    """Return the lines in the order in which they stand, each once; what removes the servers comes last, for the others need them."""
     readme, operations = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs/operations.md").read_text()
     lines = [line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("ansible-playbook ")]
     lines += re.findall(r"`(ansible-playbook [^`]+)`", readme.partition("## Every day")[2].partition("\n## ")[0])
     lines += [line for block in blocks(operations, "sh") for line in block.splitlines()]
+    lines.sort(key=lambda line: "playbooks/uninstall.yml" in line)
     return [line for line in dict.fromkeys(lines) if not any(name in line for name in NOT_HERE)]
 
 

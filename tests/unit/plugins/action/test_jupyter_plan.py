@@ -9,6 +9,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+from ansible_collections.remote.notebooks.plugins.action import jupyter_plan
+
 PROGRAM = """
 import gc, os
 from ansible_collections.remote.notebooks.plugins.action import jupyter_plan
@@ -27,3 +30,32 @@ def test_nobody_looks_for_garbage_in_what_is_loaded_and_a_fork_not_in_what_it_in
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True, env=environment)
     assert done.stdout.split() == ["True"] * 4
+
+
+@pytest.mark.parametrize(
+    ("verb", "made", "known", "looks"),
+    [
+        pytest.param("", "certificates", ["ann", "bob"], False, id="a run again"),
+        pytest.param("", "certificates", ["ann"], True, id="a certificate for a server that is new here"),
+        pytest.param("", "tunnel_forwards", [], True, id="a key for one"),
+        pytest.param("", "", [], False, id="nothing is made for it here before the host is read"),
+        *(pytest.param(verb, "", ["ann", "bob"], True, id=verb) for verb in ("rotate_password", "upgrade", "rollback", "renew")),
+        pytest.param("uninstall", "", ["ann", "bob"], False, id="uninstall"),
+    ],
+)
+def test_when_the_host_is_looked_at_before_anything_is_made_here(tmp_path, verb, made, known, looks):
+    for name in known:
+        (tmp_path / f"{name}.hash").touch()
+    plan = {
+        "verb": verb,
+        "certificates": [],
+        "tunnel_forwards": {},
+        "instances": [{"name": "ann"}, {"name": "bob"}],
+        **({made: ["x"]} if made else {}),
+    }
+    assert jupyter_plan._has_to_look(plan, str(tmp_path)) is looks
+
+
+def test_uninstall_is_about_all_there_is():
+    assert "ann alone say state: absent" in jupyter_plan._only(["ann"], {"verb": "uninstall"})[0]
+    assert jupyter_plan._only([], {"verb": "uninstall"}) == jupyter_plan._only(["ann"], {"verb": "upgrade"}) == []
