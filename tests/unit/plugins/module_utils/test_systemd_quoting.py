@@ -5,8 +5,14 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils import _state
 from ansible_collections.remote.notebooks.plugins.module_utils import _systemd_quoting as quoting
+from ansible_collections.remote.notebooks.plugins.plugin_utils import _texts
+
+from .test_state import bare, plan
 
 
 @pytest.mark.parametrize(
@@ -36,3 +42,19 @@ def test_each_option_has_its_own_rules(path, line, word, bound, argument):
 @pytest.mark.parametrize("path", ["/srv/My Notebooks/x", "/srv/a$b/x", '/srv/"/x', "/srv/a\\b/x"])
 def test_a_program_whose_name_is_not_plain_is_started_by_the_shell(path):
     assert quoting.command([path, "y"]).startswith('/bin/sh -c "exec \\"$$@\\"" sh "/srv/')
+
+
+@pytest.mark.parametrize("manager", ["systemd", "tmux"])
+@pytest.mark.parametrize("name", ["My Notebooks", "100%done", "Übung", "it's", 'say "x"', "a\\b", "end\\", "$HOME", "a;b", "a:b", "trail "])
+def test_systemd_finds_no_fault_with_the_unit_of_such_a_folder(tmp_path, name, manager):
+    report, folder = bare(), tmp_path / name
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").write_text("#!/bin/sh\n")
+    (folder / "bin" / "python").chmod(0o755)
+    report["accounts"]["ann"] = {"uid": 0, "group": "root", "home": str(folder), "comment": "", "shares_group": False, "home_is": "usable"}
+    (instance,) = _state.complete(plan({"name": "lab", "user": "ann", "root_dir": str(folder), "service_manager": manager}), report)
+    instance.update(user="root", environment=str(folder), libexec=str(folder), command=f"{folder}/bin/jupyter", config_file=f"{folder}/c.py")
+    unit = tmp_path / "x.service"
+    unit.write_text(_texts.ENVIRONMENT.get_template("instance.conf.j2").render(ansible_managed="x", instance=instance, manifest=[], thing={}))
+    said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], check=False, capture_output=True, text=True).stderr
+    assert [line for line in said.splitlines() if "x.service" in line] == []
