@@ -51,6 +51,19 @@ def test_what_goes(busy, gone):
     assert templar.template(variables["__jupyter_gone"]) == gone
 
 
+def test_the_list_of_what_there_is_goes_when_all_else_is_gone():
+    """An account can hold a removal up until somebody calls it off: the next one has to know what is left."""
+    loader = DataLoader()
+    paths = ["/opt", "/opt/remote-notebooks", "/opt/remote-notebooks/libexec", "/etc/remote-notebooks/lab", "/opt/remote-notebooks/manifest.json"]
+    orphans = [{"id": f"directory {path}", "kind": "directory", "instance": "", "path": path} for path in paths]
+    orphans[0]["shared"] = True
+    state = {"orphans": [{"id": "account bob", "kind": "account", "instance": ""}, *orphans], "steps": [], "report": {"system": {"home": "/root"}}}
+    plan = {"plan": {"prefix": "/opt/remote-notebooks"}}
+    variables = {**loader.load_from_file(str(VARS), trusted_as_template=True), "__jupyter_state": state, "__jupyter_plan": plan}
+    last = Templar(loader, variables=variables).template(variables["__jupyter_gone_last"])
+    assert [thing["path"] for thing in reversed(last)] == ["/opt/remote-notebooks/manifest.json", "/opt/remote-notebooks", "/opt"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root could hit a process of another account")
 @pytest.mark.parametrize("account", ["nobody", "no-such-account"])
 @pytest.mark.parametrize("said", ["{pid}", "-1", "0", "1 {pid}", "{pid}\n{pid}"])
