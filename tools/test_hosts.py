@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -115,13 +116,17 @@ def image_name(suite: str) -> str:
     return f"remote-notebooks-test:{suite}"
 
 
+def hook(script: Path) -> str:
+    """Return what mmdebstrap gives to a shell, with the new root as its first argument; a checkout's folder may have any name."""
+    return f'{shlex.quote(str(script))} "$1"'
+
+
 def build_from_packages(suite: str, digest: str) -> None:
     """A root file system out of Debian's packages: no image registry is asked for anything."""
     with tempfile.TemporaryDirectory(prefix="remote-notebooks-image.") as folder:
         tar = Path(folder) / "root.tar"
         include = ",".join(listed(RECIPE / "packages.txt"))
-        hook = f'{RECIPE / "finish.sh"} "$1"'
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook}", suite, tar)
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook(RECIPE / 'finish.sh')}", suite, tar)
         run("docker", "import", "-c", 'CMD ["/sbin/init"]', "-c", f"LABEL recipe={digest}", tar, image_name(suite))
 
 
