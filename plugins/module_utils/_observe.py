@@ -771,10 +771,14 @@ def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str
     """Return LoadState, ActiveState, SubState, UnitFileState, MainPID and NeedDaemonReload of each unit, as systemd says them."""
     if not names:
         return {}
-    scope = ["--user"] if user else []
+    # A login that did not come through PAM has no such variable (sudo, su, cron); pam_systemd(8) would have set it to this.
+    runtime = f"/run/user/{os.geteuid()}"
+    ask = ["env", f"XDG_RUNTIME_DIR={runtime}", "systemctl", "--user"] if user else ["systemctl"]
     fields = "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload"
-    code, out, _err = run(["systemctl", *scope, "show", f"--property={fields}", *names])
+    code, out, err = run([*ask, "show", f"--property={fields}", *names])
     if code != 0:
+        if user and os.path.exists(f"{runtime}/systemd/private"):
+            raise OSError(f"the systemd of this account does not answer: {err.strip()}")  # and what it runs is not known, which is not nothing
         return {}
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")]
     return {block["Id"]: block for block in blocks if "Id" in block}

@@ -104,3 +104,21 @@ def test_a_home_whose_name_holds_a_wildcard(tmp_path, monkeypatch):
     (tmp_path / "a[b]" / "x.json").write_text("")
     monkeypatch.setenv("HOME", str(tmp_path / "a[b]"))
     assert _observe.expand(["~/*.json"]) == [f"{tmp_path}/a[b]/x.json"]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_systemd_that_does_not_answer_is_no_proof_that_nothing_runs(monkeypatch, answers):
+    """Without PAM (sudo, su, cron) nobody has said where the account's own systemd is asked."""
+    asked = []
+
+    def run(command):
+        asked.append(command[:4])
+        return (0, "Id=jupyter@lab.service\nLoadState=loaded\n", "") if answers else (1, "", "Failed to connect to bus: No medium found")
+
+    monkeypatch.setattr(os.path, "exists", lambda path: path == f"/run/user/{os.geteuid()}/systemd/private")
+    if answers:
+        assert _observe.units(["jupyter@lab.service"], True, run)["jupyter@lab.service"]["LoadState"] == "loaded"
+    else:
+        with pytest.raises(OSError, match="No medium found"):
+            _observe.units(["jupyter@lab.service"], True, run)
+    assert asked == [["env", f"XDG_RUNTIME_DIR=/run/user/{os.geteuid()}", "systemctl", "--user"]]
