@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 
-from . import _answers
+from . import _answers, _inventories
 from ._shapes import Shape
 
 
@@ -18,7 +20,12 @@ class OwnAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _answers.require_own_variables(task_vars or {}, getattr(self._connection, "_load_name", "ssh"))
+        task_vars = task_vars or {}
+        _answers.require_own_variables(task_vars, getattr(self._connection, "_load_name", "ssh"))
+        folders = _inventories.folders(context.CLIARGS.get("inventory") or ())
+        for name in _inventories.PLACES if folders else ():
+            if task_vars.get(name):
+                _inventories.require_apart(name, os.path.expanduser(str(self._templar.template(task_vars[name]))), folders)
         return result
 
 
