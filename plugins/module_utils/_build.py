@@ -25,6 +25,7 @@ from typing import Any, Dict, Iterator
 
 from . import _observe, _surroundings, _uv
 from ._errors import AlarmError, BuildError
+from ._plain import plain_lines
 from ._uv import Run
 
 Wish = Dict[str, Any]
@@ -105,7 +106,7 @@ def explain(step: str, output: str) -> str:
     :param step: what was being done, for a reason that is none of :data:`REASONS`.
     """
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in output.splitlines()]
-    last = "\n".join(f"  {line}" for line in [line for line in lines if line.strip()][-12:])
+    last = plain_lines("\n".join(f"  {line}" for line in [line for line in lines if line.strip()][-12:]))
     for pattern, what, cure in REASONS:
         if re.search(pattern, output):
             return f"{what} {cure}\n{last}"
@@ -140,6 +141,8 @@ def attempt(wish: Wish) -> dict[str, Any]:
     :param wish: as for :func:`build`, and ``name``, whose the environment is.
     """
     os.umask(0o022)
+    # Where Ansible runs on this very machine, we are where the operator stood. Python takes modules from there, and uv settings, also from above.
+    os.chdir("/")
     try:
         return build(wish, run)
     except (BuildError, OSError) as error:
@@ -384,7 +387,7 @@ def _try_and_seal(wish: Wish, before: str) -> None:
         )
         said = seal.communicate()[0]
     if code != 0:
-        last = "\n".join(f"  {line}" for line in output.strip().splitlines()[-12:])
+        last = plain_lines("\n".join(f"  {line}" for line in output.strip().splitlines()[-12:]))
         raise BuildError(f"they install, and do not work here. Correct or leave out what the next lines name.\n{last}")
     if seal.returncode != 0:
         raise BuildError(explain("sealing it", said))

@@ -115,6 +115,7 @@ BUILD: Task = (
         "_homes",
         "_observe",
         "_errors",
+        "_plain",
         "_surroundings",
         "_uv_wheels",
         "_uv",

@@ -89,7 +89,8 @@ def _resolve(slot: dict[str, Any], machine: str) -> str:
     command = _lock.command(find_uv_bin(), slot["python"]["version"], machine)
     requirements = "".join(f"{package}\n" for package in slot["packages"])
     environment = installer_environment(instance["index_url"], instance["http_proxy"])
-    answer = subprocess.run(command, check=False, capture_output=True, text=True, input=requirements, env=environment)
+    # uv obeys a uv.toml where it runs, and in each folder above that: in /tmp anybody may have put one.
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, input=requirements, env=environment, cwd="/")
     if answer.returncode:
         from ..module_utils import _build
 

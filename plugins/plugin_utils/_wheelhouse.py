@@ -53,7 +53,8 @@ def _download(wanted: dict[str, Any], folder: str, what: list[str]) -> None:
     words = ["--quiet", "--disable-pip-version-check", "--no-input", "--dest", folder]
     command = [sys.executable, "-m", "pip", "download", *words, *_wheels.options(wanted), *what]
     environment = installer_environment(wanted["index_url"], wanted["http_proxy"])
-    answer = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    # python -m takes a module from where it runs, before any other.
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd="/")
     if answer.returncode:
         said = answer.stdout + answer.stderr
         package = _wheels.missing(said)

@@ -159,3 +159,20 @@ def test_the_environment_of_the_host_decides_no_place(spoiled, tmp_path):
     wish = {"path": f"{tmp_path}/env", "python": sys.executable, "pip": "", "installer": "pip", "lock": "", "packages": ["tiny"]}
     assert _build._fill(wish, "", f"{tmp_path}/wheels", _build.run) == ""
     assert len(list((tmp_path / "env").glob("lib/python3*/site-packages/tiny.py"))) == 1
+
+
+def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
+    """Where Ansible runs on the host itself, root builds in whatever folder the operator stood in."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "venv.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()\n")
+    monkeypatch.chdir(work)
+    wish = {"name": "instance 'lab'", "path": f"{tmp_path}/envs/1", "prefix": str(tmp_path), "python": sys.executable, "packages": []}
+    said = _build.attempt({**wish, "lock": "", "installer": "pip", "pip": None, "wheels": None, "account": None, "before": None, "instead_of": None})
+    assert "compile_environment.py" in said["msg"]  # so far it came
+    assert not (work / "ran").exists()
+
+
+def test_what_an_installer_says_does_nothing_to_a_terminal():
+    said = _build.explain("installing", "yanked: gone\x1b]0;x\x07 \u202etxt\x1b[31m")
+    assert said == "installing failed.\n  yanked: gone\\x1b]0;x\\x07 \\u202etxt"

@@ -109,3 +109,12 @@ def test_there_may_be_no_lock_to_go_back_to(lab):
 def test_what_nothing_fits_is_said(lab):
     with pytest.raises(LockError, match=r"instance 'lab': packages: there is no set of packages that fits"):
         lab.run(packages=["tiny==99"])
+
+
+def test_no_folder_of_others_says_what_is_locked(lab, tmp_path, monkeypatch):
+    """uv looks for settings where it is run, and in every folder above: /tmp is one of those for whoever works below it."""
+    lab.publish(2)
+    (tmp_path / "uv.toml").write_text('constraint-dependencies = ["tiny==1"]\n')
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert lab.run() == "tiny==2"

@@ -118,3 +118,13 @@ def test_the_last_two_stay(lab):
     before = lab.archives()
     lab.close()
     assert len(before) == 2
+
+
+def test_no_file_of_the_working_folder_is_run(lab, tmp_path, monkeypatch):
+    """python -m takes a module from there first."""
+    lab.publish(f"tiny-1-{PURE}.whl")
+    (tmp_path / "pip.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    assert lab.fetch(lab.lock()) == [f"tiny-1-{PURE}.whl"]
+    assert not (tmp_path / "ran").exists()
