@@ -147,7 +147,8 @@ def test_a_form_without_its_token_is_no_guess(client):
 )
 def test_of_ipv6_a_network_is_counted(peer, origin):
     scope: dict[str, object] = {}
-    source = TEMPLATE.replace("from tornado.web import Application", "class Application:\n    log_request = None")
+    none = "class Application:\n    log_request = None\nclass RequestHandler:\n    _execute = None"
+    source = TEMPLATE.replace("from tornado.web import Application, RequestHandler", none)
     exec(compile(source, "login_log.py", "exec"), scope)
     context = types.SimpleNamespace(address=(peer, 1))
     handler = types.SimpleNamespace(request=types.SimpleNamespace(connection=types.SimpleNamespace(context=context)))
@@ -170,3 +171,77 @@ def test_the_journal_is_not_there(make_jupyter):
     client = Client(server.port, None)
     assert client.log_in("not it") == 401
     wait_for(lambda: "could not be counted" in server.log, "line of the log", 5)
+
+
+@pytest.fixture(scope="module")
+def strict(make_jupyter, journal):
+    # Who comes by the loopback is spared, and here everybody does.
+    text = TEMPLATE.replace("/run/systemd/journal/socket", str(journal[0])).replace("127.0.0.0/8", "192.0.2.0/24")
+    return make_jupyter(f"c.IdentityProvider.token = {TOKEN!r}\n{text}")
+
+
+@pytest.fixture(scope="module")
+def places():
+    return iter(range(2, 200))
+
+
+@pytest.fixture
+def from_elsewhere(strict, places):
+    """What many connections of one address are answered that nobody else has here."""
+
+    def send(request: str, count: int) -> list[int]:
+        place = (f"127.0.1.{next(places)}", 0)
+        lines = [socket.create_connection(("127.0.0.1", strict.port), 10, place) for _each in range(count)]
+        for line in lines:
+            line.sendall(request.encode())
+        found = []
+        for line in lines:
+            answer = http.client.HTTPResponse(line)
+            answer.begin()
+            found.append(answer.status)
+            line.close()
+        return found
+
+    return send
+
+
+class TestManyAtOnce:
+    """fail2ban shuts an address out a second after its fifth guess. What waits in open connections by then is no guess any more."""
+
+    def test_passwords(self, client, strict, from_elsewhere):
+        client.port = strict.port
+        client.ask("GET", "/login")
+        body = urllib.parse.urlencode({"password": "guess", "_xsrf": client.cookies["_xsrf"]})
+        head = f"Cookie: _xsrf={client.cookies['_xsrf']}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
+        answers = from_elsewhere(f"POST /login HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n{body}", 60)
+        assert sorted(answers) == [401] * 5 + [429] * 55
+        assert len(client.counted()) == 5
+
+    @pytest.mark.parametrize(
+        ("path", "more"),
+        [
+            pytest.param("/api/status?token=guess", "", id="the address"),
+            pytest.param(
+                "/api/kernels/1/channels?token=guess",
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n",
+                id="a WebSocket",
+            ),
+            pytest.param("/lab", "Authorization: Bearer guess\r\n", id="a header"),
+        ],
+    )
+    def test_tokens(self, client, from_elsewhere, path, more):
+        answers = from_elsewhere(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n", 60)
+        assert answers.count(429) == 55
+        assert len(client.counted()) == 5
+
+    def test_who_comes_from_elsewhere_is_let_in(self, strict, client, from_elsewhere):
+        from_elsewhere("GET /api/status?token=guess HTTP/1.1\r\nHost: localhost\r\n\r\n", 20)
+        client.port = strict.port
+        assert client.log_in(PASSWORD) == 302
+        assert from_elsewhere(f"GET /api/status?token={TOKEN} HTTP/1.1\r\nHost: localhost\r\n\r\n", 60) == [200] * 60
+
+
+def test_through_a_tunnel_everybody_is_one_address_and_none_is_shut_out(client):
+    for _turn in range(7):
+        assert client.ask("GET", "/api/status?token=guess") == 403
+    assert client.ask("GET", f"/api/status?token={TOKEN}") == 200
