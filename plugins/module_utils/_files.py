@@ -44,13 +44,15 @@ def private_directory(path: str) -> bool:
 
 
 def directory(path: str) -> bool:
-    """Make ``path`` a folder of mode 0700, its parents as the umask has them. Return whether anything changed.
+    """Make ``path`` a folder of mode 0700, its parents as the umask has them, but closed to others. Return whether anything changed.
 
-    Raises FilesError for a symbolic link or another kind of file at ``path``, for a folder of another account, or where the disk refuses.
+    Raises FilesError for a symbolic link or another kind of file at ``path``, for a folder of another account, for one that others could put
+    something into, or where the disk refuses.
     """
     try:
         try:
-            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            with _closed_to_others():
+                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             os.mkdir(path, 0o700)
             return True
         except FileExistsError:
@@ -59,12 +61,25 @@ def directory(path: str) -> bool:
                 raise FilesError(f"{path} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere.") from None
             if found.st_uid != os.geteuid():
                 raise FilesError(_belongs(path, found.st_uid)) from None
+            if found.st_mode & stat.S_IWOTH or _is_open_to_a_group(path, found):
+                raise FilesError(f"Others may write to {path}, so what lies there may be theirs. Look at it, then run: chmod 700 {path}") from None
             if stat.S_IMODE(found.st_mode) == 0o700:
                 return False
             os.chmod(path, 0o700)
             return True
     except OSError as error:
         raise FilesError(f"Cannot make the private folder {path}: {error.strerror}.") from error
+
+
+@contextlib.contextmanager
+def _closed_to_others() -> Iterator[None]:
+    """What is made meanwhile can be written to by us alone, with any umask."""
+    before = os.umask(0o077)
+    os.umask(before | 0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def require_safe_place(path: str) -> None:
@@ -101,8 +116,10 @@ def _require_closed(folder: str, path: str, trusted: set[int]) -> None:
         )
     if found.st_mode & stat.S_ISVTX:
         return
-    if found.st_mode & stat.S_IWGRP and _is_shared(found.st_gid):
-        raise FilesError(f"The group of {folder} may write there, so others could swap {path} for their own. Run: chmod g-w {folder}")
+    if _is_open_to_a_group(folder, found):
+        raise FilesError(
+            f"The group of {folder}, or an access list, may write there, so others could swap {path} for their own. Run: chmod g-w {folder}"
+        )
     if found.st_mode & stat.S_IWOTH:
         raise FilesError(f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}")
 
@@ -148,6 +165,18 @@ def _caller() -> int:
     """Who became root by sudo is root already, so a folder of theirs is no danger to root. Else: us."""
     text = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
     return int(text) if text.isascii() and text.isdigit() else os.geteuid()
+
+
+def _is_open_to_a_group(folder: str, found: os.stat_result) -> bool:
+    """Tell whether others may write to a folder by its group, or by an access list (acl(5)), whose bound the group's bits then are."""
+    return bool(found.st_mode & stat.S_IWGRP) and (_is_shared(found.st_gid) or _has_access_list(folder))
+
+
+def _has_access_list(folder: str) -> bool:
+    try:
+        return bool(os.getxattr(folder, "system.posix_acl_access"))
+    except (OSError, AttributeError):  # none there, or no such thing on this system
+        return False
 
 
 def _is_shared(gid: int) -> bool:

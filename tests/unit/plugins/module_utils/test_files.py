@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import threading
 import time
 
@@ -196,10 +197,14 @@ def test_a_safe_place(tmp_path, parent_mode, refused):
 STRANGER = 65534
 
 
-def folder(path, owner=0, group=0, mode=0o755):
+def folder(path, owner=0, group=0, mode=0o755, acl=None):
     path.mkdir()
     os.chown(path, owner, group)
     path.chmod(mode)
+    if acl is not None:  # acl(5): the owner, that account, the group, the bound of both, all others
+        none, entries = 0xFFFFFFFF, [(1, 7), (2, 7), (4, 5), (16, 7), (32, 5)]
+        rows = [struct.pack("<HHI", tag, rights, acl if tag == 2 else none) for tag, rights in entries]
+        os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(rows))
     return path
 
 
@@ -216,6 +221,12 @@ def folder(path, owner=0, group=0, mode=0o755):
         pytest.param([{"group": 65534, "mode": 0o775}, {}], r"chmod g-w", id="open to a group with others in it"),
         pytest.param([{"group": 65534, "mode": 0o1775}, {}], None, id="open to such a group, and sticky"),
         pytest.param([{"mode": 0o777}, {}], r"chmod o-w", id="open to all"),
+        pytest.param([{"mode": 0o777}], r"Others may write to .* chmod 700", id="ours, and others may have put something in"),
+        pytest.param([{"mode": 0o1777}], r"Others may write to ", id="the same, and sticky"),
+        pytest.param([{"group": 65534, "mode": 0o770}], r"Others may write to ", id="ours, and a group may have"),
+        pytest.param([{"group": 12345, "mode": 0o770}], None, id="ours, and nobody is in its group"),
+        pytest.param([{"acl": STRANGER}, {}], r"or an access list, may write there", id="in a folder with an access list"),
+        pytest.param([{"acl": STRANGER}], r"Others may write to ", id="ours, with an access list"),
     ],
 )
 def test_a_place_that_is_another_account_s(tmp_path, made, says):
@@ -231,6 +242,17 @@ def test_a_place_that_is_another_account_s(tmp_path, made, says):
         elif not says:
             call(str(path))
             assert path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o000, 0o755), (0o002, 0o755), (0o077, 0o700)])
+def test_with_any_umask_nobody_else_can_write_to_what_is_made(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        _files.private_directory(str(tmp_path / "new" / "deep" / "credentials"))
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert [(tmp_path / path).stat().st_mode & 0o777 for path in ("new", "new/deep", "new/deep/credentials")] == [mode, mode, 0o700]
 
 
 def test_a_way_that_leads_through_links(tmp_path):
