@@ -25,7 +25,7 @@ import struct
 import time
 import urllib.request
 import zipfile
-from typing import Callable, List, Tuple
+from typing import Any, Callable, List, Tuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ._errors import AlarmError, BuildError
@@ -38,6 +38,10 @@ Run = Callable[[List[str], str], Tuple[int, str]]
 PAUSES = (1, 3)
 #: Seconds without a byte from it.
 TIMEOUT = 30
+
+#: Bytes, and seconds, of one answer. A wheel of uv has 25 MB, the page with all of them 5.
+MOST = 64 << 20
+PATIENCE = 600
 
 #: What a machine is to a system of 32 bits that runs on its kernel of 64, as that of many a Raspberry Pi.
 NARROW = {"x86_64": "i686", "aarch64": "armv7l", "armv8l": "armv7l"}
@@ -165,12 +169,33 @@ def _answer(url: str, index: str) -> tuple[bytes, str]:
         request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(":".join(login).encode()).decode())
     # Proxy and authority: HTTPS_PROXY and its like, SSL_CERT_FILE.
     with urllib.request.build_opener().open(request, timeout=TIMEOUT) as answer:
-        return answer.read(), answer.geturl()
+        return _whole(answer), answer.geturl()
+
+
+def _whole(answer: Any) -> bytes:
+    """Read an answer that somebody else gives, so much of it and so long. Raise OSError for more."""
+    end, parts, size = time.monotonic() + PATIENCE, [], 0
+    while True:
+        part = answer.read1(1 << 20)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+        if size > MOST or time.monotonic() > end:
+            raise OSError(f"the index sends more than {MOST >> 20} MB, or for more than {PATIENCE // 60} minutes")
+    if getattr(answer, "length", None):  # of what was announced, so much did not come
+        raise http.client.IncompleteRead(b"", answer.length)
+    return b"".join(parts)
 
 
 def _login(url: str, index: str) -> tuple[str, str] | None:
-    """Return name and password for an address: those that stand in the index's own address are for that host and no other; else those of netrc."""
+    """Return name and password for an address: those that stand in the index's own address are for that host and no other; else those of netrc.
+
+    Where the index is read over TLS, none goes over anything else.
+    """
     there, known = urlsplit(url), urlsplit(index)
+    if known.scheme == "https" and there.scheme != "https":
+        return None
     if known.username is not None and (there.hostname, there.port) == (known.hostname, known.port):
         return unquote(known.username), unquote(known.password or "")
     with contextlib.suppress(OSError, UnicodeError, netrc.NetrcParseError):

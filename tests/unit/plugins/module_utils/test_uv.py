@@ -35,13 +35,16 @@ WHEEL = wheel("#!/bin/sh\necho uv 9.9.9\n")
 
 
 class Index(http.server.ThreadingHTTPServer):
-    """Answers with ``pages``, those of ``failing`` after a 503, or leads elsewhere; where it is ``locked``, to one name and password alone."""
+    """Answers with ``pages``, those of ``failing`` after a 503 and of ``broken`` after a part, or leads elsewhere.
+
+    Where it is ``locked``: to one name and password alone.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.pages = {}
-        self.failing = set()
+        self.failing, self.broken = set(), set()
         self.leading = {}
         self.locked = False
         self.asked = []
@@ -58,6 +61,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.path in self.server.failing:
             self.server.failing.remove(self.path)
             self.answer(503, b"")
+        elif self.path in self.server.broken:
+            self.server.broken.remove(self.path)
+            self.answer(200, self.server.pages[self.path][:-5], ("Content-Length", str(len(self.server.pages[self.path]))))
         elif self.path in self.server.pages:
             self.answer(200, self.server.pages[self.path])
         else:
@@ -184,6 +190,40 @@ def test_no_login_follows_where_the_index_leads(index, tmp_path, monkeypatch):
             fetch(tmp_path / "one")
         other.locked = False
         fetch(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    ("url", "index", "login"),
+    [
+        ("https://index.example/uv.whl", "https://ann:secret@index.example/simple", ("ann", "secret")),
+        ("http://index.example/uv.whl", "http://ann:secret@index.example/simple", ("ann", "secret")),
+        ("https://index.example/uv.whl", "http://ann:secret@index.example/simple", ("ann", "secret")),
+        ("http://index.example/uv.whl", "https://ann:secret@index.example/simple", None),
+        ("http://index.example:443/uv.whl", "https://ann:secret@index.example:443/simple", None),
+        ("ftp://index.example/uv.whl", "https://ann:secret@index.example/simple", None),
+        ("http://files.example/uv.whl", "https://index.example/simple", None),
+        ("https://files.example/uv.whl", "https://index.example/simple", ("bob", "word")),
+    ],
+)
+def test_no_login_leaves_tls_that_the_index_has(monkeypatch, tmp_path, url, index, login):
+    (tmp_path / "netrc").write_text("machine files.example login bob password word\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert _uv._login(url, index) == login
+
+
+@pytest.mark.parametrize(("most", "patience"), [(100_000, 600), (64 << 20, 0)])
+def test_an_index_that_sends_without_end_is_not_read_to_it(index, tmp_path, monkeypatch, most, patience):
+    monkeypatch.setattr(_uv, "MOST", most)
+    monkeypatch.setattr(_uv, "PATIENCE", patience)
+    index.pages["/simple/uv/"] = b"x" * 3_000_000
+    with pytest.raises(OSError, match="sends more than"):
+        fetch(tmp_path)
+
+
+def test_a_file_that_breaks_off_is_asked_for_again_and_no_alarm(index, tmp_path):
+    index.broken = {f"/files/{NAME}"}
+    fetch(tmp_path)
+    assert index.asked == ["/simple/uv/", f"/files/{NAME}", f"/files/{NAME}"]
 
 
 def test_a_login_may_stand_in_netrc(index, tmp_path, monkeypatch):
