@@ -136,9 +136,9 @@ def test_one_that_is_whole_is_left_as_it_is(tmp_path):
 
 def test_nothing_of_the_folder_it_runs_in_is_run(tmp_path):
     """A home may hold a json.py, and the program runs there as root."""
-    (tmp_path / "json.py").write_text("print('mine')")
+    (tmp_path / "json.py").write_text("print('json of this folder')")
     done = ask(PROBE, sys.executable, folder=tmp_path)
-    assert b"mine" not in done.stdout
+    assert b"json of this folder" not in done.stdout
     assert "report" in _bare.answer(done.stdout.decode())
 
 
