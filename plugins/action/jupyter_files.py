@@ -18,7 +18,13 @@ from ..plugin_utils._logins import Logins, scrubbed
 
 _OWNED = ("kind", "path", "owner", "group", "mode")
 #: What the host is told of each kind.
-KEYS = {"directory": _OWNED, "file": _OWNED, "link": ("kind", "path", "target"), "shadow": ("kind", "origin", "backup", "mover")}
+KEYS = {
+    "directory": _OWNED,
+    "file": _OWNED,
+    "link": ("kind", "path", "target"),
+    "shadow": ("kind", "origin", "backup", "mover"),
+    "stranger": ("kind", "origin", "backup"),
+}
 
 
 class ActionModule(OwnAction):

@@ -102,6 +102,7 @@ class ActionModule(OwnAction):
                 defaults,
                 instances,
                 keep_notebooks=values["jupyter_keep_notebooks"],
+                replace_existing=values["jupyter_replace_existing"],
                 keep_environments=values["jupyter_keep_environments"],
                 shadows=values["jupyter_shadows"],
                 prune=values["jupyter_prune"] or verb == "uninstall",

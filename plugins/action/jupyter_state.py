@@ -70,6 +70,7 @@ class ActionModule(OwnAction):
         self._looking = arguments["look"]
         aim = {**_environments.KEEP, **arguments["aim"]}
         plan = {**logins.reveal(arguments["plan"]), "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
+        plan["today"] = time.strftime("%Y%m%d")
         showing = self._task.check_mode and self._task.diff
         store = self._store(plan, arguments["credentials_dir"], arguments["rotate"])
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
@@ -118,7 +119,7 @@ class ActionModule(OwnAction):
             compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
             overview = {"overview": _report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
         work = bool(changes or steps or orphans or arguments["details"])
-        lists = {"things": things, "manifest": self._manifest, "journal": _state.manifest([*things, *kept, *orphans])}
+        lists = {"things": things, "manifest": self._manifest, "journal": _state.journal([*things, *kept, *orphans])}
         return {
             **result,
             **(lists if work else {}),

@@ -44,6 +44,8 @@ def probe(plan: dict[str, Any]) -> dict[str, Any]:
         "texts": False,
         "environments": "",
         "roots": {},
+        "traces": [],
+        "sessions": {},
         "site": f"{plan['prefix']}/envs",
         "owners": {item["name"]: item["user"] for item in plan["instances"]},
         "shadows": [],

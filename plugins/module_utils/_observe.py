@@ -50,6 +50,10 @@ LARGEST_COMMAND = 4096
 SEVERAL = 20
 #: Of the entries of a folder no more are counted.
 MANY = 1000
+#: Stands in for an account that is not there yet.
+NOBODY = "nobody"
+#: What nobody here may look at.
+UNKNOWN = {"kind": "other", "mode": "0000", "owner": "", "group": "", "modified": 0.0, "entries": 1}
 
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
@@ -79,11 +83,15 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "pythons": {name: python(name, run) for name in probe["pythons"]},
         "accounts": {name: account(name) for name in probe["accounts"]},
         "homes": homes(things, probe["accounts"]),
-        "paths": {name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
+        "paths": {
+            **{name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
+            **shut(probe, things),
+        },
         "used": used(built, started, {uid for uids in owners.values() for uid in uids} | {0}),
         "servers": running,
         "aside": aside(probe["aside"], things),
         **unusable(probe["roots"]),
+        "sessions": sessions(probe["sessions"], probe["owners"]),
         "listeners": listeners(probe["ports"], {server["pid"]: server["uid"] for server in running}),
         "units": managed,
     }
@@ -282,6 +290,76 @@ def _path(name: str, text: bool) -> dict[str, Any]:
     return state
 
 
+def shut(probe: dict[str, Any], things: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
+    """Describe what is of interest in homes that root may not enter (an NFS server's root_squash), with the rights of their accounts.
+
+    What the account cannot look at either is something: nobody may take it for missing.
+    """
+    if os.geteuid() != 0:
+        return {}
+    by_account: dict[str, list[str]] = {}
+    for account_name, folder in probe["roots"].values():
+        names = [folder, *(f"~{account_name}/{trace}" for trace in probe["traces"])]
+        by_account.setdefault(account_name, []).extend(above for name in names for above in _to(os.path.expanduser(name)))
+    for thing in things:
+        if thing.get("path") and thing.get("owner") not in (None, "root") and (thing.get("keep") or thing.get("shared")):
+            by_account.setdefault(thing["owner"], []).append(thing["path"])
+    begun = []
+    for account_name, names in by_account.items():
+        hidden = sorted({name for name in names if name.startswith("/") and _is_hidden(name)})
+        if hidden:
+            begun.append((hidden, _begin_paths(hidden, account_name)))
+    found: dict[str, dict[str, Any] | None] = {}
+    for hidden, answer in begun:
+        try:
+            found.update(answer())
+        except (OSError, KeyError):  # that account is gone
+            found.update({name: dict(UNKNOWN) for name in hidden})
+    return found
+
+
+def _begin_paths(names: list[str], account_name: str) -> Callable[[], Any]:
+    try:
+        return _apart.begin(lambda: {name: path(name) for name in names}, account_name, seconds=SECONDS_OPTIONS)
+    except KeyError:
+        return lambda: pwd.getpwnam(account_name)  # says the same once more
+
+
+def _to(name: str) -> list[str]:
+    """Return a path, and the folders above it."""
+    return [name, *(["/" + "/".join(name.split("/")[1:count]) for count in range(2, len(name.split("/")))])]
+
+
+def _is_hidden(name: str) -> bool:
+    try:
+        os.lstat(name)
+        if os.path.isdir(name):
+            os.stat(f"{name}/.")
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def sessions(names: dict[str, str], owners: dict[str, str]) -> list[str]:
+    """Return the instances whose account has a tmux server of the name that theirs would have (tmux(1), -L)."""
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+            bound = {line.split()[-1] for line in file if "/tmux-" in line}
+    except OSError:
+        return []
+    found = []
+    for instance, session in names.items():
+        try:
+            uid = pwd.getpwnam(owners[instance]).pw_uid if owners[instance] else os.geteuid()
+        except KeyError:
+            continue  # is made in this run
+        if f"/tmp/tmux-{uid}/{session}" in bound:  # noqa: S108 - where tmux has it
+            found.append(instance)
+    return found
+
+
 def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
     """Return the instances whose folder of notebooks is there, and of no use to the account that is to work in it: ``unusable``, and ``astray``
     where the account itself may have made it so. That must be in nobody else's way.
@@ -292,11 +370,14 @@ def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
     for instance, (account_name, folder) in roots.items():
         root = os.path.expanduser(folder)
         try:
-            uid = pwd.getpwnam(account_name).pw_uid if account_name else os.geteuid()
+            name, uid = account_name, pwd.getpwnam(account_name).pw_uid if account_name else os.geteuid()
         except KeyError:
-            continue  # is made in this run
+            # It is made in this run, and will be in no group but its own: what it may do, every account may.
+            name, uid = NOBODY, -1
+        if not root.startswith("/"):
+            continue  # in the home of an account that is not there yet
         if _places.is_usable(root, uid) is None and os.path.lexists(root):
-            look = _apart.begin(lambda root=root: _works(root), account_name, seconds=SECONDS_OPTIONS)  # type: ignore[misc]
+            look = _apart.begin(lambda root=root: _works(root), name, seconds=SECONDS_OPTIONS)  # type: ignore[misc]
             begun.append((instance, root, look))
     found: dict[str, list[str]] = {"unusable": [], "astray": []}
     for instance, root, look in begun:
@@ -763,7 +844,7 @@ def _options_of(names: list[str]) -> dict[str, dict[str, Any]]:
 
 def aside(patterns: list[str], things: list[dict[str, Any]]) -> list[str]:
     """Return what there is of the files that runs have moved aside, under their new name, and of their old names in the manifest."""
-    listed = [thing[key] for thing in things if thing["kind"] == "shadow" for key in ("origin", "backup")]
+    listed = [thing[key] for thing in things if thing["kind"] in ("shadow", "stranger") for key in ("origin", "backup")]
     return sorted({*expand(patterns), *filter(os.path.lexists, listed)})
 
 

@@ -196,6 +196,7 @@ def resolve(
     shadows: str = "report",
     prune: bool = False,
     verb: str = "",
+    replace_existing: bool = False,
 ) -> Plan:
     """Resolve the instances of one host.
 
@@ -228,6 +229,7 @@ def resolve(
         "absent": absent,
         "prune": prune,
         "verb": verb,
+        "replace_existing": replace_existing,
         "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
         "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
         "instances": present,

@@ -19,9 +19,10 @@ import posixpath
 import shlex
 from typing import Any, Callable, Dict
 
-from . import _environments, _kernels, _removal, _shadows, _throttle, _tunnel_names
+from . import _environments, _kernels, _removal, _shadows, _strangers, _throttle, _tunnel_names
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
+from ._strangers import ACCOUNT_COMMENT, FIREWALL_OWNER, FIREWALL_UNIT
 
 Thing = Dict[str, Any]
 Change = Dict[str, Any]
@@ -33,14 +34,8 @@ STAGES = ("account", "install", "configure", "service", "firewall", "throttle", 
 #: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
 FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "suse": "suse", "opensuse": "suse", "sles": "suse"}
 
-#: Marks our rules among those of other owners (the role ``firewall``).
-FIREWALL_OWNER = "jupyter"
-
 #: Marks our tunnel accounts among those of other owners (the role ``tunnel``).
 TUNNEL_OWNER = "jupyter"
-
-#: Tells the account that the role made from one of the same name that was there before.
-ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 
 SCRIPTS = (
     "busy_kernels.py",
@@ -129,7 +124,9 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
             *(glob.escape(folder) for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
             *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
+            *(f"/home/{item['user']}" for item in instances if plan["scope"] == "system" and _is_made(item)),
             "/var/lib/systemd/linger/*",
+            *([FIREWALL_UNIT] if plan["scope"] == "system" and plan["firewall_rules"] else []),
             *([USER_MANAGER.format(uid="*")] if plan["scope"] == "system" else []),
             *(R_FILES if _uses_r(instances) else ()),
             *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", *_throttle.FILES) if _throttles(instances) else ()),
@@ -147,6 +144,8 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "environments": f"{prefix}/envs/*",
         "site": f"{prefix}/envs",
         "roots": {item["name"]: [item["user"], root] for item, root in zip(instances, roots)},
+        "traces": list(TRACES),
+        "sessions": {item["name"]: TMUX_SESSION.format(name=item["name"]) for item in instances},
         "owners": {item["name"]: item["user"] for item in instances},
         "shadows": _shadows.places(plan),
         "aside": _shadows.backups(plan),
@@ -226,9 +225,11 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
     if report["tunnel"] is not None:
         from . import _tunnel
 
-        problems += _tunnel.refusals(plan["tunnel"]["accounts"], report["tunnel"], TUNNEL_OWNER, plan["tunnel"]["override"])
+        problems += _tunnel.refusals(plan["tunnel"]["accounts"], report["tunnel"], TUNNEL_OWNER, plan["tunnel"]["override"], strangers=False)
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
+    if plan["instances"] and not problems:
+        problems += _strangers.refusals(plan, things(plan, complete(plan, report), report, {}, {}), report)
     return problems
 
 
@@ -269,9 +270,15 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
         problems.append(
             f"service_manager: '{system['user']}' may not stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
         )
-    if item["name"] in report["unusable"]:
+    # Where the account itself may have made it so, that stops nobody but a first run.
+    known = any(thing["kind"] == "service" and thing["instance"] == item["name"] for thing in report["manifest"])
+    if item["name"] in report["unusable"] or (item["name"] in report["astray"] and not known):
         problems.append(_unusable(plan, item, report))
     problems += _homeless(item, report)
+    home = (report["accounts"].get(item["user"]) or {}).get("home") or (f"/home/{item['user']}" if item["user"] else system["home"])
+    root = _home_path(item["root_dir"] or "~/notebooks", home)
+    if any(thing["id"] == f"found {root}" for thing in report["manifest"]) and report["paths"].get(root) is None:
+        problems.append(f"root_dir: {root} was there before the first run, and is gone. Mount it or make it again, or choose another folder.")
     if item["login_throttle"]:
         problems += filter(None, [_throttle.refusal(_manager(plan["scope"], item, system))])
     if _manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
@@ -311,8 +318,21 @@ def _unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str
     """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to change."""
     account = report["accounts"].get(item["user"]) or {"home": f"/home/{item['user']}" if item["user"] else report["system"]["home"]}
     root, user = _home_path(item["root_dir"] or "~/notebooks", account["home"]), item["user"] or report["system"]["user"]
-    cure = f"On the host: sudo chown {user}: {shlex.quote(root)}" if plan["scope"] == "system" else "Correct its owner and mode"
-    return f"root_dir: {root} is there, and '{user}' cannot read and write in it. {cure} - or choose another folder."
+    found = report["paths"].get(root) or {"owner": "root"}
+    if posixpath.dirname(root) == "/":
+        cure = "It is the system's: name a folder below it, which is made for the account,"
+    elif plan["scope"] != "system":
+        cure = "Correct its owner and mode -"
+    elif report["accounts"].get(item["user"]) is None:
+        cure = "That account is not there yet: leave root_dir out in a first run. Then, on the host: " + _opening(user, root, found["owner"]) + " -"
+    else:
+        cure = f"On the host: {_opening(user, root, found['owner'])} -"
+    return f"root_dir: {root} is there, and '{user}' cannot read and write in it. {cure} or choose another folder."
+
+
+def _opening(user: str, root: str, owner: str) -> str:
+    """Return what root types to open a folder to an account. From another person it is not taken away."""
+    return f"sudo chown {user}: {shlex.quote(root)}" if owner == "root" else f"sudo setfacl -m u:{user}:rwx {shlex.quote(root)}"
 
 
 def _homeless(item: dict[str, Any], report: Report) -> list[str]:
@@ -567,6 +587,8 @@ class _List:
 
     def is_new(self, path: str) -> bool:
         """Tell whether ``path`` was not there before our first run."""
+        if any(thing["id"] == f"found {path}" for thing in self.report["manifest"]):
+            return False
         return self.report["paths"].get(path) is None or any(thing.get("path") == path for thing in self.report["manifest"])
 
     def file(self, stage: str, path: str, mode: str, **more: Any) -> None:
@@ -589,6 +611,7 @@ def things(
             # The list of what stays has to stay as well: some day somebody wants that removed, too.
             made.directory("manifest", _home_path(plan["prefix"], system["home"]), "0755")
             made.file("manifest", _home_path(f"{plan['prefix']}/manifest.json", system["home"]), "0644", template="manifest.json.j2")
+            _add_strangers(made, plan)
         return list(made.made.values())
     _shared_things(made, plan, instances, report)
     for item in instances:
@@ -605,7 +628,13 @@ def things(
         for account in plan["tunnel_forwards"]:
             made.add("tunnel", "tunnel", account)
     made.file("manifest", f"{instances[0]['prefix']}/manifest.json", "0644", template="manifest.json.j2")
+    _add_strangers(made, plan)
     return list(made.made.values())
+
+
+def _add_strangers(made: _List, plan: dict[str, Any]) -> None:
+    for each in _strangers.moved(plan, list(made.made.values()), made.report):
+        made.add("stranger", "manifest", each["origin"], **each)
 
 
 def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, Any]], report: Report) -> None:
@@ -652,8 +681,12 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
             made.parents("configure", path, item["home"], **mine)
             made.add("trace", "configure", path, path=path, owner=item["user"], keep=True)
     made.parents("configure", item["root_dir"], item["home"], **mine)
-    # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
-    made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
+    # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything. One that was there before is
+    # none of ours, and remembered as that: it may be a disk that is not mounted the next time. What is in the home of an account of ours, is.
+    if made.is_new(item["root_dir"]) or (f"account {item['user']}" in made.made and item["root_dir"].startswith(f"{item['home']}/")):
+        made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
+    else:
+        made.add("found", "configure", item["root_dir"])
     made.directory("configure", folder, "0750", **own)
     made.file("configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file"))
     if item["has_token"]:
@@ -715,15 +748,22 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
     made.file("service", f"{units}/{item['unit']}.d/instance.conf", "0640", instance=item["name"], template="instance.conf.j2", stamped=True)
     # systemd applies these to a running unit at a reload: no reason to restart.
     made.file("service", f"{units}/{item['unit']}.d/limits.conf", "0644", instance=item["name"], template="limits.conf.j2", live=True)
-    made.add("service", "service", item["unit"], **service)
+    made.add("service", "service", item["unit"], **service, place=f"{units}/{item['unit']}")
 
 
 def _mask_things(made: _List, instances: list[dict[str, Any]], system: dict[str, Any]) -> None:
     """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing it runs is to be open."""
     open_to_all = {item["user"] for item in instances if item["hardening"] in ("none", "sudo")}
     for item in instances:
-        if system["systemd"] and f"account {item['user']}" in made.made and item["user"] not in open_to_all:
+        if system["systemd"] and f"account {item['user']}" in made.made and item["user"] not in open_to_all and not _is_masked(item, made.report):
             made.add("mask", "service", item["user"])
+
+
+def _is_masked(item: dict[str, Any], report: Report) -> bool:
+    """Tell whether somebody else has masked the systemd of an account: that stays at uninstall."""
+    path = USER_MANAGER.format(uid=(report["accounts"].get(item["user"]) or {"uid": ""})["uid"])
+    listed = any(thing["id"] == f"mask {item['user']}" for thing in report["manifest"]) or _strangers.is_lost(report)
+    return (report["paths"].get(path) or {}).get("target") == "/dev/null" and not listed
 
 
 def _firewall_things(made: _List, plan: dict[str, Any]) -> None:
@@ -749,6 +789,12 @@ def manifest(wanted: list[Thing]) -> list[Thing]:
     """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
     keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "port", "tmux", "alone", "origin", "backup", "mover")
     return [{key: thing[key] for key in (*keys, "account") if key in thing} for thing in wanted]
+
+
+def journal(wanted: list[Thing]) -> list[Thing]:
+    """Return what the manifest says while a run is at work: what it is about to move aside may still be in its old place."""
+    due = {thing["id"] for thing in wanted if thing["kind"] == "stranger" and thing.get("due")}
+    return [{**thing, "due": True} if thing["id"] in due else thing for thing in manifest(wanted)]
 
 
 def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> str:
@@ -938,6 +984,7 @@ def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[
     certificate that check mode has not issued): it then differs.
     """
     changes: list[Change] = []
+    report = _strangers.without(wanted, report)
     revisions = {item["name"]: item["revision"] for item in instances}
     for thing in wanted:
         for what, found, wish in _compare(thing, wanted, revisions, report):
@@ -1032,6 +1079,10 @@ def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
         text = f"{thing['id']}: left by an earlier run, no longer wanted"
         if thing["kind"] == "shadow":
             text = f"{thing['id']}: moved aside by an earlier run, gets its name back"
+        elif thing["kind"] == "stranger":
+            text = f"{thing['origin']}: replaced by an earlier run, comes back from {thing['backup']}"
+        elif thing["kind"] == "found":
+            text = f"{thing['id'].split(' ', 1)[1]}: served until now, was there before, and stays as it is"
     return {key: thing[key] for key in ("id", "kind", "stage", "instance")} | {"what": what, "found": found, "wanted": wish, "text": text}
 
 
@@ -1040,8 +1091,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
-    if kind in ("rule", "trace", "tunnel"):
-        return []  # rule_changes and tunnel_changes compare them all at once; traces are others' to make
+    if kind in ("rule", "trace", "tunnel", "found"):
+        return []  # rule_changes and tunnel_changes compare them all at once; traces are others' to make, and so is what was there before
     if kind == "package":
         command = {"fail2ban": _throttle.COMMAND}.get(name, name)
         missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(command)
@@ -1058,7 +1109,7 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
         if state is None or not state["sealed"]:
             return [("environment", "absent" if state is None else "unfinished", "present")]
         return [("environment", f"without {', '.join(state['missing'][:3])}", "whole")] if state["missing"] else []
-    if kind == "shadow":
+    if kind in ("shadow", "stranger"):
         return [("name", posixpath.basename(thing["origin"]), posixpath.basename(thing["backup"]))] if thing["due"] else []
     if kind == "service":
         return _compare_service(thing, wanted, revisions[thing["instance"]], report)

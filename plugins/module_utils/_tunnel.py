@@ -47,6 +47,9 @@ ALGORITHMS = {
     "sk-ecdsa-sha2-nistp256@openssh.com": ("sk-ecdsa-sha2-nistp256@openssh.com",),
 }
 
+#: How our part of the SSH server's configuration begins.
+_HEADER = "# Tunnel accounts of "
+
 _OWNER = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -219,7 +222,7 @@ def block(owner: str, accounts: list[Account]) -> str:
     if not accounts:
         return ""
     shared = {key: value for key, value in settings(accounts[0]).items() if key != "PermitOpen"}
-    lines = [f"# Tunnel accounts of {owner}: they forward to the ports named and do nothing else. Written by Ansible (remote.notebooks)."]
+    lines = [f"{_HEADER}{owner}: they forward to the ports named and do nothing else. Written by Ansible (remote.notebooks)."]
     for account in accounts:
         lines += [f"Match User {account['name']}", f"    PermitOpen {settings(account)['PermitOpen']}"]
     lines += [f"Match User {','.join(account['name'] for account in accounts)}", *(f"    {key} {value}" for key, value in shared.items())]
@@ -278,16 +281,38 @@ def parse(text: str) -> list[tuple[str, str, int, str]]:
 # --- what stands in the way --------------------------------------------------------------------------------------------
 
 
-def refusals(accounts: list[Account], report: Report, owner: str, override: bool) -> list[str]:
+def strange_files(report: Report) -> list[str]:
+    """Return the files that are where ours belong, and are not ours: an account is made before its keys, and all of them before sshd's block."""
+    found = [key_file(name) for name, keys in report["keys"].items() if keys is not None and name not in report["owned"]]
+    if report["place"].rpartition("/")[2].startswith("00-remote-notebooks-") and not _is_ours(report):
+        found.append(report["place"])
+    return found
+
+
+def _is_ours(report: Report) -> bool:
+    """Tell whether the block of the SSH server's configuration, if there is one, is ours."""
+    return not report["block"] or bool(report["owned"]) or is_block(report["block"])
+
+
+def is_block(text: str) -> bool:
+    """Tell whether a text is one that :func:`block` gives, of whichever release."""
+    return text.startswith(_HEADER)
+
+
+def refusals(accounts: list[Account], report: Report, owner: str, override: bool, *, strangers: bool = True) -> list[str]:
     """Return why these accounts cannot work on this host, or must not be made; each with the file, the line and the cure.
 
     :param override: whether the accounts may be an exception from what the host's administrator set for everybody.
+    :param strangers: whether files in the way are named; whoever asks may have a cure for them.
     """
     if not accounts:
         return []
     if report["error"]:
         return [report["error"]]
     problems = []
+    files = strange_files(report) if strangers else []
+    if files:
+        problems.append(f"In the way, and made by no run of this role: {', '.join(files)}. Move {'it' if len(files) == 1 else 'them'} away.")
     for account in accounts:
         found = report["accounts"].get(account["name"])
         if found and found["comment"] != mark(owner):
@@ -438,7 +463,7 @@ def difference(accounts: list[Account], report: Report, owner: str) -> list[dict
             differs("keys", name, "content is another, wanted its own")
         elif (keys["mode"], keys["owner"]) != ("0644", "root"):
             differs("keys", name, f"mode and owner are {keys['mode']} {keys['owner']}, wanted 0644 root")
-    if report["block"] != block(owner, accounts):
+    if report["block"] != block(owner, accounts) and (accounts or _is_ours(report)):
         differs("sshd", report["place"], "the block is another, wanted its own" if report["block"] and accounts else "the block is absent, wanted")
         if not accounts:
             changes[-1]["text"] = f"tunnel sshd {report['place']}: left by an earlier run, no longer wanted"

@@ -193,7 +193,7 @@ def _password(name: str) -> str:
 
 def _keys(name: str) -> dict[str, Any] | None:
     path = _tunnel.key_file(name)
-    text = _text(path)
+    text = "" if os.path.isdir(path) else _text(path)
     if text is None:
         return None
     found = os.stat(path)
@@ -292,6 +292,8 @@ def plan(owner: str, accounts: list[dict[str, Any]], run: Command) -> list[dict[
     """List the files that :func:`install` would change: ``{"path", "before": text | None, "after": text | None}``, keys first."""
     block = _Block(Server(run), owner)
     names = {account["name"] for account in accounts}
+    if not accounts and not owned(owner) and block.found and not _tunnel.is_block(block.found):
+        return []  # somebody else's file, by the name that ours would have
     files: dict[str, str | None] = {_tunnel.key_file(account["name"]): _tunnel.authorized_keys(account) for account in accounts}
     files.update({_tunnel.key_file(name): None for name in set(owned(owner)) - names})
     files.update(block.files(_tunnel.block(owner, accounts)))

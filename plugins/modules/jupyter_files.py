@@ -19,13 +19,13 @@ description:
 options:
   things:
     description:
-      - Things of kind C(directory), C(file), C(link) and C(shadow), in the order in which they are made.
+      - Things of kind C(directory), C(file), C(link), C(shadow) and C(stranger), in the order in which they are made.
       - Folders and files have C(path), C(owner), C(group), C(mode) and C(stage). A folder without a mode is there, or is made; what is there is left
         alone, and what lies below a folder of its owner is made with the owner's rights. A file comes as C(template) or
         C(source), files of the role, and C(instance), the name of the one it is for; a secret as C(secret) and C(control), its path on the control
         node. One that Jupyter is to check first has C(checked).
       - A link has C(path) and C(target). A shadow is a file that goes from C(origin) to C(backup), unless that is there already, with the rights of
-        the account C(mover).
+        the account C(mover). A stranger is what was in the place of a thing, and goes from C(origin) to C(backup), which must be free.
       - On the host each has V(text), V(new_mode), and the command for V(check) instead; the action plugin sets them.
     type: list
     elements: dict
@@ -233,7 +233,23 @@ def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     return True, f"{origin}\n", f"{backup}\n"
 
 
-_MAKERS: dict[str, Callable[[AnsibleModule, dict[str, Any]], Made]] = {"directory": _directory, "file": _file, "link": _link, "shadow": _shadow}
+def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> Made:
+    origin, backup = thing["origin"], thing["backup"]
+    if not os.path.lexists(origin):
+        return False, "", ""  # whoever put it there has taken it away since
+    folder = _places.ours(os.path.dirname(origin))
+    if not module.check_mode:
+        _places.rename(os.path.join(folder, os.path.basename(origin)), os.path.join(folder, os.path.basename(backup)), "")
+    return True, f"{origin}\n", f"{backup}\n"
+
+
+_MAKERS: dict[str, Callable[[AnsibleModule, dict[str, Any]], Made]] = {
+    "directory": _directory,
+    "file": _file,
+    "link": _link,
+    "shadow": _shadow,
+    "stranger": _stranger,
+}
 
 
 def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:

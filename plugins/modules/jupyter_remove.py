@@ -21,10 +21,16 @@ options:
     description:
       - What goes, in this order, as M(remote.notebooks.jupyter_state) returns it in RV(remote.notebooks.jupyter_state#module:orphans).
       - Folders, files, links, environments and traces have C(path), and C(owner) or none; a folder that others may use as well
-        has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover). An account has its name in C(id).
+        has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover), a stranger the first two.
+        An account has its name in C(id).
+      - Any other folder goes without what nobody has listed. In the place of a folder of an account, a link and a mount point stay.
     type: list
     elements: dict
     required: true
+  prefix:
+    description: The folder that goes with all that is in it, and so do those below it.
+    type: str
+    default: ""
   traces:
     description: What servers and kernels write below a home, as relative paths. Of a trace that is elsewhere nothing is removed.
     type: list
@@ -90,6 +96,7 @@ def main() -> None:
     module = AnsibleModule(
         {
             "things": {"type": "list", "elements": "dict", "required": True},
+            "prefix": {"type": "str", "default": ""},
             "traces": {"type": "list", "elements": "str", "default": []},
             "comment": {"type": "str", "default": ""},
         },
@@ -114,10 +121,18 @@ def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bo
         return _account(module, name)
     if thing["kind"] == "shadow":
         return _shadow(module, thing)
-    path = thing["path"]
-    if not os.path.lexists(path):
+    if thing["kind"] == "stranger":
+        return _stranger(module, thing)
+    path, hidden = thing["path"], False
+    try:
+        os.lstat(path)
+    except PermissionError:
+        hidden = True  # a home may shut root out
+    except OSError:
         return False, ""
     owner = _owner(thing)
+    if hidden and owner and not _apart.call(owner.pw_name, lambda: os.path.lexists(path), seconds=_places.SECONDS):
+        return False, ""
     strange = _strange(thing, owner, module.params["traces"])
     if strange:
         return False, f"{path} stays: {strange}."
@@ -125,10 +140,13 @@ def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bo
         return True, ""
     if thing.get("shared"):
         return _empty_folder(path, owner)
-    if owner is None:
-        _tree(_ours(path))
-        return True, ""
-    return _of_an_account(path, owner)
+    if owner is not None or thing.get("keep"):
+        return _of_an_account(path, owner or pwd.getpwuid(os.geteuid()))
+    prefix = module.params["prefix"]
+    if thing["kind"] == "directory" and os.path.isdir(path) and not os.path.islink(path) and not (prefix and f"{path}/".startswith(f"{prefix}/")):
+        return _folder(_ours(path))
+    _tree(_ours(path))
+    return True, ""
 
 
 def _owner(thing: dict[str, Any]) -> pwd.struct_passwd | None:
@@ -147,9 +165,19 @@ def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: lis
     home = (owner or pwd.getpwuid(os.geteuid())).pw_dir
     if f"{home}/".startswith(f"{thing['path']}/"):
         return "there is a home in it"
+    found = _found(thing["path"]) if owner is None else _apart.call(owner.pw_name, lambda: _found(thing["path"]), seconds=_places.SECONDS)
+    if found:
+        return str(found)
     if thing["kind"] == "trace" and thing["path"] not in {os.path.join(home, trace) for trace in traces}:
         return f"that is not where '{thing['owner']}' keeps it"
     return ""
+
+
+def _found(path: str) -> str:
+    """Say what somebody has put into the place of a folder that a run of ours has made; empty where it is a folder still."""
+    if os.path.islink(path):
+        return f"it is a link, to {os.readlink(path)}, and that was made by somebody else"
+    return "a file system is mounted there" if os.path.ismount(path) else ""
 
 
 def _ours(path: str) -> str:
@@ -165,6 +193,18 @@ def _tree(path: str) -> None:
         shutil.rmtree(path)
     else:
         os.unlink(path)
+
+
+def _folder(path: str) -> tuple[bool, str]:
+    """Remove a folder of ours, whose listed content is gone; what else is in it is somebody's, and so it stays."""
+    for name in os.listdir(path):
+        if ".ansible_tmp" in name:  # of a run that was cut off
+            os.unlink(os.path.join(path, name))
+    left = sorted(os.listdir(path))
+    if not left:
+        os.rmdir(path)
+        return True, ""
+    return False, f"{path} stays, because of what is in it, and was made by no run of ours: {', '.join(left[:5])}."
 
 
 def _empty_folder(path: str, owner: pwd.struct_passwd | None) -> tuple[bool, str]:
@@ -224,6 +264,19 @@ def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
         return False, ""
     if not module.check_mode:
         _places.rename(thing["backup"], thing["origin"], thing["mover"])
+    return True, ""
+
+
+def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
+    """Give what was there before us its name back."""
+    origin, backup = thing["origin"], thing["backup"]
+    if not os.path.lexists(backup):
+        return False, ""
+    if os.path.lexists(origin) and not module.check_mode:
+        return False, f"{backup} keeps that name: something else is at {origin} now."
+    if not module.check_mode:
+        folder = _places.ours(os.path.dirname(origin))
+        _places.rename(os.path.join(folder, os.path.basename(backup)), os.path.join(folder, os.path.basename(origin)), "")
     return True, ""
 
 

@@ -109,14 +109,20 @@ STATE = where(
 SEALED = record({"sealed": flag, "missing": many(line(4096), 10)}, {"built": maybe(moment), "before": maybe(line(4096, r"(?:/[^\0]*)?"))})
 
 #: What a thing of each kind has besides.
-_NEEDED = {"shadow": ("origin", "backup", "mover", "account"), "service": ("manager",), "daemon": ("alone",), "environment": ("path",)}
+_NEEDED = {
+    "shadow": ("origin", "backup", "mover", "account"),
+    "stranger": ("origin", "backup"),
+    "service": ("manager",),
+    "daemon": ("alone",),
+    "environment": ("path",),
+}
 #: Of a list that an earlier release has written there, what is still known counts.
 THING = where(
     record(
         {"id": line(5000, r"[a-z_]+ .+"), "kind": line(20, r"[a-z_]+"), "instance": line(32, rf"(?:{INSTANCE.pattern})?")},
         {
             **dict.fromkeys(("path", "origin", "backup"), PATH),
-            **dict.fromkeys(("shared", "keep", "alone", "ours"), flag),
+            **dict.fromkeys(("shared", "keep", "alone", "ours", "due"), flag),
             **dict.fromkeys(("owner", "user", "mover", "account"), line(256)),
             "manager": choice("systemd", "systemd_user", "tmux"),
             "port": PORT,
@@ -272,7 +278,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "servers": many(SERVER, 100_000),
             "shadows": table(PATH, record({"options": many(line(), 100_000), "error": line(5000)}), 10_000),
             "aside": many(PATH, 10_000),
-            **dict.fromkeys(("unusable", "astray"), many(choice(*probe["roots"]))),
+            **dict.fromkeys(("unusable", "astray", "sessions"), many(choice(*probe["roots"]))),
             "listeners": among(
                 [str(port) for port in probe["ports"]],
                 record(LISTENER, {"also": many(record(LISTENER), 1000)}),

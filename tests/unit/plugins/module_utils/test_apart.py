@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -146,7 +147,10 @@ def test_a_folder_is_judged_by_what_its_account_can_do():
         (here / "home/dangling").symlink_to(here / "nowhere")
         roots = {name: ["nobody", f"{here}/{name}"] for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")}
         assert _observe.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
-        assert _observe.unusable({"lab": ["no-such-account", f"{here}/roots"]}) == {"unusable": [], "astray": []}
+        # An account that the run is going to make can do what every account can.
+        to_be = {name: ["no-such-account", f"{here}/{name}"] for name in ("roots", "open", "none")}
+        assert _observe.unusable(to_be) == {"unusable": ["roots"], "astray": []}
+        assert _observe.unusable({"lab": ["no-such-account", "~no-such-account/notebooks"]}) == {"unusable": [], "astray": []}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root what may not be looked at is a reason to give up")
@@ -174,3 +178,38 @@ def test_work_that_its_account_stops_is_given_up_long_before_its_time(monkeypatc
     }[what]
     with pytest.raises(OSError, match="its account stops"):
         _apart.call("", stop, seconds=60)
+
+
+SHUT = """
+import json, sys
+from ansible_collections.remote.notebooks.plugins.module_utils import _observe
+probe, things = json.loads(sys.argv[1])
+print(json.dumps(_observe.shut(probe, things)))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root asks for another account")
+def test_a_home_that_shuts_root_out_is_looked_at_as_its_account():
+    """Without these two capabilities root is to a folder of mode 0700 what it is to an NFS server with root_squash."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        here = Path(name)
+        here.chmod(0o755)
+        for folder in ("home", "home/nb", "home/nb/more", "open", "other"):
+            (here / folder).mkdir()
+            os.chown(here / folder, 65534, 65534)
+        (here / "home").chmod(0o700)
+        (here / "other").chmod(0o700)
+        os.chown(here / "other", 1, 1)
+        probe = {"traces": [], "roots": {"a": ["nobody", f"{here}/home/nb"], "b": ["nobody", f"{here}/home/none"], "c": ["nobody", f"{here}/open"]}}
+        things = [
+            {"kind": "directory", "path": f"{here}/home/nb/more", "owner": "nobody", "keep": True},
+            {"kind": "directory", "path": f"{here}/other/nb", "owner": "no-such-account", "keep": True},
+        ]
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-c", SHUT, json.dumps([probe, things])]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        assert found[f"{here}/home/nb"]["entries"] == 1
+        assert (found[f"{here}/home/none"], found[f"{here}/home/nb/more"]["kind"]) == (None, "directory")
+        # Nobody may take it for missing, or for empty.
+        assert (found[f"{here}/other/nb"]["kind"], found[f"{here}/other/nb"]["entries"]) == ("other", 1)
+        assert f"{here}/open" not in found
+        assert _observe.shut(probe, things) == {}

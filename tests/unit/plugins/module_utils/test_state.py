@@ -32,7 +32,8 @@ DEBIAN = {
     "commands": {"tmux": "/usr/bin/tmux", "runuser": "/usr/sbin/runuser", "loginctl": "/usr/bin/loginctl"},
 }
 # What the user asks of the other roles; the action plugin adds it to the plan.
-WISHES = {"firewall": {"provider": "auto", "enable": False}, "tunnel": {"accounts": [], "override": False}}
+WISHES = {"firewall": {"provider": "auto", "enable": False}, "tunnel": {"accounts": [], "override": False}, "today": "20261130"}
+OURS = "Jupyter (remote.notebooks)"
 PYTHON = {"path": "/usr/bin/python3", "version": [3, 13], "open": True}
 
 
@@ -52,6 +53,7 @@ def bare(**system):
         "aside": [],
         "unusable": [],
         "astray": [],
+        "sessions": [],
         "listeners": {},
         "units": {},
         "firewall": None,
@@ -202,8 +204,12 @@ def test_a_folder_that_its_account_cannot_use_is_refused_with_the_line_to_type()
     ]
 
 
-def test_what_an_account_does_to_its_own_folder_stops_nobody():
-    report = {**bare(), "astray": ["lab"]}
+def test_what_an_account_does_to_its_own_folder_stops_nobody_but_a_first_run():
+    assert [said.partition(" is there")[0] for said in _state.refusals(plan(), {**bare(), "astray": ["lab"]})] == [
+        "instance 'lab': root_dir: /home/jupyter/notebooks"
+    ]
+    _instances, _things, report = settled(plan())
+    report["astray"] = ["lab"]
     assert _state.refusals(plan(), report) == []
     assert any("root_dir: /home/jupyter/notebooks is there, and 'jupyter' cannot" in remark for remark in _state.remarks(plan(), report))
 
@@ -228,7 +234,7 @@ def test_who_holds_a_port_is_told_by_more_than_a_mark(server, listed, refused):
         "uid": 1000,
         "group": "jupyter",
         "home": "/home/jupyter",
-        "comment": "",
+        "comment": OURS,
         "shares_group": False,
         "home_is": "usable",
     }

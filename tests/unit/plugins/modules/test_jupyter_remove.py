@@ -112,7 +112,7 @@ def test_a_home_is_no_folder_of_notebooks(ground):
 def test_what_is_ours_goes(ground):
     (ground / "ours/link").symlink_to(ground / "victim")
     os.chown(ground / "ours/file", NOBODY, NOBODY)
-    said = remove({"id": f"directory {ground}/ours", "kind": "directory", "path": f"{ground}/ours", "owner": "root"})
+    said = remove({"id": f"directory {ground}/ours", "kind": "directory", "path": f"{ground}/ours", "owner": "root"}, prefix=f"{ground}/ours")
     assert said["removed"] == [f"{ground}/ours"]
     assert (ground / "victim/file").exists()
 
@@ -216,3 +216,63 @@ def test_what_servers_and_useradd_write_is_nobody_s(account):
     subprocess.run(["chown", "-hR", f"{ACCOUNT}:", account], check=True)
     assert leave()["removed"] == [ACCOUNT]
     assert not account.exists()
+
+
+def test_a_link_that_took_the_place_of_a_folder_of_ours_stays_with_what_it_leads_to(ground):
+    (ground / "home/disk").mkdir()
+    (ground / "home/disk/thesis").write_text("years of work")
+    (ground / "home/notebooks").symlink_to(ground / "home/disk")
+    for path in ("disk", "disk/thesis", "notebooks"):
+        os.chown(ground / "home" / path, NOBODY, NOBODY, follow_symlinks=False)
+    said = remove(thing(ground / "home/notebooks"))
+    assert (said["removed"], len(said["remarks"])) == ([], 1)
+    assert f"{ground}/home/notebooks stays: it is a link, to {ground}/home/disk" in said["remarks"][0]
+    assert (ground / "home/notebooks/thesis").read_text() == "years of work"
+
+
+def test_a_disk_that_is_mounted_there_stays(ground):
+    """As /proc is: in a namespace of its own, so that nothing is left on this machine."""
+    (ground / "home/notebooks").mkdir()
+    os.chown(ground / "home/notebooks", NOBODY, NOBODY)
+    program = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.jupyter_remove"]
+    mount = f'mount -t tmpfs tmpfs {ground}/home/notebooks && touch {ground}/home/notebooks/thesis && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", mount, "sh", *program]
+    arguments = {"ANSIBLE_MODULE_ARGS": {"things": [{"instance": "", **thing(ground / "home/notebooks")}]}}
+    done = subprocess.run(command, input=json.dumps(arguments), check=True, capture_output=True, text=True)
+    said = json.loads(done.stdout)
+    assert said["remarks"] == [f"{ground}/home/notebooks stays: a file system is mounted there."]
+    assert said["removed"] == []
+
+
+def own(path, kind="directory"):
+    return {"id": f"{kind} {path}", "kind": kind, "path": str(path)}
+
+
+def test_what_somebody_has_put_into_a_folder_of_ours_stays(ground):
+    drop_in = ground / "jupyter@lab.service.d"
+    drop_in.mkdir()
+    for name in ("instance.conf", "override.conf", ".ansible_tmpx1"):
+        (drop_in / name).write_text("")
+    said = remove(own(drop_in / "instance.conf", "file"), own(drop_in))
+    assert said["removed"] == [f"{drop_in}/instance.conf"]
+    assert said["remarks"] == [f"{drop_in} stays, because of what is in it, and was made by no run of ours: override.conf."]
+    (drop_in / "override.conf").unlink()
+    assert remove(own(drop_in))["removed"] == [str(drop_in)]
+    # The folder of the environments is full of what no list names.
+    (ground / "opt/envs/abc").mkdir(parents=True)
+    assert remove(own(ground / "opt/envs"), own(ground / "opt"), prefix=f"{ground}/opt")["removed"] == [f"{ground}/opt/envs", f"{ground}/opt"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_what_made_room_comes_back(ground, check):
+    origin, backup = ground / "jupyter@.service", ground / "jupyter@.service.before-remote-notebooks-20261130"
+    backup.write_text("theirs")
+    stranger = {"id": f"stranger {origin}", "kind": "stranger", "origin": str(origin), "backup": str(backup)}
+    origin.write_text("ours")
+    said = remove(own(origin, "file"), stranger, check=check)
+    assert (said["removed"], said["remarks"]) == ([str(origin), str(origin)], [])
+    assert (origin.read_text(), backup.exists()) == (("ours", True) if check else ("theirs", False))
+    backup.write_text("another")
+    said = remove(stranger)
+    assert said["remarks"] == [f"{backup} keeps that name: something else is at {origin} now."]
+    assert backup.read_text() == "another"

@@ -40,6 +40,8 @@ PROBE = {
     "site": "/nonexistent",
     "owners": {},
     "roots": {},
+    "traces": [],
+    "sessions": {},
     "shadows": [],
     "aside": [],
     "accounts": ["root", "nobody-of-that-name"],

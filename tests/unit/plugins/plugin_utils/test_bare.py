@@ -25,6 +25,8 @@ PROBE = {
     "site": "/nonexistent",
     "owners": {},
     "roots": {},
+    "traces": [],
+    "sessions": {},
     "shadows": [],
     "aside": [],
     "accounts": ["root"],
