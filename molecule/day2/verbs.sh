@@ -4,13 +4,15 @@ set -euo pipefail
 state=$1 scenario=$2; shift 2
 known=("$@") plain=(--inventory="$scenario/../shared/inventory/" --inventory="$scenario/plain/")
 ssh=(ssh -F /dev/null -i "$state/ssh/id_ed25519" -o UserKnownHostsFile="$state/ssh/known_hosts" debian@10.99.15.11 sudo)
-here() { (cd "$state" && find credentials handoff pki tunnel locks ! -name .lock -printf '%p %y %m\n' -type f -exec sha256sum {} \; 2>/dev/null | sort || true); }
+cd "$state"
+here() { { find credentials handoff pki tunnel locks ! -name .lock -printf '%p %y %m\n' -type f -exec sha256sum {} \; 2>/dev/null || true; } | sort; }
 look() { "${ssh[@]}" bash -s <"$scenario/snapshot.sh" >"$state/host.$1"; here >"$state/here.$1"; }
 # The paths of what has another line now than before.
 changed() { { diff "$state/$1.before" "$state/$1.after" || true; } | grep -oE '(/|credentials|handoff|pki|tunnel|locks)[^ ]*' | sed 's|newcerts/.*|newcerts|' | sort -u | tr '\n' ' '; }
 verb() { # inventory's name, verb, more
-  local -n inventory=$1
-  local verb=$2 code=0; shift 2
+  local inventory=("${known[@]}") verb=$2 code=0
+  if [[ $1 == plain ]]; then inventory=("${plain[@]}"); fi
+  shift 2
   look before
   ansible-playbook "remote.notebooks.$verb" "${inventory[@]}" --limit=bookworm "$@" >"$state/verb-$verb.log" 2>&1 || code=$?
   look after

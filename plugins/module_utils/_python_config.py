@@ -674,7 +674,7 @@ class _Reader:
 
     def _of_Constant(self, node: Any, _scope: Scope) -> Any:
         value = node.value
-        if isinstance(value, _SCALARS) and not (type(value) is int and value >= LARGEST_NUMBER):
+        if isinstance(value, _SCALARS) and not (_is_number(value) and value >= LARGEST_NUMBER):
             return value
         return UNKNOWN
 
@@ -1035,7 +1035,7 @@ class _Reader:
         if name == "zip" and given:
             lists = [self.iterable(each) for each in given]
             return UNKNOWN if None in lists else list(zip(*(each or () for each in lists)))
-        if name == "range" and 1 <= len(given) <= 3 and all(type(each) is int for each in given):
+        if name == "range" and 1 <= len(given) <= 3 and all(_is_number(each) for each in given):
             try:
                 numbers = range(*given)
                 return list(numbers) if len(numbers) <= MOST_PARTS and self.spend(len(numbers)) else UNKNOWN
@@ -1226,6 +1226,10 @@ _COMPUTED = {
     **{"Add": "add", "Sub": "sub", "Mult": "mul", "Div": "truediv", "FloorDiv": "floordiv", "Mod": "mod", "Pow": "pow"},
     **{"LShift": "lshift", "RShift": "rshift", "BitOr": "or_", "BitAnd": "and_", "BitXor": "xor"},
 }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _number(name: str, left: Any, right: Any) -> Any:

@@ -20,6 +20,9 @@ SUFFIX = ".before-remote-notebooks-"
 #: Tells the account that the role made from one of the same name that was there before.
 ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 
+#: In the path of all that we keep in folders of our own: settings, scripts, environments.
+_OURS = "/remote-notebooks/"
+
 #: Where the role ``tunnel`` writes: beside what is there, in files of its own.
 SSH = "/etc/ssh"
 
@@ -47,8 +50,15 @@ def _name(thing: dict[str, Any]) -> str:
 
 
 def is_lost(report: dict[str, Any]) -> bool:
-    """Tell whether the host's list is gone: an environment of ours is sealed, and no run of ours seals one before there is a list."""
-    return not report["manifest"] and any(state["sealed"] for state in report["environments"].values())
+    """Tell whether the host's list is gone: an environment of ours is sealed, and no run of ours seals one before there is a list.
+
+    Or that is gone as well, with the whole folder, and of the settings several files are there: one might be somebody's, not all of them.
+    """
+    if report["manifest"]:
+        return False
+    user = report["system"]["user"]
+    files = [path for path, state in report["paths"].items() if state and state["kind"] == "file" and state["owner"] == user and _OURS in path]
+    return len(files) > 1 or any(state["sealed"] for state in report["environments"].values())
 
 
 def find(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:

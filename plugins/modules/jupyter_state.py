@@ -252,6 +252,7 @@ def main() -> None:
                     "override": {"type": "bool", "default": False},
                 },
             },
+            "look": {"type": "bool", "default": False},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,

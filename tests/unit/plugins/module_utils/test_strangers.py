@@ -101,6 +101,16 @@ def test_a_stranger_in_its_place_is_named_before_anything_changes(host, identity
     assert _state.refusals(the_plan, report) == []
 
 
+def test_what_is_left_of_a_folder_that_was_deleted_is_ours():
+    """Somebody deletes /opt/remote-notebooks, and with it the list: servers and settings are still those of an earlier run."""
+    the_plan, (_instances, _things, report) = plan(), settled(plan())
+    gone = [path for path in report["paths"] if f"{path}/".startswith("/opt/remote-notebooks/")]
+    assert "/opt/remote-notebooks/libexec" in gone
+    report["paths"] = {path: state for path, state in report["paths"].items() if path not in gone}
+    report["manifest"], report["environments"] = [], {}
+    assert _state.refusals(the_plan, report) == []
+
+
 @pytest.mark.parametrize(("host", "identity", "path"), CASES)
 def test_a_stranger_goes_aside_and_comes_back(host, identity, path):
     the_plan, report, _things = of(host)
