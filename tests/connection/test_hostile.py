@@ -151,6 +151,7 @@ DEEP = b"[" * 200_000
             {"kernel_not_started"},
             id="other shapes",
         ),
+        pytest.param({"WebSocket": frame(b"[" + b"{}," * 4_000_000 + b"0]")}, {"answer_too_large"}, id="12 MB of small values"),
         pytest.param({"WebSocket": frame(b"\xff\xfe")}, {"kernel_died"}, id="no UTF-8"),
         pytest.param({"WebSocket": drip(HUGE)}, {"kernel_not_started"}, id="a byte now and then"),
         pytest.param(
