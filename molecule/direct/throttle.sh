@@ -20,7 +20,12 @@ said = []
 beside = ["?next=%2Flab", "?x=" + "A" * 60000, "?a=\xa0b"]
 for turn in range(12):
     try:
-        cookie = ask("GET", "/login").getheader("Set-Cookie").split(";")[0]
+        page = ask("GET", "/login")
+        if page.status == 429: # the server does not look at a guess of this address any more; fail2ban is about to shut it out
+            said.append(page.status)
+            time.sleep(0.7)
+            continue
+        cookie = page.getheader("Set-Cookie").split(";")[0]
         form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
         said.append(ask("POST", "/login" + beside[turn % 3], body=f"_xsrf={cookie.split(chr(61), 1)[1]}&password=wrong{turn}", headers=form).status)
     except OSError:
