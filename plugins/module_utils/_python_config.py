@@ -674,9 +674,9 @@ class _Reader:
 
     def _of_Constant(self, node: Any, _scope: Scope) -> Any:
         value = node.value
-        if isinstance(value, _SCALARS) and not (_is_number(value) and value >= LARGEST_NUMBER):
-            return value
-        return UNKNOWN
+        if isinstance(value, int) and not isinstance(value, bool) and value >= LARGEST_NUMBER:
+            return UNKNOWN
+        return value if isinstance(value, _SCALARS) else UNKNOWN
 
     def _of_Name(self, node: Any, scope: Scope) -> Any:
         return self.quiet(node, scope)
