@@ -10,6 +10,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils import _migration
 
 FILES = Path(__file__).parents[2] / "roles/jupyter/files"
@@ -46,17 +47,25 @@ def test_migrate_knows_the_classes_of_jupyter(jupyter_python):
     assert set(options) == _migration.SERVER
 
 
-def test_the_settings_of_an_extension_are_known_where_it_is_installed(jupyter_python, tmp_path):
+@pytest.fixture
+def extension(jupyter_python):
+    """An extension in the environment of the server. Returns what enables it there, as its package would."""
+    prefix = jupyter_python.parent.parent
+    module = next(prefix.glob("lib/python3*/site-packages")) / "my_display.py"
+    enabled = prefix / "etc/jupyter/jupyter_server_config.d/my_display.json"
+    enabled.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text(EXTENSION)
+    yield lambda on: enabled.write_text(json.dumps({"ServerApp": {"jpserver_extensions": {"my_display": on}}}))
+    module.unlink()
+    enabled.unlink()
+
+
+def test_the_settings_of_an_extension_are_known_where_it_is_installed(jupyter_python, extension, tmp_path):
     (tmp_path / "config.py").write_text(CONFIGURATION)
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib/my_display.py").write_text(EXTENSION)
-    (tmp_path / "etc/jupyter_server_config.d").mkdir(parents=True)
-    enabled = tmp_path / "etc/jupyter_server_config.d/my_display.json"
     command = [jupyter_python, FILES / "check_config.py", tmp_path / "config.py"]
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "lib"), "JUPYTER_CONFIG_PATH": str(tmp_path / "etc")}
     said = []
     for on in (True, False):
-        enabled.write_text(json.dumps({"ServerApp": {"jpserver_extensions": {"my_display": on}}}))
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        extension(on)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)}, cwd=tmp_path)
         said.append((done.returncode, "unknown section MyDisplay" in done.stderr, "" if done.returncode else done.stderr))
     assert [each[:2] for each in said] == [(0, False), (1, True)], said
