@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 import tempfile
@@ -156,6 +157,20 @@ def test_a_program_of_root_s_that_the_account_has_started_goes_as_well(account):
             assert process.wait(5) == -9
         finally:
             process.kill()
+
+
+def test_what_an_account_has_left_for_later_goes_with_it(account):
+    """Its number is given to another account one day, and at goes by that."""
+    queued = ["runuser", "-u", ACCOUNT, "--", "at", "now + 1 day"]
+    subprocess.run(queued, input="touch /tmp/never\n", text=True, check=True, capture_output=True, cwd="/")
+    kept = subprocess.run(["at", "now + 1 day"], input="true\n", text=True, check=True, capture_output=True, cwd="/").stderr
+    number = re.search(r"job (\d+) at", kept)[1]
+    try:
+        assert leave()["removed"] == [ACCOUNT]
+        left = subprocess.run(["atq"], text=True, check=True, capture_output=True).stdout.splitlines()
+        assert [line.split()[0] for line in left if line.split()[0] == number or not line.endswith(" root")] == [number]
+    finally:
+        subprocess.run(["atrm", number], check=True)
 
 
 @pytest.mark.parametrize("led", ["link", "usermod", "another owner"])
