@@ -302,15 +302,15 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
 
 def _end_jobs(name: str) -> None:
     """Remove what an account has left with cron and at: that would run for the next account of its name, or of its number."""
-    quiet: dict[str, Any] = {"check": False, "stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with contextlib.suppress(OSError):  # there is no cron
-        subprocess.run(["crontab", "-r", "-u", name], stdout=subprocess.DEVNULL, **quiet)
+        subprocess.run(["crontab", "-r", "-u", name], check=False, stdout=subprocess.DEVNULL, **quiet)
     with contextlib.suppress(OSError):  # there is no at
         # A line is: number, date and time, queue, account (at(1)).
-        lines = subprocess.run(["atq"], stdout=subprocess.PIPE, **quiet).stdout.decode("utf-8", "replace").splitlines()
+        lines = subprocess.run(["atq"], check=False, stdout=subprocess.PIPE, **quiet).stdout.decode("utf-8", "replace").splitlines()
         jobs = [words[0] for words in map(str.split, lines) if len(words) > 2 and words[-1] == name and words[0].isdigit()]
         if jobs:
-            subprocess.run(["atrm", *jobs], stdout=subprocess.DEVNULL, **quiet)
+            subprocess.run(["atrm", *jobs], check=False, stdout=subprocess.DEVNULL, **quiet)
 
 
 def _home(entry: pwd.struct_passwd) -> str:
