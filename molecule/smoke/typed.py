@@ -16,9 +16,7 @@ import sys
 from pathlib import Path
 
 #: What is ours to type. Programs of others (ssh, openssl, ansible-runner) are the pages' examples of what a reader may have.
-OURS = re.compile(
-    r"(?:[A-Z_]+=\S+ )?(?:make|(?:\.venv/bin/)?ansible-(?:playbook|doc|galaxy)) .+|\. \.venv/.+|(?:cp inventory\.example|umask|mkdir|ln) .+"
-)
+OURS = re.compile(r"(?:[A-Z_]+=\S+ )?(?:make|(?:\.venv/bin/)?ansible-(?:playbook|doc)) .+|\. \.venv/.+|(?:cp inventory\.example|umask|mkdir|ln) .+")
 
 
 def commands(text: str) -> list[str]:

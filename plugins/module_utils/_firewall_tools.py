@@ -9,7 +9,7 @@ control node may lack: nobody finds out in the middle of a run.
 
 from __future__ import annotations
 
-from ._firewall import rich_rule, ssh_to_open
+from ._firewall import rich_rule, ssh_to_open, ssh_zones
 from ._firewall_filter import Record
 
 SSH = "remote.notebooks/ssh"
@@ -52,7 +52,8 @@ def _ufw_rule(opening: Record) -> list[str]:
 def _firewalld(rules: list[Record], off: bool, report: Record) -> list[list[str]]:
     """firewall-cmd(1), and firewall-offline-cmd(1) where no daemon runs: it writes the same files."""
     runs = report["provider"] == "firewalld"
-    result = [["firewall-offline-cmd", f"--add-port={port}/tcp"] for port in ssh_to_open(report, "firewalld")] if off else []
+    ssh = [(port, zone) for port in ssh_to_open(report, "firewalld") for zone in ssh_zones(report)] if off else []
+    result = [["firewall-offline-cmd", f"--zone={zone}", f"--add-port={port}/tcp"] for port, zone in ssh]
     if runs and any(entry["what"] == "inactive" for entry in rules):
         result.append(["firewall-cmd", "--reload"])
     for entry in _in_order(rules, ("missing", "inactive", "unwanted")):

@@ -26,7 +26,8 @@ options:
     type: str
     required: true
   provider:
-    description: The firewall that holds the rules. V(auto) takes the one that is active.
+    description: >-
+      The firewall that holds the rules. V(auto) takes the one that is active; where none is, nftables for rules with sources, in a table of our own.
     type: str
     choices: [auto, ufw, firewalld, nftables, iptables, none]
     default: auto
@@ -143,8 +144,8 @@ def main() -> None:
     report = read(module.run_command)
     try:
         asked = {"requested": given["provider"], "enable": given["enable"]}
-        provider = choose(report=report, **asked)
         rules = normalise(given["rules"])
+        provider = choose(report=report, limited=any(rule["sources"] for rule in rules), **asked)
         result = {
             "provider": provider,
             "active": report["provider"],

@@ -96,7 +96,7 @@ def test_ufw(rules, enable, host, expected):
             [LAB],
             True,
             {"provider": "none"},
-            [["firewall-offline-cmd", "--add-port=22/tcp"], ["firewall-offline-cmd", "--zone=public", f"--add-rich-rule={RICH}"]],
+            [["firewall-offline-cmd", "--zone=public", "--add-port=22/tcp"], ["firewall-offline-cmd", "--zone=public", f"--add-rich-rule={RICH}"]],
             id="before it is turned on SSH is let in",
         ),
         pytest.param(
