@@ -102,7 +102,7 @@ class ActionModule(OwnAction):
             raise AnsibleActionFail(str(error)) from error
         changes = _state.differences(plan, things, instances, report)
         if self._looking:
-            _refuse(_removal.beyond(plan["verb"], changes))
+            _refuse(_removal.beyond(plan["verb"], _state.but_waiting_rules(plan, changes, report)))
             return {**result, "changed": False}
         pip = self._pip(report) if _state.builds(changes) else ""
         _refuse([_state.pip_refusal(plan, report, changes, pip)])

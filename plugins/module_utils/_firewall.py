@@ -61,7 +61,8 @@ def choose(requested: str, report: Record, enable: bool = False, limited: bool =
     return str(report["provider"])
 
 
-def _is_limited(rules: list[Record]) -> bool:
+def is_limited(rules: list[Record]) -> bool:
+    """Whether some of these normalised rules are for some sources alone."""
     return any(opening["source"] for opening in openings(rules))
 
 
@@ -200,14 +201,15 @@ def existing(owner: str, report: Record) -> list[Record]:
 
 
 def standing(rules: list[Record], owner: str, report: Record) -> list[Record]:
-    """The rules of this owner that the host has for ports that ``rules`` no longer name, as a user would write them.
+    """The rules of this owner in force on the host for ports that ``rules`` no longer name, as a user would write them.
 
     A server that is to leave its port listens there until it has restarted: with its rules gone before, a port that they close would be open.
     """
     wanted = {(opening["protocol"], opening["port"]) for opening in openings(normalise(rules))}
     sources: dict[tuple[str, str], set[str]] = {}
     for opening in existing(owner, report):
-        sources.setdefault((opening["protocol"], opening["port"]), set()).add(opening["source"])
+        if opening["provider"] == report["provider"]:
+            sources.setdefault((opening["protocol"], opening["port"]), set()).add(opening["source"])
     return [
         {"port": port, "protocol": protocol, "sources": [] if "" in found else sorted(found)}
         for (protocol, port), found in sorted(sources.items())
@@ -230,7 +232,7 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
     :raises FirewallError: for a rule that is wrong or must be refused on this host.
     """
     entries = normalise(rules)
-    provider = choose(requested, report, enable, _is_limited(entries))
+    provider = choose(requested, report, enable, is_limited(entries))
     # What is chosen here is there, or may be installed.
     refuse(entries, owner, report, provider, enable or requested == "auto")
     if requested == "auto" and report["provider"] == "none" and provider == "nftables" and not enable and not report["systemd"]:
@@ -360,7 +362,7 @@ def _not_judged(opening: Record, owner: str, report: Record, provider: str) -> l
 def remarks(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[str]:
     """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters at all."""
     entries = normalise(rules)
-    provider = choose(requested, report, enable, _is_limited(entries))
+    provider = choose(requested, report, enable, is_limited(entries))
     wanted = openings(entries)
     limited = sorted({f"{one['protocol']}/{one['port']}" for one in wanted if one["source"]})
     if provider == "none" and wanted:
@@ -414,6 +416,7 @@ __all__ = [
     "choose",
     "difference",
     "existing",
+    "is_limited",
     "ledger",
     "normalise",
     "refuse",

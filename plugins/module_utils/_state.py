@@ -227,7 +227,8 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
     if disagreement:
         return [*problems, *disagreement]
     try:
-        problems += [f"{change['text']}." for change in rule_changes(plan, report) if change["what"] == "blocked"]
+        blocked = [f"{change['text']}." for change in rule_changes(plan, report) if change["what"] == "blocked"]
+        problems += blocked if plan["verb"] != "report" else []  # that one shows it
     except FirewallError as error:
         problems.append(str(error))
     if report["tunnel"] is not None:
@@ -878,12 +879,20 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 
 
 def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
-    """Return the rules of ours in the host's firewall for ports that the plan no longer names."""
-    if report["firewall"] is None:
+    """Return the rules of ours in the host's firewall for ports that the plan no longer names, while servers may still have to leave them."""
+    if report["firewall"] is None or not plan["instances"]:
         return []
     from . import _firewall
 
     return _firewall.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+
+
+def but_waiting_rules(plan: dict[str, Any], changes: list[Change], report: Report) -> list[Change]:
+    """Return the changes without those of the firewall that wait, as a restart does: a rule stays until its server has left the port."""
+    if not any(change["kind"] == "service" for change in changes):
+        return changes
+    rules = [*plan["firewall_rules"], *standing_rules(plan, report)]
+    return [*(change for change in changes if change["kind"] != "rule"), *rule_changes({**plan, "firewall_rules": rules}, report)]
 
 
 def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
@@ -995,11 +1004,14 @@ def _one_account(plan: dict[str, Any]) -> list[str]:
 
 def _unthrottled(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
     """Name the instances that a network reaches and whose guesses nobody counts, though nobody said that either."""
-    names = [item["name"] for item in plan["instances"] if item["login_throttle"] is None and not _is_throttled(plan["scope"], item, system)]
-    cure = "Install fail2ban (of EPEL), and the next run uses it" if system["systemd"] else "fail2ban reads the log that systemd keeps"
-    if not names:
-        return []
-    return [f"{', '.join(names)}: nobody who guesses passwords is shut out. {cure}; with login_throttle: false this is not said again."]
+    found: dict[str, list[str]] = {}
+    for item in plan["instances"]:
+        if item["login_throttle"] is None and not _is_throttled(plan["scope"], item, system):
+            found.setdefault(_throttle.lack(_manager(plan["scope"], item, system)), []).append(item["name"])
+    return [
+        f"{', '.join(names)}: nobody who guesses passwords is shut out. {lack}; with login_throttle: false this is not said again."
+        for lack, names in found.items()
+    ]
 
 
 def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:

@@ -48,8 +48,18 @@ def settle(instance: dict[str, Any], own: bool, scope: str) -> bool | None:
 
 
 def is_possible(manager: str, system: dict[str, Any], family: str | None) -> bool:
-    """Tell whether this host can have it without being asked for: the RHEL family has fail2ban in EPEL alone, which is its owner's to add."""
-    return manager == "systemd" and (family != "redhat" or bool(system["commands"].get(COMMAND)))
+    """Tell whether this host can have it without being asked for: only some systems have fail2ban among their own packages. RHEL's is in EPEL, that
+    of SLES in PackageHub, and those are the owner's to add.
+    """
+    comes = family == "debian" or system["id"].startswith("opensuse")
+    return manager == "systemd" and (comes or bool(system["commands"].get(COMMAND)))
+
+
+def lack(manager: str) -> str:
+    """Say what keeps a host from throttling where nobody asked for it."""
+    if manager == "systemd":
+        return "Install fail2ban (RHEL: of EPEL, SLES: of PackageHub), and the next run uses it"
+    return f"fail2ban reads the log that systemd keeps, and this runs under {manager}"
 
 
 def refusal(manager: str) -> str:

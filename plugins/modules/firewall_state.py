@@ -126,7 +126,7 @@ ssh_zones:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall import choose, difference, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open, ssh_zones
+from ..module_utils._firewall import choose, difference, is_limited, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open, ssh_zones
 from ..module_utils._firewall_host import read
 from ..module_utils._firewall_rules import PROVIDERS, comment, openings
 
@@ -145,7 +145,7 @@ def main() -> None:
     try:
         asked = {"requested": given["provider"], "enable": given["enable"]}
         rules = normalise(given["rules"])
-        provider = choose(report=report, limited=any(rule["sources"] for rule in rules), **asked)
+        provider = choose(report=report, limited=is_limited(rules), **asked)
         result = {
             "provider": provider,
             "active": report["provider"],

@@ -328,5 +328,6 @@ def test_admits(changes, source, expected):
 )
 def test_a_port_stays_shut_in_until_its_server_has_moved(rules, expected):
     assert standing(rules, "jupyter", report("ufw", rules=[V4, V6, rule(owner=""), rule(owner="", port="22")])) == expected
+    assert standing(rules, "jupyter", report("none", rules=[V4, V6])) == [], "what is not in force shuts nothing"
     # What stays and what is new can stand beside each other.
     assert normalise([*rules, *standing(rules, "jupyter", report("ufw", rules=[V4, V6]))])

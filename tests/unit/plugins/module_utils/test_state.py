@@ -911,20 +911,42 @@ def test_a_port_that_another_rule_would_shut_is_refused_before_anything_is_done(
     the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"]})
     report = {**bare(), "firewall": open_host(provider="ufw", installed=["ufw", "nftables"], chains=[chain])}
     (said,) = _state.refusals(the_plan, report)
+    assert _state.refusals({**the_plan, "verb": "report"}, report) == []
     assert "rule blocked in ufw: tcp/8888 from anybody (a rule of chain input of table inet other drops it; let it through there: nft insert" in said
+
+
+def test_a_rule_that_waits_for_a_restart_keeps_no_verb_away():
+    kept = {
+        **{"protocol": "tcp", "port": "9000", "source": "", "interface": "", "zone": "", "limit": "", "comment": "remote.notebooks/jupyter"},
+        **{"owner": "jupyter", "provider": "ufw", "live": True, "saved": True},
+    }
+    the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"]})
+    report = {**bare(), "firewall": open_host(provider="ufw", installed=["ufw"], rules=[kept, {**kept, "port": "8888"}])}
+    changes = _state.rule_changes(the_plan, report)
+    assert [change["text"] for change in changes] == ["rule unwanted in ufw: tcp/9000 from anybody"]
+    assert _state.but_waiting_rules(the_plan, changes, report) == changes
+    restart = {"kind": "service", "id": "service jupyter@lab.service"}
+    assert _state.but_waiting_rules(the_plan, [restart, *changes], report) == [restart]
+
+
+def test_where_all_servers_go_no_rule_waits():
+    rule = {"protocol": "tcp", "port": "8888", "source": "", "interface": "", "zone": "", "limit": "", "comment": "remote.notebooks/jupyter"}
+    report = {**bare(), "firewall": open_host(provider="ufw", rules=[{**rule, "owner": "jupyter", "provider": "ufw", "live": True, "saved": True}])}
+    assert _state.standing_rules(UNINSTALL, report) == []
+    assert [rule["port"] for rule in _state.standing_rules(plan({"name": "lab"}), report)] == ["8888"]
 
 
 @pytest.mark.parametrize(
     ("system", "given", "throttled", "told"),
     [
-        pytest.param({}, {}, True, False, id="it comes with us"),
-        pytest.param({}, {"service_manager": "tmux"}, False, True, id="no log that it could read"),
-        pytest.param({"id": "rhel"}, {}, False, True, id="its owner has to add EPEL"),
-        pytest.param(
-            {"id": "rhel", "commands": {**DEBIAN["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}}, {}, True, False, id="of EPEL"
-        ),
-        pytest.param({"id": "rhel"}, {"login_throttle": False}, False, False, id="nobody wants it"),
-        pytest.param({}, {"access": "tunnel"}, False, False, id="no network leads there"),
+        pytest.param({}, {}, True, "", id="it comes with us"),
+        pytest.param({"id": "opensuse-leap", "id_like": ["suse"]}, {}, True, "", id="it comes with us on SUSE's free ones"),
+        pytest.param({}, {"service_manager": "tmux"}, False, "fail2ban reads the log that systemd keeps, and this runs under tmux", id="no log"),
+        pytest.param({"id": "rhel"}, {}, False, "Install fail2ban (RHEL: of EPEL", id="its owner has to add EPEL"),
+        pytest.param({"id": "sles", "id_like": ["suse"]}, {}, False, "SLES: of PackageHub)", id="its owner has to add PackageHub"),
+        pytest.param({"id": "rhel", "commands": {**DEBIAN["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}}, {}, True, "", id="of EPEL"),
+        pytest.param({"id": "rhel"}, {"login_throttle": False}, False, "", id="nobody wants it"),
+        pytest.param({}, {"access": "tunnel"}, False, "", id="no network leads there"),
     ],
 )
 def test_where_a_network_leads_to_a_server_guesses_count_without_a_word(system, given, throttled, told):
@@ -933,7 +955,9 @@ def test_where_a_network_leads_to_a_server_guesses_count_without_a_word(system, 
     instances, things = wanted(the_plan, report)
     assert instances[0]["login_throttle"] is throttled
     assert any(thing["id"] == "package fail2ban" for thing in things) is throttled
-    assert any("nobody who guesses" in remark for remark in _state.remarks(the_plan, report)) is told
+    said = [remark for remark in _state.remarks(the_plan, report) if "nobody who guesses" in remark]
+    assert bool(said) is bool(told)
+    assert told in "".join(said)
 
 
 @pytest.mark.parametrize(
