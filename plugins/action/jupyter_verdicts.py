@@ -29,6 +29,7 @@ class ActionModule(OwnAction):
                 "targets": {"type": "list", "elements": "dict", "default": []},
                 "answers": {"type": "list", "elements": "dict", "default": []},
                 "refused": {"type": "str", "default": ""},
+                "instances": {"type": "list", "elements": "dict", "default": []},
                 "fail": {"type": "bool", "default": False},
             }
         )
@@ -41,7 +42,7 @@ class ActionModule(OwnAction):
             says = self._ask(arguments["plan"], asked, answers, task_vars) if asked else {}
             now = datetime.now(timezone.utc)
             rows = [_verdicts.row(target, answers.get(_key(target)), says.get(_key(target), ""), now) for target in arguments["targets"]]
-        bad = ["\n".join([*_verdicts.sentences(row), *_log(arguments["plan"], row)]) for row in rows if not _verdicts.is_good(row)]
+        bad = ["\n".join([*_verdicts.sentences(row), *_verdicts.log(row, arguments["instances"])]) for row in rows if not _verdicts.is_good(row)]
         failure = {"failed": True, "msg": "\n".join(bad)} if bad and arguments["fail"] else {}
         return {**result, "changed": False, "servers": rows, **failure}
 
@@ -61,12 +62,6 @@ class ActionModule(OwnAction):
     def _report(self, plan: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
         answer = _answers.observe(self, task_vars, _diagnosis.probe(plan))
         return answer.get("report"), " ".join(str(answer[key]) for key in ("msg", "module_stderr") if answer.get(key))
-
-
-def _log(plan: dict[str, Any] | None, row: dict[str, Any]) -> list[str]:
-    """Say where the server's own words are, for who does not find the cause in these."""
-    scope = "--user " if plan and plan["scope"] == "user" else ""
-    return [f"  Its log, on the host: journalctl {scope}-u jupyter@{row['instance']}"] if plan and row["instance"] else []
 
 
 def _key(target: dict[str, Any]) -> tuple[str, str]:
