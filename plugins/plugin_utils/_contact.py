@@ -17,8 +17,8 @@ from ansible.errors import AnsibleConnectionFailure
 from ..module_utils._plain import plain_lines
 
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
-#: What the connections of Ansible say where sudo and its like want a password.
-BECOME = re.compile(r"(?:Missing|Incorrect) [\w.]+ password")
+#: What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own words or only waits.
+BECOME = re.compile(r"(?:Missing|Incorrect) [\w.]+ password|a password is required|waiting for (?:become success|privilege escalation)")
 
 
 def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
 def unreachable(host: str, error: Exception) -> AnsibleConnectionFailure:
     """Return the failure of a host that Ansible does not get in touch with, with what to do about it."""
     said = plain_lines(str(error).strip().rstrip("."))
-    if "privilege escalation" in said or BECOME.search(said):
+    if BECOME.search(said):
         return AnsibleConnectionFailure(
             f"{host} is reached, and does not let the account become another: {said}. Where that takes a password, add --ask-become-pass; "
             "where the host is only slow, give it longer, as in ANSIBLE_TIMEOUT=60."
