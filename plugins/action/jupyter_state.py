@@ -123,7 +123,7 @@ class ActionModule(OwnAction):
         lists = {
             "things": things,
             "manifest": self._manifest,
-            "journal": _state.journal([*things, *kept, *orphans]),
+            "journal": _state.journal([*things, *kept, *orphans, *_state.listed_rules(things, report)]),
             "standing_rules": _state.standing_rules(plan, report),
         }
         return {

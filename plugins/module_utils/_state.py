@@ -887,6 +887,14 @@ def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]
     return _firewall.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
 
 
+def listed_rules(wanted: list[Thing], report: Report) -> list[Thing]:
+    """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the firewall: the one of a port that a
+    server has still to leave would stay for ever.
+    """
+    staying = {thing["id"] for thing in wanted}
+    return [thing for thing in report["manifest"] if thing["kind"] == "rule" and thing["id"] not in staying]
+
+
 def but_waiting_rules(plan: dict[str, Any], changes: list[Change], report: Report) -> list[Change]:
     """Return the changes without those of the firewall that wait, as a restart does: a rule stays until its server has left the port."""
     if not any(change["kind"] == "service" for change in changes):

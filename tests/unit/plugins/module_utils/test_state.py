@@ -929,6 +929,16 @@ def test_a_rule_that_waits_for_a_restart_keeps_no_verb_away():
     assert _state.but_waiting_rules(the_plan, [restart, *changes], report) == [restart]
 
 
+def test_a_rule_is_listed_until_it_is_gone():
+    """A run reads the firewall where the list names a rule: else the one of a port that a busy server has not left yet would be forgotten."""
+    report = bare()
+    _instances, things = wanted(DIRECT, report)
+    report["manifest"] = _state.manifest(things)
+    _instances, things = wanted(plan({"name": "lab"}, {"name": "two", "port": 9001, "access": "direct", "addresses": ["192.0.2.7"]}), report)
+    listed = _state.journal([*things, *_state.listed_rules(things, report)])
+    assert [thing["id"].split()[1] for thing in listed if thing["kind"] == "rule"] == ["tcp/9001", "tcp/8888", "tcp/9000"]
+
+
 def test_where_all_servers_go_no_rule_waits():
     rule = {"protocol": "tcp", "port": "8888", "source": "", "interface": "", "zone": "", "limit": "", "comment": "remote.notebooks/jupyter"}
     report = {**bare(), "firewall": open_host(provider="ufw", rules=[{**rule, "owner": "jupyter", "provider": "ufw", "live": True, "saved": True}])}
