@@ -28,14 +28,12 @@ echo "up"
 make up INVENTORY=inventory > "$logs/1.log" 2>&1
 echo "rc $?, it $(listens)"
 ufw status | grep 8888 | tr -s ' '
-make up INVENTORY=inventory > "$logs/2.log" 2>&1
-echo "again: rc $?, $(grep -oE 'changed=[0-9]+ +unreachable=0 +failed=0' "$logs/2.log" | tr -s ' ')"
 
 echo "typed"
 python3 molecule/smoke/typed.py README.md docs/*.md roles/*/README.md 2> "$logs/typed.log"
 
 echo "where no firewall runs"
 ufw --force disable > "$logs/ufw.log"
-make up INVENTORY=inventory > "$logs/3.log" 2>&1
+make up INVENTORY=inventory > "$logs/2.log" 2>&1
 echo "rc $?, it $(listens)"
 nft list tables | grep remote_notebooks
