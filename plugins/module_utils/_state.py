@@ -332,7 +332,9 @@ def _unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str
 
 def _opening(user: str, root: str, owner: str) -> str:
     """Return what root types to open a folder to an account. From another person it is not taken away."""
-    return f"sudo chown {user}: {shlex.quote(root)}" if owner == "root" else f"sudo setfacl -m u:{user}:rwx {shlex.quote(root)}"
+    if owner == "root":
+        return f"sudo chown {shlex.quote(user + ':')} {shlex.quote(root)}"
+    return f"sudo setfacl -m {shlex.quote(f'u:{user}:rwx')} {shlex.quote(root)}"
 
 
 def _homeless(item: dict[str, Any], report: Report) -> list[str]:
@@ -342,8 +344,9 @@ def _homeless(item: dict[str, Any], report: Report) -> list[str]:
         return []
     # Only a folder of its own can be made for it; of the others nobody knows what they are for.
     home = account["home"] if account["home_is"] == "missing" and account["home"].count("/") > 1 else f"/home/{user}"
-    make = f"sudo install -d -o {user} -g {shlex.quote(account['group'])} -m 0700 {shlex.quote(home)}"
-    move = "" if home == account["home"] else f" && sudo usermod --home {home} {user}"
+    named = shlex.quote(user)
+    make = f"sudo install -d -o {named} -g {shlex.quote(account['group'])} -m 0700 {shlex.quote(home)}"
+    move = "" if home == account["home"] else f" && sudo usermod --home {shlex.quote(home)} {named}"
     what = "is not there" if account["home_is"] == "missing" else "belongs to another account"
     return [
         f"user: the home of '{user}', {account['home'] or 'none'}, {what}, and Jupyter works in it. On the host: {make}{move} - or name another user."

@@ -136,6 +136,15 @@ def test_a_form_without_its_token_is_no_guess(client):
     assert client.counted() == []
 
 
+@pytest.fixture
+def logins():
+    """What the template makes, without a server."""
+    scope: dict[str, object] = {}
+    none = "class Application:\n    log_request = None\nclass RequestHandler:\n    _execute = None"
+    exec(compile(TEMPLATE.replace("from tornado.web import Application, RequestHandler", none), "login_log.py", "exec"), scope)
+    return scope["_Logins"]
+
+
 @pytest.mark.parametrize(
     ("peer", "origin"),
     [
@@ -143,16 +152,17 @@ def test_a_form_without_its_token_is_no_guess(client):
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::1"),
     ],
 )
-def test_of_ipv6_a_network_is_counted(peer, origin):
-    scope: dict[str, object] = {}
-    none = "class Application:\n    log_request = None\nclass RequestHandler:\n    _execute = None"
-    source = TEMPLATE.replace("from tornado.web import Application, RequestHandler", none)
-    exec(compile(source, "login_log.py", "exec"), scope)
+def test_of_ipv6_a_network_is_counted(logins, peer, origin):
     context = types.SimpleNamespace(address=(peer, 1))
     handler = types.SimpleNamespace(request=types.SimpleNamespace(connection=types.SimpleNamespace(context=context)))
-    assert str(scope["_Logins"].origin(handler)) == origin
+    found = logins.origin(handler)
+    assert str(found) == origin
+    # Through a tunnel everybody comes from the loopback, of either kind.
+    logins.note(found)
+    assert [str(each) for each in logins.wrong] == ([] if origin == "::1" else [origin])
 
 
 def test_the_filter_reads_that_line_alone():
