@@ -13,7 +13,8 @@ from typing import Iterator
 from . import _apart
 
 #: What servers and kernels write there by themselves (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever
-#: reads them can do without (XDG Base Directory Specification). A folder stands for all that is in it.
+#: reads them can do without (XDG Base Directory Specification; that of npm, https://docs.npmjs.com/cli/configuring-npm/folders#cache, which
+#: JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in it.
 OURS = (
     ".cache",
     ".ipython/README",
@@ -30,6 +31,7 @@ OURS = (
     ".local/share/jupyter/nbsignatures.db-journal",
     ".local/share/jupyter/notebook_secret",
     ".local/share/jupyter/runtime",
+    ".npm",
 )
 #: What useradd(8) fills a new home with.
 SKELETON = "/etc/skel"

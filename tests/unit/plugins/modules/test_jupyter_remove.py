@@ -218,15 +218,16 @@ def test_a_home_with_something_of_somebody_stays_with_its_account(account, makes
 
 
 def test_what_servers_and_useradd_write_is_nobody_s(account):
-    for path in (".jupyter/lab/user-settings", ".ipython/profile_default/startup", ".local/share/jupyter/runtime", ".cache/matplotlib", "empty"):
-        (account / path).mkdir(parents=True)
+    (account / "empty").mkdir()
     for path in (
         ".jupyter/migrated",
         ".jupyter/lab/user-settings/a",
         ".ipython/profile_default/startup/README",
         ".local/share/jupyter/runtime/x",
         ".cache/matplotlib/y",
+        ".npm/_logs/2026-11-30T09_18_29_107Z-debug-0.log",
     ):
+        (account / path).parent.mkdir(parents=True, exist_ok=True)
         (account / path).write_text("")
     subprocess.run(["chown", "-hR", f"{ACCOUNT}:", account], check=True)
     assert leave()["removed"] == [ACCOUNT]
