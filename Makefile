@@ -24,7 +24,7 @@ down: python ## Take away again what `make up` installed (same INVENTORY)
 	@$(PYTHON) -m tools.environment runtime
 	@$(BIN)/python -m tools.local_inventory --existing $(INVENTORY)
 	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/uninstall.yml $(ARGS)
-	@echo 'Kept beside $(INVENTORY): the authority that devices trust, and the passwords. Delete them by hand when nothing needs them any more.'
+	@echo 'Kept beside $(INVENTORY): the authority that devices trust, and the old passwords, in credentials/removed. Delete them by hand when nothing needs them any more.'
 
 venv .venv: python ## The environment for working on the project
 	@$(PYTHON) -m tools.environment dev

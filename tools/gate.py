@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import configparser
-import contextlib
 import fcntl
 import os
 import re
@@ -248,28 +247,16 @@ PARTS: dict[str, Callable[[], object]] = {"setup": setup, "lint": lint, "sanity"
 BESIDE = ("lint", "sanity")
 
 
-@contextlib.contextmanager
-def beside(names: tuple[str, ...]) -> Iterator[list[tuple[str, float, str]]]:
-    """Run parts one after the other while the caller does something else. The rows of the table are complete when the block is left."""
-    rows: list[tuple[str, float, str]] = []
-
-    def work() -> None:
-        for name in names:
-            started = time.monotonic()
-            command = [sys.executable, "-m", "tools.gate", name]
-            done = subprocess.run(
-                command, check=False, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-            with PRINTING:
-                print(done.stdout.decode(errors="replace"), end="", flush=True)
-            rows.append((name, time.monotonic() - started, "RED" if done.returncode else "ok"))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield rows
-    finally:
-        thread.join()
+def beside(name: str) -> tuple[str, float, str]:
+    """Run a part in a process of its own, whose output is shown when it is over. Return its row of the table."""
+    started = time.monotonic()
+    command = [sys.executable, "-m", "tools.gate", name]
+    done = subprocess.run(
+        command, check=False, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    with PRINTING:
+        print(done.stdout.decode(errors="replace"), end="", flush=True)
+    return name, time.monotonic() - started, "RED" if done.returncode else "ok"
 
 
 def timed(name: str) -> tuple[tuple[str, float, str], str]:
@@ -287,9 +274,10 @@ def everything() -> int:
     begin = time.monotonic()
     rows, summary = [timed("setup")[0]], ""
     if rows[0][2] == "ok":  # without hosts the rest says nothing
-        with beside(BESIDE) as others:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            others = pool.submit(lambda: [beside(name) for name in BESIDE])
             row, _nothing = timed("molecule")
-        rows += [*others, row]
+        rows += [*others.result(), row]
         row, summary = timed("pytest")
         rows.append(row)
     red = [name for name, _seconds, verdict in rows if verdict != "ok"]
