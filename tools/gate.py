@@ -168,8 +168,15 @@ def scenarios() -> list[str]:
     return sorted(names, key=lambda name: (name not in LONG, name))
 
 
-def run_scenario(name: str, logs: Path) -> tuple[str, bool]:
-    """One scenario into a log of its own; the log is printed when it fails.
+def reason(text: str) -> str:
+    """The first thing that a log of Ansible calls fatal, for a table in which nobody scrolls back; empty where there is none."""
+    found = re.search(r"^\[?(?:fatal|ERROR|failed)\b.*", text, re.MULTILINE)
+    task = re.findall(r"^TASK \[(.*)\]", text[: found.start()], re.MULTILINE)[-1:] if found else []
+    return f" ({' '.join([*task, found[0]])[:400]})" if found else ""
+
+
+def run_scenario(name: str, logs: Path) -> tuple[str, str]:
+    """One scenario into a log of its own; the log is printed when it fails. Returns its name and what made it red, empty if nothing did.
 
     Its addresses are fixed, so another checkout on this machine waits for its turn.
     """
@@ -189,7 +196,7 @@ def run_scenario(name: str, logs: Path) -> tuple[str, bool]:
         print(f"{'ok ' if green else 'RED'} {name} {time.monotonic() - started:.0f} s", flush=True)
         if not green:
             print(f"{text}\nRED {name}: exit code {returncode}, steps without a playbook: {missing}, without uv: {slow}", flush=True)
-    return name, green
+    return name, "" if green else f"{name}{reason(text)}"
 
 
 def molecule(*names: str) -> None:
@@ -203,9 +210,9 @@ def molecule(*names: str) -> None:
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
     with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
         results = list(pool.map(lambda name: run_scenario(name, logs), names or scenarios()))
-    red = [name for name, green in results if not green]
+    red = [why for _, why in results if why]
     if red:
-        raise Red(", ".join(red))
+        raise Red("; ".join(red))
 
 
 def pytest() -> str:
@@ -254,9 +261,11 @@ def beside(name: str) -> tuple[str, float, str]:
     done = subprocess.run(
         command, check=False, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+    said = done.stdout.decode(errors="replace")
     with PRINTING:
-        print(done.stdout.decode(errors="replace"), end="", flush=True)
-    return name, time.monotonic() - started, "RED" if done.returncode else "ok"
+        print(said, end="", flush=True)
+    wrong = re.findall(r"^ERROR: .*", said, re.MULTILINE)[1:2]  # the first one counts those that follow
+    return name, time.monotonic() - started, " ".join(["RED:", *wrong]) if done.returncode else "ok"
 
 
 def timed(name: str) -> tuple[tuple[str, float, str], str]:

@@ -51,7 +51,8 @@ def test_migrate_knows_the_classes_of_jupyter(jupyter_python):
 def extension(jupyter_python):
     """An extension in the environment of the server. Returns what enables it there, as its package would."""
     prefix = jupyter_python.parent.parent
-    module = next(prefix.glob("lib/python3*/site-packages")) / "my_display.py"
+    (packages,) = prefix.glob("lib/python3*/site-packages")
+    module = packages / "my_display.py"
     enabled = prefix / "etc/jupyter/jupyter_server_config.d/my_display.json"
     enabled.parent.mkdir(parents=True, exist_ok=True)
     module.write_text(EXTENSION)
