@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
-#: The benchmarks' peers have an environment of their own: what they bring must not meet what the tests use.
-#: And so has what is measured: the one that `make up` makes, for each package more is looked at in each run.
-BENCH_LOCKS = {"venv": "tests/benchmarks/requirements.txt", "runtime": LOCKS["runtime"]}
-BENCH = ROOT / ".cache" / "bench"
+#: Environments apart from .venv. What scenarios try and benchmarks measure runs in the one that `make up` makes: a library or a collection that
+#: only the tests bring would hide that users lack it. The benchmarks' peers have one of their own, which must not meet what the tests use.
+APART = {"runtime": LOCKS["runtime"], "bench": "tests/benchmarks/requirements.txt"}
+CACHE = ROOT / ".cache"
 #: Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an eighth longer for a run.
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 
@@ -102,21 +102,23 @@ def build(kind: str) -> None:
         run(VENV / "bin" / "uv", "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCKS["dev"])
 
 
-def build_bench() -> None:
-    """The environments of the benchmarks, each from its lock; quick when they fit already."""
-    uv, python = VENV / "bin" / "uv", SYSTEM_PYTHON if _is_supported(SYSTEM_PYTHON) else PYTHON
-    for name, lock in BENCH_LOCKS.items():
-        run(uv, "venv", "--quiet", "--allow-existing", "--seed", "--python", python, BENCH / name)
-        run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", BENCH / name / "bin" / "python", "--require-hashes", "-r", lock)
+def build_apart(name: str) -> Path:
+    """Make one of the environments of :data:`APART` from its lock; quick when it fits already. Return its folder of programs."""
+    uv, python, folder = VENV / "bin" / "uv", SYSTEM_PYTHON if _is_supported(SYSTEM_PYTHON) else PYTHON, CACHE / name
+    run(uv, "venv", "--quiet", "--allow-existing", "--seed", "--python", python, folder)
+    run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", folder / "bin" / "python", "--require-hashes", "-r", APART[name])
+    link_collection(folder)
+    return folder / "bin"
 
 
 def _is_supported(python: Path) -> bool:
     return python.exists() and subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False).returncode == 0
 
 
-def link_collection() -> None:
+def link_collection(venv: Path) -> None:
     """``remote.notebooks`` from anywhere (site-packages), and for tools that only read ansible.cfg (.ansible)."""
-    purelib = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    python = venv / "bin" / "python"
+    purelib = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
     for folder, target in ((Path(purelib.strip()), str(ROOT)), (ROOT / ".ansible" / "collections", "../../../..")):
         link = folder / "ansible_collections" / "remote" / "notebooks"
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +141,7 @@ def main() -> None:
     with one_at_a_time():
         if not is_current(kind):
             build(kind)
-            link_collection()
+            link_collection(VENV)
             (VENV / f"{kind}.stamp").write_text(stamp(kind))  # last: an interrupted build is no build
 
 

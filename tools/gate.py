@@ -14,6 +14,7 @@ import configparser
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools import test_hosts
-from tools.environment import build_bench, installer_environment
+from tools.environment import build_apart, installer_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -45,12 +46,15 @@ class Red(Exception):
     """A part failed; its text says what to look at."""
 
 
-def environment(**extra: str) -> dict[str, str]:
-    """The caller's environment with our tools first, and without settings that would point Ansible at another collection or inventory."""
+def environment(*programs: Path, **extra: str) -> dict[str, str]:
+    """The caller's environment with our tools first, and without settings that would point Ansible at another collection or inventory.
+
+    :param programs: folders that come before our tools.
+    """
     if not sys.stdout.isatty():
         extra.setdefault("NO_COLOR", "1")
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_")) and name != "PYTHONPATH"}
-    return {**ours, "PATH": f"{BIN}{os.pathsep}{ours.get('PATH', os.defpath)}", "VIRTUAL_ENV": str(BIN.parent), **extra}
+    return {**ours, "PATH": os.pathsep.join([*map(str, programs), str(BIN), ours.get("PATH", os.defpath)]), "VIRTUAL_ENV": str(BIN.parent), **extra}
 
 
 def announce(title: str) -> None:
@@ -175,14 +179,27 @@ def reason(text: str) -> str:
     return f" ({' '.join([*task, found[0]])[:400]})" if found else ""
 
 
-def run_scenario(name: str, logs: Path) -> tuple[str, str]:
-    """One scenario into a log of its own; the log is printed when it fails. Returns its name and what made it red, empty if nothing did.
+@contextlib.contextmanager
+def plain_root() -> Iterator[Path]:
+    """The checkout by a name that needs no quoting: scenarios hand their folder to shells in a hundred places."""
+    if shlex.quote(str(ROOT)) == str(ROOT):
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory(prefix="remote-notebooks-checkout.") as folder:
+        link = Path(folder) / "checkout"
+        link.symlink_to(ROOT)
+        yield link
+
+
+def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str, str]:
+    """One scenario into a log of its own; the log is printed when it fails. Its playbooks run with what users get: ``runtime``. Returns its name and what made it red, empty if nothing did.
 
     Its addresses are fixed, so another checkout on this machine waits for its turn.
     """
     log = logs / f"{name}.log"
     command = ["timeout", "--kill-after=30", SCENARIO_LIMIT, "molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
-    extra = environment(NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
+    folders = {"MOLECULE_PROJECT_DIRECTORY": str(root), "MOLECULE_GLOB": f"{root}/molecule/*/molecule.yml"}
+    extra = environment(runtime, **folders, NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
     with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open("w") as output:
         fcntl.flock(lock, fcntl.LOCK_EX)
         started = time.monotonic()
@@ -205,11 +222,12 @@ def molecule(*names: str) -> None:
     unknown = set(names) - set(scenarios())
     if unknown:
         raise Red(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(scenarios())}")
+    runtime = build_apart("runtime")
     logs = ROOT / ".cache" / "molecule"
     logs.mkdir(parents=True, exist_ok=True)
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
-    with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-        results = list(pool.map(lambda name: run_scenario(name, logs), names or scenarios()))
+    with plain_root() as root, concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+        results = list(pool.map(lambda name: run_scenario(name, logs, runtime, root), names or scenarios()))
     red = [why for _, why in results if why]
     if red:
         raise Red("; ".join(red))
@@ -231,7 +249,8 @@ def pytest() -> str:
 def bench(*options: str) -> None:
     """Each subject prints its own table; one that got worse does not stop the next. A word names a subject, an option goes to all (--record)."""
     setup()
-    build_bench()
+    for name in ("runtime", "bench"):
+        build_apart(name)
     subjects = {path.stem.removeprefix("bench_"): path for path in sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))}
     named = [option for option in options if not option.startswith("-")]
     unknown = set(named) - set(subjects)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tomllib
 
-from tools.environment import BENCH_LOCKS, LOCKS, ROOT, VENV, installer_environment
+from tools.environment import APART, LOCKS, ROOT, VENV, installer_environment
 
 COMMAND = [
     *(str(VENV / "bin" / "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
@@ -53,7 +53,7 @@ def uv_wheels() -> str:
 
 
 def main() -> None:
-    for kind, lock in {**LOCKS, "bench": BENCH_LOCKS["venv"]}.items():
+    for kind, lock in {**LOCKS, "bench": APART["bench"]}.items():
         subprocess.run([*COMMAND, *SOURCES[kind], *sys.argv[1:], "--output-file", lock], check=True, cwd=ROOT, env=installer_environment())
         if "://" in (ROOT / lock).read_text():
             sys.exit(f"{lock} names an address: a lock must fit every package index")

@@ -14,7 +14,7 @@ report -e report_json="$state/report.json" -e report_textfile="$state/report.pro
 grep --only-matching --extended-regexp '^(bookworm|trixie) +[a-z]+ +[a-z]+ ' "$state/report.log" | tr -s ' '
 grep --only-matching '    -c.ServerApp.*' "$state/report.log"
 report -e report_drift=fail || echo "with report_drift=fail $?"
-python3 - "$state" <<'P'
+"$VIRTUAL_ENV/bin/python" - "$state" <<'P' # the tests' own: the one that playbooks run with lacks its parser
 import json, sys
 from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families

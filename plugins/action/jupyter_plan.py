@@ -67,7 +67,12 @@ class ActionModule(OwnAction):
         problems, remarks = _misspelt(task_vars)
         for remark in remarks:
             self._display.warning(remark)
-        problems += [problem for name, value in values.items() for problem in _written.problems(name, value, specs[name[len(PREFIX) :]])]
+        problems += [
+            problem
+            for name, value in values.items()
+            if not _is_default(name, value)
+            for problem in _written.problems(name, value, specs[name[len(PREFIX) :]])
+        ]
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         validated = ArgumentSpecValidator({name: specs[name[len(PREFIX) :]] for name in values}).validate(values)
@@ -113,6 +118,13 @@ class ActionModule(OwnAction):
                 raise PlanError("\n".join(problems))
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
+        if plan["certificates"] and self._value("pki_key_location", task_vars) == "host":
+            names = [entry["name"] for entry in plan["certificates"] if entry.get("source") != "provided"]
+            if names:
+                raise AnsibleActionFail(
+                    f"pki_key_location: host, but the keys of {', '.join(names)} are made on the control node. Leave it out for these hosts, "
+                    "or issue the certificates in a play of your own with the role pki and say jupyter_tls: provided with the files."
+                )
         folder = os.path.join(os.path.expanduser(values["jupyter_credentials_dir"]), plan["host"])
         return {**result, "changed": False, "plan": {**plan, "contact": reached}, "look": _has_to_look(plan, folder)}
 
@@ -120,11 +132,21 @@ class ActionModule(OwnAction):
         return self._templar.template(task_vars.get(name))
 
 
+def _is_default(name: str, value: Any) -> bool:
+    """Tell whether nothing was written where that is the default: the host then decides."""
+    return value is None and OPTIONS.get(name, {}).get("default", "") is None
+
+
 def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Convert the types of one instance. Return it, and what is wrong with it."""
     label = f"instance '{given.get('name', '?')}'"
     known = {key: value for key, value in given.items() if key in specs}
-    shapes = [problem for key, value in known.items() for problem in _written.problems(f"{label}: {key}", value, specs[key])]
+    shapes = [
+        problem
+        for key, value in known.items()
+        if not _is_default(PREFIX + key, value)
+        for problem in _written.problems(f"{label}: {key}", value, specs[key])
+    ]
     if shapes:
         return given, shapes
     validated = ArgumentSpecValidator({key: specs[key] for key in known}).validate(known)

@@ -7,11 +7,12 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import re
 import socket
 import time
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
 from ..module_utils import _clients, _diagnosis, _environments, _files, _removal, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
@@ -101,7 +102,7 @@ class ActionModule(OwnAction):
             raise AnsibleActionFail(str(error)) from error
         changes = _state.differences(plan, things, instances, report)
         if self._looking:
-            _refuse(_removal.beyond(plan["verb"], changes))
+            _refuse(_removal.beyond(plan["verb"], _state.but_waiting_rules(plan, changes, report)))
             return {**result, "changed": False}
         pip = self._pip(report) if _state.builds(changes) else ""
         _refuse([_state.pip_refusal(plan, report, changes, pip)])
@@ -119,7 +120,12 @@ class ActionModule(OwnAction):
             compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
             overview = {"overview": _report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
         work = bool(changes or steps or orphans or arguments["details"])
-        lists = {"things": things, "manifest": self._manifest, "journal": _state.journal([*things, *kept, *orphans])}
+        lists = {
+            "things": things,
+            "manifest": self._manifest,
+            "journal": _state.journal([*things, *kept, *orphans, *_state.listed_rules(things, report)]),
+            "standing_rules": _state.standing_rules(plan, report),
+        }
         return {
             **result,
             **(lists if work else {}),
@@ -164,11 +170,16 @@ class ActionModule(OwnAction):
                 answer = _answers.observe(self, self._task_vars, probe)
         except AnsibleConnectionFailure as error:
             raise _contact.unreachable(plan["host"], error) from error
+        except AnsibleError as error:
+            if not _contact.BECOME.search(str(error)):
+                raise
+            raise _contact.unreachable(plan["host"], error) from error
         self._python = answer.get("python")
         if "report" in answer:
             return dict(answer["report"])
         said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")).strip()
-        if "not found" in said and ("interpreter" in said or "python" in said):
+        # The words of the program's own shell line, and of Ansible where the connection carries none.
+        if re.search(r"\bpython interpreter not found\s*$|The module interpreter '[^']*' was not found", said):
             raise AnsibleActionFail(
                 f"{plan['host']} has no Python that Ansible can use. Install it (Debian: apt-get install python3), "
                 "or name one as ansible_python_interpreter in the inventory."

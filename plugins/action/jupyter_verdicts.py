@@ -29,6 +29,7 @@ class ActionModule(OwnAction):
                 "targets": {"type": "list", "elements": "dict", "default": []},
                 "answers": {"type": "list", "elements": "dict", "default": []},
                 "refused": {"type": "str", "default": ""},
+                "instances": {"type": "list", "elements": "dict", "default": []},
                 "fail": {"type": "bool", "default": False},
             }
         )
@@ -41,7 +42,7 @@ class ActionModule(OwnAction):
             says = self._ask(arguments["plan"], asked, answers, task_vars) if asked else {}
             now = datetime.now(timezone.utc)
             rows = [_verdicts.row(target, answers.get(_key(target)), says.get(_key(target), ""), now) for target in arguments["targets"]]
-        bad = ["\n".join(_verdicts.sentences(row)) for row in rows if not _verdicts.is_good(row)]
+        bad = ["\n".join([*_verdicts.sentences(row), *_verdicts.log(row, arguments["instances"])]) for row in rows if not _verdicts.is_good(row)]
         failure = {"failed": True, "msg": "\n".join(bad)} if bad and arguments["fail"] else {}
         return {**result, "changed": False, "servers": rows, **failure}
 

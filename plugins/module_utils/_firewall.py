@@ -44,10 +44,11 @@ from ._firewall_steps import blocked, packet_filter_difference
 _OF_MACHINES = ("docker", "libvirt", "libvirt-routed")  # zones that hold the host's own containers and virtual machines
 
 
-def choose(requested: str, report: Record, enable: bool = False) -> str:
+def choose(requested: str, report: Record, enable: bool = False, limited: bool = False) -> str:
     """The provider that will apply the rules: the one asked for; for ``auto`` the one that is active.
 
-    Where none is and one may be turned on (``enable``), the first that is installed, and nftables where none is.
+    Where none is and one may be turned on (``enable``), the first that is installed, and nftables where none is. Without that, rules for some
+    sources alone (``limited``) go to nftables: a table of ours shuts the port for all others, and turns nothing else on.
     """
     if requested not in ("auto", *PROVIDERS):
         raise FirewallError(f"firewall_provider '{requested}' is not one of auto, {', '.join(PROVIDERS)}.")
@@ -55,7 +56,14 @@ def choose(requested: str, report: Record, enable: bool = False) -> str:
         return requested
     if report["provider"] == "none" and enable:
         return next((name for name in ("ufw", "firewalld", "nftables") if name in report["installed"]), "nftables")
+    if report["provider"] == "none" and limited:
+        return "nftables"
     return str(report["provider"])
+
+
+def is_limited(rules: list[Record]) -> bool:
+    """Whether some of these normalised rules are for some sources alone."""
+    return any(opening["source"] for opening in openings(rules))
 
 
 def refuse(rules: list[Record], owner: str, report: Record, provider: str, enable: bool = False) -> None:
@@ -192,6 +200,23 @@ def existing(owner: str, report: Record) -> list[Record]:
     return found
 
 
+def standing(rules: list[Record], owner: str, report: Record) -> list[Record]:
+    """The rules of this owner in force on the host for ports that ``rules`` no longer name, as a user would write them.
+
+    A server that is to leave its port listens there until it has restarted: with its rules gone before, a port that they close would be open.
+    """
+    wanted = {(opening["protocol"], opening["port"]) for opening in openings(normalise(rules))}
+    sources: dict[tuple[str, str], set[str]] = {}
+    for opening in existing(owner, report):
+        if opening["provider"] == report["provider"]:
+            sources.setdefault((opening["protocol"], opening["port"]), set()).add(opening["source"])
+    return [
+        {"port": port, "protocol": protocol, "sources": [] if "" in found else sorted(found)}
+        for (protocol, port), found in sorted(sources.items())
+        if (protocol, port) not in wanted and protocol in ("tcp", "udp")
+    ]
+
+
 def difference(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[Record]:
     """What must change on the host, rule by rule. An empty list: nothing to do.
 
@@ -207,8 +232,14 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
     :raises FirewallError: for a rule that is wrong or must be refused on this host.
     """
     entries = normalise(rules)
-    provider = choose(requested, report, enable)
-    refuse(entries, owner, report, provider, enable)
+    provider = choose(requested, report, enable, is_limited(entries))
+    # What is chosen here is there, or may be installed.
+    refuse(entries, owner, report, provider, enable or requested == "auto")
+    if requested == "auto" and report["provider"] == "none" and provider == "nftables" and not enable and not report["systemd"]:
+        raise FirewallError(
+            "No firewall filters on this host, and without systemd nothing of ours is loaded at boot: the sources would not be in force. "
+            f"Say firewall_provider: nftables and have {FOLDER}/{owner}.nft loaded at boot, or firewall_provider: none where others filter."
+        )
     wanted = [] if provider == "none" else resolve(openings(entries), provider, report)
     found: list[Record] = []
     if enable and wanted and provider in ("ufw", "firewalld") and report["provider"] != provider:
@@ -331,15 +362,15 @@ def _not_judged(opening: Record, owner: str, report: Record, provider: str) -> l
 def remarks(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[str]:
     """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters at all."""
     entries = normalise(rules)
-    provider = choose(requested, report, enable)
+    provider = choose(requested, report, enable, is_limited(entries))
     wanted = openings(entries)
     limited = sorted({f"{one['protocol']}/{one['port']}" for one in wanted if one["source"]})
     if provider == "none" and wanted:
         said = ["No firewall filters on this host: nothing had to be opened."]
         if limited:
             said.append(
-                f"The sources of {', '.join(limited)} are NOT in force: everybody who reaches the host reaches the port. "
-                "Set firewall_enable: true, or firewall_provider: nftables, which closes these ports for all other sources and touches nothing else."
+                f"The sources of {', '.join(limited)} are NOT in force, as firewall_provider: none says: everybody who reaches the host reaches "
+                "the port. Leave it out, and nftables closes these ports for all other sources and touches nothing else."
             )
         return said
     said = [
@@ -385,6 +416,7 @@ __all__ = [
     "choose",
     "difference",
     "existing",
+    "is_limited",
     "ledger",
     "normalise",
     "refuse",
@@ -394,4 +426,5 @@ __all__ = [
     "sentence",
     "ssh_to_open",
     "ssh_zones",
+    "standing",
 ]

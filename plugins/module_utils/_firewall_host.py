@@ -157,7 +157,8 @@ def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
     chains: list[Record] = []
     if "nft" in paths:
         rc, out, _err = run_command([paths["nft"], "-j", "list", "ruleset"])
-        chains = parse_nft(out) if rc == 0 and out.strip() else []
+        # fail2ban shuts out who guesses, for a while: that is no firewall in charge, nor does anybody want to undo it.
+        chains = [chain for chain in (parse_nft(out) if rc == 0 and out.strip() else []) if not chain["table"].startswith("f2b-")]
         if any(chain["hook"] and not chain["table"].startswith("remote_notebooks_") for chain in chains):
             _rc, listed, _err = run_command([paths["nft"], "-a", "-s", "list", "ruleset"])
             add_texts(chains, listed)

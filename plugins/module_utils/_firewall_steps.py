@@ -219,8 +219,15 @@ def nft_hooks_text(hooks: list[Record], owner: str, nft: str) -> str:
     return HOOKS_TEXT.format(owner=owner, nft=nft, mark=mark(owner)) + "".join(f"{call}\n" for call in calls)
 
 
+def nft_leftovers(wanted: list[Record], owner: str, report: Record) -> list[str]:
+    """Files of ours that are there and no longer wanted: this owner's, and the unit once it serves nobody."""
+    mine = [f"{FOLDER}/{owner}.{kind}" for kind in ("nft", "hooks.sh")]
+    served = any(path.endswith(".nft") and path not in mine for path in report["files"])
+    return [] if wanted else [path for path in [*mine, *([] if served else [UNIT])] if path in report["files"]]
+
+
 def nft_files(wanted: list[Record], owner: str, report: Record) -> dict[str, str]:
-    """Our files and their text; none where nothing is wanted. The unit serves every owner, so it stays."""
+    """Our files and their text; none where nothing is wanted."""
     if not wanted:
         return {}
     host, nft = without(report["chains"], owner), report["paths"].get("nft", "/usr/sbin/nft")
@@ -264,8 +271,7 @@ def _nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Re
         meant = [hook for hook in hooks if (hook["chain"]["family"], hook["chain"]["table"], hook["chain"]["name"]) == key]
         found += _compare(meant, there, "nftables", f"in chain {chain['name']} of table {chain['family']} {chain['table']}")
     files = nft_files(wanted, owner, report)
-    mine = [f"{FOLDER}/{owner}.nft", f"{FOLDER}/{owner}.hooks.sh"]
-    for path in sorted({*files, *(path for path in mine if path in report["files"])}):
+    for path in sorted({*files, *nft_leftovers(wanted, owner, report)}):
         if report["files"].get(path) != (digest(files[path]) if path in files else None):
             found.append({"id": path, "what": "outdated" if path in files else "unwanted", "provider": "nftables", "opening": {}, "detail": "file"})
     links = unit_links(owner)
@@ -508,6 +514,7 @@ __all__ = [
     "iptables_restore",
     "iptables_saved",
     "nft_files",
+    "nft_leftovers",
     "nft_script",
     "packet_filter_difference",
     "unit_links",

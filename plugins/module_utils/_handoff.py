@@ -196,12 +196,13 @@ def qr_code(text: str, title: str) -> str:
 
 
 def terminal_qr_code(text: str) -> str:
-    """A QR code in half blocks, two of its rows to a line: light on the terminal's dark ground."""
+    """A QR code in half blocks, two of its rows to a line, in white on black whatever the terminal's own colours are."""
     import segno
 
     code = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(code, border=2, compact=True)
-    return code.getvalue()
+    # ECMA-48 8.3.117; of the 256 colours those that no theme changes.
+    return "".join(f"\033[38;5;231;48;5;16m{line}\033[0m\n" for line in code.getvalue().splitlines() if line)
 
 
 def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None) -> dict[str, Any]:

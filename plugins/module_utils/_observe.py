@@ -103,6 +103,12 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
     return said
 
 
+def trouble(error: OSError) -> str:
+    """Say why the state of this host was not read, and what helps: more rights only where an account may not look."""
+    cure = " Run with become, or set jupyter_scope: user." if isinstance(error, PermissionError) else ""
+    return f"Cannot read the state of this host: {error}.{cure}"
+
+
 def _owners(probe: dict[str, Any], things: list[dict[str, Any]], machine: dict[str, Any]) -> dict[str, set[int]]:
     """Return by instance the numbers of the accounts it may run as: the one of the plan, and the one of an earlier run."""
     listed = [(thing["instance"], thing["user"]) for thing in things if thing["kind"] == "service" and thing.get("user")]
@@ -126,6 +132,8 @@ def _pattern(name: str) -> str:
 
 def system() -> dict[str, Any]:
     """Describe the machine: release, Python, PID 1, the account we are, commands a service manager needs."""
+    if not sys.platform.startswith("linux"):
+        raise OSError(f"it runs {os.uname().sysname}, and servers of this collection run on Linux alone")
     release = {}
     for path in ("/etc/os-release", "/usr/lib/os-release"):
         if os.path.exists(path):
@@ -671,7 +679,7 @@ def _kernel_files() -> dict[int, set[str]]:
 def _versions(folder: str) -> dict[str, str]:
     """Return the versions of Jupyter's own packages in an environment, by the folders pip leaves (PEP 376)."""
     found = {}
-    for name in ("jupyterlab", "jupyter_server"):
+    for name in ("jupyterlab", "jupyter_server", "notebook"):
         for path in glob.glob(f"{folder}/lib/python3*/site-packages/{name}-*.dist-info"):
             found[name] = os.path.basename(path)[len(name) + 1 : -len(".dist-info")]
     return found

@@ -79,6 +79,8 @@ INSTANCE_KEYS = (
 )
 #: Names by which this machine is reached from itself alone.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+#: What a server listens on that all of them, and the network, lead to.
+EVERYWHERE = ("*", "0.0.0.0", "::")  # noqa: S104
 
 #: Files of the control node.
 FILE_KEYS = ("certificate_file", "key_file", "ca_file")
@@ -247,10 +249,8 @@ def _tunnel_forwards(present: list[Instance]) -> dict[str, list[Any]]:
     """Return the targets of each tunnel account; a bare port is the host's loopback (see the role ``tunnel``)."""
     forwards: dict[str, list[Any]] = {}
     for item in present:
-        bind = item["bind_address"]
-        own = [] if bind in (*LOOPBACK, "*", "0.0.0.0", "::") else [f"[{bind}]:{item['port']}" if ":" in bind else f"{bind}:{item['port']}"]  # noqa: S104
         for name in item["tunnel_accounts"]:
-            forwards.setdefault(name, []).extend([item["port"], *own])
+            forwards.setdefault(name, []).append(item["port"])
     return forwards
 
 
@@ -392,6 +392,8 @@ def _access(instance: Instance, wrong: Any) -> None:
             "bind_address",
             f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access: direct, or leave it out.",
         )
+    elif instance["access"] == "both" and instance["bind_address"] not in (*LOOPBACK, *EVERYWHERE):
+        wrong("bind_address", f"'{instance['bind_address']}' with access 'both': a tunnel ends at the loopback. Say '*', or access: direct.")
     elif instance["bind_address"] != "*" and instance["bind_address"] != "localhost":
         try:
             ipaddress.ip_address(instance["bind_address"])

@@ -84,7 +84,8 @@ def _server(item: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
         "instance": item["name"],
         "service": item["unit"] if item["keeper"] else item["session"],
         "running": process is not None,
-        "jupyterlab": versions.get("jupyterlab"),
+        # Notebook 6 is a program of its own; its versions are below 7, JupyterLab's at 4.
+        "jupyterlab": versions.get("notebook" if item["interface"] == "notebook6" else "jupyterlab"),
         "jupyter_server": versions.get("jupyter_server"),
         "environment": folder.rpartition("/")[2],
         "started": process["started"] if process else None,

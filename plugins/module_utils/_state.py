@@ -151,13 +151,20 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "aside": _shadows.backups(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in _python_kernels(instances)}),
-        "ports": sorted({item["port"] for item in instances}),
+        "ports": sorted({*(item["port"] for item in instances), *_ssh_port(plan)}),
         "units": [*(UNIT.format(name=item["name"]) for item in instances), *([_throttle.DAEMON] if _throttles(instances) else [])],
         "user_units": plan["scope"] == "user",
         # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
         "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
         "tunnel": {"owner": TUNNEL_OWNER, "accounts": plan["tunnel"]["accounts"], "mark": _tunnel_names.mark(TUNNEL_OWNER)},
     }
+
+
+def _ssh_port(plan: dict[str, Any]) -> list[int]:
+    """Return where an SSH server has to listen for the servers of this plan, where Ansible itself has not come through one."""
+    contact = plan.get("contact", {})
+    tunnelled = any(item["access"] != "direct" for item in plan["instances"])
+    return [contact["port"] or 22] if tunnelled and contact.get("connection") in ("local", "ansible.builtin.local") else []
 
 
 def _python_kernels(instances: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -169,7 +176,8 @@ def _uses_r(instances: list[dict[str, Any]]) -> bool:
 
 
 def _throttles(instances: list[dict[str, Any]]) -> bool:
-    return any(item["login_throttle"] for item in instances)
+    """Tell whether logins to some instance are throttled, or would be where the host can."""
+    return any(item["login_throttle"] is not False for item in instances)
 
 
 def _unit_dir(scope: str) -> str:
@@ -219,13 +227,21 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
     if disagreement:
         return [*problems, *disagreement]
     try:
-        rule_changes(plan, report)
+        blocked = [f"{change['text']}." for change in rule_changes(plan, report) if change["what"] == "blocked"]
+        problems += blocked if plan["verb"] != "report" else []  # that one shows it
     except FirewallError as error:
         problems.append(str(error))
     if report["tunnel"] is not None:
         from . import _tunnel
 
         problems += _tunnel.refusals(plan["tunnel"]["accounts"], report["tunnel"], TUNNEL_OWNER, plan["tunnel"]["override"], strangers=False)
+    if plan["scope"] == "user" and plan["firewall"]["provider"] != "none":
+        problems += [
+            f"instance '{item['name']}': allowed_sources: without root nothing keeps others out of port {item['port']}. Say access: tunnel, or leave "
+            "allowed_sources out (HTTPS and a password stay), or say firewall_provider: none where something in front of this host keeps them out."
+            for item in plan["instances"]
+            if item["access"] != "tunnel" and item["allowed_sources"]
+        ]
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
     if plan["instances"] and not problems:
@@ -384,6 +400,12 @@ def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
     return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else "tmux"
 
 
+def _is_throttled(scope: str, item: dict[str, Any], system: dict[str, Any]) -> bool:
+    """Settle whether guesses are counted, where nobody said so."""
+    said = item["login_throttle"]
+    return _throttle.is_possible(_manager(scope, item, system), system, family(system)) if said is None else bool(said)
+
+
 def _keeper(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
     """Name the systemd that keeps a server running, also one in tmux: nothing else starts it at boot and outlives a login. Empty without one."""
     manager = _manager(scope, item, system)
@@ -470,6 +492,7 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                 "root_dir": root,
                 **_sandbox(home, root),
                 "service_manager": _manager(plan["scope"], item, system),
+                "login_throttle": _is_throttled(plan["scope"], item, system),
                 "keeper": _keeper(plan["scope"], item, system),
                 "prefix": prefix,
                 "libexec": f"{prefix}/libexec",
@@ -625,7 +648,7 @@ def things(
         _service_things(made, item, lingers=system["lingers"] and not ours, cron=plan["scope"] == "system" and _has_cron(system))
     if plan["scope"] == "system":
         _mask_things(made, instances, system)
-        _firewall_things(made, plan)
+        _firewall_things(made, plan, report)
         if _throttles(instances):
             _throttle_things(made, instances, report)
         for account in plan["tunnel_forwards"]:
@@ -769,12 +792,21 @@ def _is_masked(item: dict[str, Any], report: Report) -> bool:
     return (report["paths"].get(path) or {}).get("target") == "/dev/null" and not listed
 
 
-def _firewall_things(made: _List, plan: dict[str, Any]) -> None:
+def _firewall_provider(plan: dict[str, Any], report: Report) -> str:
+    from . import _firewall
+
+    limited = any(rule["sources"] for rule in plan["firewall_rules"])
+    return _firewall.choose(plan["firewall"]["provider"], report["firewall"], plan["firewall"]["enable"], limited)
+
+
+def _firewall_things(made: _List, plan: dict[str, Any], report: Report) -> None:
     if plan["firewall_rules"]:
         from . import _firewall_rules
 
         for opening in _firewall_rules.openings(_firewall_rules.normalise(plan["firewall_rules"])):
             made.add("rule", "firewall", _firewall_rules.identity(opening))
+        if report["firewall"] and _firewall_provider(plan, report) == "nftables":
+            made.add("package", "firewall", "nftables")
 
 
 def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Report) -> None:
@@ -849,6 +881,31 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
     ]
 
 
+def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return the rules of ours in the host's firewall for ports that the plan no longer names, while servers may still have to leave them."""
+    if report["firewall"] is None or not plan["instances"]:
+        return []
+    from . import _firewall
+
+    return _firewall.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+
+
+def listed_rules(wanted: list[Thing], report: Report) -> list[Thing]:
+    """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the firewall: the one of a port that a
+    server has still to leave would stay for ever.
+    """
+    staying = {thing["id"] for thing in wanted}
+    return [thing for thing in report["manifest"] if thing["kind"] == "rule" and thing["id"] not in staying]
+
+
+def but_waiting_rules(plan: dict[str, Any], changes: list[Change], report: Report) -> list[Change]:
+    """Return the changes without those of the firewall that wait, as a restart does: a rule stays until its server has left the port."""
+    if not any(change["kind"] == "service" for change in changes):
+        return changes
+    rules = [*plan["firewall_rules"], *standing_rules(plan, report)]
+    return [*(change for change in changes if change["kind"] != "rule"), *rule_changes({**plan, "firewall_rules": rules}, report)]
+
+
 def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
     """Return what differs in the accounts that may only forward; the role ``tunnel`` decides what that means."""
     if report["tunnel"] is None:
@@ -883,9 +940,11 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
         ),
         *(f"instance '{item['name']}': {text}" for item in plan["instances"] if _is_taken_since(item, report) for text in _taken(item, report)),
         *_unkept(plan, report["system"]),
+        *_without_ssh(plan, report),
         *_plain(plan),
         *_overheard(plan),
         *_one_account(plan),
+        *_unthrottled(plan, report["system"]),
         *_withdrawn(plan, report),
         *_strange(plan, report),
         *_removal.remarks(plan, report),
@@ -894,10 +953,20 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     ]
 
 
+def _without_ssh(plan: dict[str, Any], report: Report) -> list[str]:
+    return [
+        f"No SSH server listens on TCP port {port} of this machine, so nobody gets in from another one yet. For that: sudo apt-get install "
+        "openssh-server, or what this system has for it. On this machine the address works as it is."
+        for port in _ssh_port(plan)
+        if str(port) not in report["listeners"]
+    ]
+
+
 def _plain(plan: dict[str, Any]) -> list[str]:
     return [
         f"Instance '{item['name']}' speaks plain HTTP: whoever is between a client and port {item['port']} reads the password and every cell. "
-        f"Only {', '.join(item['allowed_sources'])} may connect. Leave plain_http out, and it speaks HTTPS."
+        + (f"Only {', '.join(item['allowed_sources'])} may connect. " if plan["firewall"]["provider"] != "none" else "")
+        + "Leave plain_http out, and it speaks HTTPS."
         for item in plan["instances"]
         if item["tls"] == "none" and item["access"] != "tunnel"
     ]
@@ -941,6 +1010,18 @@ def _one_account(plan: dict[str, Any]) -> list[str]:
         "For people of their own, give each instance a user, and create_user: true; for one person, give each a root_dir, and this is not said again."
         for (user, _folder), names in shared.items()
         if len(names) > 1
+    ]
+
+
+def _unthrottled(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
+    """Name the instances that a network reaches and whose guesses nobody counts, though nobody said that either."""
+    found: dict[str, list[str]] = {}
+    for item in plan["instances"]:
+        if item["login_throttle"] is None and not _is_throttled(plan["scope"], item, system):
+            found.setdefault(_throttle.lack(_manager(plan["scope"], item, system)), []).append(item["name"])
+    return [
+        f"{', '.join(names)}: nobody who guesses passwords is shut out. {lack}; with login_throttle: false this is not said again."
+        for lack, names in found.items()
     ]
 
 
@@ -1097,6 +1178,8 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
     if kind in ("rule", "trace", "tunnel", "found"):
         return []  # rule_changes and tunnel_changes compare them all at once; traces are others' to make, and so is what was there before
     if kind == "package":
+        if name == "nftables":
+            return [] if name in report["firewall"]["installed"] else [("package", "absent", "present")]
         command = {"fail2ban": _throttle.COMMAND}.get(name, name)
         missing = _r_is_missing(report) if name == "R" else not report["system"]["commands"].get(command)
         return [("package", "absent", "present")] if missing else []

@@ -25,24 +25,41 @@ JAIL = f"{FOLDER}/jail.d/remote-notebooks.conf"
 FILES = (FILTER, ACTION, JAIL)
 
 
-def settle(instance: dict[str, Any], own: bool, scope: str) -> bool:
-    """Return whether logins to ``instance`` are throttled.
+def settle(instance: dict[str, Any], own: bool, scope: str) -> bool | None:
+    """Return whether logins to ``instance`` are throttled; None where nobody said so and the host decides (:func:`is_possible`).
 
     :param own: the instance says it itself, and not the host for all of them.
-    :raises PlanError: where it cannot be.
+    :raises PlanError: where it was asked for and cannot be.
     """
-    if not instance["login_throttle"]:
+    asked = instance["login_throttle"]
+    if asked is False or (instance["access"] == "tunnel" and not (asked and own)):
         return False
+    sections = [traits for traits in instance["settings"].values() if isinstance(traits, dict)]
+    problem = ""
     if scope == "user":
-        raise PlanError("only root can shut a port, and scope 'user' has none. Leave it out, or set jupyter_scope: system.")
-    if instance["access"] != "tunnel":
-        sections = [traits for traits in instance["settings"].values() if isinstance(traits, dict)]
-        if any(traits.get("trust_xheaders") for traits in sections):
-            raise PlanError("with trust_xheaders every client has the proxy's address, and would be shut out with it. Leave one of the two out.")
-        return True
-    if own:
-        raise PlanError("with access 'tunnel' every login comes from the host itself, through SSH. Leave it out.")
-    return False
+        problem = "only root can shut a port, and scope 'user' has none. Leave it out, or set jupyter_scope: system."
+    elif instance["access"] == "tunnel":
+        problem = "with access 'tunnel' every login comes from the host itself, through SSH. Leave it out."
+    elif any(traits.get("trust_xheaders") for traits in sections):
+        problem = "with trust_xheaders every client has the proxy's address, and would be shut out with it. Leave one of the two out."
+    if problem and asked:
+        raise PlanError(problem)
+    return False if problem else asked
+
+
+def is_possible(manager: str, system: dict[str, Any], family: str | None) -> bool:
+    """Tell whether this host can have it without being asked for: only some systems have fail2ban among their own packages. RHEL's is in EPEL, that
+    of SLES in PackageHub, and those are the owner's to add.
+    """
+    comes = family == "debian" or system["id"].startswith("opensuse")
+    return manager == "systemd" and (comes or bool(system["commands"].get(COMMAND)))
+
+
+def lack(manager: str) -> str:
+    """Say what keeps a host from throttling where nobody asked for it."""
+    if manager == "systemd":
+        return "Install fail2ban (RHEL: of EPEL, SLES: of PackageHub), and the next run uses it"
+    return f"fail2ban reads the log that systemd keeps, and this runs under {manager}"
 
 
 def refusal(manager: str) -> str:

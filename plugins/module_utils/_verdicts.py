@@ -111,6 +111,18 @@ def sentences(one: Row) -> list[str]:
     return [plain(where), *(f"  {plain(text, 1000)}" for part in ("message", "cure", "host_says") for text in one[part].split("\n") if text)]
 
 
+def log(one: Row, instances: list[dict[str, Any]]) -> list[str]:
+    """Return where the server's own words are, for who does not find the cause in these; nothing where the host has not said what keeps it.
+
+    :param instances: as :func:`_state.complete` returns them.
+    """
+    item = next((each for each in instances if each["name"] == one["instance"]), None)
+    if item is None:
+        return []
+    scope = "--user " if item["keeper"] == "systemd_user" else ""
+    return [f"  What it says, on the host: {f'journalctl {scope}-u ' + item['unit'] if item['keeper'] else item['attach']}"]
+
+
 def summary(rows: list[Row]) -> str:
     """Return the one line that ends a check."""
     bad = [one for one in rows if not is_good(one)]

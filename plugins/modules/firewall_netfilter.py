@@ -6,14 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: firewall_netfilter
-short_description: Open ports with nftables or iptables
+short_description: Open ports with the firewall of a host
 description:
   - Brings the rules of one owner to the wanted state, in the kernel and for the next boot. Rules of another owner, or made by hand, are not touched.
   - >-
     With nftables the rules live in a table of their own, V(inet remote_notebooks_<owner>), and in files under C(/etc/remote-notebooks/firewall)
     that a systemd unit loads. Where a chain of the host would still drop the connection, an accept is put directly before the rule that drops it.
   - With iptables the same is done in chain C(INPUT) and in the file that the host loads at boot.
-  - Everything is checked before it is loaded, and loaded in one transaction.
+  - With both everything is checked before it is loaded, and loaded in one transaction.
+  - With ufw and firewalld each rule that differs is added or taken by the tool itself, for now and for the next boot.
 author:
   - The remote.notebooks founders (@remote-notebooks)
 extends_documentation_fragment:
@@ -31,8 +32,12 @@ options:
   provider:
     description: The tool. An empty O(rules) takes away what this owner has there.
     type: str
-    choices: [nftables, iptables]
+    choices: [ufw, firewalld, nftables, iptables]
     required: true
+  enable:
+    description: Whether ufw may be turned on; SSH is allowed first. With firewalld, whether SSH is allowed before its service is started.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says what would change, and changes nothing.
@@ -60,14 +65,17 @@ difference:
   elements: dict
   returned: always
 transactions:
-  description: The text given to C(nft -f) or C(iptables-restore), one for each call.
+  description: The text given to C(nft -f) or C(iptables-restore), or the command of ufw or firewalld; one for each call.
   type: list
   elements: str
   returned: always
 """
 
+import contextlib
 import os
+import shlex
 import tempfile
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -75,13 +83,15 @@ from ..module_utils._errors import FirewallError
 from ..module_utils._firewall import difference, normalise, resolve
 from ..module_utils._firewall_filter import Record
 from ..module_utils._firewall_host import read
-from ..module_utils._firewall_rules import FOLDER, openings
-from ..module_utils._firewall_steps import UNIT, iptables_restore, iptables_saved, nft_files, nft_script
+from ..module_utils._firewall_rules import FOLDER, comment, openings
+from ..module_utils._firewall_steps import UNIT, iptables_restore, iptables_saved, nft_files, nft_leftovers, nft_script
+from ..module_utils._firewall_tools import commands
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},
     "owner": {"type": "str", "required": True},
-    "provider": {"type": "str", "choices": ["nftables", "iptables"], "required": True},
+    "provider": {"type": "str", "choices": ["ufw", "firewalld", "nftables", "iptables"], "required": True},
+    "enable": {"type": "bool", "default": False},
 }
 
 
@@ -104,7 +114,8 @@ def plan(
     transactions = []
     if provider == "nftables":
         ours = nft_files(wanted, owner, report)
-        files = {path: (ours.get(path), 0o644 if path == UNIT else 0o600) for path in [f"{FOLDER}/{owner}.nft", f"{FOLDER}/{owner}.hooks.sh", *ours]}
+        gone = nft_leftovers(wanted, owner, report)
+        files = {path: (ours.get(path), 0o644 if path == UNIT else 0o600) for path in [*gone, *ours]}
         transactions = [(["nft", "-f", "-"], nft_script(wanted, owner, report))]
     else:
         for of, tool in (("ip", "iptables-restore"), ("ip6", "ip6tables-restore")):
@@ -122,14 +133,35 @@ def main() -> None:
     report = read(module.run_command)
     try:
         rules = normalise(module.params["rules"])
-        found = [entry for entry in difference(rules, owner, report, provider) if entry["provider"] == provider]
+        asked = {"requested": provider, "enable": module.params["enable"]}
+        found = [entry for entry in difference(rules, owner, report, **asked) if entry["provider"] == provider]
+        if provider in ("ufw", "firewalld"):
+            _by_tool(module, found, report)
         transactions, files = plan(rules, owner, provider, report)
     except FirewallError as error:
         module.fail_json(msg=str(error))
     result: Record = {"changed": bool(found), "difference": found, "transactions": [text for _command, text in transactions]}
     if not found:
         module.exit_json(**result)
+    _by_kernel(module, transactions, files, result)
 
+
+def _by_tool(module: AnsibleModule, found: list[Record], report: Record) -> None:
+    """Have ufw or firewalld change rule by rule."""
+    for entry in found:
+        if entry["opening"]:
+            entry["comment"] = comment(entry["opening"], module.params["owner"])
+    lines = commands(found, module.params["provider"], report)
+    result: Record = {"changed": bool(lines), "difference": found, "transactions": [shlex.join(line) for line in lines]}
+    for line in [] if module.check_mode else lines:
+        rc, out, err = module.run_command(line)
+        if rc:
+            module.fail_json(msg=f"{shlex.join(line)} failed: {err.strip() or out.strip()}", **result)
+    module.exit_json(**result)
+
+
+def _by_kernel(module: AnsibleModule, transactions: list[Any], files: dict[str, Any], result: Record) -> None:
+    """Load the transactions of nftables or iptables, and write the files for the next boot."""
     for command, text in transactions:
         test = [command[0], "-c", *command[1:]] if command[0] == "nft" else [command[0], "--test", *command[1:]]
         rc, _out, err = module.run_command(test, data=text)
@@ -145,6 +177,8 @@ def main() -> None:
             continue
         if content is None:
             os.unlink(path)
+            with contextlib.suppress(OSError):  # it holds something else
+                os.removedirs(FOLDER)
         else:
             write(module, path, content, mode if mode is not None else os.stat(path).st_mode & 0o777)
     if not module.check_mode:

@@ -26,7 +26,8 @@ options:
     type: str
     required: true
   provider:
-    description: The firewall that holds the rules. V(auto) takes the one that is active.
+    description: >-
+      The firewall that holds the rules. V(auto) takes the one that is active; where none is, nftables for rules with sources, in a table of our own.
     type: str
     choices: [auto, ufw, firewalld, nftables, iptables, none]
     default: auto
@@ -125,7 +126,7 @@ ssh_zones:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall import choose, difference, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open, ssh_zones
+from ..module_utils._firewall import choose, difference, is_limited, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open, ssh_zones
 from ..module_utils._firewall_host import read
 from ..module_utils._firewall_rules import PROVIDERS, comment, openings
 
@@ -143,8 +144,8 @@ def main() -> None:
     report = read(module.run_command)
     try:
         asked = {"requested": given["provider"], "enable": given["enable"]}
-        provider = choose(report=report, **asked)
         rules = normalise(given["rules"])
+        provider = choose(report=report, limited=is_limited(rules), **asked)
         result = {
             "provider": provider,
             "active": report["provider"],

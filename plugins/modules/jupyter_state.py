@@ -202,6 +202,11 @@ orphans:
   returned: always
   type: list
   elements: dict
+standing_rules:
+  description: The firewall's rules of ours for ports that the plan no longer names. They stay until the servers there have moved.
+  returned: where there is something to do, and with O(details)
+  type: list
+  elements: dict
 was:
   description: The environment that each instance, and each Python kernel of one, was in before this run.
   returned: always
@@ -268,7 +273,7 @@ def main() -> None:
     try:
         report = observe.report(probe, run, lambda: _firewall_host.read(module.run_command), lambda asked: _tunnel_host.read(**asked, run=run))
     except OSError as error:
-        module.fail_json(msg=f"Cannot read the state of this host: {error}. Run with become, or set jupyter_scope: user.")
+        module.fail_json(msg=observe.trouble(error))
     module.exit_json(changed=False, report=report)
 
 

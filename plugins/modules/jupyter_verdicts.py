@@ -32,6 +32,11 @@ options:
     type: list
     elements: dict
     default: []
+  instances:
+    description: The instances as M(remote.notebooks.jupyter_state) completed them; a failure then says where the log of each is.
+    type: list
+    elements: dict
+    default: []
   refused:
     description: Why there is no plan for this host, where there is none.
     type: str

@@ -350,7 +350,7 @@ FIREWALL_STATE = record(
         **dict.fromkeys(("remarks", "sentences", "blocked"), many(line(20_000), 50_000)),
     }
 )
-FIREWALL_CHANGE = record({"difference": many(_ENTRY, 50_000), "transactions": many(block(4_000_000), 100)})
+FIREWALL_CHANGE = record({"difference": many(_ENTRY, 50_000), "transactions": many(block(4_000_000), 100_000)})
 TUNNEL_STATE = record(
     {
         "difference": many(

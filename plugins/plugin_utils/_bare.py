@@ -94,7 +94,7 @@ os.umask(0o077)
 try:
     answer = {"report": _observe.report(asked, run, firewall, tunnel)}
 except OSError as error:
-    answer = {"msg": "Cannot read the state of this host: %s. Run with become, or set jupyter_scope: user." % error}
+    answer = {"msg": _observe.trouble(error)}
 """,
     (
         *("_options", "_python_config", "_processes", "_apart", "_places", "_homes", "_observe"),

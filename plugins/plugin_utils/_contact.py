@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import shlex
 import subprocess
 from typing import Any
@@ -16,6 +17,8 @@ from ansible.errors import AnsibleConnectionFailure
 from ..module_utils._plain import plain_lines
 
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
+#: What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own words or only waits.
+BECOME = re.compile(r"(?:Missing|Incorrect) [\w.]+ password|a password is required|waiting for (?:become success|privilege escalation)")
 
 
 def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
@@ -64,6 +67,11 @@ def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
 def unreachable(host: str, error: Exception) -> AnsibleConnectionFailure:
     """Return the failure of a host that Ansible does not get in touch with, with what to do about it."""
     said = plain_lines(str(error).strip().rstrip("."))
+    if BECOME.search(said):
+        return AnsibleConnectionFailure(
+            f"{host} is reached, and does not let the account become another: {said}. Where that takes a password, add --ask-become-pass; "
+            "where the host is only slow, give it longer, as in ANSIBLE_TIMEOUT=60."
+        )
     cure = "Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
     if "Host key verification failed" in said:
         cure = "Log in there once with ssh, and compare the key that it shows with the host's own."

@@ -27,8 +27,8 @@ from mirror import Mirror, mirror
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What `make up` installs, and nothing beside it; pyinfra, matplotlib: what only the benchmarks need (`make bench` makes both)
-BIN = ROOT / ".cache" / "bench" / "runtime" / "bin"
-BENCH_BIN = ROOT / ".cache" / "bench" / "venv" / "bin"
+BIN = ROOT / ".cache" / "runtime" / "bin"
+BENCH_BIN = ROOT / ".cache" / "bench" / "bin"
 PEERS = Path(__file__).resolve().parent / "peers"
 NETWORK = "remote-notebooks-bench"
 SUBNET = "10.99.20"

@@ -54,13 +54,12 @@ def prepare():
     """Make the folder that a reader sits in: a checkout with an inventory."""
     shutil.rmtree(READER, ignore_errors=True)  # of the run before, in the same checkout
     READER.mkdir(mode=0o700)
-    for name in ("playbooks", "ansible.cfg", ".ansible"):
+    for name in ("playbooks", "ansible.cfg", ".ansible", ".venv"):
         (READER / name).symlink_to(CHECKOUT / name)
     (READER / "inventory").write_text(own(blocks((CHECKOUT / "README.md").read_text(), "yaml")[0]))
     (READER / "group_vars").mkdir()
     # The way out to the package index is this machine's, not README's.
     (READER / "group_vars/all.yml").write_text("jupyter_ca_bundle: /etc/ssl/test-bundle.crt\n")
-    (READER / "new-password.yml").write_text("rotate_password: a password of my own\n")
 
 
 def environment():

@@ -453,5 +453,6 @@ def test_the_kit_is_served_as_a_device_asks_for_it(fleet):
     assert run.returncode == 0
     assert "staple" not in page, "the page on the disk shows the password; the kit's must not"
     assert "127.0.0.1 took ca.crt\n" in said
-    assert any(line.count("█") > 20 for line in said), "a QR code"
+    rows = [line for line in said if line.count("█") > 20]
+    assert rows and all(re.fullmatch("\033\\[38;5;231;48;5;16m[ █▀▄]+\033\\[0m\n", line) for line in rows), "a QR code, white on black anywhere"
     assert f"  {':'.join(re.findall('..', fleet.sha256.upper())[:8])}\n" in said

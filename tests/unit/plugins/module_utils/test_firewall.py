@@ -17,6 +17,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall import 
     remarks,
     rich_rule,
     ssh_to_open,
+    standing,
 )
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_rules import openings
 
@@ -142,12 +143,28 @@ def test_a_change_of_provider_leaves_nothing_behind():
     assert sorted((entry["what"], entry["provider"]) for entry in found) == [("missing", "firewalld")] * 2 + [("unwanted", "ufw")] * 2
 
 
-def test_no_firewall_is_an_answer_said_plainly():
-    assert difference([LAB], "jupyter", report()) == []
-    said = remarks([LAB], "jupyter", report())
-    assert "nothing had to be opened" in said[0]
-    assert "sources of tcp/8888 are NOT in force" in said[1]
+def test_where_nothing_filters_sources_hold_all_the_same():
+    found = difference([LAB], "jupyter", report(installed=[]))
+    assert {entry["provider"] for entry in found} == {"nftables"}
+    assert "closes the port for all others" in [entry["detail"] for entry in found]
+    assert not any("NOT in force" in said for said in remarks([LAB], "jupyter", report(installed=[])))
+
+
+def test_where_nothing_filters_a_port_for_everybody_needs_nothing():
+    assert difference([{"port": 8888}], "jupyter", report()) == []
+    assert remarks([{"port": 8888}], "jupyter", report()) == ["No firewall filters on this host: nothing had to be opened."]
     assert remarks([], "jupyter", report()) == []
+
+
+def test_where_nothing_would_load_them_at_boot_sources_are_refused():
+    with pytest.raises(FirewallError, match="the sources would not be in force"):
+        difference([LAB], "jupyter", report(systemd=False))
+
+
+def test_who_says_that_others_filter_is_told_what_that_means():
+    assert difference([LAB], "jupyter", report(), "none") == []
+    said = remarks([LAB], "jupyter", report(), "none")
+    assert "sources of tcp/8888 are NOT in force" in said[1]
 
 
 @pytest.mark.parametrize(
@@ -299,3 +316,18 @@ def test_what_persists_nowhere_is_said():
 )
 def test_admits(changes, source, expected):
     assert admits(report(**changes), "tcp", 8888, source) is expected
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        pytest.param([LAB], [], id="the same port, whatever its sources"),
+        pytest.param([{"port": 9999}], [{"port": "8888", "protocol": "tcp", "sources": ["192.0.2.0/24", "2001:db8:1::/64"]}], id="another port"),
+        pytest.param([], [{"port": "8888", "protocol": "tcp", "sources": ["192.0.2.0/24", "2001:db8:1::/64"]}], id="no port any more"),
+    ],
+)
+def test_a_port_stays_shut_in_until_its_server_has_moved(rules, expected):
+    assert standing(rules, "jupyter", report("ufw", rules=[V4, V6, rule(owner=""), rule(owner="", port="22")])) == expected
+    assert standing(rules, "jupyter", report("none", rules=[V4, V6])) == [], "what is not in force shuts nothing"
+    # What stays and what is new can stand beside each other.
+    assert normalise([*rules, *standing(rules, "jupyter", report("ufw", rules=[V4, V6]))])

@@ -133,6 +133,18 @@ def test_the_packet_filter_in_charge(saved, chains, expected, monkeypatch):
     assert host._provider({"chains": listed, "saved": saved, "interfaces": ["eth0"]}, False, False) == expected
 
 
+def test_who_is_shut_out_for_a_while_is_no_firewall(monkeypatch):
+    """fail2ban's table comes with the first guess and goes with the last: a host where nothing filters is the same before and after."""
+    monkeypatch.setattr(host, "_which", lambda name: f"/usr/sbin/{name}" if name == "nft" else "")
+    monkeypatch.setattr(host, "_UNITS", "/nonexistent")
+    monkeypatch.setattr(host, "_text", lambda _path: "")
+    chain = {"family": "inet", "table": "f2b-table", "name": "f2b-chain", "type": "filter", "hook": "input", "prio": -1, "policy": "accept"}
+    banned = {"set": {"family": "inet", "table": "f2b-table", "name": "addr-set-remote-notebooks-lab", "elem": ["192.0.2.7"]}}
+    listed = json.dumps({"nftables": [{"table": {"family": "inet", "name": "f2b-table"}}, banned, {"chain": chain}]})
+    found = host.read(lambda command: (0, listed if "-j" in command else "", ""))
+    assert (found["provider"], found["chains"]) == ("none", [])
+
+
 def test_the_place_of_the_files_of_rhel_is_known():
     assert "/etc/sysconfig/iptables" in host._SAVED["ip"]
     assert "/etc/sysconfig/ip6tables" in host._SAVED["ip6"]

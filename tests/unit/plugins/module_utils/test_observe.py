@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from datetime import datetime, timezone
 
@@ -104,6 +105,18 @@ def test_a_home_whose_name_holds_a_wildcard(tmp_path, monkeypatch):
     (tmp_path / "a[b]" / "x.json").write_text("")
     monkeypatch.setenv("HOME", str(tmp_path / "a[b]"))
     assert _observe.expand(["~/*.json"]) == [f"{tmp_path}/a[b]/x.json"]
+
+
+def test_a_mac_is_told_what_servers_run_on(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(OSError, match="servers of this collection run on Linux alone") as found:
+        _observe.system()
+    assert "become" not in _observe.trouble(found.value)
+
+
+def test_where_an_account_may_not_look_more_rights_are_named():
+    error = PermissionError(13, "Permission denied", "/opt/remote-notebooks/manifest.json")
+    assert _observe.trouble(error).endswith("Run with become, or set jupyter_scope: user.")
 
 
 @pytest.mark.parametrize("answers", [True, False])

@@ -166,6 +166,12 @@ def test_no_instance_is_a_plan_too():
             "Say tls: provided",
             id="a certificate that nobody would read",
         ),
+        pytest.param(
+            [{"name": "lab", "access": "both", "addresses": ["192.0.2.7"], "bind_address": "192.0.2.7"}],
+            "bind_address",
+            "a tunnel ends at the loopback",
+            id="both, and no loopback",
+        ),
         pytest.param([{"name": "lab", "bind_address": "0.0.0.0"}], "bind_address", "is not the loopback", id="tunnel on the network"),
         pytest.param(
             [{"name": "lab", "access": "direct", "bind_address": "eth0"}], "bind_address", "no IP address of this host", id="interface as address"
@@ -306,6 +312,21 @@ def test_tunnel_accounts_that_cannot_be(scope, given, said):
 def test_logins_that_cannot_be_throttled(scope, given, said):
     with pytest.raises(PlanError, match=said):
         resolve("web1", scope, DEFAULTS, [{"name": "lab", **given}])
+
+
+@pytest.mark.parametrize(
+    ("scope", "given", "expected"),
+    [
+        pytest.param("system", {"access": "direct"}, None, id="the host decides"),
+        pytest.param("system", {"access": "both"}, None, id="the host decides, beside a tunnel"),
+        pytest.param("system", {}, False, id="every login comes from the host itself"),
+        pytest.param("user", {"access": "direct"}, False, id="without root"),
+        pytest.param("system", {"access": "direct", "settings": {"ServerApp": {"trust_xheaders": True}}}, False, id="behind a proxy"),
+    ],
+)
+def test_where_nobody_says_it_logins_are_throttled_where_that_makes_sense(scope, given, expected):
+    plan = resolve("web1", scope, {**DEFAULTS, "addresses": ["192.0.2.7"]}, [{"name": "lab", **given}])
+    assert plan["instances"][0]["login_throttle"] is expected
 
 
 def test_a_host_that_throttles_leaves_its_tunnelled_servers_out():

@@ -176,7 +176,14 @@ def test_the_json_holds_everything():
 
 
 def test_the_overview_joins_what_was_read_and_compared():
-    item = {"name": "lab", "keeper": "systemd", "unit": "jupyter@lab.service", "session": "jupyter-lab", "environment": "/opt/envs/new"}
+    item = {
+        "name": "lab",
+        "interface": "lab",
+        "keeper": "systemd",
+        "unit": "jupyter@lab.service",
+        "session": "jupyter-lab",
+        "environment": "/opt/envs/new",
+    }
     report = {
         "servers": [{"pid": 7, "instance": "lab", "started": 1000.0}],
         "paths": {"/etc/x": {"text": "a = 1\nb = 2\n"}},
@@ -218,3 +225,11 @@ def test_the_overview_joins_what_was_read_and_compared():
         ],
         "drift": [{"instance": "lab", "what": "content", "text": "file /etc/x differs", "lines": ["-b = 2", "+b = 3"]}],
     }
+
+
+def test_notebook_6_has_a_version_too():
+    item = {"name": "old", "interface": "notebook6", "keeper": "systemd", "unit": "u", "session": "s", "environment": "/opt/envs/six"}
+    details = {"now": 0, "processes": {}, "versions": {"/opt/envs/six": {"notebook": "6.5.7"}}}
+    report = {"servers": [], "paths": {}, "details": details}
+    compared = {"servers": [{"instance": "old", "url": "https://web1:8888/"}], "steps": [], "texts": {}, "changes": []}
+    assert _report.overview({"host": "web1"}, [item], compared, report, {})["servers"][0]["jupyterlab"] == "6.5.7"

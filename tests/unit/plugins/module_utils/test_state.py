@@ -127,7 +127,7 @@ def found(the_plan, instances, things, report):
     return [(change["id"], change["what"]) for change in _state.differences(the_plan, things, instances, report)]
 
 
-DIRECT = plan({"name": "lab"}, {"name": "two", "port": 9000}, access="direct")
+DIRECT = plan({"name": "lab"}, {"name": "two", "port": 9000}, access="direct", login_throttle=False)
 TMUX = plan(service_manager="tmux")
 THROTTLED = plan({"name": "lab"}, {"name": "two", "port": 9000, "access": "tunnel"}, access="direct", login_throttle=True)
 
@@ -475,7 +475,7 @@ def test_a_file_that_is_missing_from_the_environment_is_named():
 
 def test_what_the_plan_no_longer_wants_is_removed_and_notebooks_stay():
     _instances, _things, report = settled(DIRECT)
-    smaller = plan({"name": "lab"}, {"name": "two", "state": "absent"}, access="direct")
+    smaller = plan({"name": "lab"}, {"name": "two", "state": "absent"}, access="direct", login_throttle=False)
     instances, things = wanted(smaller, report)
     left = [change for change in _state.differences(smaller, things, instances, report) if change["stage"] == "remove"]
     assert "service jupyter@two.service" in {change["id"] for change in left}
@@ -862,3 +862,126 @@ def test_what_a_folder_is_called_is_no_wildcard():
 def test_the_kernels_of_the_environment_come_before_those_of_a_home():
     (instance,) = _state.complete(plan({"name": "lab"}), bare())
     assert instance["variables"]["JUPYTER_PATH"] == f"/etc/remote-notebooks/lab/jupyter:{instance['environment']}/share/jupyter"
+
+
+ROOTLESS = {"uid": 1000, "user": "ann", "group": "ann", "home": "/home/ann"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "access", "sources", "refused"),
+    [
+        pytest.param("auto", "direct", ["192.0.2.0/24"], True, id="nothing would hold them"),
+        pytest.param("none", "direct", ["192.0.2.0/24"], False, id="somebody else filters, it was said"),
+        pytest.param("auto", "direct", [], False, id="no promise was made"),
+        pytest.param("auto", "tunnel", ["192.0.2.0/24"], False, id="nobody comes from a network"),
+    ],
+)
+def test_without_root_sources_are_refused_unless_somebody_else_filters(provider, access, sources, refused):
+    the_plan = plan({"name": "lab", "access": access, "allowed_sources": sources}, scope="user")
+    the_plan["firewall"] = {"provider": provider, "enable": False}
+    said = [problem for problem in _state.refusals(the_plan, bare(**ROOTLESS)) if "allowed_sources" in problem]
+    assert bool(said) is refused
+
+
+def open_host(**changes):
+    """What a host reports on which nothing filters."""
+    empty = {"rules": [], "chains": [], "firewalld": {}, "saved": {}, "files": {}, "links": [], "paths": {}, "interfaces": ["eth0"]}
+    return {"provider": "none", "installed": [], "systemd": True, "ssh": {}, "ssh_ports": [22], **empty, **changes}
+
+
+@pytest.mark.parametrize(
+    ("installed", "sources", "due"),
+    [
+        pytest.param([], ["192.0.2.0/24"], ["package nftables: absent, wanted"], id="it comes with us"),
+        pytest.param(["nftables"], ["192.0.2.0/24"], [], id="it is there"),
+        pytest.param([], [], [], id="a port for everybody needs none"),
+    ],
+)
+def test_where_nothing_filters_the_tool_that_does_comes_with_us(installed, sources, due):
+    the_plan = plan({"name": "lab", "access": "direct", "allowed_sources": sources, "addresses": ["192.0.2.7"]})
+    report = {**bare(), "firewall": open_host(installed=installed)}
+    instances, things = wanted(the_plan, report)
+    texts = [change["text"] for change in _state.differences(the_plan, things, instances, report)]
+    assert [text for text in texts if "nftables" in text and text.startswith("package")] == due
+
+
+def test_a_port_that_another_rule_would_shut_is_refused_before_anything_is_done():
+    drop = {"when": [["port", "in", ["8888"]]], "verdict": "drop", "target": "", "handle": 3, "comment": "", "limited": ""}
+    chain = {"family": "inet", "table": "other", "name": "input", "hook": "input", "priority": 0, "policy": "accept", "rules": [drop]}
+    the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"]})
+    report = {**bare(), "firewall": open_host(provider="ufw", installed=["ufw", "nftables"], chains=[chain])}
+    (said,) = _state.refusals(the_plan, report)
+    assert _state.refusals({**the_plan, "verb": "report"}, report) == []
+    assert "rule blocked in ufw: tcp/8888 from anybody (a rule of chain input of table inet other drops it; let it through there: nft insert" in said
+
+
+def test_a_rule_that_waits_for_a_restart_keeps_no_verb_away():
+    kept = {
+        **{"protocol": "tcp", "port": "9000", "source": "", "interface": "", "zone": "", "limit": "", "comment": "remote.notebooks/jupyter"},
+        **{"owner": "jupyter", "provider": "ufw", "live": True, "saved": True},
+    }
+    the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"]})
+    report = {**bare(), "firewall": open_host(provider="ufw", installed=["ufw"], rules=[kept, {**kept, "port": "8888"}])}
+    changes = _state.rule_changes(the_plan, report)
+    assert [change["text"] for change in changes] == ["rule unwanted in ufw: tcp/9000 from anybody"]
+    assert _state.but_waiting_rules(the_plan, changes, report) == changes
+    restart = {"kind": "service", "id": "service jupyter@lab.service"}
+    assert _state.but_waiting_rules(the_plan, [restart, *changes], report) == [restart]
+
+
+def test_a_rule_is_listed_until_it_is_gone():
+    """A run reads the firewall where the list names a rule: else the one of a port that a busy server has not left yet would be forgotten."""
+    report = bare()
+    _instances, things = wanted(DIRECT, report)
+    report["manifest"] = _state.manifest(things)
+    _instances, things = wanted(plan({"name": "lab"}, {"name": "two", "port": 9001, "access": "direct", "addresses": ["192.0.2.7"]}), report)
+    listed = _state.journal([*things, *_state.listed_rules(things, report)])
+    assert [thing["id"].split()[1] for thing in listed if thing["kind"] == "rule"] == ["tcp/9001", "tcp/8888", "tcp/9000"]
+
+
+def test_where_all_servers_go_no_rule_waits():
+    rule = {"protocol": "tcp", "port": "8888", "source": "", "interface": "", "zone": "", "limit": "", "comment": "remote.notebooks/jupyter"}
+    report = {**bare(), "firewall": open_host(provider="ufw", rules=[{**rule, "owner": "jupyter", "provider": "ufw", "live": True, "saved": True}])}
+    assert _state.standing_rules(UNINSTALL, report) == []
+    assert [rule["port"] for rule in _state.standing_rules(plan({"name": "lab"}), report)] == ["8888"]
+
+
+@pytest.mark.parametrize(
+    ("system", "given", "throttled", "told"),
+    [
+        pytest.param({}, {}, True, "", id="it comes with us"),
+        pytest.param({"id": "opensuse-leap", "id_like": ["suse"]}, {}, True, "", id="it comes with us on SUSE's free ones"),
+        pytest.param({}, {"service_manager": "tmux"}, False, "fail2ban reads the log that systemd keeps, and this runs under tmux", id="no log"),
+        pytest.param({"id": "rhel"}, {}, False, "Install fail2ban (RHEL: of EPEL", id="its owner has to add EPEL"),
+        pytest.param({"id": "sles", "id_like": ["suse"]}, {}, False, "SLES: of PackageHub)", id="its owner has to add PackageHub"),
+        pytest.param({"id": "rhel", "commands": {**DEBIAN["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}}, {}, True, "", id="of EPEL"),
+        pytest.param({"id": "rhel"}, {"login_throttle": False}, False, "", id="nobody wants it"),
+        pytest.param({}, {"access": "tunnel"}, False, "", id="no network leads there"),
+    ],
+)
+def test_where_a_network_leads_to_a_server_guesses_count_without_a_word(system, given, throttled, told):
+    the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"], **given})
+    report = bare(**system)
+    instances, things = wanted(the_plan, report)
+    assert instances[0]["login_throttle"] is throttled
+    assert any(thing["id"] == "package fail2ban" for thing in things) is throttled
+    said = [remark for remark in _state.remarks(the_plan, report) if "nobody who guesses" in remark]
+    assert bool(said) is bool(told)
+    assert told in "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("contact", "access", "listeners", "told"),
+    [
+        pytest.param({"connection": "local", "port": None}, "tunnel", {}, True, id="a desktop without one"),
+        pytest.param({"connection": "local", "port": 2222}, "both", {"22": {}}, True, id="on another port"),
+        pytest.param({"connection": "local", "port": None}, "tunnel", {"22": {}}, False, id="there is one"),
+        pytest.param({"connection": "local", "port": None}, "direct", {}, False, id="nobody comes through one"),
+        pytest.param({"connection": "ssh", "port": None}, "tunnel", {}, False, id="Ansible has come through one"),
+    ],
+)
+def test_where_no_ssh_server_listens_that_is_said(contact, access, listeners, told):
+    the_plan = {**plan({"name": "lab", "access": access, "addresses": ["192.0.2.7"]}), "contact": contact}
+    report = {**bare(), "listeners": listeners}
+    assert any("No SSH server listens" in remark for remark in _state.remarks(the_plan, report)) is told
+    assert (22 in _state.probe(the_plan, False)["ports"]) is (contact == {"connection": "local", "port": None} and access != "direct")

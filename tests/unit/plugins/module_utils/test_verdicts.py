@@ -77,6 +77,20 @@ def test_the_table_stands_in_columns():
     assert _verdicts.bad([row(ANSWER), bad]) == {"a-long-name": "lab (network) is unreachable (timed_out). The table above says what to do."}
 
 
+@pytest.mark.parametrize(
+    ("keeper", "expected"),
+    [
+        ("systemd", ["  What it says, on the host: journalctl -u jupyter@lab.service"]),
+        ("systemd_user", ["  What it says, on the host: journalctl --user -u jupyter@lab.service"]),
+        pytest.param("", ["  What it says, on the host: sudo -u jupyter tmux -L jupyter-lab attach"], id="no systemd, no journal"),
+    ],
+)
+def test_where_a_server_has_said_more(keeper, expected):
+    item = {"name": "lab", "keeper": keeper, "unit": "jupyter@lab.service", "attach": "sudo -u jupyter tmux -L jupyter-lab attach"}
+    assert _verdicts.log({"instance": "lab"}, [{"name": "night"}, item]) == expected
+    assert _verdicts.log({"instance": "-"}, [item]) == []
+
+
 def test_an_inventory_that_is_refused_has_a_row():
     refused = _verdicts.refused("web2", "instance 'lab': port: 70000 is no TCP port.\n")
     assert _verdicts.table([refused])[1].split() == ["web2", "-", "-", "unknown", "inventory", "-", "-"]

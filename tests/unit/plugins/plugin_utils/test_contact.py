@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.remote.notebooks.plugins.action.jupyter_plan import _named
-from ansible_collections.remote.notebooks.plugins.plugin_utils._contact import contact
+from ansible_collections.remote.notebooks.plugins.plugin_utils._contact import contact, unreachable
 
 CONFIG = """
 Host My_Lab
@@ -51,3 +52,22 @@ def test_no_client_is_handed_a_name_that_ssh_alone_knows(reached):
     assert _named("My_Lab", reached("My_Lab")) == "192.0.2.7"
     assert _named("web.example.org", reached("web.example.org")) == "web.example.org"
     assert _named("lab.example.org", reached("lab.example.org", ansible_host="My_Lab")) == "lab.example.org"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        pytest.param("Missing sudo password", "--ask-become-pass", id="ssh"),
+        pytest.param("Incorrect su password", "--ask-become-pass", id="su, which has read an empty one"),
+        pytest.param("Timeout (12s) waiting for privilege escalation prompt: ", "ANSIBLE_TIMEOUT=60", id="ssh, and no answer"),
+        pytest.param(
+            "Premature end of stream waiting for become success.\n>>> Standard Error\nsudo: a password is required", "--ask-become-pass", id="local"
+        ),
+        pytest.param("Timed out waiting for become success or become password prompt.", "ANSIBLE_TIMEOUT=60", id="local, and no answer"),
+    ],
+)
+def test_who_may_not_become_root_is_told_that_and_not_to_look_at_keys(said, told):
+    text = str(unreachable("web1", AnsibleError(said)))
+    assert "web1 is reached, and does not let the account become another" in text and told in text
+    assert "ansible_host" not in text
+    assert "Check ansible_host" in str(unreachable("web1", AnsibleError("Connection refused")))
