@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import configparser
+import contextlib
 import fcntl
 import os
 import re
@@ -192,9 +193,9 @@ def plain_root() -> Iterator[Path]:
 
 
 def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str, str]:
-    """One scenario into a log of its own; the log is printed when it fails. Its playbooks run with what users get: ``runtime``. Returns its name and what made it red, empty if nothing did.
+    """One scenario into a log of its own; the log is printed when it fails. Returns its name and what made it red, empty if nothing did.
 
-    Its addresses are fixed, so another checkout on this machine waits for its turn.
+    Its playbooks run with what users get: ``runtime``. Its addresses are fixed, so another checkout on this machine waits for its turn.
     """
     log = logs / f"{name}.log"
     command = ["timeout", "--kill-after=30", SCENARIO_LIMIT, "molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
