@@ -229,7 +229,7 @@ def molecule(*names: str) -> None:
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
     with plain_root() as root, concurrent.futures.ThreadPoolExecutor(LANES) as pool:
         results = list(pool.map(lambda name: run_scenario(name, logs, runtime, root), names or scenarios()))
-    red = [why for _, why in results if why]
+    red = [why for _name, why in results if why]
     if red:
         raise Red("; ".join(red))
 
