@@ -25,6 +25,8 @@ RECIPE = ROOT / "molecule" / "shared" / "image"
 PACKAGES = ROOT / "tests" / "debian-packages.txt"
 SUITES = ("bookworm", "trixie")
 ENGINE = {"docker.io", "docker-cli", "iptables"}
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INSTANCES = 1024
 DOCKERD_LOG = Path("/var/log/remote-notebooks-dockerd.log")
 
 
@@ -108,6 +110,18 @@ def ensure_engine() -> None:
     sys.exit(f"The Docker engine did not answer within 60 s:\n{tail}")
 
 
+def ensure_watches() -> None:
+    """Let as many systemds run as there are test hosts: each takes a few of root's inotify instances, of which a kernel grants 128 (inotify(7))."""
+    if int(INOTIFY.read_text()) >= INSTANCES:
+        return
+    try:
+        INOTIFY.write_text(f"{INSTANCES}\n")
+    except OSError:
+        print(f"Test hosts may hang in their boot: sudo sysctl -w fs.inotify.max_user_instances={INSTANCES} lets more of them run", flush=True)
+        return
+    print(f"Raised fs.inotify.max_user_instances to {INSTANCES} until the next boot: test hosts share it", flush=True)
+
+
 def recipe_digest() -> str:
     return hashlib.sha256(b"".join((RECIPE / name).read_bytes() for name in ("packages.txt", "finish.sh"))).hexdigest()
 
@@ -171,6 +185,7 @@ def ensure_images() -> None:
 def main() -> None:
     ensure_packages()
     ensure_engine()
+    ensure_watches()
     ensure_images()
 
 

@@ -1,10 +1,15 @@
 # shellcheck shell=sh
 # Runs inside a new test host. Standard input: the public key to let in. Last line of output: the host's public key.
 if [ "$(cat /proc/1/comm)" = systemd ]; then
-  for _ in $(seq 60); do # right after the start of the container it does not answer yet
-    case $(systemctl is-system-running --wait 2>/dev/null) in running | degraded) break ;; esac
+  booted=
+  for _ in $(seq 60); do # right after the start of the container it does not answer yet; a boot that hangs never does
+    case $(timeout 10 systemctl is-system-running --wait 2>/dev/null) in running | degraded) booted=yes && break ;; esac
     sleep 0.5
   done
+  if [ -z "$booted" ]; then
+    journalctl --no-pager --lines=20 >&2
+    exit 1
+  fi
   ssh-keygen -q -A
   systemctl reset-failed ssh.service # it tried to start without host keys
   systemctl restart ssh.service
