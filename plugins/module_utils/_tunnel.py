@@ -98,7 +98,7 @@ def _account(entry: dict[str, Any], more: list[Any], problems: list[str]) -> Acc
     elif name == "root":
         wrong("name", "root can do everything, and a tunnel account nothing but forward. Choose another name.")
     targets: list[str] = []
-    for item in [*(entry.get("permit_open") or []), *more]:
+    for item in [*_several(entry.get("permit_open")), *more]:
         try:
             targets += targets_of(item)
         except TunnelError as error:
@@ -107,19 +107,24 @@ def _account(entry: dict[str, Any], more: list[Any], problems: list[str]) -> Acc
     if present and not targets and not any(problem.startswith(f"tunnel account '{name}': permit_open") for problem in problems):
         wrong("permit_open", "say at least one port that it may forward to, for example [8888].")
     keys = []
-    for text in entry.get("public_keys") or []:
+    for text in _several(entry.get("public_keys")):
         try:
-            keys.append(public_key(text))
+            keys += public_keys(str(text))
         except TunnelError as error:
             wrong("public_keys", str(error))
     return {
         "name": name,
         "permit_open": list(dict.fromkeys(targets)),
         "public_keys": list(dict.fromkeys(keys)),
-        "groups": sorted(entry.get("groups") or []),
+        "groups": sorted(_several(entry.get("groups"))),
         "key_type": entry.get("key_type") or "ecdsa",
         "identity_file": entry.get("identity_file") or "",
     }
+
+
+def _several(given: Any) -> list[Any]:
+    """A list, or the one thing that somebody wrote in the place of one."""
+    return list(given) if isinstance(given, (list, tuple)) else [] if given is None or given == "" else [given]
 
 
 def targets_of(item: Any) -> list[str]:
@@ -148,6 +153,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def public_keys(text: str) -> list[str]:
+    """Return every key of a text as :func:`public_key` does: of one ``.pub`` file, or of several that stand in one as in ``authorized_keys``."""
+    lines = list(enumerate(re.split(r"\r\n|\r|\n", text.lstrip("\ufeff")), 1))
+    rows = [(number, line) for number, line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not rows:
+        raise TunnelError("there is no key in it. Copy the line of the .pub file.")
+    keys = []
+    for number, line in rows:
+        try:
+            keys.append(public_key(line))
+        except TunnelError as error:
+            raise TunnelError(f"line {number}: {error}" if len(lines) > 1 else str(error)) from error
+    return keys
+
+
 def public_key(text: str) -> str:
     """Return a public key as ``type base64 comment``. Raise TunnelError for anything else; the text itself is never repeated."""
     if "PRIVATE KEY" in text:
@@ -155,6 +175,8 @@ def public_key(text: str) -> str:
     words = text.split()
     if len(words) < 2 or words[0] not in ALGORITHMS:
         raise TunnelError(f"a key begins with its type ({', '.join(ALGORITHMS)}), without options in front: the role writes those.")
+    if set(words[2:]) & set(ALGORITHMS):
+        raise TunnelError("two keys stand in one line. Give each a line of its own (YAML joins lines below '>', and keeps them below '|').")
     try:
         blob = base64.b64decode(words[1], validate=True)
     except binascii.Error:

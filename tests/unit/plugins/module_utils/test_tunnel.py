@@ -49,6 +49,9 @@ def test_targets(item, targets):
         pytest.param({"public_keys": [f'command="sh" {KEY}']}, "without options in front", id="options before the key"),
         pytest.param({"public_keys": [KEY[:-12]]}, "", id="a shortened key"),
         pytest.param({"public_keys": ["ssh-ed25519 AAAAB3NzaC1yc2E="]}, "cut off or damaged", id="a key of another type"),
+        pytest.param({"public_keys": [f"{KEY} a {OTHER} b"]}, "two keys stand in one line", id="two keys in one line, as YAML's > joins them"),
+        pytest.param({"public_keys": [f'{KEY}\nfrom="10.0.0.0/8" {OTHER}']}, "line 2: a key begins with its type", id="options in the second line"),
+        pytest.param({"public_keys": ["# to come\n\n"]}, "there is no key in it", id="comments alone"),
         pytest.param({"colour": "red"}, "there is no such key", id="an unknown key"),
     ],
 )
@@ -59,6 +62,24 @@ def test_what_cannot_be_is_refused_and_named(given, said):
         account(**given)
     assert said in str(error.value)
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param([f"{KEY} a\n{OTHER} b\n"], id="two lines"),
+        pytest.param([f"{KEY} a\r\n{OTHER} b\r\n"], id="as Windows ends lines"),
+        pytest.param([f"# mine\n\n{KEY} a\n  \n  # hers\n{OTHER} b"], id="comments and empty lines, as in authorized_keys"),
+        pytest.param([f"\ufeff{KEY} a\n{KEY} a\n{OTHER} b"], id="a byte order mark, and one of them twice"),
+        pytest.param(f"{KEY} a\n{OTHER} b", id="a text in the place of a list"),
+    ],
+)
+def test_every_key_of_a_text_counts(given):
+    assert account(public_keys=given)["public_keys"] == [f"{KEY} a", f"{OTHER} b"]
+
+
+def test_one_port_in_the_place_of_a_list():
+    assert account(permit_open=8888)["permit_open"] == ["localhost:8888", "127.0.0.1:8888"]
 
 
 def test_the_same_account_twice_is_refused():
