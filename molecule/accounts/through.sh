@@ -12,6 +12,7 @@ for step in "$@"; do
     case $step in
     device) echo "$step $(timeout 20 "${device[@]}" -W $target jump-ipad 2>&1 </dev/null | words)" ;;
     device-2222) echo "$step $(timeout 20 "${device[@]}" -p 2222 -o HostKeyAlias=10.99.10.13 -W $target jump-ipad 2>&1 </dev/null | words)" ;;
+    visitor) echo "$step $(timeout 20 "${device[@]}" -W localhost:22 jump-visitor 2>&1 </dev/null | words)" ;;
     administrator) echo "$step $(timeout 20 "${administrator[@]}" -W $target 2>&1 </dev/null | words)" ;;
     hold)
         cp tunnel/jump/ipad old-key

@@ -15,6 +15,7 @@ from ..module_utils import _files, _tunnel, _tunnel_names
 from ..module_utils._errors import FilesError
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._contact import contact
+from ..plugin_utils._tunnel_login import way
 
 #: What an account may have in the folder of its host: its key in two forms, the public half, the block for ssh.
 FORMS = ("", ".pem", ".pub", ".config")
@@ -67,8 +68,7 @@ class ActionModule(OwnAction):
     def _host_files(self, reached: dict[str, Any]) -> list[dict[str, Any]]:
         """Write the blocks and the host's keys. Return what a person has to know of each account."""
         accounts = self._arguments["accounts"]
-        address, port = self._arguments["address"] or reached["address"], reached["address_port"]
-        via = f"ProxyJump {self._arguments['jump']}" if self._arguments["jump"] else _tunnel.jump(reached["ssh_args"]) or reached["proxy"]
+        (address, port), via = way(self._arguments["address"], self._arguments["jump"], reached)
         known, everything = os.path.join(self._folder, "known_hosts"), _tunnel_names.config_file(self._directory)
         files = {known: _tunnel.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
         clients = []

@@ -464,8 +464,17 @@ def channel_argv(ssh: str, forward: Forward, control: str) -> list[str]:
 
     Where that one is gone, this one ends: it logs in nowhere by itself.
     """
+    return [*_through(ssh, control), "-W", join_host(forward.remote_host, forward.remote_port), "--", "target"]
+
+
+def command_argv(ssh: str, control: str, command: str) -> list[str]:
+    """The command that asks for a program of the far side, through the ssh that listens at ``control``."""
+    return [*_through(ssh, control), "--", "target", command]
+
+
+def _through(ssh: str, control: str) -> list[str]:
     options = ["-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "LogLevel=ERROR"]
-    return [ssh, "-F", "none", *options, "-S", _literal(control), "-W", join_host(forward.remote_host, forward.remote_port), "--", "target"]
+    return [ssh, "-F", "none", *options, "-S", _literal(control)]
 
 
 def _literal(path: str) -> str:

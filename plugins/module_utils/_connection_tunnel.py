@@ -18,11 +18,13 @@ import subprocess
 import tempfile
 import time
 
-from ._connection import Forward, Stop, channel_argv, ssh_argv, ssh_cause
+from ._connection import Forward, Stop, channel_argv, command_argv, ssh_argv, ssh_cause
 from ._errors import CheckError
 
 #: How long ssh may take to say why the far side closed a channel: it reports and closes in the same moment.
 WORDS_SECONDS = 0.3
+#: Of what a program of the far side says, so much is read.
+MOST_WORDS = 1000
 #: What ssh binds is a name of its own making, 17 characters longer than ours, and a socket's name ends at 104 bytes on macOS (unix(4)).
 MOST_PATH = 80
 
@@ -91,6 +93,20 @@ class Tunnel:
             # It says only that there is none; why, says the ssh that it goes through.
             self._channels.append(subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL))
         return ours
+
+    def runs(self, command: str, seconds: float) -> str:
+        """Ask for a program of the far side; return what it says, which is nothing where none may run."""
+        ours, theirs = socket.socketpair()
+        said = b""
+        with ours:
+            with theirs:
+                argv = command_argv(self._ssh, self._control, command)
+                self._channels.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=theirs.fileno(), stderr=subprocess.DEVNULL))
+            ours.settimeout(seconds)
+            with contextlib.suppress(OSError):  # a far side may go on for ever, in words or in silence
+                while len(said) < MOST_WORDS and (more := ours.recv(MOST_WORDS)):
+                    said += more
+        return said.decode("utf-8", "replace")
 
     def complaint(self) -> Stop | None:
         """Why a connection through the tunnel was closed, if ssh says it was the far side's sshd; else None."""

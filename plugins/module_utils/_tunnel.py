@@ -208,6 +208,8 @@ def settings(account: Account) -> dict[str, str]:
     """What sshd must apply to an account, by keyword (sshd_config(5))."""
     return {
         "AuthorizedKeysFile": f"{FOLDER}/%u",
+        # It has no home to be shut up in, and no session.
+        "ChrootDirectory": "none",
         "AuthorizedKeysCommand": "none",
         "AuthenticationMethods": "publickey",
         "PubkeyAuthentication": "yes",
@@ -235,6 +237,7 @@ KEYWORDS = frozenset(
     [
         *(keyword.lower() for keyword in settings({"permit_open": []})),
         *("allowusers", "denyusers", "allowgroups", "denygroups", "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"),
+        *("requiredrsasize", "strictmodes"),
     ]
 )
 
@@ -285,19 +288,44 @@ def with_block(text: str, owner: str, wanted: str) -> str:
     return text + (begin if ended else f"\n{joined}") + wanted + "Match all\n" + end
 
 
-def parse(text: str) -> list[tuple[str, str, int, str]]:
-    """The lines of a configuration file as (lower-case keyword, arguments, line number, the Match line above it or "")."""
+def parse(text: str, *, matches: bool = False) -> list[tuple[str, str, int, str]]:
+    """The lines of a configuration file as (lower-case keyword, arguments, line number, the Match line above it or "").
+
+    :param matches: whether the Match lines themselves are among them.
+    """
     rows, match = [], ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         words = re.match(r"\s*([A-Za-z0-9]+)(?:\s+|\s*=\s*)(.*?)\s*$", line)
         if not words:
             continue
         keyword = words.group(1).lower()
         if keyword == "match":
             match = "" if words.group(2).lower() == "all" else f"Match {words.group(2)}"
-        else:
+        if keyword != "match" or matches:
             rows.append((keyword, words.group(2), number, match))
     return rows
+
+
+def by_user(arguments: str, groups: dict[str, list[str]]) -> str:
+    """Say a Match line without groups: for these accounts, each with the groups that it will have, by their names."""
+    words = iter(re.findall(r'"[^"]*"|[^\s=]+', arguments))
+    said = []
+    for word in words:
+        if word.lower() in ("all", "invalid-user"):
+            said.append(word)
+        elif word.lower() == "group":
+            patterns = next(words, "").strip('"').split(",")
+            said.append(f"User {','.join(name for name, own in groups.items() if _in_groups(own, patterns)) or 'remote-notebooks-nobody'}")
+        else:
+            said.append(f"{word} {next(words, '')}")
+    return " ".join(said)
+
+
+def _in_groups(groups: list[str], patterns: list[str]) -> bool:
+    """As sshd compares the groups of an account with a pattern list: one group that is excepted is enough."""
+    if any(fnmatch.fnmatchcase(group, pattern[1:]) for pattern in patterns if pattern.startswith("!") for group in groups):
+        return False
+    return any(fnmatch.fnmatchcase(group, pattern) for pattern in patterns for group in groups)
 
 
 # --- what stands in the way --------------------------------------------------------------------------------------------
@@ -345,10 +373,23 @@ def refusals(accounts: list[Account], report: Report, owner: str, override: bool
     if not override:
         problems += _policy(report["anyone"])
     for account in accounts:
-        problems += _lists(account, report["effective"][account["name"]])
-        problems += _algorithms(account, report["anyone"])
-        problems += _beaten(account, (report["candidate"] or report["effective"])[account["name"]])
+        effective = report["effective"][account["name"]]
+        problems += _lists(account, effective)
+        problems += _algorithms(account, effective)
+        problems += _beaten(account, effective)
+    problems += _loose(report)
     return list(dict.fromkeys(problems))
+
+
+def _loose(report: Report) -> list[str]:
+    """Folders on the way to the keys that others may write to: sshd then takes no key from there (StrictModes)."""
+    if _values(report["anyone"], "strictmodes") == ["no"]:
+        return []
+    return [
+        f"{each['path']} belongs to {each['owner']} and has mode {each['mode']}: others than root could change keys below it, and sshd takes none "
+        f"from there (StrictModes). Type: chown root {each['path']} && chmod go-w {each['path']}"
+        for each in report["loose"]
+    ]
 
 
 def _missing_groups(account: Account, report: Report) -> list[str]:
@@ -400,43 +441,79 @@ def _lists(account: Account, effective: dict[str, Any]) -> list[str]:
     name = account["name"]
     groups = [name, *account["groups"]]
     problems = []
-
-    def matches(patterns: list[str], candidates: list[str]) -> bool:
-        # USER@HOST counts by its user: from which hosts is for the administrator to say.
-        users = [pattern.split("@")[0] for pattern in patterns]
-        if any(user.startswith("!") and any(fnmatch.fnmatchcase(item, user[1:]) for item in candidates) for user in users):
-            return False
-        return any(fnmatch.fnmatchcase(item, user) for user in users for item in candidates)
-
     allow, deny = _values(effective, "allowusers"), _values(effective, "denyusers")
-    if allow and not matches(allow, [name]):
+    if allow and not _among(name, allow):
         problems.append(f"{_where(effective, 'allowusers')} lets only those in. Add {name} to that line.")
-    if matches(deny, [name]):
+    if _among(name, [pattern for pattern in deny if "@" not in pattern]):
         problems.append(f"{_where(effective, 'denyusers')} keeps {name} out. Take it from that line, or choose another name.")
     allow, deny = _values(effective, "allowgroups"), _values(effective, "denygroups")
-    if allow and not matches(allow, groups):
+    if allow and not _in_groups(groups, allow):
         problems.append(
             f"{_where(effective, 'allowgroups')} lets only those groups in. Add {name} to that line, or give the account one of them: groups: [...]."
         )
-    if matches(deny, groups):
+    if _in_groups(groups, deny):
         problems.append(f"{_where(effective, 'denygroups')} keeps {name} out. Take the group from that line, or from the account.")
     return problems
 
 
-def _algorithms(account: Account, anyone: dict[str, Any]) -> list[str]:
-    """A key of a type that sshd does not accept."""
-    text = ",".join(_values(anyone, "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"))
+def _among(name: str, patterns: list[str], address: str = "") -> bool:
+    """Tell whether AllowUsers or DenyUsers means an account; with ``address``, from there, else from anywhere (USER@HOST)."""
+    excepted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in excepted):
+        return False
+    for pattern in patterns:
+        user, at, place = pattern.partition("@")
+        if fnmatch.fnmatchcase(name, user) and (not at or not address or _is_there(address, place)):
+            return True
+    return False
+
+
+def _is_there(address: str, pattern: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(pattern, strict=False)
+    except ValueError:
+        return fnmatch.fnmatchcase(address, pattern)
+
+
+def elsewhere(account: Account, report: Report) -> str:
+    """Name the line by which an account may come from other places only than this connection does; empty where there is none."""
+    effective, address, name = report["effective"][account["name"]], report["address"], account["name"]
+    allow = _values(effective, "allowusers")
+    if allow and not _among(name, allow, address):
+        return f"{_where(effective, 'allowusers')} does not let it in from {address}"
+    if _among(name, _values(effective, "denyusers"), address):
+        return f"{_where(effective, 'denyusers')} keeps it out from {address}"
+    return ""
+
+
+def _algorithms(account: Account, effective: dict[str, Any]) -> list[str]:
+    """A key of a type, or of a length, that sshd does not accept."""
+    text = ",".join(_values(effective, "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"))
     accepted = set(text.split(","))
-    keyword = "pubkeyacceptedalgorithms" if "pubkeyacceptedalgorithms" in anyone["values"] else "pubkeyacceptedkeytypes"
+    keyword = "pubkeyacceptedalgorithms" if "pubkeyacceptedalgorithms" in effective["values"] else "pubkeyacceptedkeytypes"
     problems = []
     for kind in dict.fromkeys(key.split()[0] for key in account["public_keys"]):
         if text and not accepted & set(ALGORITHMS[kind]):
             others = [name for name in KEY_TYPES if accepted & set(ALGORITHMS[TYPE_NAMES[name]])]
             problems.append(
-                f"{_where(anyone, keyword)} does not accept the {kind} key of '{account['name']}'. "
+                f"{_where(effective, keyword)} does not accept the {kind} key of '{account['name']}'. "
                 f"Add {ALGORITHMS[kind][-1]} there, or choose another key_type{': ' + ' or '.join(others) if others else ''}."
             )
+    least = next((int(value) for value in _values(effective, "requiredrsasize") if value.isdigit()), 0)
+    bits = min((_rsa_bits(key) for key in account["public_keys"] if key.startswith("ssh-rsa ")), default=least)
+    if bits < least:
+        problems.append(f"{_where(effective, 'requiredrsasize')} does not accept the RSA key of '{account['name']}', which has {bits} bits.")
     return problems
+
+
+def _rsa_bits(key: str) -> int:
+    """RFC 4253 section 6.6: type, exponent, modulus, each with its length before it."""
+    blob, fields = base64.b64decode(key.split()[1]), []
+    while len(blob) > 4:
+        size = int.from_bytes(blob[:4], "big")
+        fields.append(blob[4 : 4 + size])
+        blob = blob[4 + size :]
+    return int.from_bytes(fields[2], "big").bit_length() if len(fields) > 2 else 0
 
 
 TYPE_NAMES = {"ecdsa": "ecdsa-sha2-nistp256", "ed25519": "ssh-ed25519", "rsa": "ssh-rsa"}
@@ -493,6 +570,13 @@ def difference(accounts: list[Account], report: Report, owner: str) -> list[dict
         if name not in names:
             differs("unwanted", name, "left by an earlier run, no longer wanted")
     return changes
+
+
+def due(accounts: list[Account], changes: list[dict[str, Any]]) -> list[str]:
+    """The accounts that have to log in before a run is green: those that changed themselves, else all, where sshd's block did."""
+    own = {change["name"] for change in changes if change["kind"] in ("account", "keys")}
+    every = not own and any(change["kind"] == "sshd" for change in changes)
+    return [account["name"] for account in accounts if every or account["name"] in own]
 
 
 def cut_off(accounts: list[Account], report: Report) -> list[str]:

@@ -1,10 +1,9 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's SSH server and its tunnel accounts: read them, try a changed configuration, install it. Runs on the host, as root.
+"""A host's tunnel accounts: read them, try a changed configuration of its SSH server, install it, take it back. Runs on the host, as root.
 
-:mod:`_tunnel` compares and decides. What sshd would do is asked of sshd itself: ``sshd -T -C user=...`` says what applies to an account,
-and with ``-ddd`` which line of which file says so.
+:mod:`_tunnel` compares and decides; :mod:`_sshd` asks sshd.
 """
 
 from __future__ import annotations
@@ -12,95 +11,33 @@ from __future__ import annotations
 import contextlib
 import glob
 import grp
+import json
 import os
 import pwd
 import re
-import shutil
 import signal
 import stat
 import tempfile
 import time
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 from . import _tunnel, _tunnel_names
 from ._errors import TunnelError
 from ._processes import is_here
+from ._sshd import Command, Server, Trial, heard, included
+from ._sshd import text as _text
+from ._sshd import write as _write
 
-Command = Callable[["list[str]"], "tuple[int, str, str]"]
-
-#: sshd reads its files as deep as this (sshd_config(5), Include).
-DEPTH = 16
 #: No account has this name, so what applies to it is what the administrator decided for everybody.
 ANYONE = "remote-notebooks-anyone"
 #: Of so many people's accounts at most is it seen that a change leaves their settings alone.
 PEOPLE = 30
-
-
-class Server:
-    """The SSH server: its program, its configuration file, its process."""
-
-    def __init__(self, run: Command) -> None:
-        self.run = run
-        program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/sbin")
-        if program is None:
-            raise TunnelError("There is no SSH server (sshd) on this host. Install one (Debian: openssh-server).")
-        self.program = program
-        self.pid, self.config = _listener()
-
-    def test(self, config: str) -> str:
-        """Return what sshd has against a configuration file; empty where it takes it."""
-        code, out, err = self.run([self.program, "-t", "-f", config])
-        return "" if code == 0 else " ".join((err or out).split()) or f"sshd -t ended with {code}"
-
-    def effective(self, user: str, config: str, real: Callable[[str], str] = str) -> dict[str, Any]:
-        """Return what sshd applies to an account: ``{"values": {keyword: [value, ...]}, "origins": {keyword: where}}``.
-
-        :param real: turns the name of a file of a trial into that of the file it stands for.
-        """
-        criteria = f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"
-        code, out, err = self.run([self.program, "-T", "-ddd", "-f", config, "-C", criteria])
-        if code != 0:
-            raise TunnelError(
-                f"sshd does not take its own configuration: {' '.join(line for line in err.splitlines() if not line.startswith('debug'))}"
-            )
-        values: dict[str, list[str]] = {}
-        for line in out.splitlines():
-            keyword, _space, value = line.partition(" ")
-            values.setdefault(keyword.lower(), []).append(value)
-        return {"values": values, "origins": _origins(err, real)}
-
-
-def _listener() -> tuple[int, str]:
-    """Return the process id of the listening sshd (0 where there is none: a socket starts it) and its configuration file."""
-    config = "/etc/ssh/sshd_config"
-    for path in ("/run/sshd.pid", "/var/run/sshd.pid"):
-        text = _text(path) or ""
-        if not text.strip().isdigit() or (_text(f"/proc/{text.strip()}/comm") or "").strip() != "sshd":
-            continue
-        found = re.search(r"\s-f\s*(\S+)", (_text(f"/proc/{text.strip()}/cmdline") or "").replace("\0", " "))
-        return int(text), found.group(1) if found else config
-    return 0, config
-
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
-        return None
-
-
-def _origins(words: str, real: Callable[[str], str]) -> dict[str, dict[str, Any]]:
-    """Find in sshd's own words which line gave each keyword: the first under a satisfied Match, else the first at all (sshd_config(5))."""
-    origins: dict[str, dict[str, Any]] = {}
-    for path, number, keyword in re.findall(r"^debug3: (/\S+):(\d+) setting ([A-Za-z0-9]+)\b", words, re.MULTILINE):
-        rows = [row for row in _tunnel.parse(_text(path) or "") if row[2] == int(number)]
-        match = rows[0][3] if rows else ""
-        known = origins.get(keyword.lower())
-        if known is None or (match and not known["match"]):
-            text = f"{keyword} {rows[0][1]}" if rows else keyword
-            origins[keyword.lower()] = {"path": real(path), "line": int(number), "text": text, "match": match}
-    return origins
+#: What the last change found, until its accounts have logged in; gone with the next start of the host.
+BEFORE = "/run/remote-notebooks-tunnel"
+#: Where one of these is, pam_nologin(8) and sshd(8) refuse everybody but root.
+NOLOGIN = ("/etc/nologin", "/run/nologin", "/var/run/nologin")
+#: Where no change is known, so many seconds of the log are read.
+RECENT = 60
 
 
 # --- read --------------------------------------------------------------------------------------------------------------
@@ -127,27 +64,56 @@ def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, 
         "place": block.place["path"] if block else "",
         "error": complaint,
         "effective": {},
-        "candidate": {},  # empty where it is what applies already
         "anyone": {},
+        "address": "",
+        "loose": [],
         "host_keys": [],
     }
     if not accounts or block is None:
         return report
+    wanted = _tunnel.block(owner, accounts)
     try:
-        anyone = server.effective(ANYONE, server.config)
-        report["anyone"] = _relevant(anyone)
-        report["effective"] = {name: _relevant(server.effective(name, server.config)) for name in names}
+        # As it will be: with the block, and with the accounts in their groups, where sshd does not yet know either.
+        with Trial(server, block.files(wanted), {ANYONE: [ANYONE], **{name: _groups(account) for name, account in zip(names, accounts)}}) as trial:
+            complaint = "" if block.found == wanted else trial.test()
+            if complaint:
+                server.effective(ANYONE, server.config)  # fails where it was broken before
+                return {**report, "error": f"sshd does not take the block for {', '.join(names)}: {complaint}"}
+            anyone = trial.effective(ANYONE)
+            report["effective"] = {name: _relevant(trial.effective(name)) for name in names}
     except TunnelError as error:
         return {**report, "error": str(error)}
+    report.update(anyone=_relevant(anyone), address=server.connection.get("addr", "127.0.0.1"), loose=_loose())
     report["host_keys"] = [key for key in map(_host_key, anyone["values"].get("hostkey", [])) if key]
-    wanted = _tunnel.block(owner, accounts)
-    if block.found != wanted:
-        with block.trial(wanted) as (config, real):
-            complaint = server.test(config)
-            if complaint:
-                return {**report, "error": f"sshd does not take the block for {', '.join(names)}: {real(complaint)}"}
-            report["candidate"] = {name: _relevant(server.effective(name, config, real)) for name in names}
     return report
+
+
+def _groups(account: dict[str, Any]) -> list[str]:
+    """The groups that an account has and will have."""
+    found = [account["name"], *account.get("groups", [])]
+    with contextlib.suppress(KeyError):
+        found[0] = grp.getgrgid(pwd.getpwnam(account["name"]).pw_gid).gr_name
+    return found
+
+
+def _loose() -> list[dict[str, str]]:
+    """The folders above ours that others than root may write to (sshd(8), StrictModes)."""
+    found = []
+    path = os.path.dirname(_tunnel.FOLDER)
+    while True:
+        state = os.stat(path)
+        if state.st_uid != 0 or state.st_mode & 0o022:
+            found.append({"path": path, "mode": f"{stat.S_IMODE(state.st_mode):04o}", "owner": _user(state.st_uid)})
+        if path == "/":
+            return found
+        path = os.path.dirname(path)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _relevant(effective: dict[str, Any]) -> dict[str, Any]:
@@ -196,12 +162,10 @@ def _keys(name: str) -> dict[str, Any] | None:
     text = "" if os.path.isdir(path) else _text(path)
     if text is None:
         return None
-    found = os.stat(path)
-    try:
-        owner = pwd.getpwuid(found.st_uid).pw_name
-    except KeyError:
-        owner = str(found.st_uid)
-    return {"text": text, "mode": f"{stat.S_IMODE(found.st_mode):04o}", "owner": owner}
+    found, folder = os.stat(path), os.stat(_tunnel.FOLDER)
+    # Who may write to the folder decides what the file holds.
+    mode = found.st_mode | (folder.st_mode & 0o022)
+    return {"text": text, "mode": f"{stat.S_IMODE(mode):04o}", "owner": _user(found.st_uid or folder.st_uid)}
 
 
 def _host_key(path: str) -> str | None:
@@ -217,7 +181,12 @@ class _Block:
         self.server = server
         self.owner = owner
         self.main = _text(server.config) or ""
-        folders = {os.path.dirname(path) for path in _included(self.main)}
+        folders = {
+            os.path.dirname(path)
+            for keyword, arguments, _number, _match in _tunnel.parse(self.main)
+            if keyword == "include"
+            for path in included(arguments)
+        }
         self.place = _tunnel.place(server.config, self.main, owner, [folder for folder in folders if os.path.isdir(folder)])
         self.in_folder = self.place["include"] is not None
         # What stands in the other of the two places was put there before the configuration changed its ways.
@@ -241,48 +210,6 @@ class _Block:
         if self.in_folder:
             return {self.place["path"]: wanted or None, self.server.config: self.bare_main}
         return {self.server.config: _tunnel.with_block(self.main, self.owner, wanted), self.stale: None}
-
-    @contextlib.contextmanager
-    def trial(self, wanted: str) -> Iterator[tuple[str, Callable[[str], str]]]:
-        """Give the path of a copy of the whole configuration with ``wanted`` in it, and what turns its names back into the real ones."""
-        files = self.files(wanted)
-        with tempfile.TemporaryDirectory(prefix="remote-notebooks-sshd-") as folder:
-            main = files[self.server.config] or ""
-            copy = os.path.join(folder, "sshd_config")
-            names = {copy: self.server.config}
-            if self.in_folder:
-                path, word = self.place["path"], self.place["include"]
-                parts = os.path.join(folder, "parts")
-                names[parts] = os.path.dirname(path)
-                os.mkdir(parts)
-                for name in os.listdir(os.path.dirname(path)):
-                    if os.path.isfile(os.path.join(os.path.dirname(path), name)):
-                        shutil.copy(os.path.join(os.path.dirname(path), name), parts)
-                text = files[path]
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(parts, os.path.basename(path)))
-                if text is not None:
-                    _write(os.path.join(parts, os.path.basename(path)), text)
-                include = os.path.join(parts, os.path.basename(word.strip('"')))
-                main = re.sub(rf"(?mi)^(\s*Include\s.*?){re.escape(word)}", lambda found: found.group(1) + include, main, count=1)
-            _write(copy, main)
-
-            def real(text: str) -> str:
-                for trial_name, name in names.items():
-                    text = text.replace(trial_name, name)
-                return text
-
-            yield copy, real
-
-
-def _included(text: str) -> list[str]:
-    words = [word.strip('"') for keyword, arguments, _number, _match in _tunnel.parse(text) if keyword == "include" for word in arguments.split()]
-    return [word if word.startswith("/") else f"/etc/ssh/{word}" for word in words]
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
 
 
 # --- act ---------------------------------------------------------------------------------------------------------------
@@ -311,17 +238,26 @@ def install(owner: str, accounts: list[dict[str, Any]], run: Command, move: Call
     """Bring keys and configuration up to date and let sshd read it. Return what changed, as :func:`plan` does.
 
     The whole configuration is tried first, in a copy: sshd must take it, and it must not change what applies to anybody else.
-    Raises TunnelError, with the configuration as it was, where either fails.
+    Raises TunnelError, with the configuration as it was, where either fails. What was there before is kept, for :func:`take_back`.
 
     :param move: puts a file in the place of another in one step, with the owner, mode and context of that.
     """
     changes = plan(owner, accounts, run)
     if not changes:
+        _keep(owner, [])
         return []
     server = Server(run)
     configuration = [change for change in changes if not change["path"].startswith(f"{_tunnel.FOLDER}/")]
     if configuration:
-        _try(server, _Block(server, owner), _tunnel.block(owner, accounts), {account["name"] for account in accounts})
+        _try(server, _Block(server, owner).files(_tunnel.block(owner, accounts)), {account["name"] for account in accounts})
+    _keep(owner, changes if accounts else [])
+    _exchange(server, changes, move)
+    return changes
+
+
+def _exchange(server: Server, changes: list[dict[str, Any]], move: Callable[[str, str], None]) -> None:
+    """Put each file in its place, and let sshd read its configuration; all of it, or nothing."""
+    configuration = any(not change["path"].startswith(f"{_tunnel.FOLDER}/") for change in changes)
     done: list[dict[str, Any]] = []
     try:
         for change in changes:
@@ -336,20 +272,64 @@ def install(owner: str, accounts: list[dict[str, Any]], run: Command, move: Call
         raise TunnelError(f"Nothing was changed, because sshd refuses the result: {complaint}")
     with contextlib.suppress(OSError):
         os.rmdir(_tunnel.FOLDER)  # only an empty one goes
-    if configuration and server.pid:
-        _reload(server.pid)
-    return changes
+    if configuration:
+        server.reload()
 
 
-def _try(server: Server, block: _Block, wanted: str, ours: set[str]) -> None:
+def _kept(owner: str) -> str:
+    return os.path.join(BEFORE, f"{owner}.json")
+
+
+def _keep(owner: str, changes: list[dict[str, Any]]) -> None:
+    """Remember what a change found; where nothing is wanted, nothing either."""
+    path = _kept(owner)
+    if not changes:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+            os.rmdir(BEFORE)
+        return
+    os.makedirs(BEFORE, mode=0o700, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=BEFORE)
+    with open(descriptor, "w", encoding="ascii") as file:
+        json.dump(changes, file)
+    os.replace(temporary, path)
+
+
+def take_back(owner: str, new: list[str], run: Command, move: Callable[[str, str], None]) -> None:
+    """Undo the last :func:`install` of this owner, and remove the accounts that were made for it."""
+    path = _kept(owner)
+    said = _text(path)
+    if said is not None:
+        changes = [{"path": each["path"], "before": each["after"], "after": each["before"]} for each in reversed(json.loads(said))]
+        _exchange(Server(run), changes, move)
+        os.unlink(path)
+    for name in set(new) & set(owned(owner)):
+        cut_off([name])
+        code, out, err = run(["userdel", "--force", name])
+        if code != 0:
+            raise TunnelError(f"'userdel {name}' failed: {' '.join((err or out).split())}")
+
+
+def explain(owner: str, accounts: list[dict[str, Any]], about: str, override: bool, run: Command) -> dict[str, list[str]]:
+    """Say why an account is not let in: what its settings have against it, and what sshd wrote into its log since the last change."""
+    why = _tunnel.refusals(accounts, read(owner, accounts, run), owner, override)
+    why += [f"{path} lets nobody in but root. Remove it." for path in NOLOGIN if os.path.exists(path)]
+    try:
+        since = os.stat(_kept(owner)).st_mtime
+    except FileNotFoundError:
+        since = time.time() - RECENT
+    return {"why": why, "heard": heard(about, since, run)}
+
+
+def _try(server: Server, files: dict[str, str | None], ours: set[str]) -> None:
     people = [name for name in _people() if name not in ours]
-    before = {name: server.effective(name, server.config)["values"] for name in people}
-    with block.trial(wanted) as (config, real):
-        complaint = server.test(config)
+    before = {name: server.effective(name, server.config)[0] for name in people}
+    with Trial(server, files) as trial:
+        complaint = trial.test()
         if complaint:
-            raise TunnelError(f"Nothing was changed, because sshd refuses the result: {real(complaint)}")
+            raise TunnelError(f"Nothing was changed, because sshd refuses the result: {complaint}")
         for name in people:
-            after = server.effective(name, config)["values"]
+            after = trial.values(name)
             for keyword in sorted({*before[name], *after}):
                 if before[name].get(keyword) != after.get(keyword):
                     raise TunnelError(
@@ -374,6 +354,7 @@ def _put(path: str, text: str | None, move: Callable[[str, str], None]) -> None:
         os.makedirs(_tunnel.FOLDER, mode=0o755, exist_ok=True)
         # sshd reads them as the account itself, so they are open to all; whatever the umask was, only root writes (StrictModes).
         os.chmod(_tunnel.FOLDER, 0o755)  # noqa: S103
+        os.chown(_tunnel.FOLDER, 0, 0)
     descriptor, temporary = tempfile.mkstemp(prefix=".remote-notebooks-", dir=os.path.dirname(path))
     os.close(descriptor)
     try:
@@ -387,15 +368,6 @@ def _put(path: str, text: str | None, move: Callable[[str, str], None]) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-
-
-def _reload(pid: int) -> None:
-    """Let sshd read its configuration again (sshd(8): SIGHUP). Open sessions are processes of their own and go on."""
-    os.kill(pid, signal.SIGHUP)
-    for _attempt in range(50):  # it starts itself anew under the same number, and writes that down once it listens
-        time.sleep(0.1)
-        if (_text("/run/sshd.pid") or _text("/var/run/sshd.pid") or "").strip() == str(pid):
-            return
 
 
 def cut_off(names: list[str]) -> list[int]:

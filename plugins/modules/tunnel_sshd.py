@@ -33,6 +33,64 @@ options:
     type: list
     elements: str
     default: []
+  login:
+    description:
+      - How the control node logs in to O(login.accounts) once the change is made, as their clients will. Where one is not let in, the change is taken
+        back and the module fails with the reason. Without it nobody logs in.
+    type: dict
+    suboptions:
+      accounts:
+        description: Who changed, as M(remote.notebooks.tunnel_state) returns them in C(due).
+        type: list
+        elements: str
+        default: []
+      new:
+        description: The accounts that this run has made; they go again where one is not let in.
+        type: list
+        elements: str
+        default: []
+      elsewhere:
+        description: By account, why it cannot come from this machine.
+        type: dict
+        default: {}
+      directory:
+        description: The folder of the keys on the control node, as in M(remote.notebooks.tunnel_client).
+        type: path
+        required: true
+      host_keys:
+        description: The host's public keys; no other host is spoken to.
+        type: list
+        elements: str
+        default: []
+      address:
+        description: As in M(remote.notebooks.tunnel_client).
+        type: str
+        default: ""
+      jump:
+        description: As in M(remote.notebooks.tunnel_client).
+        type: str
+        default: ""
+      override:
+        description: As in M(remote.notebooks.tunnel_state).
+        type: bool
+        default: false
+  refused:
+    description: Set by the action itself, where an account was not let in. The module then says why, and takes the last change back.
+    type: dict
+    suboptions:
+      account:
+        description: The account.
+        type: str
+        required: true
+      new:
+        description: As in O(login.new).
+        type: list
+        elements: str
+        default: []
+      override:
+        description: As in O(login.override).
+        type: bool
+        default: false
 attributes:
   check_mode:
     description: Says what would change and writes nothing.
@@ -57,7 +115,21 @@ files:
   description: The files that changed.
   type: list
   elements: str
-  returned: always
+  returned: where nobody was refused
+why:
+  description: What the settings have against the account that was refused.
+  type: list
+  elements: str
+  returned: with O(refused)
+heard:
+  description: What sshd wrote into the host's log about it.
+  type: list
+  elements: str
+  returned: with O(refused)
+left:
+  description: Why the last change could not be taken back; empty where it was.
+  type: str
+  returned: with O(refused)
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -65,19 +137,40 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils import _tunnel_host
 from ..module_utils._errors import TunnelError
 
+NAMES = {"type": "list", "elements": "str", "default": []}
+LOGIN = {
+    "accounts": NAMES,
+    "new": NAMES,
+    "elsewhere": {"type": "dict", "default": {}},
+    "directory": {"type": "path", "required": True},
+    "host_keys": {**NAMES, "no_log": False},
+    "address": {"type": "str", "default": ""},
+    "jump": {"type": "str", "default": ""},
+    "override": {"type": "bool", "default": False},
+}
+REFUSED = {
+    "account": {"type": "str", "required": True},
+    "new": NAMES,
+    "override": {"type": "bool", "default": False},
+}
+
 
 def main() -> None:
     module = AnsibleModule(
         {
             "accounts": {"type": "list", "elements": "dict", "default": []},
             "owner": {"type": "str", "required": True},
-            "cut_off": {"type": "list", "elements": "str", "default": []},
+            "cut_off": NAMES,
+            "login": {"type": "dict", "options": LOGIN},
+            "refused": {"type": "dict", "options": REFUSED},
         },
         supports_check_mode=True,
     )
     given = module.params
     ended: list[int] = []
     try:
+        if given["refused"]:
+            refuse(module)
         if module.check_mode:
             changes = _tunnel_host.plan(given["owner"], given["accounts"], module.run_command)
         else:
@@ -90,6 +183,18 @@ def main() -> None:
         for change in changes
     ]
     module.exit_json(changed=bool(changes or ended), files=[change["path"] for change in changes], diff=diff)
+
+
+def refuse(module: AnsibleModule) -> None:
+    """Say why somebody was not let in, and leave the host as it was."""
+    owner, refused = module.params["owner"], module.params["refused"]
+    said = _tunnel_host.explain(owner, module.params["accounts"], refused["account"], refused["override"], module.run_command)
+    left = ""
+    try:
+        _tunnel_host.take_back(owner, refused["new"], module.run_command, module.atomic_move)
+    except (TunnelError, OSError) as error:
+        left = str(error)
+    module.exit_json(changed=True, left=left, **said)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Reads accounts, keys and the SSH server's configuration in one round trip and says what differs. Changes nothing.
-  - Asks C(sshd -T -C user=...) what would apply to each account, with the block that is to come, in a copy of the configuration.
+  - Asks C(sshd -T -C user=...,addr=...) what would apply to each account that comes as this connection does, with the block that is to come, in a
+    copy of the configuration.
     Where something forbids the tunnel, the module fails and names the file, the line and what to write there.
   - The R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) runs it first and skips everything else when nothing differs.
 extends_documentation_fragment:
@@ -61,6 +62,20 @@ unwanted:
   type: list
   elements: str
   returned: always
+new:
+  description: Wanted accounts that the host does not have.
+  type: list
+  elements: str
+  returned: always
+due:
+  description: Accounts that have to log in before the change counts.
+  type: list
+  elements: str
+  returned: always
+elsewhere:
+  description: By account, the line by which it may come from other addresses only than this connection does.
+  type: dict
+  returned: always
 cut_off:
   description: Accounts whose open connections must end, because something that let them in is gone.
   type: list
@@ -102,6 +117,9 @@ def main() -> None:
         difference=difference,
         unwanted=[change["name"] for change in difference if change["kind"] == "unwanted"],
         cut_off=_tunnel.cut_off(given["accounts"], report),
+        new=[account["name"] for account in given["accounts"] if report["accounts"][account["name"]] is None],
+        due=_tunnel.due(given["accounts"], difference),
+        elsewhere={name: line for name, line in ((account["name"], _tunnel.elsewhere(account, report)) for account in given["accounts"]) if line},
         host_keys=report["host_keys"],
     )
 

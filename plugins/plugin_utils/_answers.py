@@ -226,7 +226,8 @@ def _tunnels(names: Collection[str]) -> Shape:
             "place": line(4096),
             "error": block(20_000),
             "effective": among(names, record(APPLIES)),
-            "candidate": among(names, record(APPLIES)),
+            "address": line(100, r"[0-9A-Fa-f.:]*"),
+            "loose": many(record({"path": PATH, "mode": MODE, "owner": line(256)}), 10),
             "anyone": record({}, APPLIES),
             "host_keys": many(HOST_KEY, 20),
         }
@@ -234,7 +235,6 @@ def _tunnels(names: Collection[str]) -> Shape:
     return where(
         asked,
         ("speaks of some accounts only", lambda said: bool(said["error"]) or len(said["effective"]) == len(set(names))),
-        ("speaks of some accounts only", lambda said: not said["candidate"] or len(said["candidate"]) == len(set(names))),
         ("does not say what applies to everybody", lambda said: bool(said["error"]) or not names or len(said["anyone"]) == 2),
     )
 
@@ -361,11 +361,13 @@ TUNNEL_STATE = record(
             10_000,
         ),
         # What goes by these names is removed, on the control node as well.
-        **dict.fromkeys(("unwanted", "cut_off"), many(TUNNEL_NAME, 10_000)),
+        **dict.fromkeys(("unwanted", "cut_off", "new", "due"), many(TUNNEL_NAME, 10_000)),
+        "elsewhere": table(TUNNEL_NAME, line(20_000), 10_000),
         "host_keys": many(HOST_KEY, 20),
     }
 )
 TUNNEL_CHANGE = record({"files": many(PATH, 10_000)})
+TUNNEL_REFUSAL = record({"why": many(line(20_000), 1000), "heard": many(line(2000), 20), "left": line(20_000)})
 ANCHORS = record({"anchors": many(PATH)})
 STORES = record({"stores": many(PATH)})
 

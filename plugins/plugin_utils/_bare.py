@@ -99,7 +99,7 @@ except OSError as error:
     (
         *("_options", "_python_config", "_processes", "_apart", "_places", "_homes", "_observe"),
         *("_errors", "_firewall_filter", "_firewall_parse", "_firewall_rules", "_firewall_steps", "_firewall_host"),
-        *("_tunnel_names", "_tunnel", "_tunnel_host"),
+        *("_tunnel_names", "_tunnel", "_sshd", "_tunnel_host"),
     ),
 )
 

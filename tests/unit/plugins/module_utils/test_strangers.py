@@ -377,7 +377,8 @@ FREE = {
     "place": "/etc/ssh/sshd_config.d/00-remote-notebooks-jupyter.conf",
     "error": "",
     "effective": {"ipad": {"values": {}, "origins": {}}},
-    "candidate": {},
+    "address": "",
+    "loose": [],
     "anyone": {"values": {}, "origins": {}},
     "host_keys": [],
 }

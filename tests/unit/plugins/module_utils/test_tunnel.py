@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import subprocess
 
@@ -151,6 +152,11 @@ def effective(**values):
     return {"values": {"allowtcpforwarding": ["yes"], "authenticationmethods": ["any"], **values}, "origins": {}}
 
 
+def fenced(**values):
+    """What applies with the block."""
+    return {"values": {**{key.lower(): [value] for key, value in _tunnel.settings(account()).items()}, **values}, "origins": {}}
+
+
 def report(**given):
     made = account()
     base = {
@@ -170,8 +176,9 @@ def report(**given):
         "place": "/etc/ssh/sshd_config.d/00-remote-notebooks-lab.conf",
         "error": "",
         "anyone": effective(),
-        "effective": {"ipad": effective()},
-        "candidate": {"ipad": {"values": {key.lower(): [value] for key, value in _tunnel.settings(made).items()}, "origins": {}}},
+        "effective": {"ipad": fenced()},
+        "address": "192.0.2.7",
+        "loose": [],
     }
     return {**base, **given}
 
@@ -190,7 +197,7 @@ def report(**given):
     ],
 )
 def test_lists_of_users_and_groups(values, said):
-    problems = _tunnel.refusals([account()], report(effective={"ipad": effective(**values)}), "lab", override=True)
+    problems = _tunnel.refusals([account()], report(effective={"ipad": fenced(**values)}), "lab", override=True)
     assert (said in "".join(problems)) if said else problems == []
 
 
@@ -220,10 +227,57 @@ def test_methods_that_a_key_alone_satisfies(methods):
 
 def test_a_line_that_wins_over_the_block_is_named():
     found = report()
-    found["candidate"]["ipad"]["values"]["permittty"] = ["yes"]
-    found["candidate"]["ipad"]["origins"]["permittty"] = {"path": "/etc/ssh/x.conf", "line": 7, "text": "PermitTTY yes", "match": "Match User i*"}
+    found["effective"]["ipad"]["values"]["permittty"] = ["yes"]
+    found["effective"]["ipad"]["origins"]["permittty"] = {"path": "/etc/ssh/x.conf", "line": 7, "text": "PermitTTY yes", "match": "Match User i*"}
     (problem,) = _tunnel.refusals([account()], found, "lab", override=True)
     assert problem.startswith("/etc/ssh/x.conf:7: 'PermitTTY yes' (under 'Match User i*') comes before the block for 'ipad'")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param("Group *,!sudo", "User ipad,mac", id="everybody but one group"),
+        pytest.param('Address 192.0.2.0/24 Group "tunnel,*pad"', "Address 192.0.2.0/24 User ipad,mac", id="two conditions, in quotes"),
+        pytest.param("group=sudo", "User admin", id="with an equals sign"),
+        pytest.param("Group wheel", "User remote-notebooks-nobody", id="a group of nobody's"),
+        pytest.param("User group LocalPort 22", "User group LocalPort 22", id="no group at all"),
+        pytest.param("all", "all", id="everybody"),
+    ],
+)
+def test_a_match_line_by_groups_that_are_yet_to_come(line, said):
+    assert _tunnel.by_user(line, {"ipad": ["ipad"], "admin": ["admin", "sudo"], "mac": ["mac", "tunnel"]}) == said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param({"allowusers": ["ipad"]}, "", id="from anywhere"),
+        pytest.param({"allowusers": ["ipad@192.0.2.0/24"]}, "", id="from the network of this connection"),
+        pytest.param({"allowusers": ["debian", "ipad@198.51.100.*"]}, "does not let it in from 192.0.2.7", id="from another"),
+        pytest.param({"denyusers": ["*@192.0.2.7"]}, "keeps it out from 192.0.2.7", id="from anywhere but here"),
+        pytest.param({"denyusers": ["ipad@198.51.100.7"]}, "", id="not from somewhere else"),
+    ],
+)
+def test_where_an_account_may_come_from(values, said):
+    found = report(effective={"ipad": fenced(**values)})
+    assert (said in _tunnel.elsewhere(account(), found)) if said else _tunnel.elsewhere(account(), found) == ""
+    assert _tunnel.refusals([account()], found, "lab", override=True) == []
+
+
+def test_a_folder_of_sshd_that_others_may_write_to_is_named():
+    found = report(loose=[{"path": "/etc/ssh", "mode": "0775", "owner": "root"}])
+    (problem,) = _tunnel.refusals([account()], found, "lab", override=True)
+    assert problem.endswith("Type: chown root /etc/ssh && chmod go-w /etc/ssh")
+    found["anyone"] = effective(strictmodes=["no"])
+    assert _tunnel.refusals([account()], found, "lab", override=True) == []
+
+
+def test_an_rsa_key_that_is_too_short():
+    fields = (b"ssh-rsa", b"\1\0\1", b"\0\x80" + bytes(63))
+    key = "ssh-rsa " + base64.b64encode(b"".join(len(field).to_bytes(4, "big") + field for field in fields)).decode()
+    found = report(effective={"ipad": fenced(requiredrsasize=["2048"])})
+    (problem,) = _tunnel.refusals([account(public_keys=[key])], found, "lab", override=True)
+    assert "which has 512 bits" in problem
 
 
 def test_an_account_of_somebody_else_is_never_taken_over():
@@ -262,6 +316,21 @@ def test_each_difference_is_seen(path, value, id):
         place = place[key]
     place[path[-1]] = value
     assert [change["id"] for change in _tunnel.difference([account()], found, "lab")] == [id]
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([("keys", "ipad")], ["ipad"], id="who has another key"),
+        pytest.param([("account", "mac"), ("sshd", "/etc/x")], ["mac"], id="who is new; the block changes with him"),
+        pytest.param([("sshd", "/etc/x")], ["ipad", "mac"], id="all, where the block alone is another"),
+        pytest.param([("unwanted", "old")], [], id="nobody, where somebody goes"),
+    ],
+)
+def test_who_has_to_log_in(changes, due):
+    accounts = [account(), account(name="mac")]
+    assert _tunnel.due(accounts, [{"kind": kind, "name": name} for kind, name in changes]) == due
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,8 @@ def test_whatever_else_is_refused(honest, place, value):
 
 TUNNELS = {
     **{"accounts": {"ipad": None}, "groups": [], "owned": ["ipad"], "keys": {"ipad": None}, "block": "", "place": "/etc/x", "error": ""},
-    **{"effective": {"ipad": {"values": {}, "origins": {}}}, "candidate": {}, "anyone": {"values": {}, "origins": {}}, "host_keys": []},
+    **{"effective": {"ipad": {"values": {}, "origins": {}}}, "anyone": {"values": {}, "origins": {}}, "host_keys": []},
+    **{"address": "192.0.2.7", "loose": []},
 }
 
 
