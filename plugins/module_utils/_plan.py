@@ -392,15 +392,24 @@ def _access(instance: Instance, wrong: Any) -> None:
             "bind_address",
             f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access: direct, or leave it out.",
         )
-    elif instance["access"] == "both" and instance["bind_address"] not in (*LOOPBACK, *EVERYWHERE):
-        wrong("bind_address", f"'{instance['bind_address']}' with access 'both': a tunnel ends at the loopback. Say '*', or access: direct.")
-    elif instance["bind_address"] != "*" and instance["bind_address"] != "localhost":
-        try:
-            ipaddress.ip_address(instance["bind_address"])
-        except ValueError:
-            wrong("bind_address", f"'{instance['bind_address']}' is no IP address of this host. Write one, or '*' for all.")
+    elif not loopback:
+        _listener(instance, wrong)
     if not loopback and not instance["addresses"]:
         wrong("addresses", "access from the network needs at least one name or IP address that clients use.")
+
+
+def _listener(instance: Instance, wrong: Any) -> None:
+    """Refuse a ``bind_address`` on which clients from the network, or from a tunnel as well, find nobody."""
+    access, bind = instance["access"], instance["bind_address"]
+    try:
+        near = bind in LOOPBACK or (bind != "*" and ipaddress.ip_address(bind).is_loopback)
+    except ValueError:
+        wrong("bind_address", f"'{bind}' is no IP address of this host. Write one, or '*' for all.")
+        return
+    if near:
+        wrong("bind_address", f"'{bind}' is the loopback, which no network reaches, with access '{access}'. Say access: tunnel, or leave it out.")
+    elif access == "both" and bind not in EVERYWHERE:
+        wrong("bind_address", f"'{bind}' with access 'both': a tunnel ends at the loopback. Say '*', or access: direct.")
 
 
 def _is_private(source: str) -> bool:

@@ -129,7 +129,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             *([FIREWALL_UNIT] if plan["scope"] == "system" and plan["firewall_rules"] else []),
             *([USER_MANAGER.format(uid="*")] if plan["scope"] == "system" else []),
             *(R_FILES if _uses_r(instances) else ()),
-            *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", *_throttle.FILES) if _throttles(instances) else ()),
+            *((_throttle.FOLDER, f"{_throttle.FOLDER}/*.d", *_throttle.FILES) if _throttles(plan) else ()),
             CRON.format(name="*"),
             LOCK[plan["scope"]],
         ],
@@ -152,7 +152,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in _python_kernels(instances)}),
         "ports": sorted({*(item["port"] for item in instances), *_ssh_port(plan)}),
-        "units": [*(UNIT.format(name=item["name"]) for item in instances), *([_throttle.DAEMON] if _throttles(instances) else [])],
+        "units": [*(UNIT.format(name=item["name"]) for item in instances), *([_throttle.DAEMON] if _throttles(plan) else [])],
         "user_units": plan["scope"] == "user",
         # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
         "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
@@ -175,9 +175,10 @@ def _uses_r(instances: list[dict[str, Any]]) -> bool:
     return any(kernel["language"] == "R" and kernel["argv"] == list(_kernels.R_COMMAND) for item in instances for kernel in item["kernels"])
 
 
-def _throttles(instances: list[dict[str, Any]]) -> bool:
+def _throttles(plan: dict[str, Any]) -> bool:
     """Tell whether logins to some instance are throttled, or would be where the host can."""
-    return any(item["login_throttle"] is not False for item in instances)
+    said = [(item["login_throttle"], item) for item in plan["instances"]]
+    return any(asked or (asked is None and not _throttle.hindrance(item, plan["scope"])) for asked, item in said)
 
 
 def _unit_dir(scope: str) -> str:
@@ -402,8 +403,9 @@ def _manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
 
 def _is_throttled(scope: str, item: dict[str, Any], system: dict[str, Any]) -> bool:
     """Settle whether guesses are counted, where nobody said so."""
-    said = item["login_throttle"]
-    return _throttle.is_possible(_manager(scope, item, system), system, family(system)) if said is None else bool(said)
+    if item["login_throttle"] is not None:
+        return bool(item["login_throttle"])
+    return not _throttle.hindrance(item, scope) and _throttle.is_possible(_manager(scope, item, system), system, family(system))
 
 
 def _keeper(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
@@ -649,7 +651,7 @@ def things(
     if plan["scope"] == "system":
         _mask_things(made, instances, system)
         _firewall_things(made, plan, report)
-        if _throttles(instances):
+        if any(item["login_throttle"] for item in instances):
             _throttle_things(made, instances, report)
         for account in plan["tunnel_forwards"]:
             made.add("tunnel", "tunnel", account)
@@ -1018,7 +1020,8 @@ def _unthrottled(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
     found: dict[str, list[str]] = {}
     for item in plan["instances"]:
         if item["login_throttle"] is None and not _is_throttled(plan["scope"], item, system):
-            found.setdefault(_throttle.lack(_manager(plan["scope"], item, system)), []).append(item["name"])
+            lack = _throttle.hindrance(item, plan["scope"]).capitalize() or _throttle.lack(_manager(plan["scope"], item, system))
+            found.setdefault(lack, []).append(item["name"])
     return [
         f"{', '.join(names)}: nobody who guesses passwords is shut out. {lack}; with login_throttle: false this is not said again."
         for lack, names in found.items()

@@ -26,25 +26,29 @@ FILES = (FILTER, ACTION, JAIL)
 
 
 def settle(instance: dict[str, Any], own: bool, scope: str) -> bool | None:
-    """Return whether logins to ``instance`` are throttled; None where nobody said so and the host decides (:func:`is_possible`).
+    """Return whether logins to ``instance`` are throttled; None where nobody said so, and the host decides (:func:`is_possible`).
 
     :param own: the instance says it itself, and not the host for all of them.
     :raises PlanError: where it was asked for and cannot be.
     """
-    asked = instance["login_throttle"]
+    asked: bool | None = instance["login_throttle"]
     if asked is False or (instance["access"] == "tunnel" and not (asked and own)):
         return False
-    sections = [traits for traits in instance["settings"].values() if isinstance(traits, dict)]
-    problem = ""
-    if scope == "user":
-        problem = "only root can shut a port, and scope 'user' has none. Leave it out, or set jupyter_scope: system."
-    elif instance["access"] == "tunnel":
-        problem = "with access 'tunnel' every login comes from the host itself, through SSH. Leave it out."
-    elif any(traits.get("trust_xheaders") for traits in sections):
-        problem = "with trust_xheaders every client has the proxy's address, and would be shut out with it. Leave one of the two out."
+    problem = hindrance(instance, scope)
     if problem and asked:
-        raise PlanError(problem)
-    return False if problem else asked
+        raise PlanError(f"{problem}. Leave it out.")
+    return asked
+
+
+def hindrance(instance: dict[str, Any], scope: str) -> str:
+    """Say why no host could throttle the logins to ``instance``; empty where one can."""
+    if scope == "user":
+        return "only root can shut a port, and scope 'user' has none"
+    if instance["access"] == "tunnel":
+        return "with access 'tunnel' every login comes from the host itself, through SSH"
+    if any(isinstance(traits, dict) and traits.get("trust_xheaders") for traits in instance["settings"].values()):
+        return "with trust_xheaders every client has the proxy's address, and would be shut out with it"
+    return ""
 
 
 def is_possible(manager: str, system: dict[str, Any], family: str | None) -> bool:

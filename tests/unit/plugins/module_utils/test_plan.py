@@ -172,6 +172,15 @@ def test_no_instance_is_a_plan_too():
             "a tunnel ends at the loopback",
             id="both, and no loopback",
         ),
+        *(
+            pytest.param(
+                [{"name": "lab", "access": access, "addresses": ["192.0.2.7"], "bind_address": bind}],
+                "bind_address",
+                f"'{bind}' is the loopback, which no network reaches, with access '{access}'",
+                id=f"{access}, on the loopback alone ({bind})",
+            )
+            for access, bind in (("both", "localhost"), ("both", "127.0.0.1"), ("both", "::1"), ("direct", "127.0.0.1"), ("direct", "127.0.1.1"))
+        ),
         pytest.param([{"name": "lab", "bind_address": "0.0.0.0"}], "bind_address", "is not the loopback", id="tunnel on the network"),
         pytest.param(
             [{"name": "lab", "access": "direct", "bind_address": "eth0"}], "bind_address", "no IP address of this host", id="interface as address"
@@ -320,8 +329,8 @@ def test_logins_that_cannot_be_throttled(scope, given, said):
         pytest.param("system", {"access": "direct"}, None, id="the host decides"),
         pytest.param("system", {"access": "both"}, None, id="the host decides, beside a tunnel"),
         pytest.param("system", {}, False, id="every login comes from the host itself"),
-        pytest.param("user", {"access": "direct"}, False, id="without root"),
-        pytest.param("system", {"access": "direct", "settings": {"ServerApp": {"trust_xheaders": True}}}, False, id="behind a proxy"),
+        pytest.param("user", {"access": "direct"}, None, id="without root, which is said"),
+        pytest.param("system", {"access": "direct", "settings": {"ServerApp": {"trust_xheaders": True}}}, None, id="behind a proxy, which is said"),
     ],
 )
 def test_where_nobody_says_it_logins_are_throttled_where_that_makes_sense(scope, given, expected):

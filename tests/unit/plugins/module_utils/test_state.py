@@ -957,10 +957,16 @@ def test_where_all_servers_go_no_rule_waits():
         pytest.param({"id": "rhel", "commands": {**DEBIAN["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}}, {}, True, "", id="of EPEL"),
         pytest.param({"id": "rhel"}, {"login_throttle": False}, False, "", id="nobody wants it"),
         pytest.param({}, {"access": "tunnel"}, False, "", id="no network leads there"),
+        pytest.param({}, {"scope": "user"}, False, "lab: nobody who guesses passwords is shut out. Only root can shut a port", id="without root"),
+        pytest.param({}, {"scope": "user", "login_throttle": False}, False, "", id="without root, and nobody wants it"),
+        pytest.param(
+            {}, {"settings": {"ServerApp": {"trust_xheaders": True}}}, False, "With trust_xheaders every client has the proxy's", id="behind a proxy"
+        ),
     ],
 )
 def test_where_a_network_leads_to_a_server_guesses_count_without_a_word(system, given, throttled, told):
-    the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"], **given})
+    said = {key: value for key, value in given.items() if key != "scope"}
+    the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"], **said}, scope=given.get("scope", "system"))
     report = bare(**system)
     instances, things = wanted(the_plan, report)
     assert instances[0]["login_throttle"] is throttled
