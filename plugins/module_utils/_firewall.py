@@ -26,7 +26,6 @@ from ._firewall_rules import (
     blocking,
     check_owner,
     comment,
-    gates,
     has_port,
     identity,
     normalise,
@@ -381,12 +380,9 @@ def remarks(rules: list[Record], owner: str, report: Record, requested: str = "a
     ]
     if provider == "nftables" and wanted and not report["systemd"]:
         line = f"nft -f {FOLDER}/{owner}.nft; sh {FOLDER}/{owner}.hooks.sh"
-        said.append(f"This host does not run systemd: have '{line}' run at boot, after its own rules.")
-    closed = provider == "nftables" and any(gates([one for one in wanted if one["source"]], without(report["chains"], owner), report))
-    if closed and report["systemd"]:
         said.append(
-            f"Whoever flushes all rules by hand (nft -f /etc/nftables.conf does) opens {', '.join(limited)} to everybody: "
-            "use 'systemctl reload nftables' instead, which brings these rules back as well."
+            f"This host does not run systemd: have '{line}' run at boot, after its own rules, and after whatever flushes all rules "
+            "(nft -f /etc/nftables.conf does); until then the sources are not in force."
         )
     if provider == "iptables" and wanted and not report["saved"]:
         said.append("iptables keeps nothing over a reboot here: install iptables-persistent (RHEL: iptables-services), or choose nftables.")

@@ -22,6 +22,7 @@
       "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     what iptables loads at boot
       "files": {"/etc/remote-notebooks/firewall/jupyter.nft": "<sha256>"},    our own
       "links": ["/etc/systemd/system/sysinit.target.wants/..."],              our own units that start at boot
+      "watched": ["jupyter"],                                                 owners whose nftables rules come back when somebody flushes all rules
     }
 
 A host without any firewall tool costs a few look-ups in the file system and no process.
@@ -29,6 +30,7 @@ A host without any firewall tool costs a few look-ups in the file system and no 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -74,6 +76,7 @@ def read(run_command: RunCommand) -> Record:
         "saved": {},
         "files": _own_files(),
         "links": _own_links(),
+        "watched": _watched(),
     }
     if not report["installed"]:
         return report
@@ -148,6 +151,12 @@ def _own_files() -> dict[str, str]:
 def _own_links() -> list[str]:
     folders = [f"{_UNITS}/{target}.wants" for target in ("nftables.service", "sysinit.target")]
     return [f"{folder}/{name}" for folder in folders for name in _names(folder) if name.startswith("remote-notebooks-firewall@")]
+
+
+def _watched() -> list[str]:
+    scripts = {path: os.path.basename(path).split(".")[0] for path in glob.glob(f"{FOLDER}/*.hooks.sh")}
+    running = (_text(f"/proc/{name}/cmdline").split("\0")[1:3] for name in _names("/proc") if scripts and name.isdigit())
+    return sorted({scripts[words[0]] for words in running if len(words) == 2 and words[0] in scripts and words[1] == "watch"})
 
 
 # --- what the kernel filters ----------------------------------------------------------------------------------------------------

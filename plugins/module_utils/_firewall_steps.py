@@ -25,7 +25,7 @@ from ._firewall_rules import FOLDER, blocking, comment, gate, gates, identity, m
 
 UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 UNIT_TEXT = f"""\
-# Managed by Ansible, role remote.notebooks.firewall: loads the rules of one owner again whenever nftables starts or reloads.
+# Managed by Ansible, role remote.notebooks.firewall: keeps the rules of one owner loaded.
 [Unit]
 Description=Firewall rules of %i
 Documentation=man:nft(8)
@@ -34,17 +34,18 @@ Conflicts=shutdown.target
 After=nftables.service
 Before=network-pre.target shutdown.target
 Wants=network-pre.target
-PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
 
 [Service]
-Type=oneshot
-RemainAfterExit=yes
 # The table replaces itself; a hook is added only where it is gone, so that a second start changes nothing.
-ExecStart={{nft}} -f {FOLDER}/%i.nft
-ExecStart=/bin/sh {FOLDER}/%i.hooks.sh
+ExecStartPre={{nft}} -f {FOLDER}/%i.nft
+ExecStartPre=/bin/sh {FOLDER}/%i.hooks.sh
+# Whoever flushes all rules (nft -f /etc/nftables.conf does, and nftables.service when it stops) flushes these, and gets them back at once.
+ExecStart=/bin/sh {FOLDER}/%i.hooks.sh watch
 ExecReload={{nft}} -f {FOLDER}/%i.nft
 ExecReload=/bin/sh {FOLDER}/%i.hooks.sh
+Restart=always
+RestartSec=1
 
 [Install]
 WantedBy=sysinit.target nftables.service
@@ -53,7 +54,6 @@ HOOKS_TEXT = """\
 # Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}: accepts that this host's own chains need. Run by sh.
 # Each goes directly before the rule that would stop the connection, found by its text, or to the end of a chain whose policy would.
 # Where that rule is not there any more, none goes in: the port stays closed until the playbook runs again.
-if {nft} list ruleset | grep -qF '{mark} hook'; then exit 0; fi
 put() {{ # chain, accept, the rule that it goes before
     if [ "$#" -eq 2 ]; then {nft} "add rule $1 $2"; return; fi
     handle=$({nft} -a -s list chain $1 | BEFORE="$3" awk '
@@ -65,6 +65,18 @@ put() {{ # chain, accept, the rule that it goes before
     if [ -n "$handle" ]; then {nft} "insert rule $1 handle $handle $2"; return; fi
     echo "chain $1 has no rule '$3' any more: not added: $2. Run the playbook again." >&2
 }}
+hooks() {{
+    if {nft} list ruleset | grep -qF '{mark} hook'; then return; fi
+{calls}    true
+}}
+if [ "$1" != watch ]; then hooks; exit; fi
+# A table that comes may be the host's own, with none of our accepts; one that goes may be ours. After events that were lost, look as well.
+{nft} monitor tables | while read -r event; do
+    case $event in "add table "* | "delete table "* | "# ERROR"*) ;; *) continue ;; esac
+    {nft} list table inet {table} >/dev/null 2>&1 || {nft} -f {folder}/{owner}.nft
+    hooks
+done
+exit 1 # systemd starts it again
 """
 _IPV = {"ip": "ipv4", "ip6": "ipv6"}
 _EACH = {"ip": "ip saddr", "ip6": "ip6 saddr"}
@@ -216,7 +228,8 @@ def nft_hooks_text(hooks: list[Record], owner: str, nft: str) -> str:
         place, what = _place(hook)
         before = [] if hook["before"] is None else [hook["before"].get("text") or "?"]
         calls.append(" ".join(["put", *(shlex.quote(word) for word in (place, what, *before))]))
-    return HOOKS_TEXT.format(owner=owner, nft=nft, mark=mark(owner)) + "".join(f"{call}\n" for call in calls)
+    text = "".join(f"    {call}\n" for call in calls)
+    return HOOKS_TEXT.format(owner=owner, nft=nft, mark=mark(owner), calls=text, table=table(owner), folder=FOLDER)
 
 
 def nft_leftovers(wanted: list[Record], owner: str, report: Record) -> list[str]:
@@ -274,13 +287,20 @@ def _nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Re
     for path in sorted({*files, *nft_leftovers(wanted, owner, report)}):
         if report["files"].get(path) != (digest(files[path]) if path in files else None):
             found.append({"id": path, "what": "outdated" if path in files else "unwanted", "provider": "nftables", "opening": {}, "detail": "file"})
-    links = unit_links(owner)
-    if (wanted and report["systemd"] and set(links) - set(report["links"])) or (not wanted and set(links) & set(report["links"])):
-        what = "outdated" if wanted else "unwanted"
-        found.append(
-            {"id": f"remote-notebooks-firewall@{owner}.service", "what": what, "provider": "nftables", "opening": {}, "detail": "start at boot"}
-        )
-    return found
+    return [*found, *_unit_difference(wanted, owner, report)]
+
+
+def _unit_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
+    """Whether the rules come back after a reboot, and after somebody has flushed all of them."""
+    links, there, runs = set(unit_links(owner)), set(report["links"]), owner in report["watched"]
+    detail = ""
+    if wanted and report["systemd"]:
+        detail = "start at boot" if links - there else "" if runs else "it does not run"
+    elif not wanted and (links & there or runs):
+        detail = "start at boot"
+    what = "outdated" if wanted else "unwanted"
+    unit = f"remote-notebooks-firewall@{owner}.service"
+    return [{"id": unit, "what": what, "provider": "nftables", "opening": {}, "detail": detail}] if detail else []
 
 
 def _compare(expected: list[Record], present: list[Record], provider: str, detail: str, ordered: bool = False) -> list[Record]:

@@ -203,6 +203,7 @@ FIREWALL = record(
         "saved": among(("ip", "ip6"), record({"path": PATH, "text": block(MOST)})),
         "files": table(PATH, DIGEST),
         "links": many(PATH),
+        "watched": many(line(20), 10_000),
     },
     {"ufw_ipv6": flag},
 )

@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator
 
@@ -98,7 +100,7 @@ class Pair:
     def report(self) -> dict[str, Any]:
         """What the role reads on this host."""
         found = _firewall_host.read(self.command)
-        return {**found, "interfaces": ["eth0"], "systemd": False, "saved": {}, "rules": [], "files": {}, "ssh": {}, "links": []}
+        return {**found, "interfaces": ["eth0"], "systemd": False, "saved": {}, "rules": [], "files": {}, "ssh": {}, "links": [], "watched": []}
 
 
 def _run(*words: str) -> None:
@@ -336,4 +338,42 @@ def test_a_reboot_after_the_operator_changed_his_chain(name, pairs, tmp_path):
         after = dict(pair.report(), files={path: digest(text or "") for path, (text, _mode) in files.items()})
         assert (difference(wanted, "jupyter", after, "nftables") == []) is opens
     finally:
+        pairs.put(pair)
+
+
+FLUSHED = {
+    "nothing else filters": ("", "flush ruleset\n", [True, False]),
+    "a policy that closes": (nft(KEEP, policy="drop"), "flush ruleset\n" + nft(KEEP, policy="drop"), [True, False]),
+    "off and on again": (nft(KEEP, "log drop"), "flush ruleset\n", [True, True]),  # the host's own rules are what closed it
+}
+
+
+@pytest.mark.parametrize("name", FLUSHED)
+def test_whoever_flushes_all_rules_opens_nothing(name, pairs, tmp_path):
+    """What Debian's /etc/nftables.conf begins with, typed by hand. What got in meanwhile, is out again."""
+    before, typed, reached = FLUSHED[name]
+    wanted = normalise([{"port": 8888, "sources": [f"{CLIENT}/32"]}])
+    pair = pairs.get()
+    watch = None
+    try:
+        pair.load(before or "table inet none {}")
+        transactions, files = plan(wanted, "jupyter", "nftables", dict(pair.report(), systemd=True))
+        for command, text in transactions:
+            pair.command(command, data=text)
+        for path, (text, _mode) in files.items():
+            (tmp_path / os.path.basename(path)).write_text((text or "").replace("/etc/remote-notebooks/firewall", str(tmp_path)))
+        watch = subprocess.Popen(["ip", "netns", "exec", pair.host, "sh", str(tmp_path / "jupyter.hooks.sh"), "watch"], start_new_session=True)
+        assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [True, False]
+        for _time in range(2):
+            pair.command(["nft", "-f", "-"], data=typed)
+            time.sleep(3)
+            assert [pair.connects(CLIENT), pair.connects(STRANGER)] == reached
+        if name == "off and on again":
+            pair.command(["nft", "-f", "-"], data="flush ruleset\n" + before)
+            time.sleep(3)
+            assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [True, False]
+    finally:
+        if watch:
+            os.killpg(watch.pid, signal.SIGKILL)
+            watch.wait()
         pairs.put(pair)

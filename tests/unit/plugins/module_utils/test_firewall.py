@@ -39,6 +39,7 @@ def report(provider="none", **changes):
         "saved": {},
         "files": {},
         "links": [],
+        "watched": [],
         **changes,
     }
 

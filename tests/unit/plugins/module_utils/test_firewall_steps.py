@@ -48,6 +48,7 @@ def report(*chains, provider="nftables", **changes):
         "saved": {},
         "files": {},
         "links": [],
+        "watched": [],
         **changes,
     }
 
@@ -56,7 +57,7 @@ def test_where_the_host_filters_our_table_only_accepts_and_a_hook_opens_the_host
     stops = dict(rule(7), text='log prefix "it\'s over" drop')
     files = nft_files(WANTED, "jupyter", report(chain(rules=[rule(4, "accept", [["port", "in", ["22"]]]), stops])))
     assert " drop" not in files[TABLE]
-    assert [shlex.split(line) for line in files[HOOKS].splitlines()[-2:]] == [
+    assert [shlex.split(line) for line in files[HOOKS].splitlines() if line.startswith("    put ")] == [
         ["put", "inet filter input", f'{accept} tcp dport 8888 accept comment "remote.notebooks/jupyter hook"', stops["text"]]
         for accept in ("ip saddr 192.0.2.0/24", "ip6 saddr 2001:db8:1::/64")
     ]
@@ -66,7 +67,7 @@ def test_where_the_host_filters_our_table_only_accepts_and_a_hook_opens_the_host
 def test_where_nothing_filters_our_table_closes_the_port_for_all_others_and_no_hook_is_needed():
     files = nft_files(WANTED, "jupyter", report(chain("accept")))
     assert 'ct direction original tcp dport 8888 drop comment "remote.notebooks/jupyter all others"' in files[TABLE]
-    assert files[HOOKS].splitlines()[-1] == "}"
+    assert "    put " not in files[HOOKS]
 
 
 def test_a_family_that_the_host_filters_itself_is_left_to_its_rules():
@@ -110,6 +111,24 @@ def test_every_part_that_is_missing_is_named():
         ("outdated", UNIT),
         ("outdated", "remote-notebooks-firewall@jupyter.service"),
     ]
+
+
+LINKS = [f"/etc/systemd/system/{target}.wants/remote-notebooks-firewall@jupyter.service" for target in ("nftables.service", "sysinit.target")]
+
+
+@pytest.mark.parametrize(
+    ("rules", "changes", "said"),
+    [
+        pytest.param(RULES, {"links": LINKS, "watched": ["jupyter"]}, [], id="they stay"),
+        pytest.param(RULES, {"links": LINKS[:1], "watched": ["jupyter"]}, [("outdated", "start at boot")], id="lost at a reboot"),
+        pytest.param(RULES, {"links": LINKS, "watched": ["web"]}, [("outdated", "it does not run")], id="lost when somebody flushes all rules"),
+        pytest.param(RULES, {"systemd": False}, [], id="nobody to do it"),
+        pytest.param([], {"watched": ["jupyter"]}, [("unwanted", "start at boot")], id="what is gone comes back"),
+    ],
+)
+def test_rules_stay_over_a_reboot_and_a_flush(rules, changes, said):
+    found = difference(rules, "jupyter", report(chain("accept"), **changes))
+    assert [(entry["what"], entry["detail"]) for entry in found if entry["id"] == "remote-notebooks-firewall@jupyter.service"] == said
 
 
 def test_what_drops_in_a_chain_that_is_not_ours_to_write_is_said_with_the_line_to_type():
