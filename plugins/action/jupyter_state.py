@@ -125,6 +125,7 @@ class ActionModule(OwnAction):
             "manifest": self._manifest,
             "journal": _state.journal([*things, *kept, *orphans, *_state.listed_rules(things, report)]),
             "standing_rules": _state.standing_rules(plan, report),
+            "former_rules": _state.former_rules(plan, report),
         }
         return {
             **result,

@@ -216,6 +216,17 @@ def standing(rules: list[Record], owner: str, report: Record) -> list[Record]:
     ]
 
 
+def former(rules: list[Record], owner: str, report: Record) -> list[Record]:
+    """These rules as far as this owner's were in force when the report was made: what is left of them when all that was opened since is closed."""
+    there = {(one["protocol"], one["port"], one["source"]) for one in existing(owner, report) if one["provider"] == report["provider"]}
+    kept = []
+    for rule, entry in zip(rules, normalise(rules)):
+        found = [one["source"] for one in openings([entry]) if (one["protocol"], one["port"], one["source"]) in there]
+        if found:  # a rule with an empty list of sources is one for anybody
+            kept.append({**rule, "sources": [source for source in found if source]})
+    return kept
+
+
 def difference(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[Record]:
     """What must change on the host, rule by rule. An empty list: nothing to do.
 
@@ -412,6 +423,7 @@ __all__ = [
     "choose",
     "difference",
     "existing",
+    "former",
     "is_limited",
     "ledger",
     "normalise",

@@ -892,6 +892,15 @@ def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]
     return _firewall.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
 
 
+def former_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return the plan's rules as far as they are in force already: those that stay where this run fails once it has opened the others."""
+    if report["firewall"] is None:
+        return []
+    from . import _firewall
+
+    return _firewall.former(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+
+
 def listed_rules(wanted: list[Thing], report: Report) -> list[Thing]:
     """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the firewall: the one of a port that a
     server has still to leave would stay for ever.

@@ -207,6 +207,11 @@ standing_rules:
   returned: where there is something to do, and with O(details)
   type: list
   elements: dict
+former_rules:
+  description: The plan's rules of the firewall as far as they are in force already. Where a run fails later, it closes what it opened beside them.
+  returned: where there is something to do, and with O(details)
+  type: list
+  elements: dict
 was:
   description: The environment that each instance, and each Python kernel of one, was in before this run.
   returned: always

@@ -11,6 +11,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall import 
     admits,
     choose,
     difference,
+    former,
     ledger,
     normalise,
     refuse,
@@ -114,6 +115,23 @@ def test_neighbours_do_not_overlap():
 )
 def test_choose(requested, active, installed, enable, expected):
     assert choose(requested, report(active, installed=installed), enable) == expected
+
+
+@pytest.mark.parametrize(
+    ("rules", "there", "expected"),
+    [
+        pytest.param([LAB], [], [], id="all are new"),
+        pytest.param([LAB], [V4], [{**LAB, "sources": ["192.0.2.0/24"]}], id="one source is new"),
+        pytest.param([LAB], [V4, V6], [LAB], id="none is new"),
+        pytest.param([LAB], [rule("203.0.113.0/24")], [], id="another network than before"),
+        pytest.param([LAB], [dict(V4, owner="")], [], id="a rule by hand is nobody's business"),
+        pytest.param([{"port": 8888}], [rule("192.0.2.0/24")], [], id="for anybody now"),
+        pytest.param([{"port": 8888}], [rule("")], [{"port": 8888, "sources": []}], id="for anybody before"),
+        pytest.param([LAB, {"port": 9000}], [V4, V6], [LAB], id="one port is new"),
+    ],
+)
+def test_what_a_run_opened_can_be_told_from_what_was_open(rules, there, expected):
+    assert former(rules, "jupyter", report("ufw", rules=[dict(one, provider="ufw") for one in there])) == expected
 
 
 @pytest.mark.parametrize("provider", ["ufw", "firewalld"])
