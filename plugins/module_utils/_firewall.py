@@ -94,6 +94,11 @@ def refuse(rules: list[Record], owner: str, report: Record, provider: str, enabl
                 f"{name}: source {sixes[0]} is of IPv6, and ufw on this host lets none in (IPV6=no in /etc/default/ufw). "
                 "Set IPV6=yes there and run 'ufw reload', or leave the source out."
             )
+        if rule["sources"] and provider == "ufw" and report.get("ufw_accepts"):
+            raise FirewallError(
+                f"{name}: its sources would not be in force, for ufw on this host lets in whatever no rule speaks of. There: sudo ufw allow "
+                f"{', '.join(str(port) for port in report['ssh_ports'][:1])}/tcp && sudo ufw default deny incoming - or leave the sources out."
+            )
         if rule["limit"] and provider == "ufw" and rule["limit"] != "12/minute":
             raise FirewallError(f"{name}: ufw knows one limit only, 6 connections in 30 seconds: write limit: 12/minute, or use another provider.")
         _refuse_lockout(rule, name, report)
@@ -152,7 +157,7 @@ def admits(report: Record, protocol: str, port: int, source: str) -> bool | None
     Where it does, the server listens and a client still runs into a time-out, the packet is lost before the host: a cloud's security group, or
     a router that forwards no port.
     """
-    if report["provider"] == "none":
+    if report["provider"] == "none" or (report["provider"] == "ufw" and report.get("ufw_accepts")):
         return True
     opening = {"protocol": protocol, "port": str(port), "source": source, "interface": "", "zone": "", "limit": ""}
     if report["provider"] in ("nftables", "iptables"):

@@ -17,6 +17,7 @@
                                           comment, live (in force), saved (survives a reboot)
       "chains": [...],                    nftables' and iptables' chains on the way in (see _firewall_filter); managed: owned by another tool
       "ufw_ipv6": true,                   where ufw is: whether it lets IPv6 in
+      "ufw_accepts": false,               and whether it lets in what no rule speaks of
       "firewalld": {"default": "public", "known": [...], "zones": {"public": {"interfaces": ["eth0"], "sources": [], "accepts": false}},
                     "ledger": {...}},
       "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     what iptables loads at boot
@@ -84,7 +85,7 @@ def read(run_command: RunCommand) -> Record:
     report["saved"] = {of: {"path": path, "text": _text(path)} for of, names in _SAVED.items() for path in names if os.path.exists(path)}
     ufw, firewalld = "ufw" in paths, "firewall-cmd" in paths
     if ufw:
-        report["ufw_ipv6"] = _ufw_ipv6()
+        report["ufw_ipv6"], report["ufw_accepts"] = _ufw_ipv6(), _ufw_accepts()
         report["rules"] += _ufw_rules(report["chains"])
     runs = firewalld and _firewalld_runs()
     if firewalld:
@@ -137,6 +138,14 @@ def _ssh_ports() -> list[int]:
     texts = [_text("/etc/ssh/sshd_config"), *(_text(os.path.join(folder, name)) for name in _names(folder) if name.endswith(".conf"))]
     found = {int(port) for text in texts for port in re.findall(r"^\s*Port\s+(\d+)", text, re.MULTILINE | re.IGNORECASE)}
     return sorted(found | {_ssh().get("port", 0)} - {0}) or [22]
+
+
+def listening() -> set[int]:
+    """The TCP ports on which somebody listens for others than this host (proc(5), /proc/net/tcp: 0A is LISTEN)."""
+    entries = [line.split() for name in ("tcp", "tcp6") for line in _text(f"/proc/net/{name}").splitlines()[1:]]
+    near = ("7F", "00000000000000000000000001000000")  # 127.0.0.0/8 and ::1, in the byte order of most machines
+    places = [words[1].split(":") for words in entries if len(words) > 3 and words[3] == "0A"]
+    return {int(port, 16) for address, port in places if not (address == near[1] or (len(address) == 8 and address.endswith(near[0])))}
 
 
 def _own_files() -> dict[str, str]:
@@ -219,6 +228,10 @@ def _ufw_enabled() -> bool:
 def _ufw_ipv6() -> bool:
     """Whether ufw lets IPv6 in at all; else it is dropped, but for the loopback."""
     return bool(re.search(r"^\s*IPV6=[\"']?yes", _text("/etc/default/ufw"), re.MULTILINE | re.IGNORECASE))
+
+
+def _ufw_accepts() -> bool:
+    return bool(re.search(r"^\s*DEFAULT_INPUT_POLICY=[\"']?ACCEPT", _text("/etc/default/ufw"), re.MULTILINE | re.IGNORECASE))
 
 
 def _ufw_rules(chains: list[Record]) -> list[Record]:
@@ -422,4 +435,4 @@ def _zone_file(zone: str) -> list[Record]:
     return found
 
 
-__all__ = ["parse_rich_rule", "parse_ufw_tuple", "read"]
+__all__ = ["listening", "parse_rich_rule", "parse_ufw_tuple", "read"]

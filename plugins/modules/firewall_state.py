@@ -35,6 +35,17 @@ options:
     description: Whether a firewall may be installed and turned on.
     type: bool
     default: false
+  prove:
+    description:
+      - Whether the control node tries the TCP ports of O(rules), from an address of its own that is among the sources and from one that is not.
+      - Over SSH without a jump host only. What could not be tried is said in RV(untried).
+    type: bool
+    default: false
+  clients:
+    description: Addresses of the control node. With O(prove) it fills them in itself.
+    type: list
+    elements: str
+    default: []
 notes:
   - It needs root, as the tools it asks do.
 """
@@ -121,21 +132,64 @@ ssh_zones:
   type: list
   elements: str
   returned: always
+seen:
+  description: The address by which the host sees the control node; empty where the connection is not SSH.
+  type: str
+  returned: always
+expected:
+  description: For each TCP port of O(rules) and each of O(clients), whether it is among the sources, and what the rule set does with it.
+  type: list
+  elements: dict
+  returned: always
+left_out:
+  description: The rules that no connection of the control node can prove, and why; with O(prove).
+  type: list
+  elements: str
+  returned: always
+tried:
+  description: What the control node tried, a sentence each.
+  type: list
+  elements: str
+  returned: with O(prove)
+  sample: ["tcp/8888 from 192.0.2.10, which is not among the sources: is shut out."]
+untried:
+  description: What it could not try.
+  type: list
+  elements: str
+  returned: with O(prove)
+wrong:
+  description: Where a connection ended otherwise than the rules say.
+  type: list
+  elements: str
+  returned: with O(prove)
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
 from ..module_utils._firewall import choose, difference, is_limited, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open, ssh_zones
-from ..module_utils._firewall_host import read
+from ..module_utils._firewall_host import listening, read
+from ..module_utils._firewall_filter import Record
 from ..module_utils._firewall_rules import PROVIDERS, comment, openings
+from ..module_utils._firewall_tries import expected, left_out
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},
     "owner": {"type": "str", "required": True},
     "provider": {"type": "str", "choices": ["auto", *PROVIDERS], "default": "auto"},
     "enable": {"type": "bool", "default": False},
+    "prove": {"type": "bool", "default": False},
+    "clients": {"type": "list", "elements": "str", "default": []},
 }
+
+
+def _to_try(rules: list[Record], report: Record, provider: str, given: Record) -> Record:
+    """What clients are to find; nothing where the rules are not in force, as somebody has said they need not be."""
+    seen = report["ssh"].get("client", "")
+    if not given["prove"] or provider != report["provider"]:
+        return {"seen": seen, "expected": [], "left_out": []}
+    clients = list(dict.fromkeys([*given["clients"], *([seen] if seen and given["clients"] else [])]))
+    return {"seen": seen, "expected": expected(rules, report, clients, listening()), "left_out": left_out(rules)}
 
 
 def main() -> None:
@@ -158,6 +212,7 @@ def main() -> None:
             "systemd": report["systemd"],
             "ledger_before": report["firewalld"].get("ledger", {}).get(given["owner"], []),
         }
+        result.update(_to_try(rules, report, provider, given))
         result["ledger"] = ledger(result["wanted"], given["owner"], report) if provider == "firewalld" else []
         result["sentences"] = [sentence(entry) for entry in result["difference"]]
         result["blocked"] = [sentence(entry) for entry in result["difference"] if entry["what"] == "blocked"]

@@ -205,7 +205,7 @@ FIREWALL = record(
         "links": many(PATH),
         "watched": many(line(20), 10_000),
     },
-    {"ufw_ipv6": flag},
+    {"ufw_ipv6": flag, "ufw_accepts": flag},
 )
 
 
@@ -338,6 +338,15 @@ _ENTRY = record(
     {"comment": line(5000), "rich_rule": line(5000)},
 )
 _LEDGER = many(record({**OPENING, "comment": line(5000)}), 10_000)
+_EXPECTED = record(
+    {
+        "port": number(1, 65535),
+        "client": line(100, r"[0-9A-Fa-f.:]+"),
+        **dict.fromkeys(("anybody", "listed", "silent", "listens"), flag),
+        "admitted": maybe(flag),
+        "lines": many(line(20_000), 1000),
+    }
+)
 FIREWALL_STATE = record(
     {
         **dict.fromkeys(("provider", "active"), choice(*PROVIDERS)),
@@ -348,7 +357,9 @@ FIREWALL_STATE = record(
         "ssh_zones": WORDS,
         "systemd": flag,
         **dict.fromkeys(("ledger", "ledger_before"), _LEDGER),
-        **dict.fromkeys(("remarks", "sentences", "blocked"), many(line(20_000), 50_000)),
+        **dict.fromkeys(("remarks", "sentences", "blocked", "left_out"), many(line(20_000), 50_000)),
+        "expected": many(_EXPECTED, 50_000),
+        "seen": line(100, r"[0-9A-Fa-f.:]*"),
     }
 )
 FIREWALL_CHANGE = record({"difference": many(_ENTRY, 50_000), "transactions": many(block(4_000_000), 100_000)})

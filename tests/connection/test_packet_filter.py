@@ -341,6 +341,29 @@ def test_a_reboot_after_the_operator_changed_his_chain(name, pairs, tmp_path):
         pairs.put(pair)
 
 
+KNOCKED = {
+    "nothing filters": ("", "connected"),
+    "a drop": ("tcp dport 8888 drop", "silence"),
+    "a reject, as nftables has it without a word": ("tcp dport 8888 reject", "refused"),
+    "a reject that looks like a closed port": ("tcp dport 8888 reject with tcp reset", "refused"),
+    "a reject as firewalld has it": ("tcp dport 8888 reject with icmpx type admin-prohibited", "prohibited"),
+}
+KNOCK = "import sys; from ansible_collections.remote.notebooks.plugins.plugin_utils._knock import knock; print(knock(sys.argv[1], 8888, sys.argv[2]))"
+
+
+@pytest.mark.parametrize("name", KNOCKED)
+def test_how_a_connection_ends(name, pairs):
+    rule, outcome = KNOCKED[name]
+    pair = pairs.get()
+    try:
+        pair.load(nft(rule))
+        for to, source in ((HOST, CLIENT), (HOST6, CLIENT6)):
+            words = ["ip", "netns", "exec", pair.client, sys.executable, "-c", KNOCK, to, source]
+            assert subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip() == outcome
+    finally:
+        pairs.put(pair)
+
+
 FLUSHED = {
     "nothing else filters": ("", "flush ruleset\n", [True, False]),
     "a policy that closes": (nft(KEEP, policy="drop"), "flush ruleset\n" + nft(KEEP, policy="drop"), [True, False]),

@@ -204,6 +204,12 @@ def test_who_says_that_others_filter_is_told_what_that_means():
             "entry 1: source 2001:db8::/32 is of IPv6, and ufw on this host lets none in (IPV6=no",
             id="an IPv6 source for a ufw without IPv6",
         ),
+        pytest.param(
+            [{"port": 1, "sources": ["192.0.2.0/24"]}],
+            {"provider": "ufw", "ufw_accepts": True},
+            "entry 1: its sources would not be in force, for ufw on this host lets in whatever no rule speaks of. There: sudo ufw allow 22/tcp && ",
+            id="sources for a ufw that lets everybody in",
+        ),
         pytest.param([{"port": 1}], {"provider": "ufw", "installed": []}, "which this host does not have", id="not installed"),
         pytest.param(
             [{"port": "20-30", "sources": ["192.0.2.0/24"]}],
