@@ -35,7 +35,7 @@ from ._firewall_rules import (
     owner_of,
     without,
 )
-from ._firewall_steps import blocked, packet_filter_difference
+from ._firewall_steps import blocked, packet_filter_difference, strangers
 
 # --- which firewall -----------------------------------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ def former(rules: list[Record], owner: str, report: Record) -> list[Record]:
     return kept
 
 
-def difference(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[Record]:
+def difference(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False, *, apart: bool = True) -> list[Record]:
     """What must change on the host, rule by rule. An empty list: nothing to do.
 
     :param rules: ``firewall_rules`` as the user wrote them, or already normalised.
@@ -240,6 +240,7 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
     :param report: what :func:`_firewall_host.read` returned for the host.
     :param requested: ``firewall_provider``.
     :param enable: ``firewall_enable``.
+    :param apart: refuse where something that is not ours has the place of ours; a caller that moves it away first does not want that.
     :returns: entries ``{"id": "tcp/8888 from 192.0.2.0/24", "what": "missing", "provider": "ufw", "opening": {...}, "detail": ""}``.
         ``what`` is ``missing``; ``unwanted`` (a rule of this owner that nobody asks for any more); ``inactive`` (the firewall is to be turned
         on, or holds the rule without applying it); ``outdated`` (a file of ours differs, or does not survive a reboot); ``blocked`` (the rule
@@ -256,6 +257,9 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
             f"Say firewall_provider: nftables and have {FOLDER}/{owner}.nft loaded at boot, or firewall_provider: none where others filter."
         )
     wanted = [] if provider == "none" else resolve(openings(entries), provider, report)
+    in_the_way = strangers(owner, report, provider) if wanted and apart else []
+    if in_the_way:
+        raise FirewallError(" ".join(in_the_way))
     found: list[Record] = []
     if enable and wanted and provider in ("ufw", "firewalld") and report["provider"] != provider:
         found.append({"id": provider, "what": "inactive", "provider": provider, "opening": {}, "detail": f"{provider} is not active"})

@@ -23,6 +23,7 @@
       "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     what iptables loads at boot
       "files": {"/etc/remote-notebooks/firewall/jupyter.nft": "<sha256>"},    our own
       "links": ["/etc/systemd/system/sysinit.target.wants/..."],              our own units that start at boot
+      "strange": ["/etc/remote-notebooks/firewall"],                          what is in a place of ours, and not ours
       "watched": ["jupyter"],                                                 owners whose nftables rules come back when somebody flushes all rules
     }
 
@@ -78,6 +79,7 @@ def read(run_command: RunCommand) -> Record:
         "files": _own_files(),
         "links": _own_links(),
         "watched": _watched(),
+        "strange": _strange(),
     }
     if not report["installed"]:
         return report
@@ -148,18 +150,44 @@ def listening() -> set[int]:
     return {int(port, 16) for address, port in places if not (address == near[1] or (len(address) == 8 and address.endswith(near[0])))}
 
 
+def _own_places() -> list[str]:
+    return [os.path.dirname(FOLDER), FOLDER, *(os.path.join(FOLDER, name) for name in _names(FOLDER)), UNIT]
+
+
 def _own_files() -> dict[str, str]:
     found = {}
-    for path in [*(os.path.join(FOLDER, name) for name in _names(FOLDER)), UNIT]:
+    for path in _own_places():
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 found[path] = hashlib.sha256(file.read()).hexdigest()
     return found
 
 
+def _strange() -> list[str]:
+    """What is in a place of ours and made by nobody of ours: no file or folder, or one without our first line."""
+    links = [f"{_UNITS}/{target}.wants/{name}" for target, name in _own_wants()]
+    astray = [path for path in links if not os.path.islink(path) or os.path.basename(os.readlink(path)) != os.path.basename(UNIT)]
+    return sorted([path for path in _own_places() if os.path.lexists(path) and not _is_ours(path)] + astray)
+
+
+def _is_ours(path: str) -> bool:
+    if FOLDER.startswith(path):
+        return os.path.isdir(path) and not os.path.islink(path)
+    if not os.path.isfile(path) or os.path.islink(path):
+        return False
+    if path.endswith(".firewalld.json"):
+        return _ledger(path) is not None
+    # Only what this role writes is its own; beside that, anybody may keep files.
+    return not path.endswith((".nft", ".hooks.sh", ".service")) or "role remote.notebooks.firewall" in _text(path)[:300]
+
+
+def _own_wants() -> list[tuple[str, str]]:
+    targets = ("nftables.service", "sysinit.target")
+    return [(one, name) for one in targets for name in _names(f"{_UNITS}/{one}.wants") if name.startswith("remote-notebooks-firewall@")]
+
+
 def _own_links() -> list[str]:
-    folders = [f"{_UNITS}/{target}.wants" for target in ("nftables.service", "sysinit.target")]
-    return [f"{folder}/{name}" for folder in folders for name in _names(folder) if name.startswith("remote-notebooks-firewall@")]
+    return [f"{_UNITS}/{target}.wants/{name}" for target, name in _own_wants()]
 
 
 def _watched() -> list[str]:
@@ -301,16 +329,20 @@ def _firewalld_runs() -> bool:
     return any(_text(f"/proc/{name}/comm").strip() == "firewalld" and is_here(name) for name in _names("/proc") if name.isdigit())
 
 
+def _ledger(path: str) -> list[Record] | None:
+    """What a file says of our rules; ``None`` where it is no such list."""
+    try:
+        entries = json.loads(_text(path))
+    except ValueError:
+        return None
+    fits = isinstance(entries, list) and all(isinstance(one, dict) and {*SAME, "comment"} <= set(one) for one in entries)
+    return entries if fits else None
+
+
 def _ledgers() -> dict[str, list[Record]]:
     """What we put into firewalld, by owner: its rules can carry no comment, so a file of our own tells them from the operator's."""
-    found = {}
-    for name in _names(FOLDER):
-        if name.endswith(".firewalld.json"):
-            try:
-                found[name.split(".")[0]] = json.loads(_text(os.path.join(FOLDER, name)))
-            except ValueError:
-                found[name.split(".")[0]] = []
-    return found
+    names = [name for name in _names(FOLDER) if name.endswith(".firewalld.json")]
+    return {name.split(".")[0]: _ledger(os.path.join(FOLDER, name)) or [] for name in names}
 
 
 def parse_rich_rule(text: str, zone: str) -> Record | None:

@@ -193,6 +193,14 @@ def gate(owner: str) -> str:
     return f"rn_{owner}"
 
 
+def is_foreign(chain: Record, owner: str) -> bool:
+    """Whether a chain has the place of ours, and holds rules that we have not put there."""
+    if chain["table"] != table(owner) and chain["name"] != gate(owner):
+        return False
+    own = [["interface", "in", ["lo"]]]
+    return any(owner_of(rule["comment"]) != owner and not (rule["when"] == own and rule["verdict"] == "accept") for rule in chain["rules"])
+
+
 def without(chains: list[Record], owner: str) -> list[Record]:
     """The rule set as it would be without this owner's rules, table and chain."""
     kept = [chain for chain in chains if chain["table"] != table(owner) and chain["name"] != gate(owner)]

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 import shlex
 
 from ._firewall_filter import Record, family, network
 from ._firewall_parse import parse_iptables_save, without_counters
-from ._firewall_rules import FOLDER, blocking, comment, gate, gates, identity, mark, not_judged, owner_of, table, without
+from ._firewall_rules import FOLDER, blocking, comment, gate, gates, identity, is_foreign, mark, not_judged, owner_of, table, without
 
 UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 UNIT_TEXT = f"""\
@@ -236,7 +237,8 @@ def nft_leftovers(wanted: list[Record], owner: str, report: Record) -> list[str]
     """Files of ours that are there and no longer wanted: this owner's, and the unit once it serves nobody."""
     mine = [f"{FOLDER}/{owner}.{kind}" for kind in ("nft", "hooks.sh")]
     served = any(path.endswith(".nft") and path not in mine for path in report["files"])
-    return [] if wanted else [path for path in [*mine, *([] if served else [UNIT])] if path in report["files"]]
+    ours = {*report["files"]} - {*report["strange"]}
+    return [] if wanted else [path for path in [*mine, *([] if served else [UNIT])] if path in ours]
 
 
 def nft_files(wanted: list[Record], owner: str, report: Record) -> dict[str, str]:
@@ -261,7 +263,8 @@ def nft_script(wanted: list[Record], owner: str, report: Record) -> str:
             handles = dict.fromkeys(rule["handle"] for rule in chain["rules"] if owner_of(rule["comment"]) == owner)
             lines += [f"delete rule {chain['family']} {chain['table']} {chain['name']} handle {handle}" for handle in handles]
     if not wanted:
-        if any(chain["table"] == table(owner) for chain in report["chains"]):
+        found = [chain for chain in report["chains"] if chain["table"] == table(owner)]
+        if found and not any(is_foreign(chain, owner) for chain in found):
             lines.append(f"delete table inet {table(owner)}")
         return "\n".join([*lines, ""]) if lines else ""
     host = without(report["chains"], owner)
@@ -296,7 +299,7 @@ def _unit_difference(wanted: list[Record], owner: str, report: Record) -> list[R
     detail = ""
     if wanted and report["systemd"]:
         detail = "start at boot" if links - there else "" if runs else "it does not run"
-    elif not wanted and (links & there or runs):
+    elif not wanted and (links & there - {*report["strange"]} or runs):
         detail = "start at boot"
     what = "outdated" if wanted else "unwanted"
     unit = f"remote-notebooks-firewall@{owner}.service"
@@ -475,6 +478,24 @@ def _words(rule: Record) -> str:
     return f"{_lookup(rule, 'protocol')}/{port} from {source or 'anybody'}" if port else rule["comment"]
 
 
+def strangers(owner: str, report: Record, provider: str) -> list[str]:
+    """What is in the way of this owner's rules, and made by no run of this role; each with what to do."""
+    name, folders = f"{FOLDER}/{owner}", [posixpath.dirname(FOLDER), FOLDER]
+    places = {
+        "nftables": [*folders, f"{name}.nft", f"{name}.hooks.sh", UNIT, *unit_links(owner)],
+        "firewalld": [*folders, f"{name}.firewalld.json"],
+    }
+    paths = [path for path in places.get(provider, []) if path in report["strange"]]
+    said = [f"In the way, and made by no run of this role: {', '.join(paths)}. Move {'it' if len(paths) == 1 else 'them'} away."] if paths else []
+    for chain in report["chains"]:
+        if is_foreign(chain, owner) and _is_own(dict(chain, table="filter"), provider):
+            tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
+            of = f"table {chain['family']} {chain['table']}" if provider == "nftables" else f"chain {chain['name']} of {tool}"
+            cure = f"nft delete {of}" if provider == "nftables" else f"{tool} -S {chain['name']} shows it; rename it with {tool} -E"
+            said.append(f"{of} is this role's, and holds rules that are not. On the host: sudo {cure} - or choose another firewall_owner.")
+    return list(dict.fromkeys(said))
+
+
 # --- both -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -537,5 +558,6 @@ __all__ = [
     "nft_leftovers",
     "nft_script",
     "packet_filter_difference",
+    "strangers",
     "unit_links",
 ]

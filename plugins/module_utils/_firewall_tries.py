@@ -79,7 +79,9 @@ def conclude(entry: Record, outcome: str) -> tuple[bool, str]:
     if came:
         return False, f"{tried}: gets in all the same, so the sources are NOT in force.{lines or ' Another rule of the host lets it in.'}"
     word = {"refused": "is refused", "prohibited": "is refused"}.get(outcome, "gets no answer")
-    cure = lines or " The rules of this host let it in: see what filters before the host (a cloud's security group, a router), or beside its firewall."
+    cure = (
+        lines or " The rules of this host let it in: see what filters before the host (a cloud's security group, a router), or beside its firewall."
+    )
     return False, f"{tried}: {word}.{cure}"
 
 

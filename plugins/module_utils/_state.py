@@ -867,7 +867,9 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
     from . import _firewall
 
     wishes = plan["firewall"]
-    entries = _firewall.difference(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+    entries = _firewall.difference(
+        plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], requested=wishes["provider"], enable=wishes["enable"], apart=False
+    )
     return [
         {
             "id": f"rule {entry['id']}",

@@ -204,6 +204,7 @@ FIREWALL = record(
         "files": table(PATH, DIGEST),
         "links": many(PATH),
         "watched": many(line(20), 10_000),
+        "strange": many(PATH),
     },
     {"ufw_ipv6": flag, "ufw_accepts": flag},
 )

@@ -100,7 +100,18 @@ class Pair:
     def report(self) -> dict[str, Any]:
         """What the role reads on this host."""
         found = _firewall_host.read(self.command)
-        return {**found, "interfaces": ["eth0"], "systemd": False, "saved": {}, "rules": [], "files": {}, "ssh": {}, "links": [], "watched": []}
+        return {
+            **found,
+            "interfaces": ["eth0"],
+            "systemd": False,
+            "saved": {},
+            "rules": [],
+            "files": {},
+            "ssh": {},
+            "links": [],
+            "watched": [],
+            "strange": [],
+        }
 
 
 def _run(*words: str) -> None:

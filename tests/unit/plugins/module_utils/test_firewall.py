@@ -41,6 +41,7 @@ def report(provider="none", **changes):
         "files": {},
         "links": [],
         "watched": [],
+        "strange": [],
         **changes,
     }
 

@@ -9,6 +9,7 @@ import re
 import shlex
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import FirewallError
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall import difference, normalise
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_parse import parse_iptables_save
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall_rules import openings
@@ -18,11 +19,13 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall_steps i
     iptables_saved,
     nft_files,
     nft_script,
+    strangers,
 )
 
 WANTED = [dict(one, zone="") for one in openings(normalise([{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}]))]
 RULES = [{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}]
 TABLE, HOOKS = "/etc/remote-notebooks/firewall/jupyter.nft", "/etc/remote-notebooks/firewall/jupyter.hooks.sh"
+MARK = "remote.notebooks/jupyter"
 
 
 def chain(policy="drop", rules=(), **changes):
@@ -49,6 +52,7 @@ def report(*chains, provider="nftables", **changes):
         "files": {},
         "links": [],
         "watched": [],
+        "strange": [],
         **changes,
     }
 
@@ -129,6 +133,49 @@ LINKS = [f"/etc/systemd/system/{target}.wants/remote-notebooks-firewall@jupyter.
 def test_rules_stay_over_a_reboot_and_a_flush(rules, changes, said):
     found = difference(rules, "jupyter", report(chain("accept"), **changes))
     assert [(entry["what"], entry["detail"]) for entry in found if entry["id"] == "remote-notebooks-firewall@jupyter.service"] == said
+
+
+OURS = chain("accept", table="remote_notebooks_jupyter", rules=[rule(2, "accept", [["interface", "in", ["lo"]]]), rule(3, comment=MARK)])
+THEIRS = chain("accept", table="remote_notebooks_jupyter", rules=[rule(2, when=[["port", "in", ["25"]]])])
+GATE = {"family": "ip", "table": "filter", "name": "rn_jupyter", "managed": "iptables", "hook": ""}
+PLACES = [("nftables", place) for place in ("/etc/remote-notebooks", "/etc/remote-notebooks/firewall", TABLE, HOOKS, UNIT, *LINKS)] + [
+    ("firewalld", place) for place in ("/etc/remote-notebooks/firewall", "/etc/remote-notebooks/firewall/jupyter.firewalld.json")
+]
+
+
+@pytest.mark.parametrize(("provider", "place"), PLACES)
+def test_a_stranger_in_a_place_of_ours_stops_the_run_before_its_first_change(provider, place):
+    host = report(
+        chain("accept"), strange=[place], provider=provider, installed=[provider], files={place: "0" * 64}, links=[place] * (place in LINKS)
+    )
+    with pytest.raises(FirewallError, match=f"In the way, and made by no run of this role: {place}. Move it away."):
+        difference(RULES, "jupyter", host)
+    assert difference([], "jupyter", host) == []  # and it is not ours to remove
+
+
+@pytest.mark.parametrize(
+    ("chains", "provider", "said"),
+    [
+        pytest.param([chain("accept"), THEIRS], "nftables", "sudo nft delete table inet remote_notebooks_jupyter - or", id="a table"),
+        pytest.param([chain("accept"), OURS], "nftables", "", id="a table of ours"),
+        pytest.param([chain("accept"), dict(THEIRS, table="remote_notebooks_web")], "nftables", "", id="another owner's table"),
+        pytest.param([dict(GATE, rules=[rule(1)], policy="", priority=0)], "iptables", "chain rn_jupyter of iptables is this role's", id="a chain"),
+        pytest.param([dict(GATE, rules=[rule(1, comment=MARK)], policy="", priority=0)], "iptables", "", id="a chain of ours"),
+    ],
+)
+def test_a_stranger_s_table_is_neither_replaced_nor_removed(chains, provider, said):
+    host = report(*chains, provider=provider)
+    found = strangers("jupyter", host, provider)
+    assert [said in text for text in found] == [True] * bool(said)
+    if said and provider == "nftables":
+        assert nft_script([], "jupyter", host) == ""
+
+
+def test_all_strangers_are_named_at_once():
+    host = report(chain("accept"), THEIRS, strange=[TABLE, UNIT])
+    with pytest.raises(FirewallError, match=f"{TABLE}, {UNIT}. Move them away. table inet remote_notebooks_jupyter is this role's"):
+        difference(RULES, "jupyter", host)
+    assert difference(RULES, "jupyter", host, apart=False)  # a caller that moves them away first
 
 
 def test_what_drops_in_a_chain_that_is_not_ours_to_write_is_said_with_the_line_to_type():

@@ -19,7 +19,9 @@ LISTED, NOT_LISTED = "tcp/8888 from 192.0.2.10, which is among the sources: ", "
     ("changes", "outcome", "right", "said"),
     [
         pytest.param({}, "connected", True, f"{LISTED}gets in.", id="let in"),
-        pytest.param({}, "silence", False, f"{LISTED}gets no answer. The rules of this host let it in: see what filters before", id="a cloud's firewall"),
+        pytest.param(
+            {}, "silence", False, f"{LISTED}gets no answer. The rules of this host let it in: see what filters before", id="a cloud's firewall"
+        ),
         pytest.param({}, "prohibited", False, f"{LISTED}is refused. The rules of this host let it in", id="a router's word"),
         pytest.param({}, "refused", False, f"{LISTED}is refused.", id="somebody listens, and a rule rejects"),
         pytest.param({"lines": [LINE]}, "silence", False, f"{LISTED}gets no answer. This role does not understand {LINE}.", id="a line that drops"),
@@ -32,7 +34,9 @@ LISTED, NOT_LISTED = "tcp/8888 from 192.0.2.10, which is among the sources: ", "
         pytest.param({**STRANGER, "lines": [LINE]}, "connected", False, f"NOT in force. This role does not understand {LINE}.", id="by such a line"),
         pytest.param({**STRANGER, "admitted": True}, "connected", True, f"{NOT_LISTED}gets in, by a rule that is not ours.", id="by hand"),
         pytest.param({**STRANGER, "silent": True, "listens": False}, "refused", False, "reaches the host all the same, so", id="before it listens"),
-        pytest.param({**STRANGER, "listens": False}, "refused", True, "is refused, which proves nothing", id="nobody listens, a reject answers alike"),
+        pytest.param(
+            {**STRANGER, "listens": False}, "refused", True, "is refused, which proves nothing", id="nobody listens, a reject answers alike"
+        ),
     ],
 )
 def test_what_a_connection_proves(changes, outcome, right, said):

@@ -885,7 +885,18 @@ def test_without_root_sources_are_refused_unless_somebody_else_filters(provider,
 
 def open_host(**changes):
     """What a host reports on which nothing filters."""
-    empty = {"rules": [], "chains": [], "firewalld": {}, "saved": {}, "files": {}, "links": [], "watched": [], "paths": {}, "interfaces": ["eth0"]}
+    empty = {
+        "rules": [],
+        "chains": [],
+        "firewalld": {},
+        "saved": {},
+        "files": {},
+        "links": [],
+        "watched": [],
+        "strange": [],
+        "paths": {},
+        "interfaces": ["eth0"],
+    }
     return {"provider": "none", "installed": [], "systemd": True, "ssh": {}, "ssh_ports": [22], **empty, **changes}
 
 

@@ -95,7 +95,18 @@ def test_a_large_firewall_is_honest():
     found = {
         **{"provider": "nftables", "installed": ["nftables"], "paths": {}, "systemd": True},
         **{"interfaces": ["eth0", *(f"veth{number}" for number in range(2000))]},
-        **{"ssh": {}, "ssh_ports": [22], "rules": [], "chains": chains, "firewalld": {}, "saved": {}, "files": {}, "links": [], "watched": []},
+        **{
+            "ssh": {},
+            "ssh_ports": [22],
+            "rules": [],
+            "chains": chains,
+            "firewalld": {},
+            "saved": {},
+            "files": {},
+            "links": [],
+            "watched": [],
+            "strange": [],
+        },
     }
     assert len(json.dumps(found)) < _answers.MOST
     assert _answers.FIREWALL(found, "firewall") == found
