@@ -38,6 +38,7 @@ Wants=network-pre.target
 ReloadPropagatedFrom=nftables.service
 
 [Service]
+Type=exec
 # The table replaces itself; a hook is added only where it is gone, so that a second start changes nothing.
 ExecStartPre={{nft}} -f {FOLDER}/%i.nft
 ExecStartPre=/bin/sh {FOLDER}/%i.hooks.sh
