@@ -60,7 +60,7 @@ class ActionModule(OwnAction):
         return {_key(target): _diagnosis.explain(items[target["instance"]], answers[_key(target)]["cause"], report) for target in asked}
 
     def _report(self, plan: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-        answer = _answers.observe(self, task_vars, _diagnosis.probe(plan))
+        answer = _answers.observe(self, task_vars, _diagnosis.probe(plan, files=True))
         return answer.get("report"), " ".join(str(answer[key]) for key in ("msg", "module_stderr") if answer.get(key))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _firewall
+from . import _firewall, _leftovers, _shadows
 from ._connection import conclude
 from ._state import UNIT, in_the_way
 
@@ -27,16 +27,26 @@ WORTH_A_LOOK = (
     "tunnel_target_refused",
     "kernel_not_started",
     "kernel_died",
+    "no_result",
+    "code_failed",
+    "wrong_result",
     "server_error",
     "unknown_ca",
     "other_certificate",
 )
+#: Those in which something that a server or its kernels read or run may be to blame.
+OF_THE_KERNEL = ("kernel_not_started", "kernel_died", "no_result", "code_failed", "wrong_result", "server_error")
+#: As many files are named.
+NAMED = 10
 #: Those in which a packet may have been lost between the client and the host.
 ON_THE_WAY = ("timed_out", "no_route", "refused")
 
 
-def probe(plan: dict[str, Any]) -> dict[str, Any]:
-    """Say what the module should look at: processes, listeners, units, the firewall; no file of ours."""
+def probe(plan: dict[str, Any], files: bool = False) -> dict[str, Any]:
+    """Say what the module should look at: processes, listeners, units, the firewall; no file of ours.
+
+    :param files: ask for what servers and kernels may read of others, too: where it is known that something fails.
+    """
     return {
         "manifest": f"{plan['prefix']}/manifest.json",
         "paths": [],
@@ -48,9 +58,9 @@ def probe(plan: dict[str, Any]) -> dict[str, Any]:
         "sessions": {},
         "site": f"{plan['prefix']}/envs",
         "owners": {item["name"]: item["user"] for item in plan["instances"]},
-        "shadows": [],
+        "shadows": [*_shadows.places(plan), *_leftovers.places(plan)] if files else [],
         "aside": [],
-        "accounts": [],
+        "accounts": sorted({item["user"] for item in plan["instances"]} - {""}) if files else [],
         "pythons": [],
         "ports": sorted({item["port"] for item in plan["instances"]}),
         "units": [UNIT.format(name=item["name"]) for item in plan["instances"]],
@@ -110,7 +120,8 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
     if server is None:
         state = f", and {UNIT.format(name=name)} is {unit['ActiveState']}" if unit.get("LoadState") == "loaded" else ""
         taken = f"; the port is held by {_holder(listener)}" if listener else ""
-        return f"On the host: no server of the instance '{name}' runs{state}{taken}. Read its log there, then run the site playbook."
+        broken = _unreadable(item, report)
+        return f"On the host: no server of the instance '{name}' runs{state}{taken}.{broken} Read its log there, then run the site playbook."
     if listener is None:
         return f"On the host: the server runs, but nothing listens on TCP port {port}. Read its log there, then run the site playbook."
     who = stranger(item, report)
@@ -118,7 +129,29 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
         return f"On the host: TCP port {port} is held by {who}. Stop that, or choose another port."
     if item["access"] != "tunnel" and all(each["loopback"] for each in in_the_way(item, report)):
         return f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site playbook."
+    if cause in OF_THE_KERNEL:
+        return _beside(item, report)
     return _walls(item, cause, report["firewall"])
+
+
+def _home(item: dict[str, Any], report: dict[str, Any]) -> str:
+    account = report["accounts"].get(item["user"]) or report["system"]
+    return str(account["home"])
+
+
+def _unreadable(item: dict[str, Any], report: dict[str, Any]) -> str:
+    """Name the settings beside ours that end a server at its start."""
+    found = report["shadows"]
+    broken = [path for path in _leftovers.suspects(_home(item, report), found) if _shadows.is_configuration(path) and found[path]["error"]]
+    return "".join(f" {path} cannot be read by Jupyter: {found[path]['error']} Correct it, or move it aside." for path in broken)
+
+
+def _beside(item: dict[str, Any], report: dict[str, Any]) -> str:
+    """Name what the server and its kernels read or run beside what is ours: they may be to blame, and nothing else tells which of them is."""
+    paths = _leftovers.suspects(_home(item, report), report["shadows"])
+    if not paths:
+        return ""
+    return f"On the host: it reads or runs these as well: {', '.join(paths[:NAMED])}. Correct what fails there, or move it aside, and check again."
 
 
 def _holder(listener: dict[str, Any]) -> str:

@@ -804,50 +804,68 @@ def _address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
-    """Begin to say which options each configuration file of Jupyter sets; return what waits for the answer.
+    """Begin to say which options each configuration file of Jupyter sets, and what is wrong with it; return what waits for the answer.
 
-    Names and no value, for that may be a hash. Nothing of it is executed. What lies in a home is read with the rights of its account, in a process
-    of its own: it may be a link to anywhere, a pipe, a device, endless, or nested so deeply that a parser gives up.
+    Names and no value, for that may be a hash. Nothing of it is executed. What lies in a home is listed and read with the rights of its account, in a
+    process of its own: it may be a link to anywhere, a pipe, a device, endless, or nested so deeply that a parser gives up.
     """
     by_account: dict[str, list[str]] = {}
     for pattern in patterns:
-        account_name = pattern[1:].partition("/")[0] if pattern.startswith("~") else ""
-        by_account.setdefault(account_name, []).extend(expand([pattern]))
-    begun = [(names, name, _begin_options(names, name)) for name, names in by_account.items() if names]
+        by_account.setdefault(pattern[1:].partition("/")[0] if pattern.startswith("~") else "", []).append(pattern)
+    # An account that this run is to make has no home yet.
+    there = {name: each for name, each in by_account.items() if not os.path.expanduser(f"~{name}").startswith("~")}
+    begun = [(each, name, _begin_options(each, name)) for name, each in there.items()]
 
     def answer() -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for names, name, told in begun:
+        for each, name, told in begun:
             alone: list[tuple[str, Callable[[], Any]]] = []
             try:
                 found.update(told())
             except OSError:
-                alone = [(each, _begin_options([each], name)) for each in names]  # one of them is to blame: each by itself
-            for each, one in alone:
+                # One of them is to blame: each by itself. Those whose names are the account's to choose are left out.
+                names = expand([pattern for pattern in each if "*" not in pattern])
+                alone = [(path, _begin_options([glob.escape(path)], name)) for path in names]
+            for path, one in alone:
                 try:
                     found.update(one())
                 except OSError as error:
-                    found[each] = {"options": [], "error": f"it takes too long, or too much memory ({error.strerror})."}
+                    found[path] = {"options": [], "error": f"it takes too long, or too much memory ({error.strerror})."}
         return found
 
     return answer
 
 
-def _begin_options(names: list[str], account_name: str) -> Callable[[], Any]:
-    return _apart.begin(lambda: _options_of(names), account_name, seconds=SECONDS_OPTIONS, limit=LARGEST_OPTIONS, memory=_apart.MEMORY)
+def _begin_options(patterns: list[str], account_name: str) -> Callable[[], Any]:
+    def read() -> dict[str, dict[str, Any]]:
+        return {name: _options_of(name) for name in expand(patterns)[:MANY]}
+
+    return _apart.begin(read, account_name, seconds=SECONDS_OPTIONS, limit=LARGEST_OPTIONS, memory=_apart.MEMORY)
 
 
-def _options_of(names: list[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for name in names:
-        try:
-            text = _apart.content(name, LARGEST_OPTIONS).decode("utf-8", "replace")
-            found[name] = {"options": sorted(filter(_options.is_name, _options.parse(text, name)))[:MANY], "error": ""}
-        except OSError as error:
-            found[name] = {"options": [], "error": f"{error.strerror}."}
-        except ValueError as error:
-            found[name] = {"options": [], "error": _printable(str(error))[:200]}
-    return found
+def _options_of(path: str) -> dict[str, Any]:
+    try:
+        text = _apart.content(path, LARGEST_OPTIONS).decode("utf-8", "replace")
+        if os.path.basename(path) == "kernel.json":
+            return {"options": [], "error": _kernel_error(text)}
+        if path.endswith((".json", ".py")):
+            return {"options": sorted(filter(_options.is_name, _options.parse(text, path)))[:MANY], "error": ""}
+        return {"options": [], "error": ""}
+    except OSError as error:
+        return {"options": [], "error": f"{error.strerror}."}
+    except ValueError as error:
+        return {"options": [], "error": f"{_printable(str(error))[:200].rstrip('.')}."}
+
+
+def _kernel_error(text: str) -> str:
+    """Say why a kernelspec starts no kernel, as far as it tells (jupyter-client.readthedocs.io, "Kernel specs")."""
+    spec = json.loads(text)
+    command = spec.get("argv") if isinstance(spec, dict) else None
+    if not isinstance(command, list) or not command or not isinstance(command[0], str):
+        return "it names no program (argv)."
+    if os.path.isabs(command[0]) and not os.path.exists(command[0]):
+        return f"its program {_printable(command[0])[:200]} is not there."
+    return ""
 
 
 def aside(patterns: list[str], things: list[dict[str, Any]]) -> list[str]:

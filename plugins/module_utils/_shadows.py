@@ -19,6 +19,8 @@ from ._plan import PLANNED_SETTINGS
 
 #: Read beside ``--config``; jupyter_server_config is not, so a person may believe in what nobody reads.
 FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")
+#: The same below a home. The second is where pip --user installs settings that a package brings (jupyter_core).
+HOME_FOLDERS = (".jupyter", ".local/etc/jupyter")
 NAMES = ("jupyter_config", "jupyter_server_config", "jupyter_lab_config", "jupyter_notebook_config")
 
 #: What our template sets beside :data:`_plan.PLANNED_SETTINGS`.
@@ -36,7 +38,8 @@ SUFFIX = ".before-remote-notebooks"
 
 
 def _folders(plan: dict[str, Any]) -> list[str]:
-    return [*FOLDERS, *sorted({f"~{item['user']}/.jupyter" for item in plan["instances"]})] if plan["instances"] else []
+    homes = sorted({f"~{item['user']}" for item in plan["instances"]})
+    return [*FOLDERS, *(f"{home}/{folder}" for home in homes for folder in HOME_FOLDERS)] if homes else []
 
 
 def places(plan: dict[str, Any]) -> list[str]:
@@ -47,6 +50,11 @@ def places(plan: dict[str, Any]) -> list[str]:
 def backups(plan: dict[str, Any]) -> list[str]:
     """Return where files that were moved aside lie, as patterns."""
     return [path + SUFFIX for path in places(plan)]
+
+
+def is_configuration(path: str) -> bool:
+    """Tell whether a file that was looked at is one of those of :func:`places`."""
+    return posixpath.basename(path).rpartition(".")[0] in NAMES
 
 
 def is_read(path: str) -> bool:
@@ -60,7 +68,7 @@ def notable(plan: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str,
     :param found: by path ``{"options": ["Section.trait", ...], "error": str}``; no value ever leaves the host.
     """
     own = {f"{section}.{trait}" for item in plan["instances"] for section, traits in item["settings"].items() for trait in traits}
-    said = {path: _about(path, found[path], own) for path in sorted(found)}
+    said = {path: _about(path, found[path], own) for path in sorted(found) if is_configuration(path)}
     return {path: text for path, text in said.items() if text}
 
 
@@ -96,10 +104,15 @@ def moved(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
 
 def _homes(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
     """Return the account behind each configuration folder in a home; without root that is the account we are."""
+    return {f"{home}/{folder}": user for user, home in homes_of(plan, report).items() for folder in HOME_FOLDERS}
+
+
+def homes_of(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
+    """Return the home of each account that has a server; without root that is the account we are."""
     if plan["scope"] == "user":
-        return {f"{report['system']['home']}/.jupyter": report["system"]["user"]}
-    users = {item["user"] for item in plan["instances"]}
-    return {f"{report['accounts'][user]['home']}/.jupyter": user for user in sorted(users) if report["accounts"].get(user)}
+        return {report["system"]["user"]: report["system"]["home"]}
+    users = sorted({item["user"] for item in plan["instances"]})
+    return {user: report["accounts"][user]["home"] for user in users if report["accounts"].get(user)}
 
 
 def _mover(plan: dict[str, Any], report: dict[str, Any], folder: str, homes: dict[str, str]) -> str | None:
@@ -145,8 +158,8 @@ def _stranded(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
 def _lost_folders(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     """Name the folders of an account that a ``sudo jupyter`` of some day left to root."""
     said = []
-    for settings, user in _homes(plan, report).items() if plan["instances"] else ():
-        for folder in (settings, posixpath.join(posixpath.dirname(settings), ".local/share/jupyter")):
+    for user, home in homes_of(plan, report).items() if plan["instances"] else ():
+        for folder in (f"{home}/.jupyter", f"{home}/.local/share/jupyter"):
             found = report["paths"].get(folder)
             if found and found["kind"] == "directory" and found["owner"] != user:
                 said.append(

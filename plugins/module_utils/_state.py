@@ -19,7 +19,7 @@ import posixpath
 import shlex
 from typing import Any, Callable, Dict
 
-from . import _environments, _kernels, _removal, _shadows, _strangers, _throttle, _tunnel_names
+from . import _environments, _kernels, _leftovers, _removal, _shadows, _strangers, _throttle, _tunnel_names
 from ._errors import FirewallError
 from ._plan import INTERFACES, SERVICE_ACCOUNT, loopback
 from ._strangers import ACCOUNT_COMMENT, FIREWALL_OWNER, FIREWALL_UNIT
@@ -123,7 +123,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
             ),
             *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
             *(glob.escape(folder) for path in (prefix, config, units, *roots) for folder in (path, *_above(path))),
-            *(f"~{item['user']}/{trace}" for item in instances for trace in TRACES),
+            *(f"~{item['user']}/{folder}" for item in instances for folder in (*TRACES, *_shadows.HOME_FOLDERS)),
             *(f"/home/{item['user']}" for item in instances if plan["scope"] == "system" and _is_made(item)),
             "/var/lib/systemd/linger/*",
             *([FIREWALL_UNIT] if plan["scope"] == "system" and plan["firewall_rules"] else []),
@@ -147,7 +147,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "traces": list(TRACES),
         "sessions": {item["name"]: TMUX_SESSION.format(name=item["name"]) for item in instances},
         "owners": {item["name"]: item["user"] for item in instances},
-        "shadows": _shadows.places(plan),
+        "shadows": [*_shadows.places(plan), *_leftovers.places(plan)],
         "aside": _shadows.backups(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
         "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in _python_kernels(instances)}),
@@ -569,8 +569,10 @@ def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> 
         # What `pip install --user` brings is found, and never in place of what the environment holds.
         "PATH": f"{environment}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin",
         # Where the instance's own kernels are listed; Jupyter looks there at each request, so a new kernel needs no restart.
-        # Then come those of the environment: else a python3 in the account's home would stand in for ours, as the environment is not the account's.
-        "JUPYTER_PATH": f"{data}:{environment}/share/jupyter",
+        "JUPYTER_PATH": data,
+        # Then comes what the environment holds, kernels, settings of extensions and pages alike: Jupyter prefers a home to an environment that is
+        # not its account's, and a python3 there would stand in for ours, a `jupyter server extension disable` of some day shut off our pages.
+        "JUPYTER_PREFER_ENV_PATH": "1",
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
     }
@@ -962,6 +964,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
         *_strange(plan, report),
         *_removal.remarks(plan, report),
         *_shadows.remarks(plan, report),
+        *_leftovers.remarks(plan, report),
         *_about_the_firewall(plan, report),
     ]
 

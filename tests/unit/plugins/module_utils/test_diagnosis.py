@@ -17,7 +17,12 @@ RUNS = {
     "listeners": {"8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False, "everywhere": True}},
     "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "active"}},
     "firewall": {**firewall(), **CLIENT},
+    "accounts": {"jupyter": {"home": "/home/jupyter"}},
+    "shadows": {},
 }
+STARTUP = "/home/jupyter/.ipython/profile_default/startup/00.py"
+MINE = {"shadows": {STARTUP: {"options": [], "error": ""}}}
+BROKEN = {"shadows": {"/home/jupyter/.jupyter/jupyter_config.json": {"options": [], "error": "line 1."}}}
 OPEN_LOOPBACK = {"8888": {**RUNS["listeners"]["8888"], "loopback": True, "everywhere": False}}
 NOBODY = {"servers": [], "listeners": {}, "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "failed"}}}
 SQUATTER = {"8888": {**RUNS["listeners"]["8888"], "pid": 9, "command": "nginx"}}
@@ -49,6 +54,14 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
         pytest.param({"access": "direct"}, "timed_out", SHUT, "(ufw) does not let 198.51.100.7 in", id="the host's own firewall"),
         pytest.param({"access": "direct"}, "timed_out", {}, "cloud's security group, or forward it in the router", id="beyond the host"),
         pytest.param({"access": "direct"}, "kernel_died", {}, "", id="no matter of packets"),
+        pytest.param({}, "kernel_died", MINE, f"reads or runs these as well: {STARTUP}. Correct", id="a file that each kernel runs"),
+        pytest.param(
+            {},
+            "tunnel_target_refused",
+            {**NOBODY, **BROKEN},
+            "is failed. /home/jupyter/.jupyter/jupyter_config.json cannot be read by Jupyter: line 1. Correct it",
+            id="down, by a broken file in a home",
+        ),
         pytest.param({"access": "direct"}, "timed_out", {"firewall": None}, "", id="without root nothing is claimed of the firewall"),
     ],
 )
@@ -61,7 +74,7 @@ def test_what_the_host_tells(given, cause, report, words):
 
 def test_a_look_asks_for_no_file_of_a_person():
     asked = _diagnosis.probe(plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.10"]}))
-    assert (asked["paths"], asked["ports"], asked["firewall"]) == ([], [8888], True)
+    assert (asked["paths"], asked["shadows"], asked["ports"], asked["firewall"]) == ([], [], [8888], True)
 
 
 def test_the_host_can_answer_what_is_asked():

@@ -859,9 +859,10 @@ def test_what_a_folder_is_called_is_no_wildcard():
     assert "/srv/data [[]1]" in paths
 
 
-def test_the_kernels_of_the_environment_come_before_those_of_a_home():
+def test_what_the_environment_holds_comes_before_a_home():
     (instance,) = _state.complete(plan({"name": "lab"}), bare())
-    assert instance["variables"]["JUPYTER_PATH"] == f"/etc/remote-notebooks/lab/jupyter:{instance['environment']}/share/jupyter"
+    assert instance["variables"]["JUPYTER_PATH"] == "/etc/remote-notebooks/lab/jupyter"
+    assert instance["variables"]["JUPYTER_PREFER_ENV_PATH"] == "1"
 
 
 ROOTLESS = {"uid": 1000, "user": "ann", "group": "ann", "home": "/home/ann"}
