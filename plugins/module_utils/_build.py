@@ -23,7 +23,7 @@ import tarfile
 import time
 from typing import Any, Dict, Iterator
 
-from . import _observe, _surroundings, _uv
+from . import _observe, _processes, _surroundings, _uv
 from ._errors import AlarmError, BuildError
 from ._plain import plain_lines
 from ._uv import Run
@@ -371,10 +371,11 @@ def _compiling(wish: Wish, site: int) -> Iterator[None]:
             raise BuildError(explain("compiling", said))
         yield
     except BaseException:
-        # What it wrote after this would be left of an environment that is gone.
+        # What it and its children wrote after this would be left of an environment that is gone.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        _processes.end_ours(wish["path"], os.path.join(wish["prefix"], "libexec"))
         raise
 
 

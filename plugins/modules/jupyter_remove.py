@@ -72,6 +72,7 @@ remarks:
 """
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -84,10 +85,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import _apart, _homes, _places
-from ..module_utils._processes import is_here
+from ..module_utils._processes import end_ours, is_here
 
 #: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can stop what runs with its rights.
 SECONDS = 3600
+#: How long an installer may go on, in seconds.
+PATIENCE = 900
 #: How often the processes of an account are looked for until there are none.
 LOOKS = 50
 
@@ -104,6 +107,8 @@ def main() -> None:
     )
     removed: list[str] = []
     remarks: list[str] = []
+    if module.params["prefix"] and not module.check_mode:
+        _end_builders(module, module.params["prefix"])
     for thing in module.params["things"]:
         name = thing["id"].split(" ", 1)[1]
         try:
@@ -113,6 +118,24 @@ def main() -> None:
         removed += [name] if gone else []
         remarks += [remark] if remark else []
     module.exit_json(changed=bool(removed), removed=removed, remarks=remarks)
+
+
+def _end_builders(module: AnsibleModule, prefix: str) -> None:
+    """End what compiles an environment that goes. Where all of them go, wait for what a run that was cut off has left at work there."""
+    paths = {thing["path"]: thing["kind"] for thing in module.params["things"] if thing.get("path")}
+    for path in (path for path, kind in paths.items() if kind == "environment"):
+        end_ours(path, os.path.join(prefix, "libexec"))
+    installer = os.path.join(prefix, "installer")
+    lock = os.path.join(installer, "lock")  # as _build.alone has it
+    if installer not in paths or not os.path.exists(lock):
+        return
+    with open(lock) as site:
+        for _second in range(PATIENCE):
+            try:
+                return fcntl.flock(site, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(1)
+    module.fail_json(msg=f"An installer of an earlier run is at work below {prefix}, for {PATIENCE // 60} minutes now. Let it end, then run again.")
 
 
 def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bool, str]:
