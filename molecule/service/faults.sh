@@ -34,7 +34,8 @@ on bookworm "tr '\\0' '\\n' < /proc/\$(systemctl show -P MainPID jupyter@lab)/en
 echo "the port taken by another program between two runs"
 on bookworm "systemctl stop jupyter@lab; systemd-run --quiet --unit=squatter /usr/bin/python3 -m http.server 8888; sleep 2"
 site --limit bookworm
-tr -s "'" < site.log | grep -oE "instance 'lab': port: 8888 is used by python3" | head -n 1
+tr -s "'" < site.log | tr -s '[:space:]' ' ' | sed 's/process [0-9]*/process N/g' \
+    | grep -oE "instance 'lab': port: 8888 is used by python3 \(process N of squatter.service\)|systemctl disable --now squatter.service" | sort -u
 on bookworm "systemctl stop squatter"
 site --limit bookworm
 answers bookworm 8888

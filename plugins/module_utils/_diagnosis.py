@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _firewall, _leftovers, _shadows
 from ._connection import conclude
-from ._state import UNIT, in_the_way
+from ._state import UNIT, in_the_way, stopping
 
 #: The causes of :data:`_connection.CAUSES` behind which the host may know more than the client.
 WORTH_A_LOOK = (
@@ -96,6 +96,11 @@ def by_certificate(target: dict[str, Any]) -> bool:
 
 def stranger(item: dict[str, Any], report: dict[str, Any]) -> str:
     """Return who listens on the port of an instance beside its server, or in its place; empty where nobody does."""
+    found = _stranger(item, report)
+    return _holder(found) if found else ""
+
+
+def _stranger(item: dict[str, Any], report: dict[str, Any]) -> dict[str, Any] | None:
     servers = [server for server in report["servers"] if server["instance"] == item["name"]]
     unit = report["units"].get(UNIT.format(name=item["name"]), {})
     pids = {server["pid"] for server in servers} | {int(unit.get("MainPID") or 0)} - {0}
@@ -106,7 +111,7 @@ def stranger(item: dict[str, Any], report: dict[str, Any]) -> str:
             return each["pid"] in pids
         return each["uid"] in uids or each["account"] == item["user"]
 
-    return next((_holder(each) for each in in_the_way(item, report) if not is_ours(each)), "")
+    return next((each for each in in_the_way(item, report) if not is_ours(each)), None)
 
 
 def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
@@ -119,14 +124,15 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
     listener = next(iter(in_the_way(item, report)), None)
     if server is None:
         state = f", and {UNIT.format(name=name)} is {unit['ActiveState']}" if unit.get("LoadState") == "loaded" else ""
-        taken = f"; the port is held by {_holder(listener)}" if listener else ""
+        strange = listener is not None and listener.get("unit", UNIT.format(name=name)) != UNIT.format(name=name)
+        taken = f"; the port is held by {_holder(listener)}{f'. {stopping(listener)}' if strange else ''}" if listener else ""
         broken = _unreadable(item, report)
         return f"On the host: no server of the instance '{name}' runs{state}{taken}.{broken} Read its log there, then run the site playbook."
     if listener is None:
         return f"On the host: the server runs, but nothing listens on TCP port {port}. Read its log there, then run the site playbook."
-    who = stranger(item, report)
-    if who:
-        return f"On the host: TCP port {port} is held by {who}. Stop that, or choose another port."
+    other = _stranger(item, report)
+    if other:
+        return f"On the host: TCP port {port} is held by {_holder(other)}. {stopping(other)}, or choose another port."
     if item["access"] != "tunnel" and all(each["loopback"] for each in in_the_way(item, report)):
         return f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site playbook."
     if cause in OF_THE_KERNEL:
@@ -156,7 +162,8 @@ def _beside(item: dict[str, Any], report: dict[str, Any]) -> str:
 
 def _holder(listener: dict[str, Any]) -> str:
     if listener["pid"]:
-        return f"{listener['command']} (process {listener['pid']} of the account '{listener['account']}')"
+        unit = f", {listener['unit']}" if listener.get("unit") else ""
+        return f"{listener['command']} (process {listener['pid']} of the account '{listener['account']}'{unit})"
     return f"a process of the account '{listener['account']}'"
 
 

@@ -17,7 +17,9 @@ import ipaddress
 import itertools
 import json
 import os
+import posixpath
 import pwd
+import re
 import shutil
 import socket
 import stat
@@ -37,6 +39,7 @@ MARK = "remote_notebooks="
 SEAL = "remote-notebooks.json"
 
 #: In seconds since the epoch.
+UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,200}\.service")
 YEAR_9999 = 253_370_764_800.0
 #: What is read of a file, in bytes. Ours are some kilobytes; a file of packages' sizes (SEAL) is some megabytes.
 LARGEST = 1 << 24
@@ -736,6 +739,8 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
     ``loopback`` tells that it is reached from the host itself only, ``everywhere`` that it listens at every address. Whoever listens at 127.0.0.2
     and the like is left out: nobody is sent there, every account may do it, and it must be in nobody's way.
     ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
+    ``unit`` is the unit of systemd that has started it, where one has, and ``users`` tells that it is one of the account's own systemd. Where the
+    process cannot be told it is the only unit that runs anything as that account; where there are several, none.
     Where several listen, each at another address, ``also`` holds those after the first one: what is at 127.0.0.1 need not be at ::1.
     """
     found: dict[str, dict[str, Any]] = {}
@@ -766,14 +771,42 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
                 owner = sockets.pop(link, None)
                 if owner:
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                        owner.update(pid=pid, command=_printable(file.read()))
+                        owner.update(pid=pid, command=_printable(file.read()), **_unit_of(pid))
         except PermissionError:
             # What holds for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others would tell no more.
             if likely.get(pid, os.geteuid()) != os.geteuid():
                 sockets = {name: owner for name, owner in sockets.items() if owner["uid"] != likely[pid]}
         except OSError:
             continue  # gone by now
+    for owner in found.values():
+        if owner["pid"] is None:
+            owner.update(_only_unit(owner["uid"]))
     return {port: _together(each) for port, each in owners.items()}
+
+
+def _unit_of(pid: int | str) -> dict[str, Any]:
+    """Return the service that a process belongs to, by its control group (systemd.resource-control(5)): anybody may read that."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
+            paths = [line.rstrip("\n").split(":", 2)[2] for line in file if line.startswith("0::") or ":name=systemd:" in line]
+    except (OSError, IndexError):
+        return {}
+    for path in paths:
+        name = posixpath.basename(path)
+        if UNIT_NAME.fullmatch(name) and not name.startswith("user@"):
+            return {"unit": name, "users": "/user@" in path}
+    return {}
+
+
+def _only_unit(uid: int) -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.stat(f"/proc/{pid}").st_uid == uid:
+                unit = _unit_of(pid)
+                found.setdefault(unit.get("unit", ""), unit)
+    found.pop("", None)
+    return next(iter(found.values())) if len(found) == 1 else {}
 
 
 def _together(owners: list[dict[str, Any]]) -> dict[str, Any]:

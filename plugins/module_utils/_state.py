@@ -317,8 +317,23 @@ def _taken(item: dict[str, Any], report: Report) -> list[str]:
     listener = next((each for each in in_the_way(item, report) if not _is_ours(each, item, report)), None)
     if listener is None:
         return []
-    owner = f"{listener['command']} (process {listener['pid']})" if listener["pid"] else f"a process of the account '{listener['account']}'"
-    return [f"port: {item['port']} is used by {owner}. Stop that, or choose another port."]
+    return [f"port: {item['port']} is used by {_holder(listener)}. {stopping(listener)}, or choose another port."]
+
+
+def _holder(listener: dict[str, Any]) -> str:
+    unit = listener.get("unit", "")
+    if listener["pid"]:
+        return f"{listener['command']} (process {listener['pid']}{f' of {unit}' if unit else ''})"
+    return f"a process of the account '{listener['account']}'{f', {unit} by the look of it' if unit else ''}"
+
+
+def stopping(listener: dict[str, Any]) -> str:
+    """Say how to stop who has a port: what systemd keeps is there again after a while, or after a boot."""
+    unit = listener.get("unit")
+    if not unit:
+        return "Stop that"
+    how = f"as '{listener['account']}': systemctl --user" if listener["users"] else "sudo systemctl"
+    return f"Stop that for good, else it has the port again after a boot ({how} disable --now {shlex.quote(unit)})"
 
 
 def _is_taken_since(item: dict[str, Any], report: Report) -> bool:

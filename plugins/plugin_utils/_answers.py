@@ -56,6 +56,8 @@ SERVER = record(
 )
 
 LISTENER = {"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "everywhere": flag, "uid": number(), "account": line(256)}
+#: Of a listener that a unit of systemd has started (systemd.unit(5)).
+STARTED = {"unit": line(210, r"[A-Za-z0-9:_.\\@-]{1,200}\.service"), "users": flag}
 
 SYSTEM = record(
     {
@@ -283,7 +285,7 @@ def report(probe: dict[str, Any]) -> Shape:
             **dict.fromkeys(("unusable", "astray", "sessions"), many(choice(*probe["roots"]))),
             "listeners": among(
                 [str(port) for port in probe["ports"]],
-                record(LISTENER, {"also": many(record(LISTENER), 1000)}),
+                record(LISTENER, {**STARTED, "also": many(record(LISTENER, STARTED), 1000)}),
             ),
             "units": table(line(), table(line(), line(5000)), 10_000),
             "environments": table(PATH, SEALED, 10_000),

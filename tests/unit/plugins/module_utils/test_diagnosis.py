@@ -48,6 +48,21 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
             "8888 is held by nginx (process 9 of the account 'jupyter')",
             id="beside another",
         ),
+        pytest.param(
+            {},
+            "not_jupyter",
+            {"listeners": {"8888": {**SQUATTER["8888"], "unit": "jupyter.service", "users": False}}},
+            "8888 is held by nginx (process 9 of the account 'jupyter', jupyter.service). Stop that for good, else it has the port again after a boot "
+            "(sudo systemctl disable --now jupyter.service), or choose another port.",
+            id="an old unit",
+        ),
+        pytest.param(
+            {},
+            "not_jupyter",
+            {**NOBODY, "listeners": {"8888": {**SQUATTER["8888"], "unit": "jupyter@lab.service", "users": False}}},
+            "held by nginx (process 9 of the account 'jupyter', jupyter@lab.service). Read its log",
+            id="its own unit, which is not to be stopped for good",
+        ),
         pytest.param({}, "no_answer", {"listeners": {}}, "nothing listens on TCP port 8888", id="it does not listen"),
         pytest.param({"access": "direct"}, "refused", {"listeners": OPEN_LOOPBACK}, "on the loopback alone", id="left from the old mode"),
         pytest.param({}, "tunnel_target_refused", {"listeners": OPEN_LOOPBACK}, "", id="on the loopback, where it belongs"),

@@ -641,6 +641,20 @@ SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1
         pytest.param(
             {"pid": None, "command": None, "uid": 33, "account": "www-data"}, [], "the account 'www-data'", id="a process that cannot be told"
         ),
+        pytest.param(
+            {"pid": 812, "command": "python3", "uid": 33, "account": "www-data", "unit": "jupyter.service", "users": False},
+            [],
+            "8888 is used by python3 (process 812 of jupyter.service). Stop that for good, else it has the port again after a boot "
+            "(sudo systemctl disable --now jupyter.service), or choose another port.",
+            id="an old unit, enabled",
+        ),
+        pytest.param(
+            {"pid": None, "command": None, "uid": 1001, "account": "ann", "unit": "my\\x2dnotes.service", "users": True},
+            [],
+            "a process of the account 'ann', my\\x2dnotes.service by the look of it. Stop that for good, else it has the port again after a boot "
+            "(as 'ann': systemctl --user disable --now 'my\\x2dnotes.service'), or choose another port.",
+            id="a unit of an account, whose process cannot be told",
+        ),
         pytest.param({"pid": 7, "command": "python", "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own server"),
         pytest.param({"pid": None, "command": None, "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own account"),
     ],
