@@ -10,6 +10,8 @@ left_out=(
   /var/lib/apt /var/lib/dpkg                       # the package manager's own books: what they say is listed below
   '/etc/*-' /etc/.pwd.lock                         # the copies that useradd(8) makes of passwd, group and shadow
   /root/.ansible /home/debian/.ansible             # Ansible's own
+  # A person who has worked with Jupyter before keeps what kernels write there.
+  /home/ann@example.org/.ipython /home/ann@example.org/.jupyter /home/ann@example.org/.local/share/jupyter
 )
 prune=()
 for path in "${left_out[@]}"; do prune+=(-path "$path" -prune -o); done

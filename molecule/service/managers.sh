@@ -25,7 +25,7 @@ for place in "bookworm lab 8888" "bookworm screen 8889" "trixie lab 8888" "witho
 done
 
 echo "environment of the host"
-on trixie "grep -zc '^JUPYTER_CONFIG_DIR=' /proc/$(pid trixie lab)/environ"
+on trixie "grep -zcE '^(JUPYTER_CONFIG_DIR|IPYTHONDIR|PYTHONPATH|PYTHONSAFEPATH|VIRTUAL_ENV)=' /proc/$(pid trixie lab)/environ"
 
 echo "logout"
 before=$(pid trixie lab)

@@ -22,7 +22,7 @@ site() { # more arguments of ansible-playbook; the output stays in site.log
 }
 rootless() { # command of the account without sudo
     ssh -n -o ControlPath=none -o BatchMode=yes -o "UserKnownHostsFile=$state/ssh/known_hosts" -o IdentitiesOnly=yes -i "$state/ssh/id_ed25519" \
-        "guest@${address[trixie]}" "export XDG_RUNTIME_DIR=/run/user/\$(id -u); $*"
+        "ann@example.org@${address[trixie]}" "export XDG_RUNTIME_DIR=/run/user/\$(id -u); $*"
 }
 answers() { # host, port: within 30 seconds
     on "$1" "for _try in \$(seq 60); do python3 - <<< 'import urllib.request as r; print(r.urlopen(\"http://127.0.0.1:$2/api\", timeout=3).status)' 2>/dev/null \
