@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What people have in their homes from other installations: which of it counts, and what is said of it. Pure: no I/O, no Ansible.
 
-What carries a name of ours counts for nothing: the kernel ``python3`` and those of ``jupyter_kernels``, modules that an environment holds, extensions
-that it enables. Whatever else is there counts as in any Jupyter: kernels of other names, packages of other names, IPython's profile, extensions of the
-pages. (Tried with jupyter_core 5.9, IPython 9, Python 3.11 and 3.13.) Settings of Jupyter itself are :mod:`_shadows`'s.
+What carries a name of ours counts for nothing: the kernel ``python3`` and those of ``jupyter_kernels``, modules that an environment
+holds, extensions that it enables. Whatever else is there counts as in any Jupyter: kernels and packages of other names, IPython's profile,
+extensions of the pages. (Tried with JupyterLab 4, Python 3.11 and 3.13.) Settings of Jupyter itself are :mod:`_shadows`'s.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _about(path: str, error: str, names: set[str], user: str) -> str:
         return f"is a kernel that cannot start: {error} Correct it, or remove its folder." if error else ""
     if name == "package.json":
         return f"cannot be read by JupyterLab: {error} Its page may not open. Correct it, or remove its folder." if error else ""
-    if error and (name.startswith("ipython_") or name.endswith(".py") and _is_run(path)):
+    if error and (name.startswith("ipython_") or (name.endswith(".py") and _is_run(path))):
         return f"fails in each kernel of '{user}': {error} Correct it, or move it aside."
     return ""
 

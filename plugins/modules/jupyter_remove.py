@@ -132,7 +132,8 @@ def _end_builders(module: AnsibleModule, prefix: str) -> None:
     with open(lock) as site:
         for _second in range(PATIENCE):
             try:
-                return fcntl.flock(site, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(site, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
             except BlockingIOError:
                 time.sleep(1)
     module.fail_json(msg=f"An installer of an earlier run is at work below {prefix}, for {PATIENCE // 60} minutes now. Let it end, then run again.")

@@ -52,8 +52,8 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
             {},
             "not_jupyter",
             {"listeners": {"8888": {**SQUATTER["8888"], "unit": "jupyter.service", "users": False}}},
-            "8888 is held by nginx (process 9 of the account 'jupyter', jupyter.service). Stop that for good, else it has the port again after a boot "
-            "(sudo systemctl disable --now jupyter.service), or choose another port.",
+            "8888 is held by nginx (process 9 of the account 'jupyter', jupyter.service). "
+            "Stop that for good, else it has the port again after a boot (sudo systemctl disable --now jupyter.service), or choose another port.",
             id="an old unit",
         ),
         pytest.param(
