@@ -7,12 +7,11 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
-import re
 import socket
 import time
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleActionFail
 
 from ..module_utils import _clients, _diagnosis, _environments, _files, _removal, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
@@ -164,28 +163,14 @@ class ActionModule(OwnAction):
 
     def _observe(self, plan: dict[str, Any], texts: bool, details: bool) -> dict[str, Any]:
         probe = _state.probe(plan, texts, details)
-        try:
-            # Where the connection cannot carry a bare program, the module of this name does the same in more steps.
-            answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe, _answers.observed(probe))
-            if answer is None:
-                answer = _answers.observe(self, self._task_vars, probe)
-        except AnsibleConnectionFailure as error:
-            raise _contact.unreachable(plan["host"], error) from error
-        except AnsibleError as error:
-            if not _contact.BECOME.search(str(error)):
-                raise
-            raise _contact.unreachable(plan["host"], error) from error
+        # Where the connection cannot carry a bare program, the module of this name does the same in more steps.
+        answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe, _answers.observed(probe))
+        if answer is None:
+            answer = _answers.observe(self, self._task_vars, probe)
         self._python = answer.get("python")
         if "report" in answer:
             return dict(answer["report"])
-        said = " ".join(str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")).strip()
-        # The words of the program's own shell line, and of Ansible where the connection carries none.
-        if re.search(r"\bpython interpreter not found\s*$|The module interpreter '[^']*' was not found", said):
-            raise AnsibleActionFail(
-                f"{plan['host']} has no Python that Ansible can use. Install it (Debian: apt-get install python3), "
-                "or name one as ansible_python_interpreter in the inventory."
-            )
-        raise AnsibleActionFail(f"The state of {plan['host']} could not be read: {said}")
+        raise AnsibleActionFail(_contact.unread(plan["host"], [str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")]))
 
     def _locks(self, plan: dict[str, Any], report: dict[str, Any], directory: str | None) -> dict[str, tuple[str, str | None]]:
         """Return path and digest of the lock file of each slot that has one, brought up to date on this machine."""

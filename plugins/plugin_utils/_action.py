@@ -5,18 +5,43 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import Any
+from typing import Any, Callable
 
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from . import _answers, _inventories
+from . import _answers, _contact, _inventories
 from ._shapes import Shape
+
+Run = Callable[..., "dict[str, Any]"]
+
+
+def _reached(run: Run) -> Run:
+    """Say once, and what to do about it, that the host of an action cannot be reached. Of an exception Ansible prints the words twice, and its cause's."""
+
+    @functools.wraps(run)
+    def reached(self: OwnAction, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            return run(self, tmp, task_vars)
+        except AnsibleError as error:
+            if not _contact.is_out_of_reach(error):
+                raise
+            said = _contact.unreachable((task_vars or {}).get("inventory_hostname", "The host"), error)
+            return {"changed": False, "unreachable": True, "msg": said}
+
+    return reached
 
 
 class OwnAction(ActionBase):
     """An action whose variables are the inventory's, and never a host's."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.__name__ == "ActionModule":  # what Ansible loads; a class between may be called by one
+            cls.run = _reached(cls.run)  # type: ignore[method-assign]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -22,7 +22,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import AnswerError
 from ..module_utils._plain import printable
-from . import _answers
+from . import _answers, _contact
 from ._shapes import Shape
 
 #: Where the sources lie: they are read, and not imported, for they run on the host.
@@ -147,7 +147,7 @@ def program(task: Task, asked: dict[str, Any], environment: dict[str, str]) -> b
 def command(interpreters: list[str]) -> str:
     """Return the shell command that runs a program with the first of ``interpreters`` there is."""
     names = " ".join(shlex.quote(name) for name in interpreters)
-    text = f'for name in {names}; do found=$(command -v "$name") && exec "$found" -I -S -; done; echo \'python interpreter not found\' >&2; exit 127'
+    text = f'for name in {names}; do found=$(command -v "$name") && exec "$found" -I -S -; done; echo \'{_contact.NO_PYTHON}\' >&2; exit 127'
     return f"/bin/sh -c {shlex.quote(text)}"
 
 

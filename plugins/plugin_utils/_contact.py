@@ -12,13 +12,17 @@ import subprocess
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleAction, AnsibleConnectionFailure, AnsibleError
 
 from ..module_utils._plain import plain_lines
 
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
 #: What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own words or only waits.
 BECOME = re.compile(r"(?:Missing|Incorrect) [\w.]+ password|a password is required|waiting for (?:become success|privilege escalation)")
+#: What says that there is no Python: the shell line of :mod:`_bare`, and Ansible where a connection cannot carry that.
+NO_PYTHON = "python interpreter not found"
+_NONE = re.compile(rf"(?:^|\n)\s*{NO_PYTHON}\s*(?:\n|$)|The module interpreter '[^'\n]*' was not found")
+_SHOWN = 12
 
 
 def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
@@ -64,15 +68,38 @@ def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
     return {name: value for name, value in lines if name in ("hostname", "port", "proxyjump", "proxycommand") and value != "none"}
 
 
-def unreachable(host: str, error: Exception) -> AnsibleConnectionFailure:
-    """Return the failure of a host that Ansible does not get in touch with, with what to do about it."""
+def is_out_of_reach(error: AnsibleError) -> bool:
+    """Tell whether an error means that Ansible does not get in touch with the host, or not as the account that it is to become there."""
+    if isinstance(error, AnsibleConnectionFailure):
+        return True
+    return not isinstance(error, AnsibleAction) and bool(BECOME.search(str(error)))
+
+
+def unreachable(host: str, error: Exception) -> str:
+    """Say that Ansible does not get in touch with a host, in the words of what kept it out, and what to do about it."""
     said = plain_lines(str(error).strip().rstrip("."))
     if BECOME.search(said):
-        return AnsibleConnectionFailure(
+        return (
             f"{host} is reached, and does not let the account become another: {said}. Where that takes a password, add --ask-become-pass; "
-            "where the host is only slow, give it longer, as in ANSIBLE_TIMEOUT=60."
+            "where the host is only slow, give it longer, as in -e jupyter_timeout=120."
         )
     cure = "Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
     if "Host key verification failed" in said:
         cure = "Log in there once with ssh, and compare the key that it shows with the host's own."
-    return AnsibleConnectionFailure(f"{host} cannot be reached: {said}. {cure}")
+    return f"{host} cannot be reached: {said}. {cure}"
+
+
+def unread(host: str, said: list[str]) -> str:
+    """Say why a host's state could not be read: in the host's own words, for a program that is called Python there may be anything."""
+    words = "\n".join(filter(None, (text.strip() for text in said)))
+    none = bool(_NONE.search(words))
+    # Ours is said already.
+    lines = [line for line in words.splitlines() if line.strip() and line.strip() != NO_PYTHON]
+    shown = "".join(f"\n  {line}" for line in plain_lines("\n".join(lines), lines=_SHOWN).split("\n")) if lines else ""
+    if none:
+        return (
+            f"{host} has no Python that Ansible can use. Install it (Debian: apt-get install python3), "
+            f"or name one as ansible_python_interpreter in the inventory.{' The host said:' if shown else ''}{shown}"
+        )
+    cure = "Where that is about its Python, name one that works as ansible_python_interpreter in the inventory."
+    return f"The state of {host} could not be read. {cure} The host said:{shown or ' nothing'}"

@@ -10,13 +10,13 @@ import hashlib
 import os
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _files, _password, _plan
 from ..module_utils._errors import FilesError
-from . import _answers, _contact, _secrets
+from . import _answers, _secrets
 
 
 class Credentials:
@@ -129,11 +129,8 @@ class Credentials:
         """Fetch the hash a host already has: the control node may be new, or its store lost."""
         action = self._action
         source = {"src": f"{self._plan['config_dir']}/{name}/hashed_password"}
-        try:
-            with _answers.unlogged(action):
-                answer = _answers.module(action, self._task_vars, _answers.slurped(_password.LONGEST), "ansible.builtin.slurp", source)
-        except AnsibleConnectionFailure as error:
-            raise _contact.unreachable(self._plan["host"], error) from error
+        with _answers.unlogged(action):
+            answer = _answers.module(action, self._task_vars, _answers.slurped(_password.LONGEST), "ansible.builtin.slurp", source)
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         found = _answers.decoded(answer.get("content", "")).decode("utf-8", "replace").strip()

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.remote.notebooks.plugins.action.jupyter_plan import _named
-from ansible_collections.remote.notebooks.plugins.plugin_utils._contact import contact, unreachable
+from ansible_collections.remote.notebooks.plugins.plugin_utils._contact import contact, is_out_of_reach, unreachable, unread
 
 CONFIG = """
 Host My_Lab
@@ -59,11 +59,11 @@ def test_no_client_is_handed_a_name_that_ssh_alone_knows(reached):
     [
         pytest.param("Missing sudo password", "--ask-become-pass", id="ssh"),
         pytest.param("Incorrect su password", "--ask-become-pass", id="su, which has read an empty one"),
-        pytest.param("Timeout (12s) waiting for privilege escalation prompt: ", "ANSIBLE_TIMEOUT=60", id="ssh, and no answer"),
+        pytest.param("Timeout (12s) waiting for privilege escalation prompt: ", "jupyter_timeout=120", id="ssh, and no answer"),
         pytest.param(
             "Premature end of stream waiting for become success.\n>>> Standard Error\nsudo: a password is required", "--ask-become-pass", id="local"
         ),
-        pytest.param("Timed out waiting for become success or become password prompt.", "ANSIBLE_TIMEOUT=60", id="local, and no answer"),
+        pytest.param("Timed out waiting for become success or become password prompt.", "jupyter_timeout=120", id="local, and no answer"),
     ],
 )
 def test_who_may_not_become_root_is_told_that_and_not_to_look_at_keys(said, told):
@@ -71,3 +71,42 @@ def test_who_may_not_become_root_is_told_that_and_not_to_look_at_keys(said, told
     assert "web1 is reached, and does not let the account become another" in text and told in text
     assert "ansible_host" not in text
     assert "Check ansible_host" in str(unreachable("web1", AnsibleError("Connection refused")))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_one"),
+    [
+        (AnsibleConnectionFailure("Connection refused"), True),
+        (AnsibleError("Missing sudo password"), True),
+        (AnsibleError("no such file"), False),
+        (AnsibleActionFail("instance 'lab': Missing sudo password"), False),
+    ],
+)
+def test_what_is_out_of_reach(error, is_one):
+    assert is_out_of_reach(error) is is_one
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "not_told"),
+    [
+        pytest.param(["", "python interpreter not found", ""], "has no Python", "The host said", id="no Python"),
+        pytest.param(["", "python interpreter not found\n", "Welcome to web1"], "The host said:\n  Welcome to web1", "could not be read", id="a banner"),
+        pytest.param(["The module interpreter '/usr/bin/python9' was not found."], "has no Python", "could not be read", id="Ansible's words"),
+        pytest.param(
+            ["", "pyenv: python3: command not found\n\nThe `python3' command exists in these Python versions:\n  3.13.1\n", ""],
+            "The host said:\n  pyenv: python3: command not found\n  The `python3' command exists in these Python versions:\n    3.13.1",
+            "has no Python",
+            id="pyenv",
+        ),
+        pytest.param(["", "python3: error while loading libz.so.1: not found", ""], "\n  python3: error while loading", "has no Python", id="a library"),
+        pytest.param(["", "", ""], "The host said: nothing", "has no Python", id="nothing"),
+        pytest.param(["", "\x1b[2Jx", ""], "\n  \\x1b[2Jx", "\x1b", id="a terminal's commands"),
+        pytest.param(["", "x" * 100_000, ""], "x[...]", "x" * 401, id="a long line"),
+        pytest.param(["", "no\n" * 1000 + "the reason", ""], "the reason", "no\n" * 20, id="many lines"),
+    ],
+)
+def test_what_a_host_without_a_working_python_said_is_shown(said, told, not_told):
+    text = unread("web1", said)
+    assert told in text
+    assert not_told not in text
+    assert len(text) < 6000
