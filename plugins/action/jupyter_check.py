@@ -33,6 +33,7 @@ class ActionModule(OwnAction):
             {
                 "plan": {"type": "dict", "required": True},
                 "targets": {"type": "list", "elements": "dict"},
+                "ask": {"type": "bool", "default": False},
                 "credentials_directory": {"type": "path"},
                 "pki_directory": {"type": "path"},
                 "tunnel_directory": {"type": "path"},
@@ -40,7 +41,7 @@ class ActionModule(OwnAction):
         )
         plan = arguments["plan"]
         if arguments["targets"] is not None:
-            return {**result, "changed": False, "targets": self._known(arguments["targets"], plan)}
+            return {**result, "changed": False, "targets": self._known(arguments["targets"], plan, arguments["ask"])}
         plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
         targets = []
         for item in plan["instances"]:
@@ -52,8 +53,8 @@ class ActionModule(OwnAction):
                 targets.append({**target, **more, "possible": target["possible"] and not missing})
         return {**result, "changed": False, "targets": self._known(targets, plan)}
 
-    def _known(self, targets: list[dict[str, Any]], plan: dict[str, Any]) -> list[dict[str, Any]]:
-        asking = any(target["possible"] and not _diagnosis.by_certificate(target) for target in targets)
+    def _known(self, targets: list[dict[str, Any]], plan: dict[str, Any], ask: bool = False) -> list[dict[str, Any]]:
+        asking = ask or any(target["possible"] and not _diagnosis.by_certificate(target) for target in targets)
         return _diagnosis.known(targets, plan, self._report(plan) if asking else None)
 
     def _report(self, plan: dict[str, Any]) -> dict[str, Any] | None:

@@ -97,4 +97,4 @@ def _check(instance: dict[str, Any]) -> list[str]:
     account = [instance["user"]] if instance["scope"] == "system" else []
     scripts = [f"{instance['libexec']}/{name}" for name in ("run_jupyter.py", "check_config.py")]
     # It reads what lies in the home of the account as well, and that may be a pipe that nobody writes to.
-    return ["timeout", "--kill-after=5", "120", f"{instance['environment']}/bin/python", *scripts, "%s", *account]
+    return ["timeout", "--kill-after=5", str(max(120, instance["timeout"])), f"{instance['environment']}/bin/python", *scripts, "%s", *account]

@@ -109,6 +109,7 @@ class ActionModule(OwnAction):
                 keep_notebooks=values["jupyter_keep_notebooks"],
                 replace_existing=values["jupyter_replace_existing"],
                 keep_environments=values["jupyter_keep_environments"],
+                timeout=values["jupyter_timeout"],
                 shadows=values["jupyter_shadows"],
                 prune=values["jupyter_prune"] or verb == "uninstall",
                 verb=verb,

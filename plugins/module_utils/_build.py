@@ -382,10 +382,12 @@ def _compiling(wish: Wish, site: int) -> Iterator[None]:
 def _try_and_seal(wish: Wish, before: str) -> None:
     path, scripts = wish["path"], os.path.join(wish["prefix"], "libexec")
     account = [wish["account"]] if wish["account"] else []
+    begun = time.monotonic()
     with _started([f"{path}/bin/python", f"{scripts}/seal_environment.py", path, before, *wish["packages"]]) as seal:
         code, output = tried(
             [f"{path}/bin/python", f"{scripts}/probe_environment.py", path, *account], "".join(f"{package}\n" for package in wish["packages"])
         )
+        took = time.monotonic() - begun
         said = seal.communicate()[0]
     if code != 0:
         last = plain_lines("\n".join(f"  {line}" for line in output.strip().splitlines()[-12:]))
@@ -393,6 +395,9 @@ def _try_and_seal(wish: Wish, before: str) -> None:
     if seal.returncode != 0:
         raise BuildError(explain("sealing it", said))
     seal_file = os.path.join(path, _observe.SEAL)
+    # How fast this host is: whoever waits for a server of it waits longer where this was long (wait_ready.py, _diagnosis.patience).
+    with open(f"{seal_file}.trial", "w", encoding="ascii") as file:
+        file.write(f"{took:.1f}")
     os.rename(f"{seal_file}.new", seal_file)
 
 

@@ -96,7 +96,7 @@ CAUSES = {
     "no_answer": Cause(
         UNREACHABLE,
         "{at} takes connections but gave no answer to {step} within {seconds} s.",
-        "Read the service's log: it hangs, is overloaded, or another program holds the port.",
+        "Read the service's log: it hangs, is overloaded, or another program holds the port. A slow host gets longer by jupyter_timeout.",
     ),
     "port_held": Cause(
         UNREACHABLE,
@@ -293,7 +293,7 @@ CAUSES = {
     "no_result": Cause(
         UNREACHABLE,
         "The kernel runs, but the code gave no result within {seconds} s.",
-        "See what loads the host: processor, memory, disk. Then check again.",
+        "See what loads the host: processor, memory, disk. Then check again. A slow host gets longer by jupyter_timeout.",
     ),
     "code_failed": Cause(
         UNREACHABLE,

@@ -63,6 +63,8 @@ except ImportError:
 CONNECT_SECONDS = 8.0
 HANDSHAKE_SECONDS = 5.0
 PATIENCE_SECONDS = 2.0
+#: The whole for which these are meant: whoever gives a slow server longer gives each part of the way longer.
+USUAL_SECONDS = 30.0
 #: What is left for cleaning up, also after the time is over.
 CLEANUP_SECONDS = 10.0
 MOST_BODY = 1 << 20
@@ -274,13 +276,17 @@ class _Visit:
             raise Stop("name_not_resolved", detail=getattr(found[0], "strerror", None) or str(found[0]))
         return [(family, place) for family, _type, _protocol, _canonical, place in found[0]]
 
+    def _part(self, seconds: float) -> float:
+        """Return how long a part of the way may take that is meant to take so many seconds at most."""
+        return self.deadline.left(seconds * max(1.0, self.request.timeout / USUAL_SECONDS))
+
     def _dial(self) -> socket.socket:
         if self._tunnel:
             self._sockets.append(self._tunnel.connect())
             return self._sockets[-1]
         causes, detail = [], ""
         for index, (family, place) in enumerate(self._places):
-            limit = self.deadline.left(CONNECT_SECONDS)
+            limit = self._part(CONNECT_SECONDS)
             try:
                 connection = socket.socket(family, socket.SOCK_STREAM)
                 self._sockets.append(connection)
@@ -364,7 +370,7 @@ class _Visit:
         return self._wrap(context, connection, HANDSHAKE_SECONDS)
 
     def _wrap(self, context: ssl.SSLContext, connection: socket.socket, seconds: float) -> ssl.SSLSocket:
-        connection.settimeout(self.deadline.left(seconds))
+        connection.settimeout(self._part(seconds))
         secured = context.wrap_socket(connection, server_hostname=self.name, do_handshake_on_connect=False)
         # Before the handshake: the limit of time holds for each byte of it, and the watchdog for all of it.
         self._sockets.append(secured)

@@ -38,6 +38,8 @@ WORTH_A_LOOK = (
 OF_THE_KERNEL = ("kernel_not_started", "kernel_died", "no_result", "code_failed", "wrong_result", "server_error")
 #: As many files are named.
 NAMED = 10
+#: Seconds that a check has: on a host that is not slow, and on any.
+LEAST, MOST = 30.0, 300.0
 #: Those in which a packet may have been lost between the client and the host.
 ON_THE_WAY = ("timed_out", "no_route", "refused")
 
@@ -85,8 +87,15 @@ def known(targets: list[dict[str, Any]], plan: dict[str, Any], report: dict[str,
         who = "" if report is None or name in proven else stranger(item, report)
         sure = by_certificate(target) or name in proven or (report is not None and bool(in_the_way(item, report)))
         concluded = conclude("port_held", {"port": item["port"], "host": plan["host"], "instance": name, "who": who}) if who else None
-        found.append({**target, "proven": sure and not who, "stranger": concluded})
+        seconds = plan["timeout"] or patience(name, report) or target.get("seconds") or LEAST
+        found.append({**target, "proven": sure and not who, "stranger": concluded, "seconds": seconds})
     return found
+
+
+def patience(name: str, report: dict[str, Any] | None) -> float:
+    """Return how long the check of an instance may take: four times what the trial of its environment took there; 0 where that is not known."""
+    took = max((server["trial"] for server in report["servers"] if server["instance"] == name), default=0) if report else 0
+    return max(LEAST, min(MOST, 4 * took)) if took else 0
 
 
 def by_certificate(target: dict[str, Any]) -> bool:

@@ -580,12 +580,21 @@ def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, lis
                 "revision": revision if revision.isalnum() and len(revision) < 100 else "",
                 "environment": environment,
                 "started": _started(pid),
+                "trial": _trial(environment),
                 "tmux": any(command.startswith("tmux") for _pid, command in _ancestors(pid)),
             }
         )
     found.sort(key=lambda server: (str(server["pid"]) not in mains, server["pid"]))
     several = {instance: [server for server in found if server["instance"] == instance][:SEVERAL] for instance in owners}
     return [server for server in found if server in several[server["instance"]]]
+
+
+def _trial(environment_path: str) -> float:
+    """Return how many seconds it took this host to try an environment (:mod:`_build`); 0 where that is not known."""
+    try:
+        return float(_apart.content(os.path.join(environment_path, f"{SEAL}.trial"), 20))
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _uid(pid: int) -> int | None:

@@ -6,6 +6,7 @@
 A *plan* is what the inventory alone decides for one host::
 
     {"host": str, "scope": "system" | "user", "keep_notebooks": bool, "keep_environments": int,
+     "timeout": int,                              # seconds; 0 where the host decides
      "shadows": "report" | "move",
      "absent": [str, ...],                        # instances that go because the inventory says so
      "prune": bool,                               # whether those go, too, of which the inventory says nothing
@@ -195,6 +196,7 @@ def resolve(
     *,
     keep_notebooks: bool = True,
     keep_environments: int = 1,
+    timeout: int = 0,
     shadows: str = "report",
     prune: bool = False,
     verb: str = "",
@@ -218,6 +220,8 @@ def resolve(
         )
     if keep_environments < 0:
         problems.append("jupyter_keep_environments: say how many, 0 or more. 0 leaves nothing to roll back to.")
+    if not 0 <= timeout <= 3600:
+        problems.append(f"jupyter_timeout: {timeout} seconds cannot be waited. Say 1 to 3600, or 0 for what suits the host.")
     if problems:
         raise PlanError("\n".join(problems))
     present = [instance for instance in resolved if instance["state"] == "present"]
@@ -227,6 +231,7 @@ def resolve(
         "scope": scope,
         "keep_notebooks": keep_notebooks,
         "keep_environments": keep_environments,
+        "timeout": timeout,
         "shadows": shadows,
         "absent": absent,
         "prune": prune,

@@ -502,6 +502,7 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                     for kernel in item["kernels"]
                 ],
                 "scope": plan["scope"],
+                "timeout": plan["timeout"],
                 "user": user,
                 "group": account.get("group") or (item["user"] or system["group"]),
                 "shares_group": bool(account.get("shares_group")),

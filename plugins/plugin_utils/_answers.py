@@ -52,7 +52,10 @@ PYTHON = line(200, r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_.+-]+)+")
 
 #: Any number of processes may run there, and any account may name its own as it likes.
 SERVER = record(
-    {"pid": PROCESS, "uid": number(), "instance": INSTANCE_NAME, "revision": line(), "environment": PATH, "started": moment, "tmux": flag}
+    {
+        **{"pid": PROCESS, "uid": number(), "instance": INSTANCE_NAME, "revision": line(), "environment": PATH, "started": moment, "tmux": flag},
+        "trial": moment,
+    }
 )
 
 LISTENER = {"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "everywhere": flag, "uid": number(), "account": line(256)}

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 #: The programs of Jupyter, and the modules that each imports as a whole: no kernel has to do that again, which takes a slow host seconds.
 PROGRAMS = {"jupyter-server": {"jupyter_server"}, "jupyter-lab": {"jupyterlab", "jupyter_server"}, "jupyter-notebook": {"notebook"}}
-SECONDS = 120
+#: Whoever stops this is no slow machine, and whoever started this has a limit of its own, beyond.
+SECONDS = 600
 #: Runs in the kernel, and leaves there what modules do not import, with the reason.
 CODE = """
 import importlib, json

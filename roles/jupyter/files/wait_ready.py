@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until a Jupyter server on this machine answers: ``wait_ready.py URL PID [SECONDS]``.
+"""Wait until a Jupyter server on this machine answers: ``wait_ready.py URL PID [SECONDS]``; without a limit, as long as suits this machine.
 
 Ends with 0 when it answers, with 1 when the process is gone, the time is over, or another account has the port. Asks the loopback and trusts any
 certificate: whether clients can trust it is for the check from the client's side to say. An answer has to begin and end within the time, however
@@ -15,12 +15,39 @@ import ipaddress
 import os
 import pwd
 import signal
+import socket
 import ssl
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+
+#: Seconds that a start may take on a machine that is not slow, and on any.
+LEAST, MOST = 80, 900
+#: Beside the seal of an environment: the seconds that it took to try it, which is more than a server's start.
+TRIAL = "remote-notebooks.json.trial"
+
+
+def patience(folder: str) -> float:
+    """Return how long a server out of this environment may take: four times what its trial took on this machine, within bounds."""
+    try:
+        with open(os.path.join(folder, TRIAL), encoding="ascii") as file:
+            took = float(file.read(20))
+    except (OSError, ValueError):
+        took = 0.0
+    return max(LEAST, min(MOST, 4 * took))
+
+
+def extend(seconds: float) -> None:
+    """Have systemd wait as long: its own limit is that of a machine that is not slow (sd_notify(3), EXTEND_TIMEOUT_USEC)."""
+    place = os.environ.get("NOTIFY_SOCKET", "")
+    if not place:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.connect("\0" + place[1:] if place.startswith("@") else place)
+        channel.send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}".encode())
 
 
 def address_of(word: str) -> str:
@@ -68,7 +95,10 @@ def give_up(_number: int, _frame: object) -> None:
 
 def main() -> int:
     url, pid = sys.argv[1], int(sys.argv[2])
-    deadline = time.monotonic() + (float(sys.argv[3]) if len(sys.argv) > 3 else 80)
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else patience(sys.prefix)
+    deadline = time.monotonic() + seconds
+    if seconds > LEAST:
+        extend(seconds + 10)
     signal.signal(signal.SIGALRM, give_up)
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -100,7 +130,7 @@ def main() -> int:
         except PermissionError:
             pass  # alive, and another account's
         time.sleep(0.05)
-    print(f"{url}: no answer in time ({reason}).", file=sys.stderr)
+    print(f"{url}: no answer within {seconds:g} s ({reason}). Where this machine is only slow, give it longer: jupyter_timeout.", file=sys.stderr)
     return 1
 
 

@@ -49,7 +49,8 @@ def test_public_variables_carry_the_name_of_the_role(role):
 def test_internal_variables_are_marked_as_internal(role):
     names = [name for path in role.glob("vars/*.yml") for name in load(path)]
 
-    assert [name for name in names if not name.startswith(f"__{role.name}_")] == []
+    # Of Ansible's own, a role sets one for its tasks: how long a connection may take.
+    assert [name for name in names if not name.startswith(f"__{role.name}_") and name != "ansible_timeout"] == []
 
 
 @each_role

@@ -13,7 +13,7 @@ from .test_state import plan
 CLIENT = {"ssh": {"client": "198.51.100.7", "port": 22}}
 RUNS = {
     "manifest": [{"id": "service jupyter@lab.service", "kind": "service"}],
-    "servers": [{"pid": 7, "uid": 999, "instance": "lab"}],
+    "servers": [{"pid": 7, "uid": 999, "instance": "lab", "trial": 4.0}],
     "listeners": {"8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False, "everywhere": True}},
     "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "active"}},
     "firewall": {**firewall(), **CLIENT},
@@ -105,6 +105,25 @@ BOB = {"uid": 1001, "account": "bob"}
 BOBS = {**OWN, **BOB, "pid": 66, "command": "evil"}
 ELSEWHERE = {**BOBS, "loopback": False, "everywhere": False}
 TARGET = {"host": "web1", "instance": "lab", "way": "tunnel", "url": "http://localhost:8888/", "possible": True}
+
+
+@pytest.mark.parametrize(
+    ("asked", "trial", "before", "seconds"),
+    [
+        pytest.param(0, 4.0, None, 30, id="a usual host"),
+        pytest.param(0, 40.0, None, 160, id="a slow one"),
+        pytest.param(0, 1e9, None, 300, id="one that says anything"),
+        pytest.param(0, -5.0, None, 30, id="or the contrary"),
+        pytest.param(0, None, 160, 160, id="known from before"),
+        pytest.param(0, None, None, 30, id="not known"),
+        pytest.param(7, 40.0, 160, 7, id="the operator says"),
+    ],
+)
+def test_a_check_has_the_time_that_suits_its_host(asked, trial, before, seconds):
+    report = None if trial is None else {**RUNS, "servers": [{**RUNS["servers"][0], "trial": trial}]}
+    target = {**TARGET, **({"seconds": before} if before else {})}
+    (found,) = _diagnosis.known([target], {**plan({"name": "lab"}), "timeout": asked}, report)
+    assert found["seconds"] == seconds
 
 
 @pytest.mark.parametrize(
