@@ -13,7 +13,7 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from . import _answers, _contact, _inventories
+from . import _answers, _contact, _inventories, _libraries
 from ._shapes import Shape
 
 Run = Callable[..., "dict[str, Any]"]
@@ -45,6 +45,7 @@ class OwnAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        _libraries.require(type(self).__module__.rpartition(".")[2])
         task_vars = task_vars or {}
         _answers.require_own_variables(task_vars, getattr(self._connection, "_load_name", "ssh"))
         folders = _inventories.folders(context.CLIARGS.get("inventory") or ())

@@ -90,7 +90,9 @@ def test_what_is_out_of_reach(error, is_one):
     ("said", "told", "not_told"),
     [
         pytest.param(["", "python interpreter not found", ""], "has no Python", "The host said", id="no Python"),
-        pytest.param(["", "python interpreter not found\n", "Welcome to web1"], "The host said:\n  Welcome to web1", "could not be read", id="a banner"),
+        pytest.param(
+            ["", "python interpreter not found\n", "Welcome to web1"], "The host said:\n  Welcome to web1", "could not be read", id="a banner"
+        ),
         pytest.param(["The module interpreter '/usr/bin/python9' was not found."], "has no Python", "could not be read", id="Ansible's words"),
         pytest.param(
             ["", "pyenv: python3: command not found\n\nThe `python3' command exists in these Python versions:\n  3.13.1\n", ""],
@@ -98,7 +100,9 @@ def test_what_is_out_of_reach(error, is_one):
             "has no Python",
             id="pyenv",
         ),
-        pytest.param(["", "python3: error while loading libz.so.1: not found", ""], "\n  python3: error while loading", "has no Python", id="a library"),
+        pytest.param(
+            ["", "python3: error while loading libz.so.1: not found", ""], "\n  python3: error while loading", "has no Python", id="a library"
+        ),
         pytest.param(["", "", ""], "The host said: nothing", "has no Python", id="nothing"),
         pytest.param(["", "\x1b[2Jx", ""], "\n  \\x1b[2Jx", "\x1b", id="a terminal's commands"),
         pytest.param(["", "x" * 100_000, ""], "x[...]", "x" * 401, id="a long line"),
