@@ -20,7 +20,7 @@ Run = Callable[..., "dict[str, Any]"]
 
 
 def _reached(run: Run) -> Run:
-    """Say once, and what to do about it, that the host of an action cannot be reached. Of an exception Ansible prints the words twice, and its cause's."""
+    """Say once that the host of an action is out of reach: of an exception Ansible prints the words twice, and those of its cause."""
 
     @functools.wraps(run)
     def reached(self: OwnAction, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

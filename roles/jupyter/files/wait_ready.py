@@ -23,7 +23,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-
 #: Seconds that a start may take on a machine that is not slow, and on any.
 LEAST, MOST = 80, 900
 #: Beside the seal of an environment: the seconds that it took to try it, which is more than a server's start.
