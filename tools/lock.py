@@ -28,7 +28,7 @@ SOURCES = {
     "bench": ["--group", "bench"],
 }
 #: The uv that hosts get is this machine's own, as a module of the collection.
-WHEELS = ROOT / "plugins" / "module_utils" / "_uv_wheels.py"
+WHEELS = ROOT / "plugins" / "module_utils" / "_jupyter" / "uv_wheels.py"
 WHEELS_HEAD = """\
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)

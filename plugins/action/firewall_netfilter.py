@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from ..plugin_utils import _answers
 from ..plugin_utils._action import HostAction
-from ..plugin_utils._shapes import Shape
+from ..plugin_utils._input import answers
+from ..plugin_utils._input.shapes import Shape
 
 
 class ActionModule(HostAction):
     """The module, and of its answer what is known."""
 
     def shape(self) -> Shape:
-        return _answers.FIREWALL_CHANGE
+        return answers.FIREWALL_CHANGE

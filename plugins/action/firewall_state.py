@@ -8,30 +8,32 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..module_utils import _firewall_tries
-from ..plugin_utils import _answers, _contact, _knock
+from ..module_utils._firewall import outcomes as firewall_outcomes
 from ..plugin_utils._action import HostAction
-from ..plugin_utils._shapes import Shape
+from ..plugin_utils._firewall import knock
+from ..plugin_utils._input import answers as input_answers
+from ..plugin_utils._input.shapes import Shape
+from ..plugin_utils._remote import contact as remote_contact
 
 
 class ActionModule(HostAction):
     """The module, and of its answer what is known; asked to prove it, connections from this machine as well."""
 
     def shape(self) -> Shape:
-        return _answers.FIREWALL_STATE
+        return input_answers.FIREWALL_STATE
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         if not boolean(self._task.args.get("prove", False), strict=False):
             return super().run(tmp, task_vars)
-        contact = _contact.contact(task_vars or {}, self._templar)
-        way = _knock.resolve(contact["address"], contact["address_port"]) if _is_direct(contact) else None
-        clients = [way[1], *_knock.others(way[1])] if way else []
+        contact = remote_contact.contact(task_vars or {}, self._templar)
+        way = knock.resolve(contact["address"], contact["address_port"]) if _is_direct(contact) else None
+        clients = [way[1], *knock.others(way[1])] if way else []
         self._task.args["clients"] = clients
         result = super().run(tmp, task_vars)
         if result.get("failed"):
             return result
         # The host's word decides what is tried only as far as it was asked for.
-        ports, sent = _firewall_tries.ports(self._task.args.get("rules") or []), {*clients, result["seen"]}
+        ports, sent = firewall_outcomes.ports(self._task.args.get("rules") or []), {*clients, result["seen"]}
         result["expected"] = [entry for entry in result["expected"] if entry["port"] in ports and entry["client"] in sent]
         if not result["expected"] + result["left_out"]:
             return {**result, "tried": [], "untried": [], "wrong": []}
@@ -45,7 +47,7 @@ class ActionModule(HostAction):
 def _is_direct(contact: dict[str, Any]) -> bool:
     """Tell whether Ansible's own connection is one from this machine to the host: then others from here have the same way."""
     words = " ".join(contact["ssh_args"]).lower()
-    return contact["connection"] in _contact.SSH and not contact["proxy"] and "-j" not in words.split() and "proxy" not in words
+    return contact["connection"] in remote_contact.SSH and not contact["proxy"] and "-j" not in words.split() and "proxy" not in words
 
 
 def _tries(result: dict[str, Any], address: str, own: str, ssh: int) -> dict[str, list[str]]:
@@ -54,17 +56,17 @@ def _tries(result: dict[str, Any], address: str, own: str, ssh: int) -> dict[str
     clients = list(dict.fromkeys(entry["client"] for entry in entries))
     seen = result["seen"] or own
     sources = {seen: own} if seen != own else {client: client for client in clients}  # behind NAT, one address is all that a host sees
-    answers = _knock.all_at_once([(address, ssh, source) for source in sources.values()])
+    answers = knock.all_at_once([(address, ssh, source) for source in sources.values()])
     there = {client for client, answer in zip(sources, answers) if answer == "connected"}
     entries = [entry for entry in entries if entry["client"] in there]
     if not entries and result["expected"]:
         untried = [f"No client tried the ports: SSH on port {ssh} of {address} does not answer this machine either, but through another way."]
         return {"tried": [], "untried": untried, "wrong": []}
-    chosen = _firewall_tries.worth_trying(entries, seen)
-    outcomes = _knock.all_at_once([(address, entry["port"], sources[entry["client"]]) for entry in chosen])
-    said = [_firewall_tries.conclude(entry, outcome) for entry, outcome in zip(chosen, outcomes)]
+    chosen = firewall_outcomes.worth_trying(entries, seen)
+    outcomes = knock.all_at_once([(address, entry["port"], sources[entry["client"]]) for entry in chosen])
+    said = [firewall_outcomes.conclude(entry, outcome) for entry, outcome in zip(chosen, outcomes)]
     return {
         "tried": [text for right, text in said if right],
         "wrong": [text for right, text in said if not right],
-        "untried": [*_firewall_tries.missing(entries, chosen), *result["left_out"]],
+        "untried": [*firewall_outcomes.missing(entries, chosen), *result["left_out"]],
     }

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils import _backup
-from ..plugin_utils._pki_action import PkiAction
+from ..plugin_utils._jupyter import archive
+from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
@@ -23,6 +23,6 @@ class ActionModule(PkiAction):
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         limit = int(arguments["limit"] * 1_000_000)
-        return _backup.backup(
+        return archive.backup(
             arguments["file"], arguments["passphrase"], arguments["folders"], arguments["notebooks"], check_mode=check_mode, limit=limit
         )

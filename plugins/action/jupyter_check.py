@@ -9,11 +9,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 
-from ..module_utils import _clients, _diagnosis, _files, _pki_paths, _tunnel
-from ..module_utils._connection_certificate import read_pem_bundle
+from ..module_utils._check.certificate import read_pem_bundle
 from ..module_utils._errors import CheckError, TunnelError
-from ..plugin_utils import _answers, _bare, _secrets
+from ..module_utils._tunnel import accounts as tunnel_accounts
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._check import diagnosis
+from ..plugin_utils._input import answers
+from ..plugin_utils._jupyter import endpoints
+from ..plugin_utils._jupyter import secrets as jupyter_secrets
+from ..plugin_utils._pki import paths
+from ..plugin_utils._remote import bare
 
 
 class ActionModule(OwnAction):
@@ -45,25 +51,25 @@ class ActionModule(OwnAction):
         plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
         targets = []
         for item in plan["instances"]:
-            ca_file = _clients.authority_file(plan["host"], item, arguments["pki_directory"])
+            ca_file = endpoints.authority_file(plan["host"], item, arguments["pki_directory"])
             missing = ca_file is not None and not os.path.exists(ca_file)
             credential = self._credential(plan["host"], item["name"], arguments["credentials_directory"])
-            for target in _clients.targets(plan, item, ca_file, credential):
+            for target in endpoints.targets(plan, item, ca_file, credential):
                 more = {"sha256": _fingerprint(plan["host"], item, arguments["pki_directory"]), "ca_missing": missing}
                 targets.append({**target, **more, "possible": target["possible"] and not missing})
         return {**result, "changed": False, "targets": self._known(targets, plan)}
 
     def _known(self, targets: list[dict[str, Any]], plan: dict[str, Any], ask: bool = False) -> list[dict[str, Any]]:
-        asking = ask or any(target["possible"] and not _diagnosis.by_certificate(target) for target in targets)
-        return _diagnosis.known(targets, plan, self._report(plan) if asking else None)
+        asking = ask or any(target["possible"] and not diagnosis.by_certificate(target) for target in targets)
+        return diagnosis.known(targets, plan, self._report(plan) if asking else None)
 
     def _report(self, plan: dict[str, Any]) -> dict[str, Any] | None:
         """Return what the host says of its ports; None where it cannot be asked, which the check itself then shows."""
-        probe = {**_diagnosis.probe(plan), "manifest": "", "firewall": False}
+        probe = {**diagnosis.probe(plan), "manifest": "", "firewall": False}
         try:
-            answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe, _answers.observed(probe))
+            answer = bare.ask(self, self._task_vars, bare.OBSERVE, probe, answers.observed(probe))
             if answer is None:
-                answer = _answers.observe(self, self._task_vars, probe)
+                answer = answers.observe(self, self._task_vars, probe)
         except AnsibleActionFail:
             raise  # an answer that is none
         except AnsibleError:  # out of reach, or no become
@@ -74,7 +80,7 @@ class ActionModule(OwnAction):
         """Return the tunnel accounts whose keys are kept here, as the module tunnel_keys left them."""
         given = self._templar.template(self._task_vars.get("tunnel_accounts")) or []
         try:
-            accounts = _tunnel.resolve("jupyter", given, plan["tunnel_forwards"]) if directory else []
+            accounts = tunnel_accounts.resolve("jupyter", given, plan["tunnel_forwards"]) if directory else []
         except TunnelError as error:
             raise AnsibleActionFail(str(error)) from error
         locked = {entry.get("name") for entry in given if entry.get("passphrase")}
@@ -87,7 +93,7 @@ class ActionModule(OwnAction):
 
     def _credential(self, host: str, name: str, directory: str) -> dict[str, Any]:
         """Say by what to log in: the inventory's own password or token, else the password that was generated for the server."""
-        secrets = _secrets.given(self._templar, self._task_vars, name)
+        secrets = jupyter_secrets.given(self._templar, self._task_vars, name)
         generated = os.path.join(directory, host, f"{name}.password")
         if not secrets["password"] and not secrets["password_hash"] and os.path.exists(generated):
             return {"password_file": generated, "given": ""}
@@ -96,7 +102,7 @@ class ActionModule(OwnAction):
 
 def _fingerprint(host: str, item: dict[str, Any], pki_directory: str) -> str | None:
     """Return the SHA-256 of the certificate that was issued last, as this control node knows it."""
-    pem = _files.read(_pki_paths.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None
+    pem = _files.read(paths.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None
     try:
         return read_pem_bundle(pem, "")[0].sha256 if pem else None
     except CheckError:

@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 
 from ..module_utils._errors import FilesError
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._credentials import Credentials
+from ..plugin_utils._jupyter.credentials import Credentials
 
 
 class ActionModule(OwnAction):

@@ -9,13 +9,15 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _build
 from ..module_utils._errors import FilesError, LockError
+from ..module_utils._jupyter import build
+from ..module_utils._jupyter.uv_wheels import VERSION
 from ..module_utils._plain import plain_lines
-from ..module_utils._uv_wheels import VERSION
-from ..plugin_utils import _answers, _bare, _wheelhouse
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._logins import Logins
+from ..plugin_utils._environment import wheelhouse
+from ..plugin_utils._input import answers
+from ..plugin_utils._input.url_logins import Logins
+from ..plugin_utils._remote import bare
 
 
 class ActionModule(OwnAction):
@@ -35,13 +37,13 @@ class ActionModule(OwnAction):
     def _built(self, logins: Logins, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         # What the variables of the task say, the installers are told.
         self._task.environment = [logins.reveal(self._templar.template(variables)) for variables in self._task.environment or []]
-        _result, arguments = self.validate_argument_spec(_build.ARGUMENTS)
+        _result, arguments = self.validate_argument_spec(build.ARGUMENTS)
         arguments["wheelhouse"] = logins.reveal(arguments["wheelhouse"])
         wanted, pip = arguments.pop("wheelhouse"), arguments.pop("pip")
         uv = VERSION if arguments["installer"] == "uv" else ""
         if wanted and not self._task.check_mode:
             try:
-                arguments["wheels"] = self._bring(_wheelhouse.settle(wanted, arguments["lock"], uv), "wheels.tar")
+                arguments["wheels"] = self._bring(wheelhouse.settle(wanted, arguments["lock"], uv), "wheels.tar")
             except (FilesError, LockError) as error:
                 raise AnsibleActionFail(f"{arguments['name']}: packages: {error}") from error
         arguments["pip"] = None
@@ -49,11 +51,11 @@ class ActionModule(OwnAction):
             arguments["pip"] = self._bring(pip, os.path.basename(pip))
         return {**result, **self._build(arguments, task_vars)}
 
-    def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the host build, by the module of this name where a bare program will not do."""
-        answer = None if self._task.check_mode else _bare.ask(self, task_vars, _bare.BUILD, arguments, _answers.built)
+        answer = None if self._task.check_mode else bare.ask(self, task_vars, bare.BUILD, arguments, answers.built)
         if answer is None:
-            return dict(_answers.module(self, task_vars, _answers.ENVIRONMENT, arguments=arguments))
+            return dict(answers.module(self, task_vars, answers.ENVIRONMENT, arguments=arguments))
         if "module_stderr" in answer:
             said = "\n".join(f"  {line}" for line in f"{answer['module_stdout']}\n{answer['module_stderr']}".strip().splitlines()[-12:])
             raise AnsibleActionFail(f"{arguments['name']}: packages: the program that builds ended before its time. Run again.\n{plain_lines(said)}")

@@ -9,12 +9,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _files
 from ..module_utils._errors import FilesError
-from ..module_utils._migration import PACKAGES
-from ..plugin_utils import _answers, _texts
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._logins import Logins, scrubbed
+from ..plugin_utils._input import answers
+from ..plugin_utils._input.url_logins import Logins, scrubbed
+from ..plugin_utils._jupyter.migration import PACKAGES
+from ..plugin_utils._templates import templates
 
 _OWNED = ("kind", "path", "owner", "group", "mode")
 #: What the host is told of each kind.
@@ -56,14 +57,14 @@ class ActionModule(OwnAction):
                     ready["secret"] = True
                     secrets[thing["path"]] = self._secret(thing, arguments, task_vars or {})
                 elif thing["kind"] == "file":
-                    instance = _texts.instance_of(thing, arguments["instances"])
-                    ready["text"] = _texts.render(self, task_vars or {}, thing, instance, arguments["manifest"])
+                    instance = templates.instance_of(thing, arguments["instances"])
+                    ready["text"] = templates.render(self, task_vars or {}, thing, instance, arguments["manifest"])
                     if thing.get("checked"):
                         ready.update(instance=instance["name"], check=_check(instance))
             except FilesError as error:
                 raise AnsibleActionFail(str(error)) from error
             things.append(ready)
-        answer = _answers.module(self, task_vars or {}, _answers.FILES, arguments={"things": things, "secrets": secrets})
+        answer = answers.module(self, task_vars or {}, answers.FILES, arguments={"things": things, "secrets": secrets})
         if answer.get("failed"):
             answer["msg"] = _with_packages(str(answer.get("msg")))
         for remark in answer.get("remarks", []):
@@ -74,8 +75,8 @@ class ActionModule(OwnAction):
         if "template" not in thing:
             return _kept(thing)
         # Rendered of the real addresses, and not made real afterwards: JSON may write one otherwise.
-        instance = Logins(self._templar, task_vars).reveal(_texts.instance_of(thing, arguments["instances"]))
-        return _texts.render(self, task_vars, thing, instance, arguments["manifest"])
+        instance = Logins(self._templar, task_vars).reveal(templates.instance_of(thing, arguments["instances"]))
+        return templates.render(self, task_vars, thing, instance, arguments["manifest"])
 
 
 def _with_packages(said: str) -> str:

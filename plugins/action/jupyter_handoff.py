@@ -12,10 +12,11 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _files, _handoff
 from ..module_utils._errors import PlanError, RemoteNotebooksError
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._handoff_files import SIGNER, Handoff, require_libraries, stem
+from ..plugin_utils._handoff import pages
+from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries, stem
 
 TLS = {
     "mode": {"type": "str", "choices": ["private_ca", "self_signed", "provided", "none"], "required": True},
@@ -71,7 +72,7 @@ class ActionModule(OwnAction):
         self._directory = arguments["directory"]
         try:
             handoff = Handoff(self._directory, self._task.check_mode, arguments["include_password"], arguments["signer"])
-            given = [_handoff.complete(server) for server in arguments["servers"] or []]
+            given = [pages.complete(server) for server in arguments["servers"] or []]
             handoff.require(given)
             if arguments["servers"] is None and not handoff.stored(set()):
                 raise PlanError(f"There is no record of a server below {self._directory}. Run site.yml first: it writes them.")
@@ -92,7 +93,7 @@ class ActionModule(OwnAction):
 
     def _leftovers(self, files: dict[str, bytes], records: list[dict[str, Any]]) -> list[str]:
         """What an earlier run wrote for these servers, or for the fleet, and nobody needs any more."""
-        possible = [name for record in records for name in _handoff.file_names(stem(record))] + _handoff.file_names("ca")
+        possible = [name for record in records for name in pages.file_names(stem(record))] + pages.file_names("ca")
         return [name for name in possible if name not in files and os.path.lexists(os.path.join(self._directory, name))]
 
     # --- act -------------------------------------------------------------------------------------------------------

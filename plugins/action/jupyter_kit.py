@@ -9,12 +9,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _files, _handoff, _kit
 from ..module_utils._errors import FilesError, PlanError, RemoteNotebooksError
 from ..module_utils._plain import plain
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._handoff_files import SIGNER, Handoff, require_libraries
-from ..plugin_utils._kit_server import KitServer, own_address
+from ..plugin_utils._handoff import kit, pages
+from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries
+from ..plugin_utils._handoff.kit_server import KitServer, own_address
 
 
 class ActionModule(OwnAction):
@@ -57,7 +58,7 @@ class ActionModule(OwnAction):
         ended = server.serve(arguments["minutes"] * 60, arguments["requests"], tell)
         return {**result, "url": server.url, "ended": ended, "refused": server.refused}
 
-    def _kit(self, arguments: dict[str, Any]) -> dict[str, bytes]:
+    def kit(self, arguments: dict[str, Any]) -> dict[str, bytes]:
         if not 0 < arguments["minutes"] <= 60:
             raise PlanError(f"minutes: {arguments['minutes']:g} is no short while. Say how many minutes, 60 at most.")
         if arguments["requests"] < 1:
@@ -74,7 +75,7 @@ class ActionModule(OwnAction):
             if os.path.basename(path) in extra:
                 raise PlanError(f"files: two of them are called {os.path.basename(path)}. Give one another name.")
             extra[os.path.basename(path)] = data
-        files = _kit.kit(handoff.files(records, []), extra)
+        files = kit.kit(handoff.files(records, []), extra)
         self._fingerprint = handoff.fingerprint
         return files
 
@@ -84,7 +85,7 @@ def _invitation(url: str, minutes: float, fingerprint: list[str]) -> str:
     compare = ["Before anything is trusted, the device must show this fingerprint (SHA-256):", *(f"  {line}" for line in fingerprint)]
     lines = [
         f"The device kit is at {url} for {minutes:g} minutes. Ctrl-C ends it sooner.",
-        _handoff.terminal_qr_code(url),
+        pages.terminal_qr_code(url),
         *(compare if fingerprint else []),
     ]
     return "\n".join(lines)

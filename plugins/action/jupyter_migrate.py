@@ -9,11 +9,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _apart, _files, _migration
 from ..module_utils._errors import PlanError, RemoteNotebooksError
+from ..module_utils._host import other_account
 from ..module_utils._plain import printable
-from ..plugin_utils import _answers, _literally
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._input import answers, literal_yaml
+from ..plugin_utils._jupyter import migration
 
 SECRETS = ("jupyter_password_hash", "jupyter_token")
 #: What the files of an account may cost this machine, in seconds; they are read in a process of their own, whose memory has a limit.
@@ -49,8 +51,8 @@ class ActionModule(OwnAction):
 
     def _ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Fetch what files there are, and whose they are. They may hold a hash: nothing of them may reach a log."""
-        with _answers.unlogged(self):
-            answer = _answers.module(self, self._task_vars, _answers.CONFIGURATION, arguments=arguments)
+        with answers.unlogged(self):
+            answer = answers.module(self, self._task_vars, answers.CONFIGURATION, arguments=arguments)
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         if answer.get("failed"):
@@ -58,7 +60,7 @@ class ActionModule(OwnAction):
         return dict(answer)
 
     def _keep(self, path: str, variables: dict[str, Any]) -> bool:
-        data = ("---\n" + _literally.dump(variables)).encode()
+        data = ("---\n" + literal_yaml.dump(variables)).encode()
         if self._task.check_mode:
             return _files.read(path) != data
         _files.private_directory(os.path.dirname(path))
@@ -70,12 +72,12 @@ def _converted(files: dict[str, str], account: str) -> dict[str, Any]:
 
     def convert() -> dict[str, Any]:
         try:
-            return {"found": _migration.convert(files, account)}
+            return {"found": migration.convert(files, account)}
         except PlanError as error:
             return {"refused": str(error)}
 
     try:
-        answer = _apart.call("", convert, seconds=SECONDS, memory=_apart.MEMORY)
+        answer = other_account.call("", convert, seconds=SECONDS, memory=other_account.MEMORY)
     except OSError as error:
         where = next(iter(files)).rpartition("/")[0]
         raise PlanError(f"What is in {where} takes too much to be read ({error.strerror}). Make it simpler, or leave it out.") from error

@@ -14,17 +14,17 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 
-from ..module_utils import _plan, _written
 from ..module_utils._errors import PlanError
-from ..plugin_utils import _operator
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._contact import contact
-from ..plugin_utils._logins import Logins
+from ..plugin_utils._input import inventory_values, operator_folder
+from ..plugin_utils._input.url_logins import Logins
+from ..plugin_utils._jupyter import plan as jupyter_plan
+from ..plugin_utils._remote.contact import contact
 
 PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
-SECRETS = tuple(PREFIX + key for key in _plan.SECRET_KEYS)
+SECRETS = tuple(PREFIX + key for key in jupyter_plan.SECRET_KEYS)
 LOCAL = ("local", "ansible.builtin.local")
 SPECIFICATION = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "meta", "argument_specs.yml")
 
@@ -59,7 +59,7 @@ class ActionModule(OwnAction):
             return dict(logins.hide(self._resolved(result, task_vars or {})))
 
     def _resolved(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        _result, arguments = self.validate_argument_spec({"verb": {"type": "str", "default": "", "choices": ["", *_plan.VERBS]}})
+        _result, arguments = self.validate_argument_spec({"verb": {"type": "str", "default": "", "choices": ["", *jupyter_plan.VERBS]}})
         verb = arguments["verb"]
         # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
         specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in OPTIONS.items()}
@@ -71,22 +71,22 @@ class ActionModule(OwnAction):
             problem
             for name, value in values.items()
             if not _is_default(name, value)
-            for problem in _written.problems(name, value, specs[name[len(PREFIX) :]])
+            for problem in inventory_values.problems(name, value, specs[name[len(PREFIX) :]])
         ]
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         validated = ArgumentSpecValidator({name: specs[name[len(PREFIX) :]] for name in values}).validate(values)
-        problems += [_written.reworded(message, values, SECRETS) for message in validated.error_messages]
+        problems += [inventory_values.reworded(message, values, SECRETS) for message in validated.error_messages]
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         values = validated.validated_parameters
 
-        keys = [key for key in _plan.INSTANCE_KEYS if key in specs]
+        keys = [key for key in jupyter_plan.INSTANCE_KEYS if key in specs]
         defaults = {key: values[PREFIX + key] for key in keys}
         reached = contact(task_vars, self._templar)
         if not defaults["addresses"]:
-            own = _own_names() if reached["connection"] in LOCAL or reached["host"] in _plan.LOOPBACK else []
-            defaults["addresses"] = _plan.default_addresses(reached["address"], _named(task_vars["inventory_hostname"], reached), own)
+            own = _own_names() if reached["connection"] in LOCAL or reached["host"] in jupyter_plan.LOOPBACK else []
+            defaults["addresses"] = jupyter_plan.default_addresses(reached["address"], _named(task_vars["inventory_hostname"], reached), own)
 
         instances = []
         # Whatever the inventory, or -e, names: uninstall is about all that is there.
@@ -97,11 +97,11 @@ class ActionModule(OwnAction):
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         # Without an inventory file, as on any command line: from where one stands.
-        beside = _operator.inventory(task_vars) or os.getcwd()
+        beside = operator_folder.inventory(task_vars) or os.getcwd()
         for given in (defaults, *instances):
-            given.update({key: os.path.join(beside, os.path.expanduser(given[key])) for key in _plan.FILE_KEYS if given.get(key)})
+            given.update({key: os.path.join(beside, os.path.expanduser(given[key])) for key in jupyter_plan.FILE_KEYS if given.get(key)})
         try:
-            plan = _plan.resolve(
+            plan = jupyter_plan.resolve(
                 task_vars["inventory_hostname"],
                 values["jupyter_scope"],
                 defaults,
@@ -146,12 +146,12 @@ def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, An
         problem
         for key, value in known.items()
         if not _is_default(PREFIX + key, value)
-        for problem in _written.problems(f"{label}: {key}", value, specs[key])
+        for problem in inventory_values.problems(f"{label}: {key}", value, specs[key])
     ]
     if shapes:
         return given, shapes
     validated = ArgumentSpecValidator({key: specs[key] for key in known}).validate(known)
-    problems = [f"{label}: {_written.reworded(message, known, _plan.SECRET_KEYS)}" for message in validated.error_messages]
+    problems = [f"{label}: {inventory_values.reworded(message, known, jupyter_plan.SECRET_KEYS)}" for message in validated.error_messages]
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
 
 
@@ -172,7 +172,7 @@ def _has_to_look(plan: dict[str, Any], folder: str) -> bool:
     """
     made = bool(plan["certificates"] or plan["tunnel_forwards"])
     known = all(os.path.exists(os.path.join(folder, f"{item['name']}.hash")) for item in plan["instances"])
-    return plan["verb"] in _plan.DAY2 or (made and not known)
+    return plan["verb"] in jupyter_plan.DAY2 or (made and not known)
 
 
 def _misspelt(task_vars: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -184,7 +184,7 @@ def _misspelt(task_vars: dict[str, Any]) -> tuple[list[str], list[str]]:
     for name, value in task_vars.items():
         if name.startswith(PREFIX) and name not in OPTIONS:
             near = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)
-            if near and (name in (f"{near[0]}s", f"{near[0]}es") or not _written.fits(value, OPTIONS[near[0]])):
+            if near and (name in (f"{near[0]}s", f"{near[0]}es") or not inventory_values.fits(value, OPTIONS[near[0]])):
                 remarks.append(f"{name} is no variable of this collection, and nothing obeys it here. If {near[0]} was meant, write that.")
             elif near:
                 problems.append(f"{name}: there is no such variable; did you mean {near[0]}?")

@@ -10,9 +10,10 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _files, _report
 from ..module_utils._errors import FilesError
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._jupyter import report
 
 
 class ActionModule(OwnAction):
@@ -36,7 +37,7 @@ class ActionModule(OwnAction):
         overviews, silent, now = arguments["overviews"], arguments["silent"], time.time()
         self._show(overviews, silent, now)
         changed = False
-        for key, content in (("json_file", _report.as_json), ("textfile", _report.textfile)):
+        for key, content in (("json_file", report.as_json), ("textfile", report.textfile)):
             if arguments[key] and not self._task.check_mode:
                 try:
                     # Whoever collects metrics is another account; nothing in it is secret.
@@ -44,13 +45,13 @@ class ActionModule(OwnAction):
                 except FilesError as error:
                     raise AnsibleActionFail(f"{key}: {error}") from error
         drift = {one["host"]: len(one["drift"]) for one in overviews if one["drift"]}
-        return {**result, "changed": changed, "drift": drift, "msg": _report.summary(overviews, silent)}
+        return {**result, "changed": changed, "drift": drift, "msg": report.summary(overviews, silent)}
 
     def _show(self, overviews: list[dict[str, Any]], silent: list[str], now: float) -> None:
         """Print, whatever form the callback gives to results: inside a YAML or JSON string a table is none."""
-        self._display.display("\n" + "\n".join(_report.table(overviews, now)))
+        self._display.display("\n" + "\n".join(report.table(overviews, now)))
         for one in overviews:
-            said = _report.sentences(one)
+            said = report.sentences(one)
             if said:
                 self._display.display("\n" + "\n".join(said), color=C.COLOR_WARN)
-        self._display.display(f"\n{_report.summary(overviews, silent)}")
+        self._display.display(f"\n{report.summary(overviews, silent)}")

@@ -13,12 +13,21 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _clients, _diagnosis, _environments, _files, _removal, _state
 from ..module_utils._errors import FilesError, LockError, PlanError
-from ..plugin_utils import _answers, _bare, _contact, _texts
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._credentials import Credentials
-from ..plugin_utils._logins import Logins, scrubbed
+from ..plugin_utils._check import diagnosis
+from ..plugin_utils._environment import environments
+from ..plugin_utils._input import answers
+from ..plugin_utils._input.url_logins import Logins, scrubbed
+from ..plugin_utils._jupyter import endpoints, removal
+from ..plugin_utils._jupyter.credentials import Credentials
+from ..plugin_utils._remote import bare, contact
+from ..plugin_utils._state import compare, layout, manifest, network_rules, refusals, resources, services
+from ..plugin_utils._state import instances as state_instances
+from ..plugin_utils._state import probe as state_probe
+from ..plugin_utils._state import remarks as state_remarks
+from ..plugin_utils._templates import templates
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -68,13 +77,13 @@ class ActionModule(OwnAction):
         )
         # To look changes nothing here, either.
         self._looking = arguments["look"]
-        aim = {**_environments.KEEP, **arguments["aim"]}
+        aim = {**environments.KEEP, **arguments["aim"]}
         plan = {**logins.reveal(arguments["plan"]), "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
         plan["today"] = time.strftime("%Y%m%d")
         showing = self._task.check_mode and self._task.diff
         store = self._store(plan, arguments["credentials_dir"], arguments["rotate"])
         report = self._observe(plan, showing or arguments["details"], arguments["details"])
-        _refuse(_state.refusals(plan, report))
+        _refuse(refusals.refusals(plan, report))
         if self._looking and not plan["verb"]:
             return {**result, "changed": False}
 
@@ -82,49 +91,49 @@ class ActionModule(OwnAction):
             # Only now: a host that cannot be reached, or is refused, has no password that it never hears of.
             credentials = store.keep() if store else {}
             locks = self._locks(plan, report, arguments["locks"])
-            chosen = _state.choices(plan, report, {slot: digest or "unknown" for slot, (_path, digest) in locks.items()}, aim)
-            was = _state.links(plan, report)
-            _environments.require_change(chosen, was, locks, aim)
+            chosen = state_instances.choices(plan, report, {slot: digest or "unknown" for slot, (_path, digest) in locks.items()}, aim)
+            was = state_instances.links(plan, report)
+            environments.require_change(chosen, was, locks, aim)
         except (FilesError, LockError, PlanError) as error:
             raise AnsibleActionFail(str(error)) from error
-        instances = _state.complete(plan, report, chosen)
-        things = _state.things(plan, instances, report, credentials, arguments["pki"].get("certificates", {}))
+        instances = state_instances.complete(plan, report, chosen)
+        things = resources.things(plan, instances, report, credentials, arguments["pki"].get("certificates", {}))
         wheels = _wheels_of(plan, report, locks)
         for thing in things:
             if thing["kind"] == "environment":
                 thing.update(_origin(thing, locks, wheels, was, aim))
-        kept = _state.kept(plan, things, report)
-        self._manifest = _state.manifest([*things, *kept])
+        kept = manifest.kept(plan, things, report)
+        self._manifest = manifest.manifest([*things, *kept])
         try:
             texts = self._fill(things, instances)
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
-        changes = _state.differences(plan, things, instances, report)
+        changes = compare.differences(plan, things, instances, report)
         if self._looking:
-            _refuse(_removal.beyond(plan["verb"], _state.but_waiting_rules(plan, changes, report)))
+            _refuse(removal.beyond(plan["verb"], network_rules.but_waiting_rules(plan, changes, report)))
             return {**result, "changed": False}
-        pip = self._pip(report) if _state.builds(changes) else ""
-        _refuse([_state.pip_refusal(plan, report, changes, pip)])
-        orphans = _state.orphans(plan, things, report)
+        pip = self._pip(report) if refusals.builds(changes) else ""
+        _refuse([refusals.pip_refusal(plan, report, changes, pip)])
+        orphans = manifest.orphans(plan, things, report)
         diff = scrubbed(_diff(changes, texts, report)) if showing else []
         rotated = store.rotated if store else []
-        steps = _state.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
-        servers, remarks = _clients.servers(plan, instances, credentials, arguments["pki"]), _state.remarks(plan, report)
-        servers = [{**server, "checks": _diagnosis.known(server["checks"], plan, report)} for server in servers]
-        connect = _clients.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
+        steps = services.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
+        servers, remarks = endpoints.servers(plan, instances, credentials, arguments["pki"]), state_remarks.remarks(plan, report)
+        servers = [{**server, "checks": diagnosis.known(server["checks"], plan, report)} for server in servers]
+        connect = endpoints.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
         overview = {}
         if arguments["details"]:
-            from ..module_utils import _report
+            from ..plugin_utils._jupyter import report as jupyter_report
 
             compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
-            overview = {"overview": _report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
+            overview = {"overview": jupyter_report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
         work = bool(changes or steps or orphans or arguments["details"])
         lists = {
             "things": things,
             "manifest": self._manifest,
-            "journal": _state.journal([*things, *kept, *orphans, *_state.listed_rules(things, report)]),
-            "standing_rules": _state.standing_rules(plan, report),
-            "former_rules": _state.former_rules(plan, report),
+            "journal": manifest.journal([*things, *kept, *orphans, *network_rules.listed_rules(things, report)]),
+            "standing_rules": network_rules.standing_rules(plan, report),
+            "former_rules": network_rules.former_rules(plan, report),
         }
         return {
             **result,
@@ -133,7 +142,7 @@ class ActionModule(OwnAction):
             "changed": bool((store and store.changed) or (changes and self._task.check_mode)) and not arguments["details"],
             "rotated": rotated,
             "changes": changes,
-            "stages": [stage for stage in _state.STAGES if any(change["stage"] == stage for change in changes)],
+            "stages": [stage for stage in layout.STAGES if any(change["stage"] == stage for change in changes)],
             "steps": steps,
             "instances": instances,
             "servers": servers,
@@ -141,7 +150,7 @@ class ActionModule(OwnAction):
             "orphans": orphans,
             "lock": _lock(plan, report),
             "remarks": remarks,
-            "family": _state.family(report["system"]),
+            "family": layout.family(report["system"]),
             "was": was,
             "pip": pip,
             "report": _reported(report, work),
@@ -154,35 +163,35 @@ class ActionModule(OwnAction):
     def _store(self, plan: dict[str, Any], directory: str | None, rotate: list[str]) -> Credentials | None:
         return Credentials(self, self._task_vars, plan, directory, rotate, predict=self._looking) if directory else None
 
-    def _pip(self, report: dict[str, Any]) -> str:
+    def environment_pip(self, report: dict[str, Any]) -> str:
         if report["system"]["ensurepip"]:
             return ""
-        from ..plugin_utils import _pip
+        from ..plugin_utils._environment import pip as environment_pip
 
-        return _pip.wheel([python["version"] for python in report["pythons"].values() if python["version"]])
+        return environment_pip.wheel([python["version"] for python in report["pythons"].values() if python["version"]])
 
     def _observe(self, plan: dict[str, Any], texts: bool, details: bool) -> dict[str, Any]:
-        probe = _state.probe(plan, texts, details)
+        probe = state_probe.probe(plan, texts, details)
         # Where the connection cannot carry a bare program, the module of this name does the same in more steps.
-        answer = _bare.ask(self, self._task_vars, _bare.OBSERVE, probe, _answers.observed(probe))
+        answer = bare.ask(self, self._task_vars, bare.OBSERVE, probe, answers.observed(probe))
         if answer is None:
-            answer = _answers.observe(self, self._task_vars, probe)
+            answer = answers.observe(self, self._task_vars, probe)
         self._python = answer.get("python")
         if "report" in answer:
             return dict(answer["report"])
-        raise AnsibleActionFail(_contact.unread(plan["host"], [str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")]))
+        raise AnsibleActionFail(contact.unread(plan["host"], [str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")]))
 
     def _locks(self, plan: dict[str, Any], report: dict[str, Any], directory: str | None) -> dict[str, tuple[str, str | None]]:
         """Return path and digest of the lock file of each slot that has one, brought up to date on this machine."""
-        slots = [slot for slot in _state.slots(plan, report) if slot["instance"]["lock"]]
+        slots = [slot for slot in state_instances.slots(plan, report) if slot["instance"]["lock"]]
         if slots and not directory:
             raise LockError("lock: locks says where the lock files lie, and is not given.")
         if not slots:
             return {}
-        from ..plugin_utils import _lockfiles
+        from ..plugin_utils._environment import lockfiles
 
         machine, writing = report["system"]["machine"], not (self._task.check_mode or self._looking)
-        return {slot["slot"]: _lockfiles.settle(str(directory), slot, machine, plan["aim"], writing) for slot in slots}
+        return {slot["slot"]: lockfiles.settle(str(directory), slot, machine, plan["aim"], writing) for slot in slots}
 
     def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
         """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by path."""
@@ -194,20 +203,20 @@ class ActionModule(OwnAction):
                 content = self._secret(thing, instances)
                 thing["digest"] = None if content is None else hashlib.sha256(content).hexdigest()
                 continue
-            instance = _texts.instance_of(thing, instances)
+            instance = templates.instance_of(thing, instances)
             if thing.get("stamped"):
-                instance["revision"] = _state.revision(instance, things, self._text(thing, instance))
+                instance["revision"] = manifest.revision(instance, things, self._text(thing, instance))
             texts[thing["path"]] = self._text(thing, instance)
             thing["digest"] = hashlib.sha256(texts[thing["path"]].encode()).hexdigest()
         return texts
 
     def _secret(self, thing: dict[str, Any], instances: list[dict[str, Any]]) -> bytes | None:
         if "template" in thing:
-            return self._text(thing, _texts.instance_of(thing, instances)).encode()
+            return self._text(thing, templates.instance_of(thing, instances)).encode()
         return _files.read(thing["control"]) if thing["control"] else None
 
     def _text(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
-        return _texts.render(self, self._task_vars, thing, instance, self._manifest)
+        return templates.render(self, self._task_vars, thing, instance, self._manifest)
 
 
 def _refuse(problems: list[str]) -> None:
@@ -230,12 +239,12 @@ def _origin(thing: dict[str, Any], locks: dict[str, Any], wheels: dict[str, Any]
 
 def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]) -> dict[str, Any]:
     """Return which wheels each slot needs that gets them from the control node."""
-    slots = [slot for slot in _state.slots(plan, report) if slot["instance"]["wheelhouse"]]
+    slots = [slot for slot in state_instances.slots(plan, report) if slot["instance"]["wheelhouse"]]
     if not slots:
         return {}
-    from ..module_utils import _wheels
+    from ..plugin_utils._environment import wheel_names
 
-    return {slot["slot"]: _wheels.order(locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]) for slot in slots}
+    return {slot["slot"]: wheel_names.order(locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]) for slot in slots}
 
 
 def _reported(report: dict[str, Any], whole: bool) -> dict[str, Any]:
@@ -250,7 +259,7 @@ def _reported(report: dict[str, Any], whole: bool) -> dict[str, Any]:
 
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     """Return when each certificate ends, by instance, in seconds since the epoch."""
-    from ..module_utils._connection_certificate import read_pem_bundle
+    from ..module_utils._check.certificate import read_pem_bundle
 
     return {name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem}
 
@@ -259,8 +268,8 @@ def _lock(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
     """Say where this run leaves its name while it changes the host, what that is, and whose name there belongs to a run that is dead."""
     # Actions run in a fork: its parent is the run itself.
     mine = f"{getpass.getuser()}@{socket.gethostname()}:{os.getppid()}"
-    path = _state.LOCK[plan["scope"]].replace("~", report["system"]["home"], 1)
-    return {"path": path, "mine": mine, "stale": _state.stale_lock(report["paths"].get(path), mine, time.time(), _is_alive)}
+    path = layout.LOCK[plan["scope"]].replace("~", report["system"]["home"], 1)
+    return {"path": path, "mine": mine, "stale": services.stale_lock(report["paths"].get(path), mine, time.time(), _is_alive)}
 
 
 def _is_alive(pid: int) -> bool:

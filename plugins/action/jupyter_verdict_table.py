@@ -10,9 +10,10 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _files, _verdicts
 from ..module_utils._errors import FilesError
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._check import table
 
 COLOURS = {"reachable": C.COLOR_OK, "untrusted": C.COLOR_WARN}
 
@@ -34,18 +35,18 @@ class ActionModule(OwnAction):
         self._show(rows)
         if path and not self._task.check_mode:
             try:
-                changed = _files.write(path, _verdicts.as_json(rows, datetime.now(timezone.utc)), 0o644)
+                changed = _files.write(path, table.as_json(rows, datetime.now(timezone.utc)), 0o644)
             except FilesError as error:
                 raise AnsibleActionFail(f"json_file: {error}") from error
-        return {**result, "changed": changed, "bad": _verdicts.bad(rows), "msg": _verdicts.summary(rows)}
+        return {**result, "changed": changed, "bad": table.bad(rows), "msg": table.summary(rows)}
 
     def _show(self, rows: list[dict[str, Any]]) -> None:
         """Print, whatever form the callback gives to results: inside a YAML or JSON string a table is none."""
-        header, *lines = _verdicts.table(rows)
+        header, *lines = table.table(rows)
         self._display.display(f"\n{header}")
         for row, line in zip(rows, lines):
             self._display.display(line, color=COLOURS.get(row["verdict"], C.COLOR_ERROR))
         for row in rows:
-            if not _verdicts.is_good(row):
-                self._display.display("\n" + "\n".join(_verdicts.sentences(row)))
-        self._display.display(f"\n{_verdicts.summary(rows)}")
+            if not table.is_good(row):
+                self._display.display("\n" + "\n".join(table.sentences(row)))
+        self._display.display(f"\n{table.summary(rows)}")

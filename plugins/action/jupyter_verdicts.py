@@ -9,9 +9,9 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ..module_utils import _diagnosis, _verdicts
-from ..plugin_utils import _answers
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._check import diagnosis, table
+from ..plugin_utils._input import answers as input_answers
 
 
 class ActionModule(OwnAction):
@@ -35,14 +35,14 @@ class ActionModule(OwnAction):
         )
         task_vars = task_vars or {}
         if arguments["refused"]:
-            rows = [_verdicts.refused(task_vars["inventory_hostname"], arguments["refused"])]
+            rows = [table.refused(task_vars["inventory_hostname"], arguments["refused"])]
         else:
             answers = {_key(answer["__jupyter_target"]): answer for answer in arguments["answers"]}
-            asked = [target for target in arguments["targets"] if answers.get(_key(target), {}).get("cause") in _diagnosis.WORTH_A_LOOK]
+            asked = [target for target in arguments["targets"] if answers.get(_key(target), {}).get("cause") in diagnosis.WORTH_A_LOOK]
             says = self._ask(arguments["plan"], asked, answers, task_vars) if asked else {}
             now = datetime.now(timezone.utc)
-            rows = [_verdicts.row(target, answers.get(_key(target)), says.get(_key(target), ""), now) for target in arguments["targets"]]
-        bad = ["\n".join([*_verdicts.sentences(row), *_verdicts.log(row, arguments["instances"])]) for row in rows if not _verdicts.is_good(row)]
+            rows = [table.row(target, answers.get(_key(target)), says.get(_key(target), ""), now) for target in arguments["targets"]]
+        bad = ["\n".join([*table.sentences(row), *table.log(row, arguments["instances"])]) for row in rows if not table.is_good(row)]
         failure = {"failed": True, "msg": "\n".join(bad)} if bad and arguments["fail"] else {}
         return {**result, "changed": False, "servers": rows, **failure}
 
@@ -57,10 +57,10 @@ class ActionModule(OwnAction):
             report, trouble = None, str(error)
         if report is None:
             return {_key(target): f"The host itself cannot be asked: {' '.join(trouble.split())}" for target in asked}
-        return {_key(target): _diagnosis.explain(items[target["instance"]], answers[_key(target)]["cause"], report) for target in asked}
+        return {_key(target): diagnosis.explain(items[target["instance"]], answers[_key(target)]["cause"], report) for target in asked}
 
     def _report(self, plan: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-        answer = _answers.observe(self, task_vars, _diagnosis.probe(plan, files=True))
+        answer = input_answers.observe(self, task_vars, diagnosis.probe(plan, files=True))
         return answer.get("report"), " ".join(str(answer[key]) for key in ("msg", "module_stderr") if answer.get(key))
 
 

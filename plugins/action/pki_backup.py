@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils import _pki_backup
-from ..plugin_utils._pki_action import PkiAction
+from ..plugin_utils._pki import archive
+from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
@@ -19,4 +19,4 @@ class ActionModule(PkiAction):
     }
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-        return _pki_backup.backup(arguments["directory"], arguments["file"], arguments["passphrase"], check_mode)
+        return archive.backup(arguments["directory"], arguments["file"], arguments["passphrase"], check_mode)

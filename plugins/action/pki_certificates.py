@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils import _pki
-from ..plugin_utils._pki_action import PkiAction
+from ..plugin_utils._pki import issue
+from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
@@ -27,4 +27,4 @@ class ActionModule(PkiAction):
     }
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-        return _pki.ensure(_pki.Settings(check_mode=check_mode, **arguments))
+        return issue.ensure(issue.Settings(check_mode=check_mode, **arguments))

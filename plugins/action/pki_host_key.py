@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from ..plugin_utils import _answers
 from ..plugin_utils._action import HostAction
-from ..plugin_utils._shapes import Shape
+from ..plugin_utils._input import answers
+from ..plugin_utils._input.shapes import Shape
 
 
 class ActionModule(HostAction):
     """The module; it may ask for the certificates that it was asked about, and for no other."""
 
     def shape(self) -> Shape:
-        return _answers.requests([str(certificate.get("name")) for certificate in self._task.args.get("certificates") or []])
+        return answers.requests([str(certificate.get("name")) for certificate in self._task.args.get("certificates") or []])

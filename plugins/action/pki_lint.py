@@ -8,8 +8,8 @@ from __future__ import annotations
 import datetime
 from typing import Any, ClassVar
 
-from ..module_utils import _pki_check
-from ..plugin_utils._pki_action import PkiAction
+from ..plugin_utils._pki import inspect
+from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
@@ -23,7 +23,7 @@ class ActionModule(PkiAction):
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         fail, patterns = arguments.pop("fail"), arguments.pop("paths")
-        result = _pki_check.lint_files(patterns, now=datetime.datetime.now(datetime.timezone.utc), **arguments)
+        result = inspect.lint_files(patterns, now=datetime.datetime.now(datetime.timezone.utc), **arguments)
         if fail and not result["accepted"]:
             return {**result, "failed": True, "msg": "\n".join(result["problems"])}
         return result

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils import _pki_check
-from ..plugin_utils._pki_action import PkiAction
+from ..plugin_utils._pki import inspect
+from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
@@ -20,5 +20,5 @@ class ActionModule(PkiAction):
     }
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-        result = _pki_check.probe(arguments.pop("endpoints"), **arguments)
+        result = inspect.probe(arguments.pop("endpoints"), **arguments)
         return {**result, "failed": True, "msg": "\n".join(result["problems"])} if result["problems"] else result

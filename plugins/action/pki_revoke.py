@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils import _pki, _x509
-from ..plugin_utils._pki_action import PkiAction
+from ..plugin_utils._pki import issue, x509
+from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
@@ -18,9 +18,9 @@ class ActionModule(PkiAction):
         "authority": {"type": "dict", "default": {}},
         "names": {"type": "list", "elements": "str", "default": []},
         "serials": {"type": "list", "elements": "str", "default": []},
-        "reason": {"type": "str", "choices": list(_x509.REASONS), "default": "unspecified"},
+        "reason": {"type": "str", "choices": list(x509.REASONS), "default": "unspecified"},
     }
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         names, serials, reason = (arguments.pop(key) for key in ("names", "serials", "reason"))
-        return _pki.revoke(_pki.Settings(check_mode=check_mode, **arguments), names, serials, reason)
+        return issue.revoke(issue.Settings(check_mode=check_mode, **arguments), names, serials, reason)

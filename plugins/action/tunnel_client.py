@@ -11,11 +11,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ..module_utils import _files, _tunnel, _tunnel_names
 from ..module_utils._errors import FilesError
+from ..module_utils._tunnel import accounts as tunnel_accounts
+from ..module_utils._tunnel import names as tunnel_names
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._contact import contact
-from ..plugin_utils._tunnel_login import way
+from ..plugin_utils._remote.contact import contact
+from ..plugin_utils._tunnel.login import way
 
 #: What an account may have in the folder of its host: its key in two forms, the public half, the block for ssh.
 FORMS = ("", ".pem", ".pub", ".config")
@@ -46,8 +48,8 @@ class ActionModule(OwnAction):
             }
         )
         # Both come from the host: no path of this machine, and no line of a file, is made of anything but a name and a key.
-        strange = [name for name in arguments["forget"] if not _tunnel_names.NAME.fullmatch(name)]
-        strange += [key for key in arguments["host_keys"] if not _tunnel_names.HOST_KEY.fullmatch(key)]
+        strange = [name for name in arguments["forget"] if not tunnel_names.NAME.fullmatch(name)]
+        strange += [key for key in arguments["host_keys"] if not tunnel_names.HOST_KEY.fullmatch(key)]
         if strange:
             raise AnsibleActionFail(f"forget, host_keys: {strange[0][:100]!r} is neither the name of an account nor a key. Nothing was changed.")
         self._arguments, self._directory = arguments, os.path.abspath(arguments["directory"])
@@ -69,23 +71,23 @@ class ActionModule(OwnAction):
         """Write the blocks and the host's keys. Return what a person has to know of each account."""
         accounts = self._arguments["accounts"]
         (address, port), via = way(self._arguments["address"], self._arguments["jump"], reached)
-        known, everything = os.path.join(self._folder, "known_hosts"), _tunnel_names.config_file(self._directory)
-        files = {known: _tunnel.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
+        known, everything = os.path.join(self._folder, "known_hosts"), tunnel_names.config_file(self._directory)
+        files = {known: tunnel_accounts.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
         clients = []
         for account in accounts:
             path = os.path.join(self._folder, f"{account['name']}.config")
-            files[path] = _tunnel.client_config(self._host, account, (address, port), known, via)
+            files[path] = tunnel_accounts.client_config(self._host, account, (address, port), known, via)
             clients.append(
                 {
                     "account": account["name"],
-                    "alias": _tunnel_names.alias(self._host, account["name"]),
-                    "command": f"ssh -F {shlex.quote(everything)} -N {_tunnel_names.alias(self._host, account['name'])}",
+                    "alias": tunnel_names.alias(self._host, account["name"]),
+                    "command": f"ssh -F {shlex.quote(everything)} -N {tunnel_names.alias(self._host, account['name'])}",
                     "config_file": everything,
                     "address": address,
                     "port": port,
                     "private_key_file": account["identity_file"] or None,
                     "pem_file": account.get("pem_file"),
-                    "forwards": [{"local_port": local, "target": target} for local, target in _tunnel.local_forwards(account["permit_open"])],
+                    "forwards": [{"local_port": local, "target": target} for local, target in tunnel_accounts.local_forwards(account["permit_open"])],
                 }
             )
         unwanted = [os.path.join(self._folder, name + form) for name in [*self._arguments["forget"], *self._strays()] for form in FORMS]
@@ -116,7 +118,7 @@ class ActionModule(OwnAction):
 
     def _fleet_files(self) -> None:
         """One file that includes the blocks of all hosts, and on request one line of the user's own configuration that includes that."""
-        everything = _tunnel_names.config_file(self._directory)
+        everything = tunnel_names.config_file(self._directory)
         wanted = bool(self._arguments["accounts"]) or bool(glob.glob("*/*.config", root_dir=glob.escape(self._directory)))
         own = self._arguments["ssh_config"]
         if self._task.check_mode:
@@ -127,12 +129,12 @@ class ActionModule(OwnAction):
                 self._fleet(everything, own, wanted)
 
     def _fleet(self, everything: str, own: str | None, wanted: bool) -> None:
-        blocks = _tunnel_names.quoted(f"{self._directory}/*/*.config")
+        blocks = tunnel_names.quoted(f"{self._directory}/*/*.config")
         self._all({everything: f"Include {blocks}\n"} if wanted else {}, [] if wanted else [everything])
         if own:
             own = os.path.realpath(own)
             before = (_files.read(own) or b"").decode("utf-8", "surrogateescape")
-            after = _tunnel.with_include(before, f"Include {_tunnel_names.quoted(everything)}", wanted)
+            after = tunnel_accounts.with_include(before, f"Include {tunnel_names.quoted(everything)}", wanted)
             if after != before:
                 if not self._task.check_mode and not os.path.isdir(os.path.dirname(own)):
                     _files.directory(os.path.dirname(own))

@@ -10,9 +10,12 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 
-from ..module_utils import _files, _tunnel, _tunnel_keys, _tunnel_names
 from ..module_utils._errors import FilesError, TunnelError
+from ..module_utils._tunnel import accounts as tunnel_accounts
+from ..module_utils._tunnel import names
+from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
+from ..plugin_utils._tunnel import keys
 
 
 class ActionModule(OwnAction):
@@ -34,14 +37,14 @@ class ActionModule(OwnAction):
                 "rotate": {"type": "list", "elements": "str", "default": [], "no_log": False},
             }
         )
-        if _tunnel_keys.CRYPTOGRAPHY_IMPORT_ERROR is not None:
+        if keys.CRYPTOGRAPHY_IMPORT_ERROR is not None:
             raise AnsibleActionFail(missing_required_lib("cryptography", reason="to make SSH keys"))
         # From the host's variables, not as an argument: a passphrase in it then stands in no task and in no result.
         given = self._templar.template(task_vars.get("tunnel_accounts")) or []
         self._changed = False
         self._folder = os.path.join(arguments["directory"], task_vars["inventory_hostname"])
         try:
-            accounts = _tunnel.resolve(arguments["owner"], given, arguments["forwards"])
+            accounts = tunnel_accounts.resolve(arguments["owner"], given, arguments["forwards"])
             passphrases = {entry.get("name"): str(entry.get("passphrase") or "") for entry in given}
             due = [account for account in accounts if not account["public_keys"]]
             if due and not self._task.check_mode:
@@ -53,7 +56,7 @@ class ActionModule(OwnAction):
                 self._all(due, passphrases, arguments["rotate"])
         except (FilesError, TunnelError) as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": self._changed, "accounts": accounts, "config_file": _tunnel_names.config_file(arguments["directory"])}
+        return {**result, "changed": self._changed, "accounts": accounts, "config_file": names.config_file(arguments["directory"])}
 
     def _all(self, accounts: list[dict[str, Any]], passphrases: dict[str, str], rotate: list[str]) -> None:
         for account in accounts:
@@ -62,19 +65,19 @@ class ActionModule(OwnAction):
     def _one(self, account: dict[str, Any], passphrase: str, rotate: bool) -> None:
         """Bring the files of one account's key up to date. One key, two forms: where either is lost, the other brings it back."""
         path = os.path.join(self._folder, account["name"])
-        forms = {path: _tunnel_keys.openssh}
-        if account["key_type"] in _tunnel_keys.PEM_TYPES:
-            forms[f"{path}.pem"] = _tunnel_keys.pem
+        forms = {path: keys.openssh}
+        if account["key_type"] in keys.PEM_TYPES:
+            forms[f"{path}.pem"] = keys.pem
         stored = {name: _files.read(name) for name in (path, f"{path}.pem")}
         account["identity_file"] = account["identity_file"] or path
         account["locked"] = bool(passphrase)
         known = next((name for name, data in stored.items() if data), None)
-        key = _tunnel_keys.load(stored[known] or b"", passphrase, known) if known and not rotate else None
-        if key is None or _tunnel_keys.key_type(key) != account["key_type"]:
+        key = keys.load(stored[known] or b"", passphrase, known) if known and not rotate else None
+        if key is None or keys.key_type(key) != account["key_type"]:
             if self._task.check_mode:
                 self._changed = True
                 return  # the run that this one predicts makes it
-            key, stored = _tunnel_keys.generate(account["key_type"]), {}
+            key, stored = keys.generate(account["key_type"]), {}
         # Encrypting is never the same twice, so a file that holds this key in this way stays as it is.
         for name, form in forms.items():
             data = stored.get(name)
@@ -85,19 +88,19 @@ class ActionModule(OwnAction):
             account["pem_file"] = f"{path}.pem"
         else:
             self._remove(f"{path}.pem")
-        public = _tunnel_keys.public(key, f"{account['name']}@{os.path.basename(self._folder)}")
+        public = keys.public(key, f"{account['name']}@{os.path.basename(self._folder)}")
         self._write(f"{path}.pub", f"{public}\n".encode())
-        account["public_keys"] = [_tunnel.public_key(public)]
+        account["public_keys"] = [tunnel_accounts.public_key(public)]
 
     @staticmethod
     def _holds(data: bytes, key: Any, passphrase: str, where: str) -> bool:
-        if _tunnel_keys.is_weak(data) or _tunnel_keys.is_encrypted(data) != bool(passphrase):
+        if keys.is_weak(data) or keys.is_encrypted(data) != bool(passphrase):
             return False
         try:
-            found = _tunnel_keys.load(data, passphrase, where)
+            found = keys.load(data, passphrase, where)
         except TunnelError:
             return False
-        return _tunnel_keys.public(found, "") == _tunnel_keys.public(key, "")
+        return keys.public(found, "") == keys.public(key, "")
 
     def _remove(self, path: str) -> None:
         self._changed |= os.path.lexists(path) if self._task.check_mode else bool(_files.set_aside([path], os.path.dirname(self._folder)))

@@ -11,11 +11,11 @@ from ansible.errors import AnsibleActionFail
 
 from ..module_utils._errors import TunnelError
 from ..module_utils._plain import plain
-from ..plugin_utils import _answers
 from ..plugin_utils._action import HostAction, OwnAction
-from ..plugin_utils._contact import contact
-from ..plugin_utils._shapes import Shape
-from ..plugin_utils._tunnel_login import Login
+from ..plugin_utils._input import answers
+from ..plugin_utils._input.shapes import Shape
+from ..plugin_utils._remote.contact import contact
+from ..plugin_utils._tunnel.login import Login
 
 #: So long ssh may take, at least.
 SECONDS = 30
@@ -27,14 +27,14 @@ class ActionModule(HostAction):
     """The module, and of its answer what is known; then a login from here to each account that changed."""
 
     def shape(self) -> Shape:
-        return _answers.TUNNEL_CHANGE
+        return answers.TUNNEL_CHANGE
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = OwnAction.run(self, tmp, task_vars)
         task_vars = task_vars or {}
         login = self._task.args.get("login") or {}
         self._arguments = {key: value for key, value in self._task.args.items() if key not in ("login", "refused")}
-        result.update(_answers.module(self, task_vars, self.shape(), arguments=self._arguments))
+        result.update(answers.module(self, task_vars, self.shape(), arguments=self._arguments))
         if not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
             due = [account for account in self._arguments.get("accounts") or [] if account["name"] in login.get("accounts", [])]
             self._all(due, login, task_vars)
@@ -74,7 +74,7 @@ class ActionModule(HostAction):
     def _refuse(self, name: str, refusal: str, login: dict[str, Any], task_vars: dict[str, Any]) -> None:
         """Ask the host why, have it take the change back, and fail with all of that."""
         refused = {"account": name, "new": login.get("new", []), "override": login.get("override", False)}
-        said = _answers.module(self, task_vars, _answers.TUNNEL_REFUSAL, arguments={**self._arguments, "refused": refused})
+        said = answers.module(self, task_vars, answers.TUNNEL_REFUSAL, arguments={**self._arguments, "refused": refused})
         why, left = said.get("why") or [], said.get("left") or ""
         words = [f"tunnel account '{name}': it was set up, and the login that a client would do from here failed: {refusal}.", *why]
         if said.get("heard"):

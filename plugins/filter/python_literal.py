@@ -35,7 +35,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._settings import python_literal
+from ..plugin_utils._templates.python_literal import python_literal
 
 
 def _python_literal(value: Any) -> str:

@@ -38,12 +38,12 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils._errors import FilesError
-from ..plugin_utils import _operator
+from ..plugin_utils._input import operator_folder
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         try:
-            return [_operator.folder(variables or {})]
+            return [operator_folder.folder(variables or {})]
         except FilesError as error:
             raise AnsibleError(str(error)) from error

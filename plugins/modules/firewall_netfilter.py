@@ -80,12 +80,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall import difference, normalise, resolve
-from ..module_utils._firewall_filter import Record
-from ..module_utils._firewall_host import read
-from ..module_utils._firewall_rules import FOLDER, comment, openings
-from ..module_utils._firewall_steps import UNIT, iptables_restore, iptables_saved, nft_files, nft_leftovers, nft_script
-from ..module_utils._firewall_tools import commands
+from ..module_utils._firewall.compare import difference, normalise, resolve
+from ..module_utils._firewall.managers import commands
+from ..module_utils._firewall.netfilter import UNIT, iptables_restore, iptables_saved, nft_files, nft_leftovers, nft_script
+from ..module_utils._firewall.observe import read
+from ..module_utils._firewall.packet_filter import Record
+from ..module_utils._firewall.rules import FOLDER, comment, openings
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},

@@ -167,11 +167,23 @@ wrong:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall import choose, difference, is_limited, ledger, normalise, remarks, resolve, rich_rule, sentence, ssh_to_open, ssh_zones
-from ..module_utils._firewall_filter import Record
-from ..module_utils._firewall_host import listening, read
-from ..module_utils._firewall_rules import PROVIDERS, comment, openings
-from ..module_utils._firewall_tries import expected, left_out
+from ..module_utils._firewall.compare import (
+    choose,
+    difference,
+    is_limited,
+    ledger,
+    normalise,
+    remarks,
+    resolve,
+    rich_rule,
+    sentence,
+    ssh_to_open,
+    ssh_zones,
+)
+from ..module_utils._firewall.observe import listening, read
+from ..module_utils._firewall.outcomes import expected, left_out
+from ..module_utils._firewall.packet_filter import Record
+from ..module_utils._firewall.rules import PROVIDERS, comment, openings
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},

@@ -113,15 +113,15 @@ remark:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _build, _observe
+from ..module_utils._jupyter import build, observe
 
 
 def main() -> None:
-    module = AnsibleModule(_build.ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(build.ARGUMENTS, supports_check_mode=True)
     if module.check_mode:
-        found = _observe.environment(module.params["path"])
+        found = observe.environment(module.params["path"])
         module.exit_json(changed=not found["sealed"] or bool(found["missing"]), same=False, remark="")
-    result = _build.attempt(module.params)
+    result = build.attempt(module.params)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

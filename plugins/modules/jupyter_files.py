@@ -85,7 +85,7 @@ from typing import Any, Callable, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart, _places, _surroundings
+from ..module_utils._host import other_account, ownership, process_environment
 
 #: How long an account may take to make a folder, in seconds: whatever runs with its rights it can stop.
 SECONDS = 30
@@ -132,9 +132,9 @@ def _directory(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     if thing["mode"] is None:
         return _folder(module, thing)
     # Its own owner and mode are mended here; those of the folder it lies in must be right.
-    path = os.path.join(_places.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"]))
+    path = os.path.join(ownership.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"]))
     if os.path.islink(path):
-        path = _places.ours(path)
+        path = ownership.ours(path)
     new = not os.path.isdir(path)
     if new and not module.check_mode:
         os.makedirs(path)
@@ -147,16 +147,16 @@ def _folder(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     if os.geteuid() != 0 or owner == 0:
         there = os.path.isdir(path)
     else:
-        there = bool(_apart.call(pwd.getpwuid(owner).pw_name, lambda: os.path.isdir(path), seconds=SECONDS))
+        there = bool(other_account.call(pwd.getpwuid(owner).pw_name, lambda: os.path.isdir(path), seconds=SECONDS))
     if there:
         return False, "", ""
     if not module.check_mode:
         if os.geteuid() != 0 or owner == 0:
-            os.makedirs(_places.ours(path), mode)
-        elif _places.way(path).stranger:
-            _apart.call(pwd.getpwuid(owner).pw_name, lambda: os.makedirs(path, mode), seconds=SECONDS)
+            os.makedirs(ownership.ours(path), mode)
+        elif ownership.way(path).stranger:
+            other_account.call(pwd.getpwuid(owner).pw_name, lambda: os.makedirs(path, mode), seconds=SECONDS)
         else:
-            _places.make_folder(path, owner, _number(thing["group"], grp.getgrnam), mode)
+            ownership.make_folder(path, owner, _number(thing["group"], grp.getgrnam), mode)
     return True, "", "directory\n"
 
 
@@ -175,7 +175,7 @@ def _number(name: str, lookup: Callable[[str], Any]) -> int:
 
 
 def _file(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    path, secret = _places.ours(os.path.dirname(thing["path"])), thing.get("secret")
+    path, secret = ownership.ours(os.path.dirname(thing["path"])), thing.get("secret")
     text = (module.params["secrets"][thing["path"]] if secret else thing["text"]).encode()
     path = os.path.join(path, os.path.basename(thing["path"]))
     before = _before(path, len(text))
@@ -202,13 +202,13 @@ def _before(path: str, length: int) -> bytes | None:
     if os.path.isdir(path) and not os.path.islink(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     try:
-        return _apart.content(path, max(2 * length, LARGEST), follow=False)
+        return other_account.content(path, max(2 * length, LARGEST), follow=False)
     except OSError:
         return None
 
 
 def _link(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    path, target = os.path.join(_places.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"])), thing["target"]
+    path, target = os.path.join(ownership.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"])), thing["target"]
     before = os.readlink(path) if os.path.islink(path) else None
     if before == target:
         return False, "", ""
@@ -229,7 +229,7 @@ def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     if not os.path.lexists(origin) or os.path.lexists(backup):
         return False, "", ""
     if not module.check_mode:
-        _places.rename(origin, backup, thing["mover"])
+        ownership.rename(origin, backup, thing["mover"])
     return True, f"{origin}\n", f"{backup}\n"
 
 
@@ -237,9 +237,9 @@ def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     origin, backup = thing["origin"], thing["backup"]
     if not os.path.lexists(origin):
         return False, "", ""  # whoever put it there has taken it away since
-    folder = _places.ours(os.path.dirname(origin))
+    folder = ownership.ours(os.path.dirname(origin))
     if not module.check_mode:
-        _places.rename(os.path.join(folder, os.path.basename(origin)), os.path.join(folder, os.path.basename(backup)), "")
+        ownership.rename(os.path.join(folder, os.path.basename(origin)), os.path.join(folder, os.path.basename(backup)), "")
     return True, f"{origin}\n", f"{backup}\n"
 
 
@@ -259,7 +259,7 @@ def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:
     """
     if not thing.get("check"):
         return
-    _surroundings.forget_foreign()
+    process_environment.forget_foreign()
     code, out, err = module.run_command([path if word == "%s" else word for word in thing["check"]])
     if os.geteuid() == 0 and (code in STOPPED or code >= 128 or code < 0):
         thing["remark"] = f"{thing['path']} is new, and was not tried: something stopped what tries it, or its account is out of room (code {code})."

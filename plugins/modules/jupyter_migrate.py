@@ -74,7 +74,8 @@ import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart, _options, _places
+from ..module_utils._host import other_account, ownership
+from ..module_utils._jupyter import config_file
 
 #: As _migration.py has them, which hosts do without.
 FILES = tuple(f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py"))
@@ -88,7 +89,7 @@ def main() -> None:
     module = AnsibleModule(
         {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}, supports_check_mode=True
     )
-    folder = _places.absolute(module.params["folder"])
+    folder = ownership.absolute(module.params["folder"])
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -98,7 +99,7 @@ def main() -> None:
     try:
         account = _account(module.params["folder"], descriptor)
         owner = account or pwd.getpwuid(os.fstat(descriptor).st_uid).pw_name
-        texts = _apart.call(account, lambda: _read(descriptor), seconds=SECONDS, limit=len(FILES) * 8 * LARGEST)
+        texts = other_account.call(account, lambda: _read(descriptor), seconds=SECONDS, limit=len(FILES) * 8 * LARGEST)
     except (OSError, KeyError) as error:
         module.fail_json(msg=f"What is in {folder} cannot be read: {getattr(error, 'strerror', None) or error}. Correct that on the host.")
     module.exit_json(changed=False, texts=texts, account=owner)
@@ -117,7 +118,7 @@ def _read(descriptor: int) -> dict[str, str]:
     found = {}
     for name in FILES:
         try:
-            found[name] = _options.decode(_apart.content(f"/proc/self/fd/{descriptor}/{name}", LARGEST), name)
+            found[name] = config_file.decode(other_account.content(f"/proc/self/fd/{descriptor}/{name}", LARGEST), name)
         except FileNotFoundError:
             continue
         except ValueError as error:

@@ -76,8 +76,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart, _notebooks
 from ..module_utils._errors import BackupError
+from ..module_utils._host import other_account
+from ..module_utils._jupyter import notebooks
 
 #: How long a folder may take, in seconds: the account can stop whatever runs with its rights.
 SECONDS = 1800
@@ -99,9 +100,9 @@ def main() -> None:
     limit = int(module.params["limit"] * 1_000_000)
     try:
         if text is None:
-            said = _apart.call(account, lambda: _pack(root, limit), seconds=SECONDS, limit=2 * limit + (1 << 20))
+            said = other_account.call(account, lambda: _pack(root, limit), seconds=SECONDS, limit=2 * limit + (1 << 20))
         else:
-            said = _apart.call(account, lambda: _unpack(root, text, limit, module.check_mode), seconds=SECONDS, limit=1 << 20)
+            said = other_account.call(account, lambda: _unpack(root, text, limit, module.check_mode), seconds=SECONDS, limit=1 << 20)
     except (OSError, KeyError) as error:
         whose = f"the account '{account}'" if account else "this account"
         said = {"problem": f"{root}: {whose} cannot do that: {getattr(error, 'strerror', None) or error}. Correct it on the host, and run again."}
@@ -117,22 +118,22 @@ def main() -> None:
 
 def _pack(root: str, limit: int) -> dict[str, Any]:
     try:
-        archive = _notebooks.collect(root, limit)
+        archive = notebooks.collect(root, limit)
     except BackupError as error:
         return {"problem": f"{TOO_MUCH}{error}"}
-    return {"problem": "", "archive": base64.b64encode(archive.data()).decode(), "left_out": _notebooks.named(archive.left_out)}
+    return {"problem": "", "archive": base64.b64encode(archive.data()).decode(), "left_out": notebooks.named(archive.left_out)}
 
 
 def _unpack(root: str, text: str, limit: int, check_mode: bool) -> dict[str, Any]:
     if os.listdir(root):
         return {"problem": "", "there": True}
     try:
-        archive = _notebooks.parse(base64.b64decode(text), limit)
+        archive = notebooks.parse(base64.b64decode(text), limit)
     except BackupError as error:
         return {"problem": f"{TOO_MUCH}cannot be filled from the archive: {error}"}
     if not check_mode:
-        _notebooks.write(root, archive)
-    return {"problem": "", "changed": bool(archive.made), "left_out": _notebooks.named(archive.left_out)}
+        notebooks.write(root, archive)
+    return {"problem": "", "changed": bool(archive.made), "left_out": notebooks.named(archive.left_out)}
 
 
 if __name__ == "__main__":

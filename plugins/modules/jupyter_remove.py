@@ -84,8 +84,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _apart, _homes, _places
-from ..module_utils._processes import end_ours, is_here
+from ..module_utils._host import homes, other_account, ownership
+from ..module_utils._host.processes import end_ours, is_here
 
 #: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can stop what runs with its rights.
 SECONDS = 3600
@@ -155,7 +155,7 @@ def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bo
     except OSError:
         return False, ""
     owner = _owner(thing)
-    if hidden and owner and not _apart.call(owner.pw_name, lambda: os.path.lexists(path), seconds=_places.SECONDS):
+    if hidden and owner and not other_account.call(owner.pw_name, lambda: os.path.lexists(path), seconds=ownership.SECONDS):
         return False, ""
     strange = _strange(thing, owner, module.params["traces"])
     if strange:
@@ -189,7 +189,7 @@ def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: lis
     home = (owner or pwd.getpwuid(os.geteuid())).pw_dir
     if f"{home}/".startswith(f"{thing['path']}/"):
         return "there is a home in it"
-    found = _found(thing["path"]) if owner is None else _apart.call(owner.pw_name, lambda: _found(thing["path"]), seconds=_places.SECONDS)
+    found = _found(thing["path"]) if owner is None else other_account.call(owner.pw_name, lambda: _found(thing["path"]), seconds=ownership.SECONDS)
     if found:
         return str(found)
     if thing["kind"] == "trace" and thing["path"] not in {os.path.join(home, trace) for trace in traces}:
@@ -205,7 +205,7 @@ def _found(path: str) -> str:
 
 
 def _ours(path: str) -> str:
-    return os.path.join(_places.ours(os.path.dirname(path)), os.path.basename(path))
+    return os.path.join(ownership.ours(os.path.dirname(path)), os.path.basename(path))
 
 
 def _tree(path: str) -> None:
@@ -237,7 +237,7 @@ def _empty_folder(path: str, owner: pwd.struct_passwd | None) -> tuple[bool, str
             os.rmdir(_ours(path))
         else:
             try:
-                _apart.call(owner.pw_name, lambda: os.rmdir(path), seconds=_places.SECONDS)
+                other_account.call(owner.pw_name, lambda: os.rmdir(path), seconds=ownership.SECONDS)
             except PermissionError:
                 _rmdir(path, owner.pw_uid)
     except OSError:
@@ -247,7 +247,7 @@ def _empty_folder(path: str, owner: pwd.struct_passwd | None) -> tuple[bool, str
 
 def _of_an_account(path: str, owner: pwd.struct_passwd) -> tuple[bool, str]:
     """Remove a tree with the rights of its owner; the folder itself, where that lies in a folder of root's, as root once it is empty."""
-    _apart.call(owner.pw_name, lambda: _rm(path), seconds=SECONDS)
+    other_account.call(owner.pw_name, lambda: _rm(path), seconds=SECONDS)
     if not os.path.lexists(path):
         return True, ""
     try:
@@ -287,7 +287,7 @@ def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
     if not os.path.lexists(thing["backup"]) or os.path.lexists(thing["origin"]):
         return False, ""
     if not module.check_mode:
-        _places.rename(thing["backup"], thing["origin"], thing["mover"])
+        ownership.rename(thing["backup"], thing["origin"], thing["mover"])
     return True, ""
 
 
@@ -299,8 +299,8 @@ def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
     if os.path.lexists(origin) and not module.check_mode:
         return False, f"{backup} keeps that name: something else is at {origin} now."
     if not module.check_mode:
-        folder = _places.ours(os.path.dirname(origin))
-        _places.rename(os.path.join(folder, os.path.basename(backup)), os.path.join(folder, os.path.basename(origin)), "")
+        folder = ownership.ours(os.path.dirname(origin))
+        ownership.rename(os.path.join(folder, os.path.basename(backup)), os.path.join(folder, os.path.basename(origin)), "")
     return True, ""
 
 
@@ -314,7 +314,7 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
         return False, f"The account '{name}' stays: it does not look like the one that was made here."
     if module.check_mode:
         return True, ""
-    strangers = _homes.strangers(name, entry.pw_dir, [])
+    strangers = homes.strangers(name, entry.pw_dir, [])
     if strangers:  # since the host was looked at, or what could not be removed before
         return False, f"The account '{name}' stays, for its home {entry.pw_dir} holds what no run of ours put there: {', '.join(strangers)}."
     _end_processes(entry)
@@ -358,7 +358,7 @@ def _end_processes(entry: pwd.struct_passwd) -> None:
         if not pids:
             return
         with contextlib.suppress(OSError):
-            _apart.call(entry.pw_name, lambda: _kill(pids), seconds=_places.SECONDS)  # noqa: B023
+            other_account.call(entry.pw_name, lambda: _kill(pids), seconds=ownership.SECONDS)  # noqa: B023
         time.sleep(0.1)
 
 

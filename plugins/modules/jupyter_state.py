@@ -232,8 +232,9 @@ report:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _firewall_host, _tunnel_host
-from ..module_utils import _observe as observe
+from ..module_utils._firewall import observe as firewall_observe
+from ..module_utils._jupyter import observe
+from ..module_utils._tunnel import host
 
 
 def main() -> None:
@@ -276,7 +277,7 @@ def main() -> None:
         return code, out, err
 
     try:
-        report = observe.report(probe, run, lambda: _firewall_host.read(module.run_command), lambda asked: _tunnel_host.read(**asked, run=run))
+        report = observe.report(probe, run, lambda: firewall_observe.read(module.run_command), lambda asked: host.read(**asked, run=run))
     except OSError as error:
         module.fail_json(msg=observe.trouble(error))
     module.exit_json(changed=False, report=report)

@@ -134,8 +134,8 @@ left:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _tunnel_host
 from ..module_utils._errors import TunnelError
+from ..module_utils._tunnel import host
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 LOGIN = {
@@ -172,10 +172,10 @@ def main() -> None:
         if given["refused"]:
             refuse(module)
         if module.check_mode:
-            changes = _tunnel_host.plan(given["owner"], given["accounts"], module.run_command)
+            changes = host.plan(given["owner"], given["accounts"], module.run_command)
         else:
-            changes = _tunnel_host.install(given["owner"], given["accounts"], module.run_command, module.atomic_move)
-            ended = _tunnel_host.cut_off(given["cut_off"])
+            changes = host.install(given["owner"], given["accounts"], module.run_command, module.atomic_move)
+            ended = host.cut_off(given["cut_off"])
     except (TunnelError, OSError) as error:
         module.fail_json(msg=str(error))
     diff = [
@@ -188,10 +188,10 @@ def main() -> None:
 def refuse(module: AnsibleModule) -> None:
     """Say why somebody was not let in, and leave the host as it was."""
     owner, refused = module.params["owner"], module.params["refused"]
-    said = _tunnel_host.explain(owner, module.params["accounts"], refused["account"], refused["override"], module.run_command)
+    said = host.explain(owner, module.params["accounts"], refused["account"], refused["override"], module.run_command)
     left = ""
     try:
-        _tunnel_host.take_back(owner, refused["new"], module.run_command, module.atomic_move)
+        host.take_back(owner, refused["new"], module.run_command, module.atomic_move)
     except (TunnelError, OSError) as error:
         left = str(error)
     module.exit_json(changed=True, left=left, **said)

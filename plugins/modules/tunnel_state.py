@@ -90,8 +90,8 @@ host_keys:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _tunnel, _tunnel_host
 from ..module_utils._errors import TunnelError
+from ..module_utils._tunnel import accounts, host
 
 
 def main() -> None:
@@ -105,21 +105,21 @@ def main() -> None:
     )
     given = module.params
     try:
-        report = _tunnel_host.read(given["owner"], given["accounts"], module.run_command)
+        report = host.read(given["owner"], given["accounts"], module.run_command)
     except (TunnelError, OSError) as error:
         module.fail_json(msg=str(error))
-    problems = _tunnel.refusals(given["accounts"], report, given["owner"], given["override"])
+    problems = accounts.refusals(given["accounts"], report, given["owner"], given["override"])
     if problems:
         module.fail_json(msg="\n".join(problems))
-    difference = _tunnel.difference(given["accounts"], report, given["owner"])
+    difference = accounts.difference(given["accounts"], report, given["owner"])
     module.exit_json(
         changed=False,
         difference=difference,
         unwanted=[change["name"] for change in difference if change["kind"] == "unwanted"],
-        cut_off=_tunnel.cut_off(given["accounts"], report),
+        cut_off=accounts.cut_off(given["accounts"], report),
         new=[account["name"] for account in given["accounts"] if report["accounts"][account["name"]] is None],
-        due=_tunnel.due(given["accounts"], difference),
-        elsewhere={name: line for name, line in ((account["name"], _tunnel.elsewhere(account, report)) for account in given["accounts"]) if line},
+        due=accounts.due(given["accounts"], difference),
+        elsewhere={name: line for name, line in ((account["name"], accounts.elsewhere(account, report)) for account in given["accounts"]) if line},
         host_keys=report["host_keys"],
     )
 

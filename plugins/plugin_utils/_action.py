@@ -13,8 +13,10 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from . import _answers, _contact, _inventories, _libraries
-from ._shapes import Shape
+from . import _libraries
+from ._input import answers, inventory_files
+from ._input.shapes import Shape
+from ._remote import contact
 
 Run = Callable[..., "dict[str, Any]"]
 
@@ -27,9 +29,9 @@ def _reached(run: Run) -> Run:
         try:
             return run(self, tmp, task_vars)
         except AnsibleError as error:
-            if not _contact.is_out_of_reach(error):
+            if not contact.is_out_of_reach(error):
                 raise
-            said = _contact.unreachable((task_vars or {}).get("inventory_hostname", "The host"), error)
+            said = contact.unreachable((task_vars or {}).get("inventory_hostname", "The host"), error)
             return {"changed": False, "unreachable": True, "msg": said}
 
     return reached
@@ -47,16 +49,16 @@ class OwnAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _libraries.require(type(self).__module__.rpartition(".")[2])
         task_vars = task_vars or {}
-        _answers.require_own_variables(task_vars, getattr(self._connection, "_load_name", "ssh"))
-        folders = _inventories.folders(context.CLIARGS.get("inventory") or ())
-        for name in _inventories.PLACES if folders else ():
+        answers.require_own_variables(task_vars, getattr(self._connection, "_load_name", "ssh"))
+        folders = inventory_files.folders(context.CLIARGS.get("inventory") or ())
+        for name in inventory_files.PLACES if folders else ():
             if task_vars.get(name):
-                _inventories.require_apart(name, os.path.expanduser(str(self._templar.template(task_vars[name]))), folders)
+                inventory_files.require_apart(name, os.path.expanduser(str(self._templar.template(task_vars[name]))), folders)
         return result
 
 
 class HostAction(OwnAction):
-    """The module of the same name on the host; what it returns is what is said of it in :mod:`_answers`."""
+    """The module of the same name on the host; what it returns is what is said of it in :mod:`answers`."""
 
     _supports_check_mode = True
     _supports_diff = True
@@ -67,4 +69,4 @@ class HostAction(OwnAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        return {**result, **_answers.module(self, task_vars or {}, self.shape())}
+        return {**result, **answers.module(self, task_vars or {}, self.shape())}

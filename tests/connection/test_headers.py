@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._settings import python_literal
+from ansible_collections.remote.notebooks.plugins.plugin_utils._templates.python_literal import python_literal
 
 from .conftest import PASSWORD, free_port, listens, wait_for
 from .test_tls import Authority

@@ -23,7 +23,8 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _diagnosis, _observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.plugin_utils._check import diagnosis
 
 from .conftest import PASSWORD, free_port, wait_for
 
@@ -126,10 +127,10 @@ def squatter():
 def who_listens(port: int, ours: int):
     plan = {"host": "web1", "prefix": "/opt", "scope": "system", "instances": [{"name": "lab", "port": port, "access": "tunnel", "user": "root"}]}
     target = {"instance": "lab", "way": "tunnel", "url": f"http://localhost:{port}/", "possible": True}
-    probe = {**_diagnosis.probe(plan), "units": []}
-    said = _observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
+    probe = {**diagnosis.probe(plan), "units": []}
+    said = observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
     said["servers"] = [{"pid": ours, "uid": 0, "instance": "lab"}]
-    return _diagnosis.known([target], plan, said)[0]
+    return diagnosis.known([target], plan, said)[0]
 
 
 def test_another_account_of_the_host_that_has_the_port_is_told_by_name(squatter):

@@ -19,10 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _firewall_host
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall import difference, normalise, remarks
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall_filter import doubts, obstacles
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall_steps import digest
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference, normalise, remarks
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter import digest
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.packet_filter import doubts, obstacles
 from ansible_collections.remote.notebooks.plugins.modules.firewall_netfilter import plan
 
 HOST, CLIENT, STRANGER = "10.77.27.1", "10.77.27.2", "10.77.27.3"
@@ -99,7 +99,7 @@ class Pair:
 
     def report(self) -> dict[str, Any]:
         """What the role reads on this host."""
-        found = _firewall_host.read(self.command)
+        found = observe.read(self.command)
         return {
             **found,
             "interfaces": ["eth0"],
@@ -359,7 +359,11 @@ KNOCKED = {
     "a reject that looks like a closed port": ("tcp dport 8888 reject with tcp reset", "refused"),
     "a reject as firewalld has it": ("tcp dport 8888 reject with icmpx type admin-prohibited", "prohibited"),
 }
-KNOCK = "import sys; from ansible_collections.remote.notebooks.plugins.plugin_utils._knock import knock; print(knock(sys.argv[1], 8888, sys.argv[2]))"
+KNOCK = """
+import sys
+from ansible_collections.remote.notebooks.plugins.plugin_utils._firewall.knock import knock
+print(knock(sys.argv[1], 8888, sys.argv[2]))
+"""
 
 
 @pytest.mark.parametrize("name", KNOCKED)

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _sshd
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import sshd
 
 from .conftest import free_port, listens, wait_for
 
@@ -33,9 +33,9 @@ class Host:
         self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-o", "MaxStartups=7", "-f", str(self.config)], stderr=subprocess.DEVNULL)
         wait_for(lambda: listens(self.port), "sshd")
 
-    def server(self) -> _sshd.Server:
-        server = _sshd.Server(run)
-        server.listeners = [each for each in _sshd.listeners() if each["config"] == str(self.config)]
+    def server(self) -> sshd.Server:
+        server = sshd.Server(run)
+        server.listeners = [each for each in sshd.listeners() if each["config"] == str(self.config)]
         server.config, server.options = str(self.config), server.listeners[0]["options"]
         server.criteria = f"host=192.0.2.7,addr=192.0.2.7,laddr=127.0.0.1,lport={self.port}"
         return server
@@ -62,15 +62,15 @@ def test_an_sshd_without_a_pid_file_is_found_and_reads_its_configuration_again(h
 def test_an_sshd_that_ends_instead_is_said_to_have_ended(host):
     server = host.server()
     host.config.write_text("NoSuchThing yes\n")
-    with pytest.raises(_sshd.TunnelError, match="sshd ended when it was told to read its configuration again"):
+    with pytest.raises(sshd.TunnelError, match="sshd ended when it was told to read its configuration again"):
         server.reload()
 
 
 def test_an_sshd_that_does_not_answer_is_said_not_to(host, monkeypatch):
-    monkeypatch.setattr(_sshd, "RELOAD_SECONDS", 0.3)
+    monkeypatch.setattr(sshd, "RELOAD_SECONDS", 0.3)
     server = host.server()
     host.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(_sshd.TunnelError, match="did not read its configuration again"):
+    with pytest.raises(sshd.TunnelError, match="did not read its configuration again"):
         server.reload()
 
 
@@ -97,7 +97,7 @@ def test_the_line_that_counts_is_named(host, said, where):
     (folder / "three.d" / "a").write_text("Banner /old\n")
     host.config.write_text(host.base + said.format(port=host.port, folder=folder))
     files = {f"{folder}/three.d/a": None, f"{folder}/three.d/b": "Banner /new\n"}
-    with _sshd.Trial(host.server(), files, {"ipad": ["ipad", "devices"]}) as trial:
+    with sshd.Trial(host.server(), files, {"ipad": ["ipad", "devices"]}) as trial:
         assert trial.test() == ""
         found = trial.effective("ipad")["origins"]["banner"]
     file, line, text, match = where
@@ -108,7 +108,7 @@ def test_a_broken_file_is_called_by_its_own_name(host):
     (host.folder / "more").mkdir()
     (host.folder / "more" / "x").write_text("# company\nNoSuchThing yes\n")
     host.config.write_text(host.base + f"Include {host.folder}/more/*\n")
-    with _sshd.Trial(host.server(), {}) as trial:
+    with sshd.Trial(host.server(), {}) as trial:
         assert f"{host.folder}/more/x: line 2: Bad configuration option: NoSuchThing" in trial.test()
 
 
@@ -124,5 +124,5 @@ def test_a_broken_file_is_called_by_its_own_name(host):
 )
 def test_the_connection_is_the_one_that_we_came_by(monkeypatch, said, found):
     texts = {f"/proc/{os.getpid()}/environ": f"A=b\0SSH_CONNECTION={said}\0"}
-    monkeypatch.setattr(_sshd, "text", texts.get)
-    assert _sshd.connection() == found
+    monkeypatch.setattr(sshd, "text", texts.get)
+    assert sshd.connection() == found

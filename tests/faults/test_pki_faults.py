@@ -19,9 +19,9 @@ import textwrap
 import traceback
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _files
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FilesError, PkiError, RemoteNotebooksError
-from ansible_collections.remote.notebooks.plugins.module_utils._pki import Settings, ensure, revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils import _files
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure, revoke
 
 NAMES = [{"name": f"web{number}/lab", "addresses": [f"web{number}.lab.example"]} for number in range(3)]
 
@@ -206,7 +206,7 @@ def in_a_mount(script):
 PRELUDE = """
 import os, pathlib, subprocess
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FilesError
-from ansible_collections.remote.notebooks.plugins.module_utils._pki import Settings, ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure
 def mount(*options): subprocess.run(["mount", *options], check=True)
 def snapshot(): return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", ".gitignore")}
 folder = pathlib.Path("/mnt")

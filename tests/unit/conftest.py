@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils import _encrypted_key
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import encrypted_key
 
 
 @pytest.fixture(autouse=True)
 def quick_passphrases(request, monkeypatch):
     """Hundreds of authorities are made and opened here: what makes a passphrase slow to guess is measured where it is the subject."""
     if "test_encrypted_key" not in request.node.nodeid:
-        monkeypatch.setattr(_encrypted_key, "ROUNDS", 2048)
+        monkeypatch.setattr(encrypted_key, "ROUNDS", 2048)

@@ -78,15 +78,31 @@ def imports(path: Path) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/*/*.py")), ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/**/*.py")), ids=lambda path: str(path.relative_to(ROOT / "plugins")))
 def test_plugins_import_only_what_lies_below_them(path):
-    folder = path.parent.name
+    folder = path.relative_to(ROOT).parts[1]
     for name in imports(path):
         parts = name.split(".")
         if parts[:3] == ["ansible_collections", "remote", "notebooks"]:
             assert parts[4] in MAY_IMPORT.get(folder, {"module_utils"}), f"{folder} must not import {name}"
         else:
             assert parts[0] in LIBRARIES or parts[0] in sys.stdlib_module_names, f"{name} is not a library we agreed on"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("plugins/module_utils/**/*.py")), ids=lambda path: str(path.relative_to(ROOT / "plugins/module_utils"))
+)
+def test_what_runs_on_hosts_needs_no_library(path):
+    """The one exception is the client of ``connection_check``, which runs on the control node."""
+    foreign = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"ansible_collections"}
+    assert foreign <= ({"cryptography", "websocket"} if path.parent.name == "_check" else set())
+
+
+def test_no_folder_of_python_is_a_heap():
+    """A newcomer reads the names of a folder in one glance; plugins that Ansible wants side by side are as many as they are."""
+    sizes = {folder: len(list(folder.glob("*.py"))) for side in ("module_utils", "plugin_utils") for folder in ROOT.glob(f"plugins/{side}/**/")}
+    assert len(sizes) > 12
+    assert {str(folder.relative_to(ROOT)): size for folder, size in sizes.items() if size > 15} == {}
 
 
 @pytest.fixture(scope="module")

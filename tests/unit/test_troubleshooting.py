@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.remote.notebooks.plugins.module_utils._connection import CAUSES
+from ansible_collections.remote.notebooks.plugins.module_utils._check.causes import CAUSES
 
 ROOT = Path(__file__).parents[2]
 TABLES = (ROOT / "docs" / "troubleshooting.md").read_text().partition("## The run itself fails")[0]

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.remote.notebooks.plugins.module_utils import _state
+from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import strangers
+from ansible_collections.remote.notebooks.plugins.plugin_utils._state import layout
 
 VARS = Path(__file__).parents[3] / "roles/jupyter/vars/main.yml"
 
@@ -28,8 +29,8 @@ ENVIRONMENT = {"id": "environment /opt/remote-notebooks/envs/a", "kind": "enviro
 
 def test_the_role_and_the_comparison_call_things_alike():
     variables = DataLoader().load_from_file(str(VARS), trusted_as_template=True)
-    assert variables["__jupyter_account_comment"] == _state.ACCOUNT_COMMENT
-    assert variables["__jupyter_traces"] == list(_state.TRACES)
+    assert variables["__jupyter_account_comment"] == strangers.ACCOUNT_COMMENT
+    assert variables["__jupyter_traces"] == list(layout.TRACES)
 
 
 @pytest.mark.parametrize(

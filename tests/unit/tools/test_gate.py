@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.remote.notebooks.plugins.module_utils import _build
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build
 
 from tools import gate
 
 
 def test_a_host_without_uv_says_what_the_gate_looks_for():
-    assert f'remark = f"{gate.WITHOUT_UV}' in Path(_build.__file__).read_text()
+    assert f'remark = f"{gate.WITHOUT_UV}' in Path(build.__file__).read_text()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.remote.notebooks.plugins.plugin_utils import _inventories
+from ansible_collections.remote.notebooks.plugins.plugin_utils._input import inventory_files
 
 ROOT = Path(__file__).parents[4]
 INVENTORY = "all: {hosts: {here: {ansible_connection: local, ansible_python_interpreter: '%s'}}, vars: {%s}}\n"
@@ -56,9 +56,9 @@ def test_a_place_in_an_inventory(tmp_path, place, refused):
         (tmp_path / name).mkdir()
     (tmp_path / "to-inventory").symlink_to("inventory")
     (tmp_path / "inventory/to-elsewhere").symlink_to("../elsewhere")
-    found = _inventories.folders([f"{tmp_path}/inventory", f"{tmp_path}/no-folder", "h1,h2"])
+    found = inventory_files.folders([f"{tmp_path}/inventory", f"{tmp_path}/no-folder", "h1,h2"])
     if refused:
         with pytest.raises(AnsibleActionFail, match="pki_dir: "):
-            _inventories.require_apart("pki_dir", f"{tmp_path}/{place}", found)
+            inventory_files.require_apart("pki_dir", f"{tmp_path}/{place}", found)
     else:
-        _inventories.require_apart("pki_dir", f"{tmp_path}/{place}", found)
+        inventory_files.require_apart("pki_dir", f"{tmp_path}/{place}", found)

@@ -1,0 +1,313 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person gets to connect with: from a server's record to the files of its hand-off. Pure: no I/O, no Ansible.
+
+A *record* is what the role knows about one server once it runs::
+
+    {"host": str, "instance": str,             # names of the inventory; the files are <host>/<instance>.*
+     "url": str,                               # what a browser opens: scheme, host, port, base path, a slash at the end
+     "api_url": str,
+     "access": "tunnel" | "direct" | "both",
+     "tls": {"mode": "private_ca" | "self_signed" | "provided" | "none",
+             "ca_file": str | None,            # PEM on the control node
+             "ca_sha256": str | None,          # of its DER form, lower-case hex
+             "not_after": str | None},         # of the server's certificate, ISO 8601
+     "ssh": {"host": str, "port": int, "user": str | None, "local_port": int, "remote_port": int,
+             "private_key_file": str | None,   # on the control node, where the user is an account that can forward and do nothing else;
+             "pem_file": str | None,           # the same key in PEM;
+             "alias": str | None,              # that account's name in ssh's configuration there
+             "others": [{"user", "private_key_file", "pem_file", "alias"}, ...]} | None,  # further accounts of that kind
+     "password_file": str | None,              # on the control node; the password itself is in no record
+     "service": str,
+     "clients": ["browser" | "juno" | "vscode", ...],
+     "classic": str}                           # path of the classic pages below the URL: tree, nbclassic/tree, or empty
+
+An *authority* is the certificate that devices are to trust::
+
+    {"name": str, "sha256": str, "der": bytes, "pem": bytes}
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ...module_utils._errors import PlanError
+from ...module_utils._tunnel.names import quoted
+from .._jupyter.plan import HOST
+
+if TYPE_CHECKING:
+    from ...module_utils._check.causes import Certificate
+
+#: The keys of a record, in the order of the file.
+RECORD_KEYS = ("host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic")
+TLS_KEYS = ("mode", "ca_file", "ca_sha256", "not_after")
+SSH_KEYS = ("host", "port", "user", "local_port", "remote_port", "private_key_file", "pem_file", "alias", "others")
+LOGIN_KEYS = ("user", "private_key_file", "pem_file", "alias")
+
+
+def complete(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the record with every key in its place. Raise PlanError where it cannot be true."""
+    record: dict[str, Any] = {key: given.get(key) for key in RECORD_KEYS}
+    label = f"servers: {record['host']}/{record['instance']}"
+    for key in ("host", "instance"):
+        if not HOST.fullmatch(str(record[key])):
+            raise PlanError(f"{label}: {key}: '{record[key]}' cannot name a file. Use letters, digits, '.', '-' and '_'.")
+    parts = urlsplit(str(record["url"]))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+        raise PlanError(f"{label}: url: '{record['url']}' is not an address. Write https://host:port/ and nothing secret in it.")
+    if not str(record["url"]).endswith("/"):
+        record["url"] = f"{record['url']}/"
+    record["api_url"] = record["api_url"] or f"{record['url']}api"
+    record["tls"] = {key: (given.get("tls") or {}).get(key) for key in TLS_KEYS}
+    record["tls"]["mode"] = record["tls"]["mode"] or "none"
+    if (record["tls"]["mode"] == "none") != (parts.scheme == "http"):
+        raise PlanError(f"{label}: url: {parts.scheme}:// and tls '{record['tls']['mode']}' contradict each other.")
+    if record["tls"]["ca_sha256"]:
+        record["tls"]["ca_sha256"] = str(record["tls"]["ca_sha256"]).replace(":", "").lower()
+    ssh = given.get("ssh")
+    record["ssh"] = {key: ssh.get(key) for key in SSH_KEYS} if ssh else None
+    if record["ssh"]:
+        record["ssh"]["others"] = [{key: other.get(key) for key in LOGIN_KEYS} for other in record["ssh"]["others"] or []]
+    if record["access"] != "direct" and record["ssh"] is None:
+        raise PlanError(f"{label}: ssh: access '{record['access']}' goes through a tunnel; say to which host and port.")
+    record["clients"] = list(record["clients"] or ["browser"])
+    record["classic"] = str(record["classic"] or "")
+    return record
+
+
+def as_json(record: dict[str, Any]) -> bytes:
+    """The record as the file that other programs read: the same bytes for the same record."""
+    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def from_json(data: bytes, path: str) -> dict[str, Any]:
+    """The record that an earlier run wrote to ``path``. Raise PlanError where the file holds none."""
+    try:
+        return complete(json.loads(data))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise PlanError(f"{path} is no record of a server ({error}). Delete it and run again for that host.") from error
+
+
+def shared_authority(records: list[dict[str, Any]]) -> str | None:
+    """The file of the fleet's authority: the first that is a private one. A self-signed or provided one belongs to its server alone."""
+    return next((record["tls"]["ca_file"] for record in records if record["tls"]["mode"] == "private_ca" and record["tls"]["ca_file"]), None)
+
+
+# --- the authority -----------------------------------------------------------------------------------------------------
+
+
+def authority(pem: bytes, certificates: list[Certificate]) -> dict[str, Any]:
+    """The authority in ``pem``, whose certificates were read as ``certificates``.
+
+    The first is the one in use; the others, while one authority takes over from another, are trusted beside it (``others``).
+    """
+    import ssl
+
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem.decode("ascii", "replace"), re.DOTALL)
+    first, *others = [
+        {"name": common_name(certificate.subject), "sha256": certificate.sha256, "der": der, "pem": ssl.DER_cert_to_PEM_cert(der).encode()}
+        for certificate, der in zip(certificates, map(ssl.PEM_cert_to_DER_cert, blocks))
+    ]
+    return {**first, "others": others}
+
+
+def authority_files(authority: dict[str, Any], stem: str) -> dict[str, bytes]:
+    """What devices take, by path: DER, which holds one certificate only, PEM and Apple's profile, which hold all."""
+    pem = b"".join(each["pem"] for each in (authority, *authority["others"]))
+    return {f"{stem}.crt": authority["der"], f"{stem}.pem": pem, profile_path(stem): mobileconfig(authority)}
+
+
+def file_names(stem: str) -> list[str]:
+    """Every file that a server (``<host>/<instance>``) or the fleet (``ca``) may have had."""
+    return [f"{stem}.json", f"{stem}.html", f"{stem}.crt", f"{stem}.pem", profile_path(stem)]
+
+
+def common_name(subject: str) -> str:
+    """The CN of an RFC 4514 subject, which is what devices show; the whole subject where it has none.
+
+    What no screen shows is replaced: no page and no profile takes it.
+    """
+    found = re.search(r"(?:^|,)CN=((?:\\.|[^,\\])+)", subject, re.DOTALL)
+    name = re.sub(r"\\(.)", r"\1", found.group(1)) if found else subject
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
+
+
+def fingerprint(sha256: str) -> list[str]:
+    """A SHA-256 as devices show it, in four lines of eight bytes: ``3F:2A:…``."""
+    pairs = [sha256[index : index + 2].upper() for index in range(0, len(sha256), 2)]
+    return [":".join(pairs[index : index + 8]) for index in range(0, len(pairs), 8)]
+
+
+def mobileconfig(authority: dict[str, Any]) -> bytes:
+    """A configuration profile that brings the authority to an Apple device: the same bytes for the same certificate.
+
+    Identifier and UUIDs come from the certificate, so a second installation replaces the first
+    (https://developer.apple.com/documentation/devicemanagement/toplevel and /certificateroot).
+    Signing it is :mod:`signature`'s.
+    """
+    space = uuid.uuid5(uuid.NAMESPACE_OID, f"sha256:{authority['sha256']}")
+    identifier = f"notebooks.remote.ca.{authority['sha256'][:16]}"
+    name = authority["name"]
+    certificates = [
+        {
+            "PayloadType": "com.apple.security.root",
+            "PayloadVersion": 1,
+            "PayloadIdentifier": f"{identifier}.certificate{'' if each is authority else '.' + each['sha256'][:16]}",
+            "PayloadUUID": str(uuid.uuid5(space, "certificate" if each is authority else each["sha256"])).upper(),
+            "PayloadDisplayName": each["name"],
+            "PayloadDescription": f"The certificate of {each['name']}.",
+            "PayloadCertificateFileName": "ca.crt",
+            "PayloadContent": each["der"],
+        }
+        for each in (authority, *authority["others"])
+    ]
+    profile = {
+        "PayloadType": "Configuration",
+        "PayloadVersion": 1,
+        "PayloadIdentifier": identifier,
+        "PayloadUUID": str(uuid.uuid5(space, "profile")).upper(),
+        "PayloadDisplayName": f"Jupyter servers: {name}",
+        "PayloadDescription": f"Lets this device trust the Jupyter servers whose certificates {name} signs.",
+        "PayloadOrganization": name,
+        "PayloadRemovalDisallowed": False,
+        "PayloadContent": certificates,
+    }
+    import plistlib
+
+    return plistlib.dumps(profile)
+
+
+# --- the page ----------------------------------------------------------------------------------------------------------
+
+
+def qr_code(text: str, title: str) -> str:
+    """A QR code as an inline SVG without a size of its own. Black on nothing: the page gives it a white ground."""
+    import segno
+
+    svg: str = segno.make(text, error="m", micro=False).svg_inline(omitsize=True, border=0, svgclass=None, lineclass=None, title=title)
+    return svg
+
+
+def terminal_qr_code(text: str) -> str:
+    """A QR code in half blocks, two of its rows to a line, in white on black whatever the terminal's own colours are."""
+    import segno
+
+    code = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(code, border=2, compact=True)
+    # ECMA-48 8.3.117; of the 256 colours those that no theme changes.
+    return "".join(f"\033[38;5;231;48;5;16m{line}\033[0m\n" for line in code.getvalue().splitlines() if line)
+
+
+def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None) -> dict[str, Any]:
+    """What the page of one server says, as ready text.
+
+    :param ca_path: the authority's files without their ending, as links of the page: ``<ca_path>.crt``, ``.pem``, ``.mobileconfig``.
+    :param password: shown on the page; None where it stays out of it.
+    """
+    direct = _address(record["url"], record["classic"]) if record["access"] != "tunnel" else None
+    ssh = record["ssh"] or {"others": []}
+    tunnels = [_tunnel(record, {**ssh, **other}) for other in ({}, *ssh["others"])] if record["access"] != "direct" else []
+    tunnel = next(iter(tunnels), None)
+    near = direct or tunnel
+    scan = direct["url"] if direct else f"ssh://{tunnel['login']}:{tunnel['ssh_port']}" if tunnel else ""
+    return {
+        "host": record["host"],
+        "instance": record["instance"],
+        "access": record["access"],
+        "https": record["url"].startswith("https:"),
+        "direct": direct,
+        "tunnel": tunnel,
+        "tunnels": tunnels,
+        "near": near,
+        "scan": scan,
+        "clients": record["clients"],
+        "service": record["service"],
+        "password": password,
+        "password_file": record["password_file"],
+        "not_after": (record["tls"]["not_after"] or "")[:10],
+        "authority": authority and authority_view(authority, ca_path),
+        "json": f"{record['instance']}.json",
+        "link": f"{record['host']}/{record['instance']}.html",
+    }
+
+
+def entry(page: dict[str, Any]) -> dict[str, Any]:
+    """What the index says about a server, and nothing that only its own page knows."""
+    said = {key: page[key] for key in ("host", "instance", "https", "link", "scan")}
+    return {**said, "url": page["near"]["url"], "direct": bool(page["direct"]), "tunnel": bool(page["tunnel"])}
+
+
+def authority_view(authority: dict[str, Any], ca_path: str) -> dict[str, Any]:
+    """What a page says about the authority."""
+    return {
+        "name": authority["name"],
+        "fingerprint": fingerprint(authority["sha256"]),
+        "sha256": authority["sha256"],
+        "crt": f"{ca_path}.crt",
+        "pem": f"{ca_path}.pem",
+        "profile": profile_path(ca_path),
+        "profile_name": f"Jupyter servers: {authority['name']}",
+    }
+
+
+def profile_path(ca_path: str) -> str:
+    """Where the profile lies beside an authority's files: the fleet's has a name of its own, for people see it on their device."""
+    return f"{ca_path[:-2]}remote-notebooks.mobileconfig" if ca_path.rsplit("/", maxsplit=1)[-1] == "ca" else f"{ca_path}.mobileconfig"
+
+
+def _address(url: str, classic: str) -> dict[str, Any]:
+    """The parts of an address as the screens of apps ask for them. An app adds ``tree`` to what stands before it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
+    base = parts.path.strip("/")
+    app_base = "/".join(part for part in (base, classic.rpartition("/")[0]) if part)
+    return {
+        "url": url,
+        "lab": f"{url}lab",
+        "classic": f"{url}{classic}" if classic else None,
+        "port": parts.port or (443 if parts.scheme == "https" else 80),
+        "https": parts.scheme == "https",
+        "app_address": f"{host}/{app_base}" if app_base else host,
+        "app_base": app_base,
+    }
+
+
+def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
+    """The tunnel of one account: what to type, what to write into ssh's configuration, and the address at its near end."""
+    parts = urlsplit(record["url"])
+    near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}", record["classic"])
+    login = f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
+    port = "" if ssh["port"] == 22 else f" -p {ssh['port']}"
+    alias = ssh["alias"] or f"jupyter-{record['host']}-{record['instance']}"
+    key = ssh["private_key_file"]
+    block = [f"Host {alias}", f"    HostName {ssh['host']}"]
+    block += [f"    Port {ssh['port']}"] if port else []
+    block += [f"    User {ssh['user']}"] if ssh["user"] else []
+    block += [f"    IdentityFile {quoted(key)}", "    IdentitiesOnly yes"] if key else []
+    block += [
+        f"    LocalForward {ssh['local_port']} localhost:{ssh['remote_port']}",
+        "    ExitOnForwardFailure yes",
+        "    ServerAliveInterval 30",
+    ]
+    return {
+        **near,
+        "login": login,
+        "ssh_host": ssh["host"],
+        "ssh_port": ssh["port"],
+        "ssh_user": ssh["user"],
+        "local_port": ssh["local_port"],
+        "remote_port": ssh["remote_port"],
+        "key": key,
+        "pem": ssh["pem_file"],
+        "command": f"ssh -N{port}{f' -i {shlex.quote(key)}' if key else ''} -L {ssh['local_port']}:localhost:{ssh['remote_port']} {login}",
+        "alias": alias,
+        "alias_command": f"ssh -N {alias}",
+        "block": "\n".join(block),
+    }

@@ -1,0 +1,184 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Configuration beside ours: which file says what, and who wins. Pure: no I/O, no Ansible.
+
+Our file is passed with ``--config``. That stands in for every other ``jupyter_server_config``, and for nothing else: ``jupyter_config``,
+``jupyter_lab_config`` and ``jupyter_notebook_config`` of each folder are merged in, option by option, below ours (traitlets and jupyter_core;
+tried with jupyter_server 2.21.1 and JupyterLab 4.6). So what ours leaves open, they decide.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from typing import Any
+
+from .migration import GONE, new_name
+from .plan import PLANNED_SETTINGS
+
+#: Read beside ``--config``; jupyter_server_config is not, so a person may believe in what nobody reads.
+FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")
+#: The same below a home. The second is where pip --user installs settings that a package brings (jupyter_core).
+HOME_FOLDERS = (".jupyter", ".local/etc/jupyter")
+NAMES = ("jupyter_config", "jupyter_server_config", "jupyter_lab_config", "jupyter_notebook_config")
+
+#: What our template sets beside :data:`_jupyter.plan.PLANNED_SETTINGS`.
+OURS = {
+    *PLANNED_SETTINGS,
+    "ServerApp.open_browser",
+    "ServerApp.quit_button",
+    "ServerApp.allow_unauthenticated_access",
+    "PasswordIdentityProvider.allow_password_change",
+}
+
+
+#: What a file that is moved aside is called from then on, beside its old place.
+SUFFIX = ".before-remote-notebooks"
+
+
+def _folders(plan: dict[str, Any]) -> list[str]:
+    homes = sorted({f"~{item['user']}" for item in plan["instances"]})
+    return [*FOLDERS, *(f"{home}/{folder}" for home in homes for folder in HOME_FOLDERS)] if homes else []
+
+
+def places(plan: dict[str, Any]) -> list[str]:
+    """Return the files to look for, as patterns; a leading ``~`` is a home."""
+    return [f"{folder}/{name}.{ending}" for folder in _folders(plan) for name in NAMES for ending in ("json", "py")]
+
+
+def backups(plan: dict[str, Any]) -> list[str]:
+    """Return where files that were moved aside lie, as patterns."""
+    return [path + SUFFIX for path in places(plan)]
+
+
+def is_configuration(path: str) -> bool:
+    """Tell whether a file that was looked at is one of those of :func:`places`."""
+    return posixpath.basename(path).rpartition(".")[0] in NAMES
+
+
+def is_read(path: str) -> bool:
+    """Tell whether a server of ours may have read a file: ``--config`` stands in for every other jupyter_server_config."""
+    return not path.rpartition("/")[2].startswith("jupyter_server_config")
+
+
+def notable(plan: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return, by path, what a person should know of a file.
+
+    :param found: by path ``{"options": ["Section.trait", ...], "error": str}``; no value ever leaves the host.
+    """
+    own = {f"{section}.{trait}" for item in plan["instances"] for section, traits in item["settings"].items() for trait in traits}
+    said = {path: _about(path, found[path], own) for path in sorted(found) if is_configuration(path)}
+    return {path: text for path, text in said.items() if text}
+
+
+def movable(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the files that ``jupyter_shadows: move`` moves in this run: where they are, who moves them, whose they are (empty: the host's)."""
+    if plan["shadows"] != "move":
+        return []
+    taken, homes = {*report["aside"]}, _homes(plan, report)
+    found = []
+    for path in notable(plan, report["shadows"]):
+        folder = path.rpartition("/")[0]
+        mover = _mover(plan, report, folder, homes)
+        if mover is not None and path + SUFFIX not in taken:
+            found.append({"origin": path, "mover": mover, "account": homes.get(folder, "")})
+    return found
+
+
+def moved(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return what earlier runs moved and what stays moved while a server of ours could read it: by their list, and by what lies there."""
+    if not plan["instances"]:
+        return []
+    homes, found = _homes(plan, report), {}
+    for path in report["aside"]:
+        folder = path.rpartition("/")[0]
+        mover = _mover(plan, report, folder, homes)
+        if path.endswith(SUFFIX) and mover is not None:
+            found[path] = {"origin": path[: -len(SUFFIX)], "mover": mover, "account": homes.get(folder, "")}
+    for thing in report["manifest"]:
+        if thing.get("kind") == "shadow" and thing["account"] in ("", *homes.values()):
+            found.setdefault(thing["backup"], {key: thing[key] for key in ("origin", "mover", "account")})
+    return [found[path] for path in sorted(found)]
+
+
+def _homes(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
+    """Return the account behind each configuration folder in a home; without root that is the account we are."""
+    return {f"{home}/{folder}": user for user, home in homes_of(plan, report).items() for folder in HOME_FOLDERS}
+
+
+def homes_of(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
+    """Return the home of each account that has a server; without root that is the account we are."""
+    if plan["scope"] == "user":
+        return {report["system"]["user"]: report["system"]["home"]}
+    users = sorted({item["user"] for item in plan["instances"]})
+    return {user: report["accounts"][user]["home"] for user in users if report["accounts"].get(user)}
+
+
+def _mover(plan: dict[str, Any], report: dict[str, Any], folder: str, homes: dict[str, str]) -> str | None:
+    """Return the account that renames a file in ``folder``, empty for the one we are, or None where none of ours may.
+
+    In a folder of theirs, people rename: root would follow a link of theirs anywhere.
+    """
+    user = homes.get(folder)
+    if user is None:
+        return "" if plan["scope"] == "system" and folder in FOLDERS else None
+    owner = (report["paths"].get(folder) or {}).get("owner")
+    if plan["scope"] == "user":
+        return "" if owner == user else None
+    return user if owner == user else ""
+
+
+def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """Return a sentence for each file that a person should know of."""
+    going, homes = {file["origin"] for file in movable(plan, report)}, _homes(plan, report)
+    said = []
+    for path, text in notable(plan, report["shadows"]).items():
+        if path in going:
+            said.append(f"{text} It is moved aside: {path}{SUFFIX}")
+        elif plan["shadows"] == "move" and path + SUFFIX in report["aside"]:
+            said.append(f"{text} It stays, because {path}{SUFFIX} holds an older one. Move one of the two away.")
+        else:
+            folder = path.rpartition("/")[0]
+            how = " (jupyter_shadows: move)" if plan["shadows"] == "report" and _mover(plan, report, folder, homes) is not None else ""
+            said.append(f"{text} Move it aside{how}, or turn it into variables: playbooks/migrate.yml -e migrate_folder={folder}")
+    return [*said, *_stranded(plan, report), *_lost_folders(plan, report)]
+
+
+def _stranded(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """Name the files that would get their old name back now, were it not taken."""
+    staying = {file["origin"] for file in moved(plan, report)}
+    return [
+        f"{thing['backup']} keeps that name: something else is at {thing['origin']} now."
+        for thing in report["manifest"]
+        if thing.get("kind") == "shadow" and thing["origin"] not in staying and {thing["origin"], thing["backup"]} <= {*report["aside"]}
+    ]
+
+
+def _lost_folders(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """Name the folders of an account that a ``sudo jupyter`` of some day left to root."""
+    said = []
+    for user, home in homes_of(plan, report).items() if plan["instances"] else ():
+        for folder in (f"{home}/.jupyter", f"{home}/.local/share/jupyter"):
+            found = report["paths"].get(folder)
+            if found and found["kind"] == "directory" and found["owner"] != user:
+                said.append(
+                    f"{folder} belongs to {found['owner']}, so servers of '{user}' cannot write there, and may not start. "
+                    f"On the host: sudo chown -R {user}: {shlex.quote(folder)}"
+                )
+    return said
+
+
+def _about(path: str, file: dict[str, Any], own: set[str]) -> str:
+    if file["error"]:
+        return f"{path} cannot be read by Jupyter: {file['error']} It may keep JupyterLab from loading."
+    if not is_read(path):
+        return f"{path} is not read by these servers, so it says in vain: {', '.join(file['options'])}." if file["options"] else ""
+    fatal = [option for option in file["options"] if option.startswith("NotebookApp.") and option.split(".", 1)[1] in GONE]
+    if fatal:
+        return f"{path} may keep a server from starting: JupyterLab knows no {', '.join(fatal)}."
+    beaten = [option for option in file["options"] if new_name(option) in OURS | own or option in OURS | own]
+    held = [option for option in file["options"] if option not in beaten]
+    said = [f"these servers obey it in: {', '.join(held)}"] if held else []
+    said += [f"the plan wins over it in: {', '.join(beaten)}"] if beaten else []
+    return f"{path}: {'; '.join(said)}." if said else ""

@@ -1,0 +1,89 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wrong passwords cost time: what fail2ban is told of our servers. Pure: no I/O, no Ansible.
+
+Jupyter answers any number of wrong passwords at once. fail2ban reads the unit's log (jail.conf(5), backend ``systemd``) and shuts the server's
+port, and no other, to an address that guesses. What it counts is a line of the server's own (``login_log.py.j2``). Where fail2ban came with us, its
+own jail for SSH stays off: nobody asked for that one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils._errors import PlanError
+
+DAEMON = "fail2ban.service"
+#: What tells that the package is there.
+COMMAND = "fail2ban-client"
+FOLDER = "/etc/fail2ban"
+FILTER = f"{FOLDER}/filter.d/remote-notebooks.conf"
+ACTION = f"{FOLDER}/action.d/remote-notebooks.conf"
+#: Read behind ``defaults-debian.conf``, which turns the jail for SSH on.
+JAIL = f"{FOLDER}/jail.d/remote-notebooks.conf"
+FILES = (FILTER, ACTION, JAIL)
+
+
+def settle(instance: dict[str, Any], own: bool, scope: str) -> bool | None:
+    """Return whether logins to ``instance`` are throttled; None where nobody said so, and the host decides (:func:`is_possible`).
+
+    :param own: the instance says it itself, and not the host for all of them.
+    :raises PlanError: where it was asked for and cannot be.
+    """
+    asked: bool | None = instance["login_throttle"]
+    if asked is False or (instance["access"] == "tunnel" and not (asked and own)):
+        return False
+    problem = hindrance(instance, scope)
+    if problem and asked:
+        raise PlanError(f"{problem}. Leave it out.")
+    return asked
+
+
+def hindrance(instance: dict[str, Any], scope: str) -> str:
+    """Say why no host could throttle the logins to ``instance``; empty where one can."""
+    if scope == "user":
+        return "only root can shut a port, and scope 'user' has none"
+    if instance["access"] == "tunnel":
+        return "with access 'tunnel' every login comes from the host itself, through SSH"
+    if any(isinstance(traits, dict) and traits.get("trust_xheaders") for traits in instance["settings"].values()):
+        return "with trust_xheaders every client has the proxy's address, and would be shut out with it"
+    return ""
+
+
+def is_possible(manager: str, system: dict[str, Any], family: str | None) -> bool:
+    """Tell whether this host can have it without being asked for: only some systems have fail2ban among their own packages. RHEL's is in EPEL, that
+    of SLES in PackageHub, and those are the owner's to add.
+    """
+    comes = family == "debian" or system["id"].startswith("opensuse")
+    return manager == "systemd" and (comes or bool(system["commands"].get(COMMAND)))
+
+
+def lack(manager: str) -> str:
+    """Say what keeps a host from throttling where nobody asked for it."""
+    if manager == "systemd":
+        return "Install fail2ban (RHEL: of EPEL, SLES: of PackageHub), and the next run uses it"
+    return f"fail2ban reads the log that systemd keeps, and this runs under {manager}"
+
+
+def refusal(manager: str) -> str:
+    """Say why logins cannot be throttled on this host; empty where they can. ``manager`` is the service manager in use."""
+    return "" if manager == "systemd" else f"login_throttle: it reads the log that systemd keeps, and this server runs under {manager}. Leave it out."
+
+
+def is_alone(report: dict[str, Any]) -> bool:
+    """Tell whether fail2ban is here for us alone; a run that was cut off has noted it in the manifest before it installed anything."""
+    ours = any(thing.get("alone") or (thing["id"] == "package fail2ban" and thing.get("ours")) for thing in report["manifest"])
+    return ours or not report["system"]["commands"].get(COMMAND)
+
+
+def jails(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return ``{"name", "unit", "port"}`` of each server whose logins are throttled."""
+    return [{key: item[key] for key in ("name", "unit", "port")} for item in instances if item["login_throttle"]]
+
+
+def difference(report: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return (what, found, wanted) for each way in which fail2ban itself differs."""
+    unit = report["units"].get(DAEMON, {})
+    found = [("service", unit.get("ActiveState") or "absent", "active"), ("start at boot", unit.get("UnitFileState") or "off", "enabled")]
+    return [entry for entry in found if entry[1] != entry[2]]

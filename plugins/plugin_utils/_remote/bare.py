@@ -1,0 +1,213 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A program for the host's Python, sent through its standard input: what a module would do, without Ansible's module machinery.
+
+A module costs the control node an archive of ``ansible.module_utils`` and one more round trip to find an interpreter, and the host the unpacking
+and the import of that: two thirds of a run that has nothing to do. The same files of ``module_utils`` run here.
+"""
+
+from __future__ import annotations
+
+import binascii
+import functools
+import json
+import os
+import shlex
+import zlib
+from typing import Any
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+
+from ...module_utils._errors import AnswerError
+from ...module_utils._plain import printable
+from .._input import answers
+from .._input.shapes import Shape
+from . import contact
+
+#: Where the sources lie: they are read, and not imported, for they run on the host.
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "module_utils")
+
+#: Begins the line of the answer: a login shell may say something of its own before it.
+ANSWER = "remote.notebooks "
+
+_PROGRAM = """\
+import binascii, json, os, subprocess, sys, types, zlib
+from importlib.machinery import ModuleSpec
+
+sources = %(sources)r
+asked = json.loads(%(asked)r)
+os.environ.update(json.loads(%(environment)r))
+
+
+class Sources:  # finder and loader in one
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if not name.startswith("remote_notebooks."):
+            return None
+        return ModuleSpec(name, Sources, is_package=name.partition(".")[2] not in sources)
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        name = module.__name__.partition(".")[2]
+        if name in sources:  # what is no source is the package of some
+            text = zlib.decompress(binascii.a2b_base64(sources[name]))
+            exec(compile(text, name.replace(".", "/") + ".py", "exec"), module.__dict__)
+
+
+package = sys.modules["remote_notebooks"] = types.ModuleType("remote_notebooks")
+package.__path__ = []
+sys.meta_path.append(Sources)
+
+%(task)s
+print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
+"""
+
+#: So much of what a program says that came to no answer is shown.
+LAST = 4000
+
+#: What a program does, and the sources that this needs.
+Task = tuple[str, tuple[str, ...]]
+
+#: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``. What looks at a firewall,
+#: or at tunnel accounts, is compiled only where there is something to look at.
+OBSERVE: Task = (
+    """\
+def run(command):
+    environment = dict(os.environ, LANGUAGE="C", LANG="C", LC_ALL="C")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+
+def firewall():
+    from remote_notebooks._firewall import observe as _firewall_host
+    return _firewall_host.read(run)
+
+
+def tunnel(asked):
+    from remote_notebooks._tunnel import host as _tunnel_host
+    return _tunnel_host.read(run=run, **asked)
+
+
+from remote_notebooks._jupyter import observe as _observe
+os.umask(0o077)
+try:
+    answer = {"report": _observe.report(asked, run, firewall, tunnel)}
+except OSError as error:
+    answer = {"msg": _observe.trouble(error)}
+""",
+    (
+        *(
+            "_jupyter.config_file",
+            "_jupyter.config_program",
+            "_host.processes",
+            "_host.other_account",
+            "_host.ownership",
+            "_host.homes",
+            "_jupyter.observe",
+        ),
+        *("_errors", "_firewall.packet_filter", "_firewall.parse", "_firewall.rules", "_firewall.netfilter", "_firewall.observe"),
+        *("_tunnel.names", "_tunnel.accounts", "_tunnel.sshd", "_tunnel.host"),
+    ),
+)
+
+#: Builds an environment: ``asked`` and the answer are those of :func:`_jupyter.build.attempt`.
+BUILD: Task = (
+    "from remote_notebooks._jupyter import build as _build\nanswer = _build.attempt(asked)",
+    (
+        "_jupyter.config_file",
+        "_jupyter.config_program",
+        "_host.processes",
+        "_host.other_account",
+        "_host.ownership",
+        "_host.homes",
+        "_jupyter.observe",
+        "_errors",
+        "_plain",
+        "_host.process_environment",
+        "_jupyter.uv_wheels",
+        "_jupyter.uv",
+        "_jupyter.build",
+    ),
+)
+
+
+@functools.cache
+def _packed(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the files, packed: a host unpacks what it needs, and the way there may be a slow one."""
+    packed = {}
+    for name in names:
+        with open(os.path.join(FOLDER, *name.split(".")) + ".py", "rb") as file:
+            packed[name] = binascii.b2a_base64(zlib.compress(file.read(), 3), newline=False).decode()
+    return packed
+
+
+_packed(OBSERVE[1])  # once a run: Ansible forks for each host afterwards
+
+
+def program(task: Task, asked: dict[str, Any], environment: dict[str, str]) -> bytes:
+    """Return a program that does ``task``, with these variables in its environment."""
+    text, names = task
+    values = {"sources": _packed(names), "asked": json.dumps(asked), "environment": json.dumps(environment)}
+    return (_PROGRAM % {**values, "task": text, "answer": ANSWER}).encode()
+
+
+def command(interpreters: list[str]) -> str:
+    """Return the shell command that runs a program with the first of ``interpreters`` there is."""
+    names = " ".join(shlex.quote(name) for name in interpreters)
+    text = f'for name in {names}; do found=$(command -v "$name") && exec "$found" -I -S -; done; echo \'{contact.NO_PYTHON}\' >&2; exit 127'
+    return f"/bin/sh -c {shlex.quote(text)}"
+
+
+def answer(text: str) -> dict[str, Any] | None:
+    """Return what the program said, and ``python``, the interpreter; None where it did not come to that."""
+    if len(text) > answers.MOST:
+        raise AnswerError(f"it has {len(text)} characters, and {answers.MOST} are the most that make sense")
+    lines = [line for line in text.splitlines() if line.startswith(ANSWER)]
+    if not lines:
+        return None
+    said = answers.parse(lines[-1][len(ANSWER) :])
+    if not isinstance(said, dict):
+        raise AnswerError("it is no dictionary")
+    return said
+
+
+def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[str, Any], shape: Shape) -> dict[str, Any] | None:
+    """Have the host of an action do ``task``. Return its answer, or None where the connection cannot carry it: a module then does the same.
+
+    A program that did not come to an answer is returned as Ansible returns a module of that kind: ``module_stderr`` and ``module_stdout``.
+
+    :param variables: those of the task.
+    :param shape: of the answer. With it comes ``python``, the interpreter, or None where that is no path to run again.
+    :raises AnsibleActionFail: where the answer is of another shape.
+    """
+    # What runs through standard input needs what pipelining needs.
+    if not action._is_pipelining_enabled("new"):
+        return None
+    environment: dict[str, str] = {}
+    action._compute_environment_string(environment)
+    # Through standard input as well: an index or a proxy may be named with its password, and a command line is everybody's to read.
+    sent = program(task, asked, {name: str(value) for name, value in environment.items()})
+    said = action._low_level_execute_command(command(_interpreters(action, variables)), in_data=sent)
+    try:
+        found = answer(said["stdout"])
+        if found is None:
+            return {key: printable(said[of][-LAST:], keep="\n\t") for key, of in (("module_stderr", "stderr"), ("module_stdout", "stdout"))}
+        python = answers.python(found.pop("python", None))
+        return {**shape(found, "answer"), "python": python}
+    except AnswerError as error:
+        raise answers.refused(variables.get("inventory_hostname", "The host"), error) from None
+
+
+def _interpreters(action: ActionBase, variables: dict[str, Any]) -> list[str]:
+    """Return the Pythons to try, by Ansible's own rule: the one that is set, or that was found before, else those it looks for."""
+    named = action._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=variables))
+    if named and not str(named).startswith("auto"):
+        return [str(named)]
+    found = variables.get("ansible_facts", {}).get("discovered_interpreter_python")
+    return [str(found)] if found else list(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables))

@@ -1,0 +1,149 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host holds, against what it should hold. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from .._jupyter import removal, throttle
+from .._jupyter import strangers as jupyter_strangers
+from . import layout, manifest, network_rules
+from .layout import Change, Report, Thing
+
+
+def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report) -> list[Change]:
+    """Compare. The result is in the order of ``wanted``, then what is left over; empty means: nothing to do.
+
+    Each file in ``wanted`` carries its ``digest`` (SHA-256 in hex), or None where the content is not known yet (a
+    certificate that check mode has not issued): it then differs.
+    """
+    changes: list[Change] = []
+    report = jupyter_strangers.without(wanted, report)
+    revisions = {item["name"]: item["revision"] for item in instances}
+    for thing in wanted:
+        for what, found, wish in _compare(thing, wanted, revisions, report):
+            changes.append(_change(thing, what, found, wish))
+    changes += network_rules.rule_changes(plan, report)
+    changes += network_rules.tunnel_changes(plan, report)
+    unnamed = [] if plan["prune"] else removal.unnamed(plan, report)
+    if unnamed:  # only a report gets here, and no run would remove anything
+        changes = [change for change in changes if change["what"] != "unwanted"]
+    for name in unnamed:
+        thing = {"id": f"instance {name}", "kind": "instance", "stage": "remove", "instance": name}
+        changes.append(
+            {**thing, "what": "unnamed", "found": "present", "wanted": "named", "text": f"instance {name}: the inventory says nothing of it"}
+        )
+    for thing in manifest.orphans(plan, wanted, report):
+        changes.append(_change({**thing, "stage": "remove"}, "unwanted", "present", "absent"))
+    return changes
+
+
+def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
+    text = f"{thing['id']}: {what} is {found}, wanted {wish}" if found != "absent" else f"{thing['id']}: absent, wanted"
+    if what == "unwanted":
+        text = f"{thing['id']}: left by an earlier run, no longer wanted"
+        if thing["kind"] == "shadow":
+            text = f"{thing['id']}: moved aside by an earlier run, gets its name back"
+        elif thing["kind"] == "stranger":
+            text = f"{thing['origin']}: replaced by an earlier run, comes back from {thing['backup']}"
+        elif thing["kind"] == "found":
+            text = f"{thing['id'].split(' ', 1)[1]}: served until now, was there before, and stays as it is"
+    return {key: thing[key] for key in ("id", "kind", "stage", "instance")} | {"what": what, "found": found, "wanted": wish, "text": text}
+
+
+def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], report: Report) -> list[tuple[str, Any, Any]]:
+    """Return (what, found, wanted) for each way in which one thing differs."""
+    kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
+    if kind == "account":
+        return [] if report["accounts"].get(name) else [("account", "absent", "present")]
+    if kind in ("rule", "trace", "tunnel", "found"):
+        return []  # rule_changes and tunnel_changes compare them all at once; traces are others' to make, and so is what was there before
+    if kind == "package":
+        if name == "nftables":
+            return [] if name in report["firewall"]["installed"] else [("package", "absent", "present")]
+        command = {"fail2ban": throttle.COMMAND}.get(name, name)
+        missing = layout.r_is_missing(report) if name == "R" else not report["system"]["commands"].get(command)
+        return [("package", "absent", "present")] if missing else []
+    if kind == "mask":
+        path = layout.USER_MANAGER.format(uid=(report["accounts"].get(name) or {"uid": ""})["uid"])
+        return [] if (report["paths"].get(path) or {}).get("target") == "/dev/null" else [("user manager", "startable", "masked")]
+    if kind == "linger":
+        return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
+    if kind == "daemon":
+        return throttle.difference(report)
+    if kind == "environment":
+        state = report["environments"].get(thing["path"])
+        if state is None or not state["sealed"]:
+            return [("environment", "absent" if state is None else "unfinished", "present")]
+        return [("environment", f"without {', '.join(state['missing'][:3])}", "whole")] if state["missing"] else []
+    if kind in ("shadow", "stranger"):
+        return [("name", posixpath.basename(thing["origin"]), posixpath.basename(thing["backup"]))] if thing["due"] else []
+    if kind == "service":
+        return _compare_service(thing, wanted, revisions[thing["instance"]], report)
+    return _compare_path(thing, report["paths"].get(thing["path"]))
+
+
+def _compare_path(thing: Thing, found: dict[str, Any] | None) -> list[tuple[str, Any, Any]]:
+    kind = thing["kind"]
+    if found is None:
+        return [(kind, "absent", "present")]
+    if kind == "directory" and thing["mode"] is None and (found["kind"] == "directory" or found.get("directory")):
+        return []  # it is there, be it by a link of its owner: it keeps its owner and its mode
+    if found["kind"] != kind:
+        return [("kind", found["kind"], kind)]
+    if kind == "link":
+        return [("target", found["target"], thing["target"])] if found["target"] != thing["target"] else []
+    differing = []
+    if kind == "file" and found["digest"] != thing["digest"]:
+        differing.append(("content", "another", "its own"))
+    if thing["mode"] is not None and found["mode"] != thing["mode"]:
+        differing.append(("mode", found["mode"], thing["mode"]))
+    for key in ("owner", "group"):
+        if found[key] != thing[key]:
+            differing.append((key, found[key], thing[key]))
+    return differing
+
+
+def _compare_service(thing: Thing, wanted: list[Thing], revision_wanted: str, report: Report) -> list[tuple[str, Any, Any]]:
+    differing: list[tuple[str, Any, Any]] = []
+    server = running(thing, report)
+    if server is None:
+        differing.append(("service", "stopped", "running"))
+    elif server["revision"] != revision_wanted:
+        differing.append(("revision", server["revision"] or "none", revision_wanted))
+    elif any(other["kind"] == "environment" and other["path"] == thing["environment"] and _compare(other, wanted, {}, report) for other in wanted):
+        differing.append(("environment", "damaged under it", "whole"))
+    elif _has_read_another(thing["instance"], server, wanted, report):
+        differing.append(("configuration", "loaded after it was changed by hand", "the plan's"))
+    if thing["manager"] != "tmux":
+        unit = report["units"].get(thing["id"].split(" ", 1)[1], {})
+        if unit.get("UnitFileState") != "enabled":
+            differing.append(("start at boot", unit.get("UnitFileState") or "off", "enabled"))
+        if unit.get("NeedDaemonReload") == "yes":
+            differing.append(("unit", "not reloaded", "reloaded"))
+    return differing
+
+
+def running(thing: Thing, report: Report) -> dict[str, Any] | None:
+    """Return the server process behind a service, or None where none runs under its own manager."""
+    unit = report["units"].get(thing["id"].split(" ", 1)[1], {})
+    for server in report["servers"]:
+        if server["instance"] != thing["instance"]:
+            continue
+        if server["tmux"] if thing["manager"] == "tmux" else str(server["pid"]) == unit.get("MainPID"):
+            return dict(server)
+    return None
+
+
+def _has_read_another(instance: str, server: dict[str, Any], wanted: list[Thing], report: Report) -> bool:
+    """Tell whether a file that is read at start was already changed when this server started: mending the file is then not enough."""
+    for thing in wanted:
+        if thing["kind"] != "file" or thing["instance"] not in (instance, "") or thing.get("live") or thing["stage"] not in ("configure", "service"):
+            continue
+        found = report["paths"].get(thing["path"])
+        if found and found["kind"] == "file" and found["digest"] != thing["digest"] and found["modified"] <= server["started"]:
+            return True
+    return False

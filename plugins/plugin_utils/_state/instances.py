@@ -1,0 +1,182 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an instance of the plan to the complete record of a server on its host. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from .._environment import environments
+from .._jupyter.plan import INTERFACES
+from . import layout
+from .layout import Report
+
+
+def slots(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return what needs an environment: each instance, and each Python kernel of it, as ``{"slot", "instance", "python", "packages", "key"}``."""
+    found = []
+    for item in plan["instances"]:
+        wishes = [(item["name"], item["python"], item["packages"])]
+        wishes += [(f"{item['name']}.{kernel['name']}", kernel["python"], kernel["packages"]) for kernel in item["kernels"] if kernel["python"]]
+        for slot, name, packages in wishes:
+            python = report["pythons"][name]
+            found.append({"slot": slot, "instance": item, "python": python, "packages": packages, "key": environments.key(python, packages)})
+    return found
+
+
+def choices(plan: dict[str, Any], report: Report, locks: dict[str, str | None], aim: dict[str, Any]) -> dict[str, str]:
+    """Return the environment that each slot is to run in.
+
+    :param locks: the digest of the lock file of each slot that has one.
+    :raises PlanError: where a rollback has nothing to go back to.
+    """
+    prefix, folder = layout.install_prefix(plan, report), f"{layout.install_prefix(plan, report)}/envs"
+    chosen = {}
+    for slot in slots(plan, report):
+        link = (report["paths"].get(f"{prefix}/current/{slot['slot']}") or {}).get("target")
+        slot.update(link=link, lock=locks.get(slot["slot"]))
+        chosen[slot["slot"]] = environments.choose(slot, folder, report["environments"], aim)
+    return chosen
+
+
+def links(plan: dict[str, Any], report: Report) -> dict[str, str]:
+    """Return the environment that each slot ran in before this run, where its link leads to a sealed one."""
+    prefix = f"{layout.install_prefix(plan, report)}/current/"
+    found = {
+        path[len(prefix) :]: state["target"] for path, state in report["paths"].items() if path.startswith(prefix) and (state or {}).get("target")
+    }
+    return {slot: target for slot, target in found.items() if report["environments"].get(target, {}).get("sealed")}
+
+
+def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """Return the instances with what only the host could tell; every path is absolute.
+
+    :param chosen: the environment of each slot; without it, what :func:`choices` says of a run that wants nothing new.
+    """
+    if chosen is None:
+        chosen = choices(plan, report, {}, environments.KEEP)
+    system = report["system"]
+    prefix, config, units = (layout.home_path(path, system["home"]) for path in (plan["prefix"], plan["config_dir"], layout.unit_dir(plan["scope"])))
+    completed = []
+    for item in plan["instances"]:
+        name = item["name"]
+        account = report["accounts"].get(item["user"]) or {}
+        user = item["user"] or system["user"]
+        home = account.get("home") or (f"/home/{user}" if item["user"] else system["home"])
+        python = report["pythons"][item["python"]]
+        environment, root = chosen[name], layout.home_path(item["root_dir"] or "~/notebooks", home)
+        completed.append(
+            {
+                **item,
+                "kernels": [
+                    {
+                        **kernel,
+                        "environment": chosen.get(f"{name}.{kernel['name']}"),
+                        "python_path": (report["pythons"].get(kernel["python"]) or {}).get("path"),
+                    }
+                    for kernel in item["kernels"]
+                ],
+                "scope": plan["scope"],
+                "timeout": plan["timeout"],
+                "user": user,
+                "group": account.get("group") or (item["user"] or system["group"]),
+                "shares_group": bool(account.get("shares_group")),
+                "home": home,
+                "root_dir": root,
+                **_sandbox(home, root),
+                "service_manager": layout.service_manager(plan["scope"], item, system),
+                "login_throttle": layout.is_throttled(plan["scope"], item, system),
+                "keeper": layout.keeper(plan["scope"], item, system),
+                "prefix": prefix,
+                "libexec": f"{prefix}/libexec",
+                "current": f"{prefix}/current/{name}",
+                "environment": environment,
+                "python_path": python["path"],
+                "config_dir": f"{config}/{name}",
+                "config_file": f"{config}/{name}/{INTERFACES[item['interface']]['config']}",
+                "command": f"{environment}/bin/{INTERFACES[item['interface']]['command']}",
+                "unit": layout.UNIT.format(name=name),
+                "unit_dir": units,
+                "session": layout.TMUX_SESSION.format(name=name),
+                "tmux": _tmux(plan["scope"], name, user, home),
+                "attach": _attach(plan["scope"], item, system, user),
+                "variables": _variables(item, environment, home, f"{config}/{name}/jupyter"),
+                "shut_variables": _shut_variables(item),
+                "revision": "",
+            }
+        )
+    return completed
+
+
+#: What systemd leaves writable beside a read-only system, and hides as a whole when it hides homes (systemd.exec(5), ProtectHome=).
+HOMES = ("/home", "/root", "/run/user")
+#: Folders that hold more than homes, though one may lie there: they cannot be hidden.
+SYSTEM_FOLDERS = ("/", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/local", "/var/opt")
+
+
+def _sandbox(home: str, root: str) -> dict[str, list[str]]:
+    """Return what a unit of its own names of an account's folders: ``writable`` under a read-only system, ``hidden`` beside ``/home`` where other
+    people's homes are not to be seen, and what is ``bound`` back into what is hidden."""
+
+    def below(path: str, folders: list[str]) -> bool:
+        return any(path.startswith(f"{folder}/") for folder in folders)
+
+    near = posixpath.dirname(home)
+    # TemporaryFileSystem= cannot say a path with a colon.
+    hidden = [] if below(home, list(HOMES)) or near in SYSTEM_FOLDERS or ":" in near else [near]
+    shut = [*HOMES, *hidden]
+    return {
+        "writable": [root, *([] if below(home, list(HOMES)) else [home])],
+        "hidden": hidden,
+        "bound": [*([home] if below(home, shut) else []), *([root] if below(root, shut) and not below(root, [home]) else [])],
+    }
+
+
+def _tmux(scope: str, name: str, user: str, home: str) -> list[str]:
+    """Return the command that reaches the tmux server of an instance that no systemd keeps."""
+    own = ["tmux", "-L", layout.TMUX_SESSION.format(name=name), "-f", "/dev/null"]
+    if scope == "user":
+        return own
+    # Neither root's HOME nor root's PATH may reach the server.
+    clean = ["env", "-i", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", "SHELL=/bin/bash", "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin"]
+    return ["runuser", "-u", user, "--", *clean, *own]
+
+
+def _attach(scope: str, item: dict[str, Any], system: dict[str, Any], user: str) -> str:
+    """Return what a person types on the host to see a server in tmux; empty for one that is not in tmux."""
+    if layout.service_manager(scope, item, system) != "tmux":
+        return ""
+    session = layout.TMUX_SESSION.format(name=item["name"])
+    runtime = "/run" if scope == "system" else f"/run/user/{system['uid']}"
+    socket = f"-S {runtime}/{session}/tmux" if layout.keeper(scope, item, system) else f"-L {session}"
+    return f"{f'sudo -u {user} ' if scope == 'system' else ''}tmux {socket} attach"
+
+
+def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> dict[str, str]:
+    """Return the environment of a server, which its kernels and terminals inherit."""
+    variables = {
+        # A configuration file that does not load ends the server; by default it would run on without it.
+        "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
+        # What `pip install --user` brings is found, and never in place of what the environment holds.
+        "PATH": f"{environment}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin",
+        # Where the instance's own kernels are listed; Jupyter looks there at each request, so a new kernel needs no restart.
+        "JUPYTER_PATH": data,
+        # Then comes what the environment holds, kernels, settings of extensions and pages alike: Jupyter prefers a home to an environment that is
+        # not its account's, and a python3 there would stand in for ours, a `jupyter server extension disable` of some day shut off our pages.
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        # The service account's own is nologin; a terminal needs a real one.
+        "SHELL": "/bin/bash",
+    }
+    if item["ca_bundle"]:
+        variables.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"), item["ca_bundle"]))
+    return variables
+
+
+def _shut_variables(item: dict[str, Any]) -> dict[str, str]:
+    """Return what a server takes from a file of its own: whatever stands in a unit is every account's to read (``systemctl show``)."""
+    if not item["http_proxy"]:
+        return {}
+    variables = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), item["http_proxy"])
+    return {**variables, **dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1,::1")}

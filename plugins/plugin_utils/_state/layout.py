@@ -1,0 +1,141 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a server and its parts lie on a host, and by which names. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any, Dict
+
+from .._jupyter import kernels, throttle
+from .._jupyter.plan import SERVICE_ACCOUNT
+
+Thing = Dict[str, Any]
+Change = Dict[str, Any]
+Report = Dict[str, Any]
+
+#: In the order in which they act.
+STAGES = ("account", "install", "configure", "service", "firewall", "throttle", "tunnel", "remove", "manifest")
+
+#: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
+FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "suse": "suse", "opensuse": "suse", "sles": "suse"}
+
+#: Marks our tunnel accounts among those of other owners (the role ``tunnel``).
+TUNNEL_OWNER = "jupyter"
+
+SCRIPTS = (
+    "busy_kernels.py",
+    "check_config.py",
+    "compile_environment.py",
+    "kernel_channels.py",
+    "probe_environment.py",
+    "run_jupyter.py",
+    "seal_environment.py",
+    "system_packages.sh",
+    "wait_ready.py",
+)
+#: Those that a server runs in: it is the old one until it restarts.
+RUNNERS = ("kernel_channels.py", "run_jupyter.py")
+
+#: What servers and kernels write below a home folder beside the notebooks (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
+TRACES = (".ipython", ".jupyter", ".local/share/jupyter")
+
+#: Where the systems' packages put the R side of an R kernel.
+R_FILES = tuple(
+    f"/usr/{place}/IRkernel/DESCRIPTION" for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
+)
+UNIT = "jupyter@{name}.service"
+#: Who tries an environment. Several accounts may use it, and none of them has a hand in that: whose rights a process has can read it and end it.
+TRIER = "nobody"
+#: Its tmux socket has the same name: each server has a tmux of its own, and none shares the account's.
+TMUX_SESSION = "jupyter-{name}"
+#: What starts a tmux session after a reboot where systemd does not run (crontab(5)).
+CRON = "/etc/cron.d/remote-notebooks-{name}"
+
+
+#: The systemd of an account: it would run what lies in its home, outside of the units of its servers.
+USER_MANAGER = "/etc/systemd/system/user@{uid}.service"
+
+#: Where a run says that it is at work: gone after a reboot, as the run is.
+LOCK = {"system": "/run/remote-notebooks.lock", "user": "~/.remote-notebooks.lock"}
+#: No run takes that long: a lock this old, in seconds, is nobody's.
+LOCK_AGE = 7200
+
+
+def family(system: dict[str, Any]) -> str | None:
+    """Return the family that the packages are named by, or None for a system the role does not know."""
+    return next((FAMILIES[name] for name in (system["id"], *system["id_like"]) if name in FAMILIES), None)
+
+
+def python_kernels(instances: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [(item, kernel) for item in instances for kernel in item["kernels"] if kernel["python"]]
+
+
+def uses_r(instances: list[dict[str, Any]]) -> bool:
+    return any(kernel["language"] == "R" and kernel["argv"] == list(kernels.R_COMMAND) for item in instances for kernel in item["kernels"])
+
+
+def throttles(plan: dict[str, Any]) -> bool:
+    """Tell whether logins to some instance are throttled, or would be where the host can."""
+    said = [(item["login_throttle"], item) for item in plan["instances"]]
+    return any(asked or (asked is None and not throttle.hindrance(item, plan["scope"])) for asked, item in said)
+
+
+def unit_dir(scope: str) -> str:
+    return "/etc/systemd/system" if scope == "system" else "~/.config/systemd/user"
+
+
+def home_path(path: str, home: str) -> str:
+    return home + path[1:] if path.startswith("~") else path
+
+
+def above(path: str) -> list[str]:
+    """Return the folders above ``path``, the outermost first, the root and the home folder it begins at left out."""
+    above: list[str] = []
+    while (path := posixpath.dirname(path)) not in ("", "/") and "/" in path:
+        above.insert(0, path)
+    return above
+
+
+def r_is_missing(report: Report) -> bool:
+    return not report["system"]["commands"].get("R") or not any(report["paths"].get(path) for path in R_FILES)
+
+
+def is_made(item: dict[str, Any]) -> bool:
+    """Tell whether the role makes the account of an instance where there is none."""
+    return bool(item["user"] == SERVICE_ACCOUNT or item["create_user"])
+
+
+def service_manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
+    """Settle ``service_manager: auto``."""
+    if item["service_manager"] != "auto":
+        return str(item["service_manager"])
+    if scope == "system":
+        return "systemd" if system["systemd"] else "tmux"
+    return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else "tmux"
+
+
+def is_throttled(scope: str, item: dict[str, Any], system: dict[str, Any]) -> bool:
+    """Settle whether guesses are counted, where nobody said so."""
+    if item["login_throttle"] is not None:
+        return bool(item["login_throttle"])
+    return not throttle.hindrance(item, scope) and throttle.is_possible(service_manager(scope, item, system), system, family(system))
+
+
+def keeper(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
+    """Name the systemd that keeps a server running, also one in tmux: nothing else starts it at boot and outlives a login. Empty without one."""
+    manager = service_manager(scope, item, system)
+    if manager != "tmux":
+        return manager
+    if scope == "system":
+        return "systemd" if system["systemd"] else ""
+    return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else ""
+
+
+def install_prefix(plan: dict[str, Any], report: Report) -> str:
+    return home_path(plan["prefix"], report["system"]["home"])
+
+
+def has_cron(system: dict[str, Any]) -> bool:
+    return any(system["commands"].get(name) for name in ("cron", "crond"))

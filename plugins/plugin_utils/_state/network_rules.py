@@ -1,0 +1,103 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Firewall rules and tunnel accounts as differences. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._jupyter.strangers import FIREWALL_OWNER
+from . import layout
+from .layout import Change, Report, Thing
+
+
+def firewall_provider(plan: dict[str, Any], report: Report) -> str:
+    from ...module_utils._firewall import compare
+
+    limited = any(rule["sources"] for rule in plan["firewall_rules"])
+    return compare.choose(plan["firewall"]["provider"], report["firewall"], plan["firewall"]["enable"], limited)
+
+
+def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+    """Return what differs in the host's firewall; the role ``firewall`` decides what that means.
+
+    :raises FirewallError: for rules that must not be applied here.
+    """
+    if report["firewall"] is None:
+        return []
+    from ...module_utils._firewall import compare
+
+    wishes = plan["firewall"]
+    entries = compare.difference(
+        plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], requested=wishes["provider"], enable=wishes["enable"], apart=False
+    )
+    return [
+        {
+            "id": f"rule {entry['id']}",
+            "kind": "rule",
+            "stage": "firewall",
+            "instance": "",
+            "what": entry["what"],
+            "found": entry["what"],
+            "wanted": "present" if entry["what"] != "unwanted" else "absent",
+            "text": f"rule {compare.sentence(entry)}",
+        }
+        for entry in entries
+    ]
+
+
+def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return the rules of ours in the host's firewall for ports that the plan no longer names, while servers may still have to leave them."""
+    if report["firewall"] is None or not plan["instances"]:
+        return []
+    from ...module_utils._firewall import compare
+
+    return compare.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+
+
+def former_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+    """Return the plan's rules as far as they are in force already: those that stay where this run fails once it has opened the others."""
+    if report["firewall"] is None:
+        return []
+    from ...module_utils._firewall import compare
+
+    return compare.former(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+
+
+def listed_rules(wanted: list[Thing], report: Report) -> list[Thing]:
+    """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the firewall: the one of a port that a
+    server has still to leave would stay for ever.
+    """
+    staying = {thing["id"] for thing in wanted}
+    return [thing for thing in report["manifest"] if thing["kind"] == "rule" and thing["id"] not in staying]
+
+
+def but_waiting_rules(plan: dict[str, Any], changes: list[Change], report: Report) -> list[Change]:
+    """Return the changes without those of the firewall that wait, as a restart does: a rule stays until its server has left the port."""
+    if not any(change["kind"] == "service" for change in changes):
+        return changes
+    rules = [*plan["firewall_rules"], *standing_rules(plan, report)]
+    return [*(change for change in changes if change["kind"] != "rule"), *rule_changes({**plan, "firewall_rules": rules}, report)]
+
+
+def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+    """Return what differs in the accounts that may only forward; the role ``tunnel`` decides what that means."""
+    if report["tunnel"] is None:
+        return []
+    from ...module_utils._tunnel import accounts
+
+    entries = accounts.difference(plan["tunnel"]["accounts"], report["tunnel"], layout.TUNNEL_OWNER)
+    return [
+        {
+            "id": f"tunnel {entry['id']}",
+            "kind": "tunnel",
+            "stage": "tunnel",
+            "instance": "",
+            "what": entry["kind"],
+            "found": entry["kind"],
+            "wanted": "absent" if entry["kind"] == "unwanted" else "present",
+            "text": entry["text"],
+        }
+        for entry in entries
+    ]

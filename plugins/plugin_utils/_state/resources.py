@@ -1,0 +1,247 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host should hold, what it holds, and the difference. Pure: no I/O, no Ansible.
+
+``plan`` is :func:`_jupyter.plan.resolve`'s, ``report`` is what the module ``jupyter_state`` read. A *thing* is one managed object of the host::
+
+    {"id": "file /etc/remote-notebooks/lab/tls.pem", "kind": "file", "stage": "configure", "instance": "lab", "path": ..., ...}
+
+The list of things is the one list behind the comparison, check mode, ``--diff``, the drift report and the manifest by which
+everything is removed again. A stage acts on the things that carry its name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from .._jupyter import conflicts, kernels, throttle
+from .._jupyter import strangers as jupyter_strangers
+from .._jupyter.strangers import ACCOUNT_COMMENT
+from . import layout, manifest, network_rules
+from .layout import Report, Thing
+
+
+class _List:
+    """The list of things while it grows. What several instances share is listed once."""
+
+    def __init__(self, owner: str, group: str, report: Report) -> None:
+        self.made: dict[str, Thing] = {}
+        self.report = report
+        self.owner = owner
+        self.group = group
+
+    def add(self, kind: str, stage: str, name: str, **more: Any) -> None:
+        thing = {"id": f"{kind} {name}", "kind": kind, "stage": stage, "instance": "", **more}
+        self.made.setdefault(thing["id"], thing)
+
+    def directory(self, stage: str, path: str, mode: str | None, **more: Any) -> None:
+        self.add("directory", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
+
+    def parents(self, stage: str, path: str, home: str, **more: Any) -> None:
+        """List the folders above ``path`` that were not there before us. Others may come to use them: they go only when they are empty."""
+        for folder in layout.above(path):
+            if self.is_new(folder) and not f"{home}/".startswith(f"{folder}/"):
+                self.directory(stage, folder, None, shared=True, **(more if folder.startswith(f"{home}/") else {}))
+
+    def is_new(self, path: str) -> bool:
+        """Tell whether ``path`` was not there before our first run."""
+        if any(thing["id"] == f"found {path}" for thing in self.report["manifest"]):
+            return False
+        return self.report["paths"].get(path) is None or any(thing.get("path") == path for thing in self.report["manifest"])
+
+    def file(self, stage: str, path: str, mode: str, **more: Any) -> None:
+        self.add("file", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
+
+
+def things(
+    plan: dict[str, Any], instances: list[dict[str, Any]], report: Report, credentials: dict[str, Any], certificates: dict[str, Any]
+) -> list[Thing]:
+    """List everything the host should hold.
+
+    Content comes as ``template`` or ``source``, files of the role, or as ``control``, a file of the control node.
+    That of a ``secret`` is shown nowhere.
+    """
+    system = report["system"]
+    owner, group = ("root", "root") if plan["scope"] == "system" else (system["user"], system["group"])
+    made = _List(owner, group, report)
+    if not instances:
+        if manifest.kept(plan, [], report):
+            # The list of what stays has to stay as well: some day somebody wants that removed, too.
+            made.directory("manifest", layout.home_path(plan["prefix"], system["home"]), "0755")
+            made.file("manifest", layout.home_path(f"{plan['prefix']}/manifest.json", system["home"]), "0644", template="manifest.json.j2")
+            _add_strangers(made, plan)
+        return list(made.made.values())
+    _shared_things(made, plan, instances, report)
+    for item in instances:
+        pem = certificates.get(f"{plan['host']}/{item['name']}", {}).get("pem")
+        _instance_things(made, item, credentials.get(item["name"], {}), pem)
+        # An account that lingered before we came goes on to linger when we are gone.
+        ours = any(thing["kind"] == "linger" for thing in report["manifest"])
+        _service_things(made, item, lingers=system["lingers"] and not ours, cron=plan["scope"] == "system" and layout.has_cron(system))
+    if plan["scope"] == "system":
+        _mask_things(made, instances, system)
+        _firewall_things(made, plan, report)
+        if any(item["login_throttle"] for item in instances):
+            _throttle_things(made, instances, report)
+        for account in plan["tunnel_forwards"]:
+            made.add("tunnel", "tunnel", account)
+    made.file("manifest", f"{instances[0]['prefix']}/manifest.json", "0644", template="manifest.json.j2")
+    _add_strangers(made, plan)
+    return list(made.made.values())
+
+
+def _add_strangers(made: _List, plan: dict[str, Any]) -> None:
+    for each in jupyter_strangers.moved(plan, list(made.made.values()), made.report):
+        made.add("stranger", "manifest", each["origin"], **each)
+
+
+def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, Any]], report: Report) -> None:
+    prefix = instances[0]["prefix"]
+    for item in instances:
+        known = report["accounts"].get(item["user"])
+        # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
+        if plan["scope"] == "system" and (layout.is_made(item) if known is None else known["comment"] == ACCOUNT_COMMENT):
+            made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
+    made.parents("install", prefix, report["system"]["home"])
+    made.directory("install", prefix, "0755")
+    for folder in ("libexec", "envs", "current"):
+        made.directory("install", f"{prefix}/{folder}", "0755")
+    # Whoever can open a file can lock it, and the installer would wait.
+    made.directory("install", f"{prefix}/installer", "0700")
+    if any(item["service_manager"] == "tmux" for item in instances):
+        made.add("package", "install", "tmux")
+    if layout.uses_r(instances):
+        made.add("package", "install", "R")
+    for script in layout.SCRIPTS:
+        made.file("install", f"{prefix}/libexec/{script}", "0755", source=script, runs=script in layout.RUNNERS)
+    for due, files in ((True, conflicts.movable(plan, report)), (False, conflicts.moved(plan, report))):
+        for file in files:
+            # No ``path``: what has one is deleted when it is no longer wanted, and this gets its name back.
+            made.add("shadow", "configure", file["origin"], backup=file["origin"] + conflicts.SUFFIX, due=due, **file)
+    config = posixpath.dirname(instances[0]["config_dir"])
+    made.parents("configure", config, report["system"]["home"])
+    made.directory("configure", config, "0755")
+
+
+def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
+    folder = item["config_dir"]
+    own = {"instance": item["name"], "group": item["group"]}
+    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account itself then. Their folder does
+    # not: its owner could put links where root writes.
+    shut = {**own, "owner": item["user"]} if item["shares_group"] else own
+    secret = "0400" if item["shares_group"] else "0640"
+    _environment_things(made, item, item["name"], item)
+    mine = {"owner": item["user"], "group": item["group"]}
+    # An account of ours goes with its home.
+    for trace in layout.TRACES if f"account {item['user']}" not in made.made else ():
+        path = f"{item['home']}/{trace}"
+        if made.is_new(path):
+            made.parents("configure", path, item["home"], **mine)
+            made.add("trace", "configure", path, path=path, owner=item["user"], keep=True)
+    made.parents("configure", item["root_dir"], item["home"], **mine)
+    # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything. One that was there before is
+    # none of ours, and remembered as that: it may be a disk that is not mounted the next time. What is in the home of an account of ours, is.
+    if made.is_new(item["root_dir"]) or (f"account {item['user']}" in made.made and item["root_dir"].startswith(f"{item['home']}/")):
+        made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
+    else:
+        made.add("found", "configure", item["root_dir"])
+    made.directory("configure", folder, "0750", **own)
+    made.file("configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file"))
+    if item["has_token"]:
+        made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
+    if item["shut_variables"]:
+        made.file("configure", f"{folder}/environment", secret, **shut, secret=True, template="environment.json.j2")
+    if item["tls"] != "none":
+        made.file("configure", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, control=pem)
+    made.file("configure", item["config_file"], secret, **shut, checked=True, template=f"{posixpath.basename(item['config_file'])}.j2")
+    _kernel_things(made, item)
+    # Last of all: until Jupyter has accepted the new configuration, the old environment is the one in use.
+    made.add("link", "configure", item["current"], instance=item["name"], path=item["current"], target=item["environment"])
+
+
+def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict[str, Any]) -> None:
+    made.add(
+        "environment",
+        "install",
+        what["environment"],
+        path=what["environment"],
+        python=what["python_path"],
+        packages=what["packages"],
+        slot=slot,
+        account=layout.TRIER if item["scope"] == "system" else "",
+    )
+
+
+def _kernel_things(made: _List, item: dict[str, Any]) -> None:
+    """List the kernels beside the one that every server's own environment brings."""
+    own = {"instance": item["name"], "group": item["group"]}
+    shut = {**own, "owner": item["user"]} if item["shares_group"] else own
+    file = "0400" if item["shares_group"] else "0640"
+    for kernel in item["kernels"]:
+        folder = f"{item['config_dir']}/jupyter/kernels/{kernel['name']}"
+        if kernel["python"]:
+            _environment_things(made, item, f"{item['name']}.{kernel['name']}", kernel)
+            link = f"{item['current']}.{kernel['name']}"
+            made.add("link", "configure", link, instance=item["name"], path=link, target=kernel["environment"])
+        for path in (f"{item['config_dir']}/jupyter", f"{item['config_dir']}/jupyter/kernels", folder):
+            made.directory("configure", path, "0750", **own)
+        made.file("configure", f"{folder}/kernel.json", file, **shut, live=True, template="kernel.json.j2", spec=kernels.spec(kernel))
+
+
+def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool) -> None:
+    manager, units = item["keeper"] or "tmux", item["unit_dir"]
+    service = {key: item[key] for key in ("user", "environment", "restart", "port")} | {"instance": item["name"], "manager": manager}
+    if manager == "tmux":
+        made.file("service", f"{item['config_dir']}/start", "0755", instance=item["name"], template="start.sh.j2", stamped=True)
+        if cron:
+            made.file("service", layout.CRON.format(name=item["name"]), "0644", instance=item["name"], template="cron.j2")
+        made.add("service", "service", item["session"], **service, tmux=item["tmux"])
+        return
+    if manager == "systemd_user":
+        made.parents("service", f"{units}/{item['unit']}", item["home"])
+        if not lingers:
+            made.add("linger", "service", item["user"])
+    made.file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
+    made.directory("service", f"{units}/{item['unit']}.d", "0755", instance=item["name"])
+    made.file("service", f"{units}/{item['unit']}.d/instance.conf", "0640", instance=item["name"], template="instance.conf.j2", stamped=True)
+    # systemd applies these to a running unit at a reload: no reason to restart.
+    made.file("service", f"{units}/{item['unit']}.d/limits.conf", "0644", instance=item["name"], template="limits.conf.j2", live=True)
+    made.add("service", "service", item["unit"], **service, place=f"{units}/{item['unit']}")
+
+
+def _mask_things(made: _List, instances: list[dict[str, Any]], system: dict[str, Any]) -> None:
+    """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing it runs is to be open."""
+    open_to_all = {item["user"] for item in instances if item["hardening"] in ("none", "sudo")}
+    for item in instances:
+        if system["systemd"] and f"account {item['user']}" in made.made and item["user"] not in open_to_all and not _is_masked(item, made.report):
+            made.add("mask", "service", item["user"])
+
+
+def _is_masked(item: dict[str, Any], report: Report) -> bool:
+    """Tell whether somebody else has masked the systemd of an account: that stays at uninstall."""
+    path = layout.USER_MANAGER.format(uid=(report["accounts"].get(item["user"]) or {"uid": ""})["uid"])
+    listed = any(thing["id"] == f"mask {item['user']}" for thing in report["manifest"]) or jupyter_strangers.is_lost(report)
+    return (report["paths"].get(path) or {}).get("target") == "/dev/null" and not listed
+
+
+def _firewall_things(made: _List, plan: dict[str, Any], report: Report) -> None:
+    if plan["firewall_rules"]:
+        from ...module_utils._firewall import rules as firewall_rules
+
+        for opening in firewall_rules.openings(firewall_rules.normalise(plan["firewall_rules"])):
+            made.add("rule", "firewall", firewall_rules.identity(opening))
+        if report["firewall"] and network_rules.firewall_provider(plan, report) == "nftables":
+            made.add("package", "firewall", "nftables")
+
+
+def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Report) -> None:
+    alone = throttle.is_alone(report)
+    for path in throttle.FILES:
+        made.parents("throttle", path, "/root")
+    made.file("throttle", throttle.FILTER, "0644", source="fail2ban_filter.conf")
+    made.file("throttle", throttle.ACTION, "0644", source="fail2ban_action.conf")
+    made.file("throttle", throttle.JAIL, "0644", template="fail2ban_jail.conf.j2", jails=throttle.jails(instances), alone=alone)
+    made.add("package", "throttle", "fail2ban")
+    made.add("daemon", "throttle", throttle.DAEMON, alone=alone)

@@ -1,0 +1,178 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the installers say, and what a person reads. The steps themselves run in the scenarios."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+import tarfile
+import time
+import zipfile
+
+import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import BuildError
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        pytest.param("error: Failed to write to /x\n  Caused by: No space left on device (os error 28)", "no room left", id="uv, disk full"),
+        pytest.param("OSError: [Errno 28] No space left on device", "no room left", id="pip, disk full"),
+        pytest.param("x No solution found when resolving dependencies:\n  tiny==99", "no set of packages", id="uv, nothing fits"),
+        pytest.param("ERROR: ResolutionImpossible: for help visit", "no set of packages", id="pip, nothing fits"),
+        pytest.param(
+            "WARNING: Retrying: NewConnectionError\nERROR: No matching distribution found for x", "cannot be reached", id="pip, no index at all"
+        ),
+        pytest.param("error: Failed to fetch: http://192.0.2.1/simple/x/\n dns error", "cannot be reached", id="uv, no index at all"),
+        pytest.param("Failed to fetch x\n invalid peer certificate: UnknownIssuer", "that this host does not trust", id="uv, own authority"),
+        pytest.param("Failed to fetch x\n tunnel error: unsuccessful", "proxy does not let", id="uv, a proxy that refuses"),
+        pytest.param("x Failed to build `lxml`\n gcc failed", "no wheel for this Python", id="uv, nothing to compile with"),
+        pytest.param("error: Hash mismatch for `tiny==1`", "not the one that the lock file names", id="uv, another file"),
+        pytest.param("something else", "installing failed", id="anything else"),
+    ],
+)
+def test_why_a_step_failed(said, reason):
+    text = build.explain("installing", said)
+    assert reason in text
+    assert said.splitlines()[-1].strip() in text
+
+
+def test_what_uv_would_install():
+    said = (
+        "warning: x==1 is old\nJupyter_Server==2.21.1\nruamel.yaml==0.18 ; python_version < '4'\n    # via x==3\ntiny @ http://192.0.2.1/tiny.whl\n"
+    )
+    assert build.resolved(said) == {"jupyter-server": "2.21.1", "ruamel-yaml": "0.18"}
+
+
+def test_an_archive_of_wheels_reaches_no_other_folder(tmp_path):
+    archive, outside = tmp_path / "wheels.tar", tmp_path / "evil.whl"
+    (tmp_path / "x.whl").write_text("x")
+    with tarfile.open(archive, "w") as tar:
+        tar.add(tmp_path / "x.whl", arcname="x.whl")
+        tar.add(tmp_path / "x.whl", arcname="../evil.whl")
+    build._unpack(str(archive), str(tmp_path / "wheels"))
+    assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["x.whl"]
+    assert not outside.exists()
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A building site whose compiler is ready at once, goes on until a file called ``end`` is there, and leaves one called ``ended``."""
+    (tmp_path / "env" / "bin").mkdir(parents=True)
+    (tmp_path / "env" / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "libexec").mkdir()
+    (tmp_path / "libexec" / "compile_environment.py").write_text(
+        "import os, time\n"
+        "print('ready', flush=True)\n"
+        "os.dup2(os.open(os.devnull, os.O_RDWR), 1), os.dup2(1, 2)\n"
+        "late = time.monotonic() + 10\n"
+        f"while not os.path.exists('{tmp_path}/end') and time.monotonic() < late:\n    time.sleep(0.01)\n"
+        f"open('{tmp_path}/ended', 'w').close()\n"
+    )
+    yield {"path": str(tmp_path / "env"), "prefix": str(tmp_path)}
+    (tmp_path / "end").touch()
+
+
+def is_free(tmp_path):
+    """Whether nobody holds the site, a moment later at the latest."""
+    with open(tmp_path / "installer" / "lock") as file:
+        for _attempt in range(100):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.02)
+            else:
+                return True
+    return False
+
+
+def test_compiling_goes_on_beside_the_run_and_holds_the_site(site, tmp_path):
+    with build.alone(str(tmp_path)) as descriptor, build._compiling(site, descriptor):
+        pass
+    assert not is_free(tmp_path)
+    (tmp_path / "end").touch()
+    assert is_free(tmp_path)
+    assert (tmp_path / "ended").exists()
+
+
+def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_path):
+    with pytest.raises(BuildError, match="does not work"), build.alone(str(tmp_path)) as descriptor, build._compiling(site, descriptor):
+        raise BuildError("does not work")
+    assert is_free(tmp_path)
+    assert not (tmp_path / "ended").exists()
+
+
+def test_a_compiler_that_fails_is_explained(site, tmp_path):
+    (tmp_path / "libexec" / "compile_environment.py").write_text("raise OSError(28, 'No space left on device')")
+    with pytest.raises(BuildError, match="no room left"), build.alone(str(tmp_path)) as descriptor, build._compiling(site, descriptor):
+        pytest.fail("nobody gets here")
+
+
+def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
+    """Its processes have the rights of another account, which can read what stands in their environment."""
+    for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL", "HTTPS_PROXY", "SUDO_COMMAND", "ANYTHING"):
+        monkeypatch.setenv(name, "https://ann:secret@index.example.org/simple")
+    code, said = build.tried([sys.executable, "-c", "import os, sys; print(sys.stdin.read(), *os.environ.values())"], "six\n")
+    assert (code, said.startswith("six\n"), "secret" in said) == (0, True, False)
+
+
+@pytest.mark.parametrize("code", ["import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "import os, time; os.fork() or time.sleep(600)"])
+def test_what_tries_an_environment_and_is_stopped_is_not_waited_for(code):
+    """Whoever has the rights of a process can stop it, and root would hold the host's lock as long."""
+    code, said = build.tried([sys.executable, "-c", code], "", seconds=1)
+    assert (code, "no answer within 1 s" in said) == (1, True)
+
+
+def test_what_tries_an_environment_has_no_terminal_of_ours():
+    code, said = build.tried([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], "")
+    assert (code, said) == (0, "True\n")
+
+
+@pytest.fixture
+def spoiled(tmp_path, monkeypatch):
+    """What /etc/environment may say, and reaches what sudo runs."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/json.py").write_text("raise SystemExit('an old json')")
+    for name, value in {"PYTHONPATH": f"{tmp_path}/old", "PIP_USER": "1", "PYTHONSTARTUP": "x", "UV_SYSTEM_PYTHON": "1", "VIRTUAL_ENV": "/x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example.org/simple")
+
+
+def test_the_environment_of_the_host_decides_no_import(spoiled):
+    names = ("PYTHONPATH", "PIP_USER", "PYTHONSTARTUP", "UV_SYSTEM_PYTHON", "VIRTUAL_ENV", "PIP_INDEX_URL")
+    program = f"import json, os; print([name for name in {names} if name in os.environ])"
+    assert build.run([sys.executable, "-c", program], "") == (0, "['PIP_INDEX_URL']\n")
+    with build._started([sys.executable, "-c", program]) as process:
+        assert process.communicate()[0] == "['PIP_INDEX_URL']\n"
+
+
+def test_the_environment_of_the_host_decides_no_place(spoiled, tmp_path):
+    (tmp_path / "wheels").mkdir()
+    with zipfile.ZipFile(tmp_path / "wheels/tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.0.dist-info/RECORD", "")
+    wish = {"path": f"{tmp_path}/env", "python": sys.executable, "pip": "", "installer": "pip", "lock": "", "packages": ["tiny"]}
+    assert build._fill(wish, "", f"{tmp_path}/wheels", build.run) == ""
+    assert len(list((tmp_path / "env").glob("lib/python3*/site-packages/tiny.py"))) == 1
+
+
+def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
+    """Where Ansible runs on the host itself, root builds in whatever folder the operator stood in."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "venv.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()\n")
+    monkeypatch.chdir(work)
+    wish = {"name": "instance 'lab'", "path": f"{tmp_path}/envs/1", "prefix": str(tmp_path), "python": sys.executable, "packages": []}
+    said = build.attempt({**wish, "lock": "", "installer": "pip", "pip": None, "wheels": None, "account": None, "before": None, "instead_of": None})
+    assert "compile_environment.py" in said["msg"]  # so far it came
+    assert not (work / "ran").exists()
+
+
+def test_what_an_installer_says_does_nothing_to_a_terminal():
+    said = build.explain("installing", "yanked: gone\x1b]0;x\x07 \u202etxt\x1b[31m")
+    assert said == "installing failed.\n  yanked: gone\\x1b]0;x\\x07 \\u202etxt"
