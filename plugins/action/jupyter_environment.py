@@ -51,7 +51,7 @@ class ActionModule(OwnAction):
             arguments["pip"] = self._bring(pip, os.path.basename(pip))
         return {**result, **self._build(arguments, task_vars)}
 
-    def build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the host build, by the module of this name where a bare program will not do."""
         answer = None if self._task.check_mode else bare.ask(self, task_vars, bare.BUILD, arguments, answers.built)
         if answer is None:

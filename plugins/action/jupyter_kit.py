@@ -58,7 +58,7 @@ class ActionModule(OwnAction):
         ended = server.serve(arguments["minutes"] * 60, arguments["requests"], tell)
         return {**result, "url": server.url, "ended": ended, "refused": server.refused}
 
-    def kit(self, arguments: dict[str, Any]) -> dict[str, bytes]:
+    def _kit(self, arguments: dict[str, Any]) -> dict[str, bytes]:
         if not 0 < arguments["minutes"] <= 60:
             raise PlanError(f"minutes: {arguments['minutes']:g} is no short while. Say how many minutes, 60 at most.")
         if arguments["requests"] < 1:

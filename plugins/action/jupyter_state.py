@@ -163,7 +163,7 @@ class ActionModule(OwnAction):
     def _store(self, plan: dict[str, Any], directory: str | None, rotate: list[str]) -> Credentials | None:
         return Credentials(self, self._task_vars, plan, directory, rotate, predict=self._looking) if directory else None
 
-    def environment_pip(self, report: dict[str, Any]) -> str:
+    def _pip(self, report: dict[str, Any]) -> str:
         if report["system"]["ensurepip"]:
             return ""
         from ..plugin_utils._environment import pip as environment_pip

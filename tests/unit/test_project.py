@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import ipaddress
 import os
 import re
@@ -96,6 +97,20 @@ def test_what_runs_on_hosts_needs_no_library(path):
     """The one exception is the client of ``connection_check``, which runs on the control node."""
     foreign = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"ansible_collections"}
     assert foreign <= ({"cryptography", "websocket"} if path.parent.name == "_check" else set())
+
+
+def own_attributes(tree: ast.AST, context: type[ast.expr_context]) -> set[str]:
+    found = {node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, context)}
+    return {node.attr for node in found if isinstance(node.value, ast.Name) and node.value.id == "self"}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/action/*.py")), ids=lambda path: path.stem)
+def test_an_action_has_the_methods_that_it_calls(path):
+    """Its base is Ansible's, of which mypy knows nothing."""
+    action = importlib.import_module(f"ansible_collections.remote.notebooks.plugins.action.{path.stem}").ActionModule
+    trees = [ast.parse(inspect.getsource(inspect.getmodule(each))) for each in action.__mro__[:-1]]
+    made = {name for tree in trees for name in own_attributes(tree, ast.Store)}
+    assert {name for name in own_attributes(trees[0], ast.Load) - made if not hasattr(action, name)} == set()
 
 
 def test_no_folder_of_python_is_a_heap():
