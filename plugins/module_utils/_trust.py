@@ -4,8 +4,8 @@
 """Which certificates a client's stores should trust, and what differs. Pure: no I/O, no Ansible; Python's own library alone.
 
 A certificate goes by ``<name>-<first 16 digits of its SHA-256>``: two of them, while one authority takes over from another, have a place
-each, and one that is no longer wanted is found again without knowing it. The bare ``<name>`` counts as ours, too: it is what the pages to
-hand over tell people to type.
+each, and one that is no longer wanted is found again without knowing it. The bare ``remote-notebooks`` counts as ours, too: it is what the
+pages to hand over tell people to type. Another bare name is somebody's: ``trust_name: corp`` takes no company's ``corp.crt`` away.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # certutil -L: a nickname, which may hold blanks, and three groups of letters; the headings hold a slash.
 _ROW = re.compile(r"(?P<nickname>\S.*?)\s+(?P<flags>[A-Za-z]*,[A-Za-z]*,[A-Za-z]*)\s*")
+
+#: The name that the pages to hand over tell people to type.
+TYPED = "remote-notebooks"
 
 #: Nickname -> (trust flags as certutil shows them, SHA-256 of the certificate).
 Stored = Dict[str, Tuple[str, str]]
@@ -47,7 +50,7 @@ def certificates(pem: str, name: str) -> dict[str, str]:
 
 def is_ours(text: str, name: str) -> bool:
     """Tell whether a file or a nickname goes by our ``name``."""
-    return re.fullmatch(re.escape(name) + r"(-[0-9a-f]{16})?", text) is not None
+    return text == name == TYPED or re.fullmatch(re.escape(name) + r"-[0-9a-f]{16}", text) is not None
 
 
 def sha256(pem: str) -> str:

@@ -53,6 +53,20 @@ options:
     description: Make new keys although there are some.
     type: bool
     default: false
+  directory:
+    description:
+      - Folder of the authority on the control node, as in M(remote.notebooks.pki_certificates).
+      - With it, a file at the C(path) of a certificate that was never issued is somebody else's, and is refused before anything is written.
+    type: path
+  never_issued:
+    description: Names of certificates that were never issued. The action finds them out in O(directory).
+    type: list
+    elements: str
+    default: []
+  replace_existing:
+    description: Whether such a file is renamed to C(<path>.before-remote-notebooks-<day>) instead.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says what would be made. A key that does not exist yet has no request.
@@ -85,6 +99,7 @@ requests:
 """
 
 import contextlib
+import datetime
 import os
 import re
 import tempfile
@@ -201,6 +216,26 @@ class HostKey:
         return str(out)
 
 
+def set_strangers_aside(module: AnsibleModule) -> bool:
+    """Refuse files that no run has made, all in one message, or rename them where that was asked for. Return whether there were some."""
+    never = module.params["never_issued"]
+    there = [item for item in module.params["certificates"] if item["name"] in never and os.path.lexists(item["path"])]
+    day = f"{datetime.date.today():%Y-%m-%d}"
+    aside = {item["path"]: f"{item['path']}.before-remote-notebooks-{day}" for item in there}
+    taken = [path for path in aside.values() if os.path.lexists(path)]
+    if there and (taken or not module.params["replace_existing"]):
+        named = ", ".join(f"{item['path']} (of '{item['name']}')" for item in there)
+        cure = "pki_replace_existing: true renames each to <path>.before-remote-notebooks-<day>, and goes on."
+        module.fail_json(
+            msg=f"There are files here that no run has made: {named}. Nothing was changed. Move them away, or name other paths. "
+            + (f"{', '.join(taken)} exists as well." if taken else cure)
+        )
+    if not module.check_mode:
+        for path, name in aside.items():
+            os.rename(path, name)
+    return bool(there)
+
+
 def main() -> None:
     module = AnsibleModule(
         {
@@ -219,11 +254,14 @@ def main() -> None:
                 },
             },
             "new_keys": {"type": "bool", "default": False},
+            "directory": {"type": "path"},
+            "never_issued": {"type": "list", "elements": "str", "default": []},
+            "replace_existing": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     openssl = module.get_bin_path("openssl", required=True)
-    changed = False
+    changed = set_strangers_aside(module)
     requests: dict[str, str] = {}
     for certificate in module.params["certificates"]:
         key = HostKey(module, openssl, certificate)

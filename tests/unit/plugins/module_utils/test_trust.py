@@ -47,10 +47,17 @@ def test_what_cannot_be_trusted(pem, name, words):
 
 @pytest.mark.parametrize(
     ("text", "ours"),
-    [("ours", True), (NICK_ONE, True), ("ours-7692", False), ("ours-other", False), ("yours", False), ("ours2", False), (f"{NICK_ONE}x", False)],
+    [("ours", False), (NICK_ONE, True), ("ours-7692", False), ("ours-other", False), ("yours", False), ("ours2", False), (f"{NICK_ONE}x", False)],
 )
 def test_whose_it_is(text, ours):
     assert _trust.is_ours(text, "ours") is ours
+
+
+def test_the_name_that_people_type_is_ours_alone():
+    assert _trust.is_ours("remote-notebooks", "remote-notebooks")
+    assert not _trust.is_ours("corp", "corp")
+    assert not _trust.is_ours("remote-notebooks", "corp")
+    assert _trust.nss_changes({"remote-notebooks": ("C,,", SHA_ONE)}, {}, "remote-notebooks") == ([], ["remote-notebooks"])
 
 
 def test_a_bundle_may_break_its_lines_elsewhere():
@@ -72,7 +79,7 @@ def test_what_certutil_lists():
         pytest.param({NICK_ONE: ("C,,", SHA_ONE)}, {NICK_ONE: ONE, NICK_TWO: TWO}, [NICK_TWO], [], id="one beside the other"),
         pytest.param({"by hand": ("CT,C,C", SHA_ONE)}, {NICK_ONE: ONE}, [], [], id="trusted under somebody's own name"),
         pytest.param({"by hand": ("CT,C,C", SHA_ONE)}, {}, [], [], id="and left to them"),
-        pytest.param({"ours": ("C,,", SHA_ONE)}, {}, [], ["ours"], id="typed in as the page says"),
+        pytest.param({"ours": ("C,,", SHA_ONE)}, {}, [], [], id="somebody's own of the bare name"),
         pytest.param({NICK_ONE: ("C,,", SHA_ONE), "other": ("C,,", "x")}, {}, [], [NICK_ONE], id="removed, and nothing else"),
         pytest.param({}, {}, [], [], id="nothing to remove"),
     ],

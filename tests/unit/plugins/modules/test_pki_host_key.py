@@ -74,6 +74,25 @@ def play(tmp_path):
     return run
 
 
+def test_a_file_that_no_run_has_made_is_refused_or_kept(play, tmp_path):
+    theirs = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    (tmp_path / "web2/lab.pem").write_text(theirs)
+    for options in (["--check"], []):
+        told = play(*options, fails=True)
+        assert f"There are files here that no run has made: {tmp_path}/web2/lab.pem (of 'web2/lab'). Nothing was changed." in told.text
+        assert "pki_replace_existing: true" in told.text
+        assert [path.name for path in (tmp_path / "web2").iterdir()] == ["lab.pem"]
+        assert (tmp_path / "web2/lab.pem").read_text() == theirs
+    play(pki_replace_existing=True)
+    (kept,) = (tmp_path / "web2").glob("lab.pem.before-remote-notebooks-20*")
+    assert kept.read_text() == theirs
+    assert theirs not in (tmp_path / "web2/lab.pem").read_text()
+    made = (tmp_path / "web2/lab.pem").read_text()
+    play(pki_replace_existing=True)
+    assert play().changed == 0
+    assert ((tmp_path / "web2/lab.pem").read_text(), kept.read_text(), len(list((tmp_path / "web2").iterdir()))) == (made, theirs, 2)
+
+
 def test_keys_stay_on_their_hosts(play, tmp_path):
     told = play("--check")
     assert "web1/lab" in told.text or told.changed

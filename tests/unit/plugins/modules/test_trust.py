@@ -144,6 +144,16 @@ def test_the_system_trusts_and_forgets_byte_for_byte(tmp_path, system, authority
     assert run("trust_anchors", state="absent", **system)["changed"] is False
 
 
+def test_a_company_s_own_file_of_that_name_stays(tmp_path, system, authority):
+    corp = tmp_path / "local" / "corp.crt"
+    corp.write_text(make(tmp_path, "corp"))
+    subprocess.run(system["refresh"], check=True, capture_output=True)
+    before = everything(tmp_path)
+    assert run("trust_anchors", **system, certificates=authority, name="corp")["changed"] is True
+    assert run("trust_anchors", **system, state="absent", name="corp")["changed"] is True
+    assert everything(tmp_path) == before
+
+
 def test_a_run_that_was_cut_off_is_completed(tmp_path, system, authority):
     given = {**system, "certificates": authority}
     failed = run("trust_anchors", **{**given, "refresh": ["false"]})
