@@ -47,6 +47,8 @@ def way(path: str) -> Way:
                 found = os.stat(rest[0], dir_fd=descriptor, follow_symlinks=False)
             except FileNotFoundError:
                 break
+            except PermissionError:  # a file system of FUSE, or of a server that takes root for nobody
+                return Way(real, rest, f"root may not look at {os.path.join(real, rest[0])}")
             below = os.path.join(real, rest[0])
             if found.st_uid != 0:
                 return Way(real, rest, f"{below} belongs to {_account(found.st_uid)}")

@@ -224,19 +224,30 @@ def account(name: str) -> dict[str, Any] | None:
 
 
 def _home_is(entry: pwd.struct_passwd) -> str:
-    """Tell whether an account can work in its home: ``usable``; ``missing`` or ``another's``, which is an administrator's doing; or ``shut``, which
-    may be its own."""
+    """Tell whether an account can work in its home: ``usable``; ``private``, where root may not enter (root_squash of exports(5), FUSE); ``missing``
+    or ``another's``, which is an administrator's doing; or ``shut``, which may be its own."""
     look = other_account.begin(lambda: [os.path.isdir(entry.pw_dir), _works(entry.pw_dir)], entry.pw_name, seconds=SECONDS_OPTIONS)
     try:
         there, works = look()
         if there and works:
-            return "usable"
+            return "usable" if _enters(entry.pw_dir) else "private"
         # Where the account can change the way to its home, it may have taken it away itself.
         if _is_others(entry.pw_dir):
             return "shut"
         return "missing" if not os.path.lexists(entry.pw_dir) else "shut" if os.stat(entry.pw_dir).st_uid == entry.pw_uid else "another's"
     except OSError:
         return "shut"
+
+
+def _enters(home: str) -> bool:
+    """Tell whether this process may go into a folder."""
+    try:
+        os.stat(os.path.join(home, "."))
+    except PermissionError:
+        return False
+    except OSError:
+        return True  # something else is amiss, and is found where it matters
+    return True
 
 
 def homes(things: list[dict[str, Any]], wanted: list[str]) -> dict[str, dict[str, Any]]:

@@ -261,7 +261,8 @@ class Trial:
 
     def _copy(self, path: str) -> str:
         """Copy a file and what it includes; line by line, so that the numbers of lines stay."""
-        assert self._folder is not None  # noqa: S101 - for the type checker
+        if self._folder is None:
+            raise TunnelError("There is no copy of the configuration to look into.")
         if path in self.names:
             return self.names[path]
         copy = self.names[path] = os.path.join(self._folder.name, f"{len(self.names):05d}.conf")

@@ -96,7 +96,7 @@ PERSON = record(
         "uid": number(),
         "group": line(256),
         "home": line(4096),
-        "home_is": choice("usable", "missing", "another's", "shut"),
+        "home_is": choice("usable", "private", "missing", "another's", "shut"),
         "comment": line(),
         "shares_group": flag,
     }

@@ -85,7 +85,7 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                 "shares_group": bool(account.get("shares_group")),
                 "home": home,
                 "root_dir": root,
-                **_sandbox(home, root),
+                **_sandbox(home, root, account.get("home_is") == "private"),
                 "service_manager": layout.service_manager(plan["scope"], item, system),
                 "login_throttle": layout.is_throttled(plan["scope"], item, system),
                 "keeper": layout.keeper(plan["scope"], item, system),
@@ -116,9 +116,13 @@ HOMES = ("/home", "/root", "/run/user")
 SYSTEM_FOLDERS = ("/", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/local", "/var/opt")
 
 
-def _sandbox(home: str, root: str) -> dict[str, list[str]]:
+def _sandbox(home: str, root: str, private: bool) -> dict[str, list[str]]:
     """Return what a unit of its own names of an account's folders: ``writable`` under a read-only system, ``hidden`` beside ``/home`` where other
-    people's homes are not to be seen, and what is ``bound`` back into what is hidden."""
+    people's homes are not to be seen, and what is ``bound`` back into what is hidden.
+
+    :param private: root may not enter the home. Nothing below it can be named then: systemd prepares the sandbox as root. It stays writable with
+        the folder that it lies in, which is ``/home`` or the home itself.
+    """
 
     def below(path: str, folders: list[str]) -> bool:
         return any(path.startswith(f"{folder}/") for folder in folders)
@@ -128,7 +132,7 @@ def _sandbox(home: str, root: str) -> dict[str, list[str]]:
     hidden = [] if below(home, list(HOMES)) or near in SYSTEM_FOLDERS or ":" in near else [near]
     shut = [*HOMES, *hidden]
     return {
-        "writable": [root, *([] if below(home, list(HOMES)) else [home])],
+        "writable": [*([] if private and below(root, [home]) else [root]), *([] if below(home, list(HOMES)) else [home])],
         "hidden": hidden,
         "bound": [*([home] if below(home, shut) else []), *([root] if below(root, shut) and not below(root, [home]) else [])],
     }

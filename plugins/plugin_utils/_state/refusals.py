@@ -111,7 +111,7 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
     known = any(thing["kind"] == "service" and thing["instance"] == item["name"] for thing in report["manifest"])
     if item["name"] in report["unusable"] or (item["name"] in report["astray"] and not known):
         problems.append(unusable(plan, item, report))
-    problems += _homeless(item, report)
+    problems += [*_homeless(item, report), *_unbound(plan, item, report)]
     home = (report["accounts"].get(item["user"]) or {}).get("home") or (f"/home/{item['user']}" if item["user"] else system["home"])
     root = layout.home_path(item["root_dir"] or "~/notebooks", home)
     if any(thing["id"] == f"found {root}" for thing in report["manifest"]) and report["paths"].get(root) is None:
@@ -187,6 +187,17 @@ def _opening(user: str, root: str, owner: str) -> str:
     if owner == "root":
         return f"sudo chown {shlex.quote(user + ':')} {shlex.quote(root)}"
     return f"sudo setfacl -m {shlex.quote(f'u:{user}:rwx')} {shlex.quote(root)}"
+
+
+def _unbound(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list[str]:
+    """Refuse the profile that binds a home into the sandbox where root may not enter that home."""
+    account = report["accounts"].get(item["user"]) or {}
+    if plan["scope"] != "system" or item["hardening"] != "strict" or account.get("home_is") != "private":
+        return []
+    return [
+        f"hardening: strict: root of this host may not enter {account['home']} (NFS with root_squash, or FUSE), "
+        "and systemd, which is root, cannot bind it into the server's sandbox. Write hardening: standard."
+    ]
 
 
 def _homeless(item: dict[str, Any], report: Report) -> list[str]:

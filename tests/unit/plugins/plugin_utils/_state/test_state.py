@@ -842,6 +842,25 @@ def test_a_sandbox_leaves_an_account_its_own_folders(home, root, writable, hidde
 
 
 @pytest.mark.parametrize(
+    ("home", "root", "writable"),
+    [
+        pytest.param("/home/ann", "", [], id="below /home"),
+        pytest.param("/data/home/ann", "", ["/data/home/ann"], id="elsewhere"),
+        pytest.param("/home/ann", "/srv/shared", ["/srv/shared"], id="notebooks outside"),
+    ],
+)
+def test_a_sandbox_names_nothing_below_a_home_that_root_may_not_enter(home, root, writable):
+    report = bare()
+    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": home, "comment": "", "shares_group": False, "home_is": "private"}
+    (instance,) = state_instances.complete(plan({"name": "lab", "user": "ann", "root_dir": root}), report)
+    assert instance["writable"] == writable
+    assert refusals.refusals(plan({"name": "lab", "user": "ann", "root_dir": root}), report) == []
+    (problem,) = refusals.refusals(plan({"name": "lab", "user": "ann", "root_dir": root, "hardening": "strict"}), report)
+    assert f"instance 'lab': hardening: strict: root of this host may not enter {home}" in problem
+    assert "Write hardening: standard." in problem
+
+
+@pytest.mark.parametrize(
     ("home", "is_what", "said"),
     [
         pytest.param(
