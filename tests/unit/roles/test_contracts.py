@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,19 @@ def test_a_truth_value_from_the_command_line_is_one(role):
             condition = re.match(r"\s+(?:when: |- )(?![a-z]+:)(.*)", line)
             wrong += [f"{path.name}: {line.strip()}" for flag in flags if condition and re.search(rf"\b{flag}\b(?! \| bool)", condition[1])]
     assert wrong == []
+
+
+def test_a_play_as_the_readme_has_it_is_told_what_is_wrong_in_the_words_of_the_role(tmp_path):
+    example = re.search(r"```yaml\n(.*?)```", (ROOT / "roles/jupyter/README.md").read_text(), re.DOTALL)[1]
+    (play,) = yaml.safe_load(example)
+    play.update(hosts="localhost", connection="local", gather_facts=False)
+    play["tasks"][0]["vars"].update(jupyter_packages=None, jupyter_kernels={"a": "b"})
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", tmp_path / "play.yml"]
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "HOME": str(tmp_path)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 2
+    assert "jupyter_packages: nothing is written behind it. Write [] for none, or take the line out." in done.stdout
+    assert "jupyter_kernels: a mapping is written where a list is meant." in done.stdout
+    assert "NoneType" not in done.stdout
+    assert "argument_spec_data" not in done.stdout
