@@ -174,10 +174,9 @@ def scenarios() -> list[str]:
 
 
 def reason(text: str) -> str:
-    """The first thing that a log of Ansible calls fatal, for a table in which nobody scrolls back; empty where there is none."""
-    found = re.search(r"^\[?(?:fatal|ERROR|failed)\b.*", text, re.MULTILINE)
-    task = re.findall(r"^TASK \[(.*)\]", text[: found.start()], re.MULTILINE)[-1:] if found else []
-    return f" ({' '.join([*task, found[0]])[:400]})" if found else ""
+    """The last error in a log of Ansible, for a table in which nobody scrolls back; those before it are some that a scenario provokes."""
+    found = re.findall(r"^\[ERROR\]: (.*)", text, re.MULTILINE)
+    return f" ({found[-1][:400]})" if found else ""
 
 
 @contextlib.contextmanager
