@@ -77,7 +77,8 @@ def evil_text(kind, answer):
         system["name"] = "\x1b]0;" + template("name") + "\x07\x9b2J\u202e"
         system["home"] = "/root/" + template("home")
         answer["report"]["units"][template("unit")] = {"ActiveState": template("state")}
-        answer["report"]["servers"] = [{"pid": 7, "uid": 0, "instance": template("instance"), "revision": "\x1b[2J", "started": 1, "tmux": False}]
+        server = {"pid": 7, "uid": 0, "instance": "lab", "revision": "\x1b[2J", "environment": "/opt/" + template("environment")}
+        answer["report"]["servers"] = [{**server, "started": 1, "tmux": False, "trial": 0}]
         shadow = {"options": [template("option")], "error": "\x1b[2J" + template("error")}
         answer["report"]["shadows"] = {"/etc/jupyter/" + template("shadow"): shadow}
         answer["report"]["aside"] = ["/etc/jupyter/" + template("aside")]
@@ -85,7 +86,10 @@ def evil_text(kind, answer):
             **{"kind": "link", "mode": "0777", "owner": "root", "group": "root", "modified": 1, "target": template("lock")}
         }
         answer["report"]["listeners"] = {
-            "8888": {"pid": 7, "command": "\x1b[2J" + template("command"), "loopback": True, "uid": 0, "account": template("account")}
+            "8888": {
+                **{"pid": 7, "command": "\x1b[2J" + template("command"), "loopback": True, "everywhere": False, "uid": 0},
+                "account": template("account"),
+            }
         }
         if "python" in answer:
             answer["python"] = "/usr/bin/python3; touch " + STATE + "/pwned_by_python"

@@ -16,8 +16,8 @@ description:
   - Regular files, folders and links within pass, with the plain bits of their mode. What is left out is named.
 options:
   root:
-    description: The folder. It may be a link of its account.
-    type: path
+    description: The folder, absolute, as it is called: a name may hold C($HOME). It may be a link of its account.
+    type: str
     required: true
   account:
     description: Whose notebooks they are; empty for the account that runs this.
@@ -89,7 +89,7 @@ TOO_MUCH = "too much: "
 def main() -> None:
     module = AnsibleModule(
         {
-            "root": {"type": "path", "required": True},
+            "root": {"type": "str", "required": True},
             "account": {"type": "str", "default": ""},
             "archive": {"type": "str", "no_log": True},
             "limit": {"type": "float", "default": 100},
