@@ -230,3 +230,11 @@ def test_it_has_the_rights_of_the_account():
         (here / "secret/key").unlink()
         assert "Permission denied" in ask(root=f"{here}/link", account="nobody", archive=said["archive"])["problem"]
         assert list((here / "secret").iterdir()) == []
+
+
+def test_a_folder_is_called_as_it_is_called(tmp_path):
+    folder = tmp_path / '100% "night" \\shift\'s; $HOME ~'
+    folder.mkdir()
+    (folder / "a.ipynb").write_text("{}")
+    said = ask(root=str(folder))
+    assert (said["problem"], said["left_out"], bool(said["archive"])) == ("", [], True)
