@@ -16,7 +16,7 @@ description:
   - Regular files, folders and links within pass, with the plain bits of their mode. What is left out is named.
 options:
   root:
-    description: The folder, absolute, as it is called: a name may hold C($HOME). It may be a link of its account.
+    description: The folder, an absolute path, taken as it is called, also with C($HOME) in it. It may be a link of its account.
     type: str
     required: true
   account:
