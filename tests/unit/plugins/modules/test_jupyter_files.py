@@ -26,8 +26,9 @@ PLAY = """
         - remote.notebooks.jupyter_files:
             things: "{{ things }}"
             instances:
-              - {name: lab, memory_max: 1G, cpu_quota: '', tasks_max: ''}
-              - {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9, scope: system, user: ada, environment: "{{ here }}/env", libexec: /run}
+              - {name: lab, memory_max: 1G, cpu_quota: '', tasks_max: '', timeout: 0, environment: /e, libexec: /run, local_url: "http://l/"}
+              - {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9, timeout: 9, scope: system, user: ada, environment: "{{ here }}/env",
+                 libexec: /run, local_url: "http://l/"}
             manifest: [{path: /opt/lab}]
           register: done
       always:
@@ -62,7 +63,7 @@ def make(tmp_path):
         # As our ansible.cfg has it, on a host that Ansible has not been to.
         fresh = {**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_REMOTE_TMP": f"{tmp_path}/never-made"}
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path, env=fresh)
-        assert done.returncode == (2 if fails else 0)
+        assert done.returncode == (2 if fails else 0), done.stdout
         (tmp_path / "said").write_bytes(done.stdout)
         return json.loads((tmp_path / "out").read_text())
 
@@ -91,8 +92,11 @@ def test_what_is_not_there_is_made(make, tmp_path):
     assert [mode(home / name) for name in ("", "kept", "notebooks")] == ["0o755", "0o755", "0o700"]
     assert [mode(home / name) for name in ("wait.py", "second", "shared")] == ["0o755", "0o644", "0o600"]
     assert (home / "wait.py").read_text() == SCRIPT
-    assert (home / "second").read_text() == "#\n# Kept by US\n#\n[Service]\nMemoryMax=2G\nTasksMax=9\n"
-    assert (home / "shared").read_text() == "#\n# Kept by US\n#\n[Service]\nMemoryMax=1G\n"
+    ready = "# A server that does not answer is a failed start, with the reason in the journal.\nExecStartPost="
+    second = f"{ready}{tmp_path}/env/bin/python /run/wait_ready.py http://l/api $MAINPID 9\nMemoryMax=2G\nTasksMax=9\n"
+    assert (home / "second").read_text() == f"#\n# Kept by US\n#\n[Service]\n{second}"
+    shared = f"{ready}/e/bin/python /run/wait_ready.py http://l/api $MAINPID\nMemoryMax=1G\n"
+    assert (home / "shared").read_text() == f"#\n# Kept by US\n#\n[Service]\n{shared}"
     assert json.loads((home / "list").read_text()) == {"things": [{"path": "/opt/lab"}]}
     assert make(*things)["changed"] is False
 
