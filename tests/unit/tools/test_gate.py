@@ -14,3 +14,9 @@ from tools import gate
 
 def test_a_host_without_uv_says_what_the_gate_looks_for():
     assert f'remark = f"{gate.WITHOUT_UV}' in Path(build.__file__).read_text()
+
+
+def test_a_red_scenario_is_told_by_its_last_error():
+    log = "[ERROR]: one that a scenario provokes\nok: [h]\nfatal: [h]: FAILED!\n[ERROR]: Task failed: the one that counts\nOrigin: x\n"
+    assert gate.reason(log) == " (Task failed: the one that counts)"
+    assert gate.reason("ok: [h]\n") == ""
