@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build ``.venv`` from a lock file, once, and make the checkout answer to ``remote.notebooks``.
 
-Runs on the bare interpreter: standard library only. ``runtime`` is what the playbooks need, ``dev`` adds what the tests need.
+Runs on the bare interpreter: standard library only. ``runtime`` is what the playbooks need, ``dev`` adds what the tests
+need.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
-#: Environments apart from .venv. What scenarios try and benchmarks measure runs in the one that `make up` makes: a library or a collection that
-#: only the tests bring would hide that users lack it. The benchmarks' peers have one of their own, which must not meet what the tests use.
+# : Environments apart from .venv. What scenarios try and benchmarks measure runs in the one that `make up` makes: a
+# library or a collection that
+# : only the tests bring would hide that users lack it. The benchmarks' peers have one of their own, which must not meet
+# what the tests use.
 APART = {"runtime": LOCKS["runtime"], "bench": "tests/benchmarks/requirements.txt"}
 CACHE = ROOT / ".cache"
-#: Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an eighth longer for a run.
+# : Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an
+# eighth longer for a run.
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 
@@ -42,7 +46,8 @@ def stamp(kind: str) -> str:
 
 
 def is_current(kind: str) -> bool:
-    """Whether the environment fits the locks, this path, and still has its interpreter (a system upgrade takes it away)."""
+    """Whether the environment fits the locks, this path, and still has its interpreter (a system upgrade takes it
+    away)."""
     stamps = [VENV / f"{name}.stamp" for name in ("dev", kind)]
     expected = {path: stamp(path.stem) for path in stamps}
     if not any(path.is_file() and path.read_text() == expected[path] for path in stamps):
@@ -52,7 +57,8 @@ def is_current(kind: str) -> bool:
 
 def installer_environment() -> dict[str, str]:
     """pip's and uv's settings, each filled from the other's: a person sets one of them and means both."""
-    # Not uv's hard links: who tries something in a file of an environment would change it in the cache, and so in every environment to come.
+    # Not uv's hard links: who tries something in a file of an environment would change it in the cache, and so in every
+    # environment to come.
     env = {"UV_LINK_MODE": "copy", **os.environ}
     pairs = [("PIP_CERT", "SSL_CERT_FILE"), ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_EXTRA_INDEX_URL", "UV_INDEX")]
     if "UV_INDEX_URL" in env:  # the former name of UV_DEFAULT_INDEX
@@ -70,7 +76,9 @@ def installer_environment() -> dict[str, str]:
 def run(*command: str | Path) -> None:
     """Run a command quietly, or end with what it says about its failure."""
     words = [str(part) for part in command]
-    result = subprocess.run(words, check=False, cwd=ROOT, env=installer_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    result = subprocess.run(
+        words, check=False, cwd=ROOT, env=installer_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     if result.returncode:
         sys.exit(f"failed with exit code {result.returncode}: {' '.join(words)}")
 
@@ -79,9 +87,16 @@ def ensure_venv_module() -> None:
     """Debian keeps the standard library's ``venv`` in a package of its own."""
     if importlib.util.find_spec("ensurepip") is not None:
         return
-    package = "python3-venv" if Path(sys.executable).resolve().parent == Path("/usr/bin") else f"python3.{sys.version_info.minor}-venv"
+    package = (
+        "python3-venv"
+        if Path(sys.executable).resolve().parent == Path("/usr/bin")
+        else f"python3.{sys.version_info.minor}-venv"
+    )
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        sys.exit(f"Python's venv module is not installed. Type this, then the same make again: sudo apt-get install -y {package}")
+        sys.exit(
+            "Python's venv module is not installed. Type this, then the same make again: sudo apt-get install -y"
+            f" {package}"
+        )
     print(f"Installing {package}: Python's venv module is missing", flush=True)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     run("apt-get", "update", "-qq")
@@ -95,7 +110,17 @@ def build(kind: str) -> None:
         print(f"Building .venv from {LOCKS['runtime']}", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)
         run(sys.executable, "-m", "venv", VENV)
-        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", LOCKS["runtime"])
+        run(
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            LOCKS["runtime"],
+        )
         (VENV / "runtime.stamp").write_text(stamp("runtime"))
     if kind == "dev":
         print(f"Adding the test tools from {LOCKS['dev']}", flush=True)
@@ -103,22 +128,40 @@ def build(kind: str) -> None:
 
 
 def build_apart(name: str) -> Path:
-    """Make one of the environments of :data:`APART` from its lock; quick when it fits already. Return its folder of programs."""
+    """Make one of the environments of :data:`APART` from its lock; quick when it fits already. Return its folder of
+    programs."""
     uv, python, folder = VENV / "bin" / "uv", SYSTEM_PYTHON if _is_supported(SYSTEM_PYTHON) else PYTHON, CACHE / name
     run(uv, "venv", "--quiet", "--allow-existing", "--seed", "--python", python, folder)
-    run(uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", folder / "bin" / "python", "--require-hashes", "-r", APART[name])
+    run(
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--compile-bytecode",
+        "--python",
+        folder / "bin" / "python",
+        "--require-hashes",
+        "-r",
+        APART[name],
+    )
     link_collection(folder)
     return folder / "bin"
 
 
 def _is_supported(python: Path) -> bool:
-    return python.exists() and subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False).returncode == 0
+    return (
+        python.exists()
+        and subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False).returncode
+        == 0
+    )
 
 
 def link_collection(venv: Path) -> None:
     """``remote.notebooks`` from anywhere (site-packages), and for tools that only read ansible.cfg (.ansible)."""
     python = venv / "bin" / "python"
-    purelib = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    purelib = subprocess.check_output(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+    )
     for folder, target in ((Path(purelib.strip()), str(ROOT)), (ROOT / ".ansible" / "collections", "../../../..")):
         link = folder / "ansible_collections" / "remote" / "notebooks"
         link.parent.mkdir(parents=True, exist_ok=True)

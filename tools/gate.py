@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run every part of ``make test``, or the parts that are named, and say how long each took.
 
-A part that fails does not stop the next one: one run shows everything that is red. pytest comes last and its summary is the last line.
+A part that fails does not stop the next one: one run shows everything that is red. pytest comes last and its summary is
+the last line.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # A scenario waits for its hosts most of the time: with one more than there are cores, none idles.
 LANES = 3
 CORES = 2
-#: What a host says that cannot have uv. It is served all the same, by pip: here that would hide a fault, and half of the speed with it.
+# : What a host says that cannot have uv. It is served all the same, by pip: here that would hide a fault, and half of
+# the speed with it.
 WITHOUT_UV = "uv cannot be had on this host"
-# The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of it.
+# The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of
+# it.
 SCENARIO_LIMIT = f"{25 + int(os.environ.get('SOAK_RUNS') or 0)}m"
 #: Those of five minutes and more begin, so that none of them is left alone with one core at the end.
 LONG = {"damage", "modes", "service", "soak", "upgrade"}
@@ -48,14 +51,24 @@ class Red(Exception):
 
 
 def environment(*programs: Path, **extra: str) -> dict[str, str]:
-    """The caller's environment with our tools first, and without settings that would point Ansible at another collection or inventory.
+    """The caller's environment with our tools first, and without settings that would point Ansible at another
+    collection or inventory.
 
     :param programs: folders that come before our tools.
     """
     if not sys.stdout.isatty():
         extra.setdefault("NO_COLOR", "1")
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_")) and name != "PYTHONPATH"}
-    return {**ours, "PATH": os.pathsep.join([*map(str, programs), str(BIN), ours.get("PATH", os.defpath)]), "VIRTUAL_ENV": str(BIN.parent), **extra}
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANSIBLE_", "MOLECULE_")) and name != "PYTHONPATH"
+    }
+    return {
+        **ours,
+        "PATH": os.pathsep.join([*map(str, programs), str(BIN), ours.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(BIN.parent),
+        **extra,
+    }
 
 
 def announce(title: str) -> None:
@@ -75,7 +88,13 @@ def stream(*command: str | Path, cwd: Path = ROOT, **extra: str) -> Iterator[str
     """The same, line by line, for a caller that wants to read along; raises Red after the last line."""
     words = [str(word) for word in command]
     announce(" ".join(words))
-    options = {"cwd": cwd, "env": environment(**extra), "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    options = {
+        "cwd": cwd,
+        "env": environment(**extra),
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+    }
     with subprocess.Popen(words, text=True, **options) as process:  # type: ignore[call-overload]
         yield from process.stdout
     if process.returncode:
@@ -124,11 +143,14 @@ def seed_pip(home: Path) -> None:
 
 
 def write_pip_settings(home: Path) -> None:
-    """ansible-test hands neither variables nor the person's home on to pip: what pip would have read there goes into one file."""
+    """ansible-test hands neither variables nor the person's home on to pip: what pip would have read there goes into
+    one file."""
     settings = configparser.RawConfigParser()
     settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
     env = installer_environment()
-    options = {name[4:].lower().replace("_", "-"): value for name, value in env.items() if name.startswith("PIP_") and value}
+    options = {
+        name[4:].lower().replace("_", "-"): value for name, value in env.items() if name.startswith("PIP_") and value
+    }
     proxy = env.get("https_proxy") or env.get("HTTPS_PROXY")
     if proxy:
         options.setdefault("proxy", proxy)
@@ -149,7 +171,9 @@ def sanity() -> None:
     home = ROOT / ".cache" / "ansible-test"
     seed_pip(home)
     write_pip_settings(home)
-    files = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True).split("\0")
+    files = subprocess.check_output(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
+    ).split("\0")
     with tempfile.TemporaryDirectory(prefix="remote-notebooks-sanity.") as folder:
         copy = Path(folder) / "ansible_collections" / "remote" / "notebooks"
         for name in filter(None, files):
@@ -157,7 +181,9 @@ def sanity() -> None:
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, copy / name)
         extra = {"HOME": str(home)}
-        if shutil.which("pyenv"):  # its launchers fail for versions that are not selected: name the interpreters themselves
+        if shutil.which(
+            "pyenv"
+        ):  # its launchers fail for versions that are not selected: name the interpreters themselves
             versions = Path(subprocess.check_output(["pyenv", "root"], text=True).strip()) / "versions"
             extra["PATH"] = os.pathsep.join([str(BIN), *map(str, versions.glob("*/bin")), os.environ["PATH"]])
         skipped = False
@@ -174,7 +200,8 @@ def scenarios() -> list[str]:
 
 
 def reason(text: str) -> str:
-    """The last error in a log of Ansible, for a table in which nobody scrolls back; those before it are some that a scenario provokes."""
+    """The last error in a log of Ansible, for a table in which nobody scrolls back; those before it are some that a
+    scenario provokes."""
     found = re.findall(r"^\[ERROR\]: (.*)", text, re.MULTILINE)
     return f" ({found[-1][:400]})" if found else ""
 
@@ -192,27 +219,49 @@ def plain_root() -> Iterator[Path]:
 
 
 def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str, str]:
-    """One scenario into a log of its own; the log is printed when it fails. Returns its name and what made it red, empty if nothing did.
+    """One scenario into a log of its own; the log is printed when it fails. Returns its name and what made it red,
+    empty if nothing did.
 
-    Its playbooks run with what users get: ``runtime``. Its addresses are fixed, so another checkout on this machine waits for its turn.
+    Its playbooks run with what users get: ``runtime``. Its addresses are fixed, so another checkout on this machine
+    waits for its turn.
     """
     log = logs / f"{name}.log"
-    command = ["timeout", "--kill-after=30", SCENARIO_LIMIT, "molecule", "--base-config", "molecule/config.yml", "test", "--scenario-name", name]
+    command = [
+        "timeout",
+        "--kill-after=30",
+        SCENARIO_LIMIT,
+        "molecule",
+        "--base-config",
+        "molecule/config.yml",
+        "test",
+        "--scenario-name",
+        name,
+    ]
     folders = {"MOLECULE_PROJECT_DIRECTORY": str(root), "MOLECULE_GLOB": f"{root}/molecule/*/molecule.yml"}
     extra = environment(runtime, **folders, NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
-    with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open("w") as output:
+    with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open(
+        "w"
+    ) as output:
         fcntl.flock(lock, fcntl.LOCK_EX)
         started = time.monotonic()
-        returncode = subprocess.run(command, check=False, cwd=ROOT, env=extra, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
+        returncode = subprocess.run(
+            command, check=False, cwd=ROOT, env=extra, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        ).returncode
     text = log.read_text(errors="replace")
-    # Molecule only warns when a step has no playbook, but a step that did not run proved nothing. Most scenarios need no prepare.yml.
-    missing = re.findall(rf"^{re.escape(name)} > (?!prepare|cleanup)(\w+): Executed: Missing playbook", text, re.MULTILINE)
+    # Molecule only warns when a step has no playbook, but a step that did not run proved nothing. Most scenarios need
+    # no prepare.yml.
+    missing = re.findall(
+        rf"^{re.escape(name)} > (?!prepare|cleanup)(\w+): Executed: Missing playbook", text, re.MULTILINE
+    )
     slow = text.count(WITHOUT_UV)
     green = returncode == 0 and not missing and not slow
     with PRINTING:
         print(f"{'ok ' if green else 'RED'} {name} {time.monotonic() - started:.0f} s", flush=True)
         if not green:
-            print(f"{text}\nRED {name}: exit code {returncode}, steps without a playbook: {missing}, without uv: {slow}", flush=True)
+            print(
+                f"{text}\nRED {name}: exit code {returncode}, steps without a playbook: {missing}, without uv: {slow}",
+                flush=True,
+            )
     return name, "" if green else f"{name}{reason(text)}"
 
 
@@ -247,11 +296,14 @@ def pytest() -> str:
 
 
 def bench(*options: str) -> None:
-    """Each subject prints its own table; one that got worse does not stop the next. A word names a subject, an option goes to all (--record)."""
+    """Each subject prints its own table; one that got worse does not stop the next. A word names a subject, an option
+    goes to all (--record)."""
     setup()
     for name in ("runtime", "bench"):
         build_apart(name)
-    subjects = {path.stem.removeprefix("bench_"): path for path in sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))}
+    subjects = {
+        path.stem.removeprefix("bench_"): path for path in sorted((ROOT / "tests" / "benchmarks").glob("bench_*.py"))
+    }
     named = [option for option in options if not option.startswith("-")]
     unknown = set(named) - set(subjects)
     if unknown:
@@ -268,7 +320,13 @@ def bench(*options: str) -> None:
         raise Red(f"{', '.join(red)}: a line above says what regressed, or failed")
 
 
-PARTS: dict[str, Callable[[], object]] = {"setup": setup, "lint": lint, "sanity": sanity, "molecule": molecule, "pytest": pytest}
+PARTS: dict[str, Callable[[], object]] = {
+    "setup": setup,
+    "lint": lint,
+    "sanity": sanity,
+    "molecule": molecule,
+    "pytest": pytest,
+}
 #: Parts that look at files only. They run beside the scenarios; what they say is shown when they are over.
 BESIDE = ("lint", "sanity")
 
@@ -278,7 +336,13 @@ def beside(name: str) -> tuple[str, float, str]:
     started = time.monotonic()
     command = [sys.executable, "-m", "tools.gate", name]
     done = subprocess.run(
-        command, check=False, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        check=False,
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     said = done.stdout.decode(errors="replace")
     with PRINTING:

@@ -26,7 +26,8 @@ def system_python() -> str:
 
 
 def variables(environ: dict[str, str], *, root: bool) -> dict[str, object]:
-    """Inventory variables of this machine; what the person's environment says about reaching the network goes to the installers."""
+    """Inventory variables of this machine; what the person's environment says about reaching the network goes to the
+    installers."""
 
     def first(*names: str) -> str | None:
         return next((environ[name] for name in names if environ.get(name)), None)

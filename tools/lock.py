@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the lock files: for every supported Python and platform, with hashes, and without the address of any package index.
+"""Write the lock files: for every supported Python and platform, with hashes, and without the address of any package
+index.
 
-Versions stay unless pyproject.toml rules them out; ``--upgrade`` (make lock ARGS=--upgrade) takes the newest of everything.
+Versions stay unless pyproject.toml rules them out; ``--upgrade`` (make lock ARGS=--upgrade) takes the newest of
+everything.
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ import tomllib
 from tools.environment import APART, LOCKS, ROOT, VENV, installer_environment
 
 COMMAND = [
-    *(str(VENV / "bin" / "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
+    *(
+        str(VENV / "bin" / "uv"),
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+    ),
     *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
 ]
 #: What each lock is made of.
@@ -33,7 +44,10 @@ WHEELS_HEAD = """\
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-\"\"\"The wheels of uv for Linux: compatibility tag (PEP 425) and digest (SHA-256). `make lock` writes this file from the lock files.\"\"\"
+\"\"\"The wheels of uv for Linux: compatibility tag (PEP 425) and digest (SHA-256).
+
+`make lock` writes this file from the lock files.
+\"\"\"
 
 from __future__ import annotations
 
@@ -44,17 +58,44 @@ def uv_wheels() -> str:
     """Return that module: the uv of the lock file, with the digests that the lock file has as well."""
     locked = (ROOT / LOCKS["runtime"]).read_text()
     (version,) = re.findall(r"(?m)^uv==(\S+)", locked)
-    command: list[str | Path] = [VENV / "bin" / "uv", "pip", "compile", "--quiet", "--no-deps", "--universal", "--format", "pylock.toml", "-"]
-    answer = subprocess.run(command, check=True, input=f"uv=={version}", text=True, stdout=subprocess.PIPE, cwd=ROOT, env=installer_environment())
+    command: list[str | Path] = [
+        VENV / "bin" / "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-deps",
+        "--universal",
+        "--format",
+        "pylock.toml",
+        "-",
+    ]
+    answer = subprocess.run(
+        command,
+        check=True,
+        input=f"uv=={version}",
+        text=True,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=installer_environment(),
+    )
     (package,) = tomllib.loads(answer.stdout)["packages"]
-    found = {Path(wheel["url"]).stem.split("-", maxsplit=4)[4]: wheel["hashes"]["sha256"] for wheel in package["wheels"]}
-    lines = [f'    "{tag}": "{digest}",' for tag, digest in sorted(found.items()) if "linux" in tag and digest in locked]
+    found = {
+        Path(wheel["url"]).stem.split("-", maxsplit=4)[4]: wheel["hashes"]["sha256"] for wheel in package["wheels"]
+    }
+    lines = [
+        f'    "{tag}": "{digest}",' for tag, digest in sorted(found.items()) if "linux" in tag and digest in locked
+    ]
     return "\n".join([f'{WHEELS_HEAD}VERSION = "{version}"', "WHEELS = {", *lines, "}", ""])
 
 
 def main() -> None:
     for kind, lock in {**LOCKS, "bench": APART["bench"]}.items():
-        subprocess.run([*COMMAND, *SOURCES[kind], *sys.argv[1:], "--output-file", lock], check=True, cwd=ROOT, env=installer_environment())
+        subprocess.run(
+            [*COMMAND, *SOURCES[kind], *sys.argv[1:], "--output-file", lock],
+            check=True,
+            cwd=ROOT,
+            env=installer_environment(),
+        )
         if "://" in (ROOT / lock).read_text():
             sys.exit(f"{lock} names an address: a lock must fit every package index")
         print(f"{lock}: written")

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Photograph the pages to hand over, as Chromium shows them: ``python -m tools.pictures [FOLDER]``.
 
-Writes every view to FOLDER (default .cache/pictures), and the two that README shows to docs/pictures. Needs the command ``chromium``.
+Writes every view to FOLDER (default .cache/pictures), and the two that README shows to docs/pictures. Needs the command
+``chromium``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ BIN = Path(sys.executable).parent
 SSH = {"host": "lab.example.org", "user": "jupyter-tunnel", "local_port": 8888, "remote_port": 8888}
 MAC = {"user": "mac", "alias": "gpu-mac", "private_key_file": "tunnel/gpu/mac", "pem_file": "tunnel/gpu/mac.pem"}
 PRIVATE = {"mode": "private_ca", "ca_file": "ca.pem", "not_after": "2027-12-22T10:00:00Z"}
-LAB = {"host": "lab.example.org", "instance": "lab", "service": "jupyter@lab.service", "clients": ["browser", "juno", "vscode"], "classic": "tree"}
+LAB = {
+    "host": "lab.example.org",
+    "instance": "lab",
+    "service": "jupyter@lab.service",
+    "clients": ["browser", "juno", "vscode"],
+    "classic": "tree",
+}
 SERVERS = [
     {**LAB, "url": "https://lab.example.org:8888/", "access": "both", "tls": PRIVATE, "ssh": SSH},
     {
@@ -60,7 +67,12 @@ FOR_README = ("handoff-light", "handoff-phone-dark")
 def write_pages(folder: Path) -> None:
     """Write the hand-off of two servers that do not exist, below an authority made for the occasion."""
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem"]
-    subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Private CA 31415926"], check=True, cwd=folder, capture_output=True)
+    subprocess.run(
+        ["openssl", "req", "-x509", *key, "-subj", "/CN=Private CA 31415926"],
+        check=True,
+        cwd=folder,
+        capture_output=True,
+    )
     task = {"remote.notebooks.jupyter_handoff": {"directory": "handoff", "servers": SERVERS}}
     (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
     subprocess.run([BIN / "ansible-playbook", "play.yml"], check=True, cwd=folder, stdout=subprocess.DEVNULL)
@@ -68,7 +80,13 @@ def write_pages(folder: Path) -> None:
 
 def chromium(profile: Path, *arguments: str) -> None:
     # No sandbox: these pages are ours, and root, which a container often is, has none.
-    own = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={profile}", "--virtual-time-budget=2000"]
+    own = [
+        "--headless",
+        "--no-sandbox",
+        "--hide-scrollbars",
+        f"--user-data-dir={profile}",
+        "--virtual-time-budget=2000",
+    ]
     subprocess.run(["chromium", *own, *arguments], check=True, capture_output=True)
 
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests need beside Python: Debian packages, a running Docker engine, and the images of the test hosts.
 
-Each step looks first, so a second run costs a few calls. What is missing and cannot be installed ends in the one line to type.
+Each step looks first, so a second run costs a few calls. What is missing and cannot be installed ends in the one line
+to type.
 """
 
 from __future__ import annotations
@@ -44,9 +45,21 @@ def succeeds(*command: str) -> bool:
 def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
     """Run a command quietly, or end with the end of what it said."""
     words = [str(part) for part in command]
-    result = subprocess.run(words, check=False, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run(
+        words,
+        check=False,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if result.returncode:
-        cure = "" if os.geteuid() == 0 else f"\nWhat an ordinary user may not do here, this does once: sudo {sys.executable} -m tools.test_hosts"
+        cure = (
+            ""
+            if os.geteuid() == 0
+            else f"\nWhat an ordinary user may not do here, this does once: sudo {sys.executable} -m tools.test_hosts"
+        )
         sys.exit(f"{' '.join(words)} failed:\n{result.stdout[-3000:]}{cure}")
 
 
@@ -57,11 +70,20 @@ def is_debian() -> bool:
 def missing_packages() -> list[str]:
     """What is listed and not installed. A name that ends in ``?`` counts only where the release has such a package."""
     names = {line.rstrip("?"): line.endswith("?") for line in listed(PACKAGES)}
-    query = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *names], check=False, capture_output=True, text=True)
+    query = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *names],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     installed = {line[3:].strip() for line in query.stdout.splitlines() if line.startswith("ii")}
     if succeeds("docker", "info"):
         installed |= ENGINE  # one from elsewhere (docker-ce, rootless, remote) serves as well
-    return [name for name, optional in names.items() if name not in installed and not (optional and not succeeds("apt-cache", "show", name))]
+    return [
+        name
+        for name, optional in names.items()
+        if name not in installed and not (optional and not succeeds("apt-cache", "show", name))
+    ]
 
 
 def ensure_packages() -> None:
@@ -69,13 +91,17 @@ def ensure_packages() -> None:
     if not is_debian():
         missing = [tool for tool in ("docker", "ssh", "openssl", "tmux") if shutil.which(tool) is None]
         if missing:
-            sys.exit(f"The tests need these commands; install them with this system's package manager: {' '.join(missing)}")
+            sys.exit(
+                f"The tests need these commands; install them with this system's package manager: {' '.join(missing)}"
+            )
         return
     missing = missing_packages()
     if not missing:
         return
     if os.geteuid() != 0:
-        sys.exit(f"The tests need packages that only root can install. Type: sudo apt-get install -y {' '.join(missing)}")
+        sys.exit(
+            f"The tests need packages that only root can install. Type: sudo apt-get install -y {' '.join(missing)}"
+        )
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run("apt-get", "update", "-qq", env=env)
     missing = missing_packages()  # once more: before the update apt may not have known any name
@@ -91,7 +117,10 @@ def ensure_engine() -> None:
     if succeeds("docker", "info"):
         return
     if os.geteuid() != 0:
-        sys.exit('No Docker engine answers. Type: sudo systemctl start docker && sudo usermod -aG docker "$USER" (then log in again)')
+        sys.exit(
+            'No Docker engine answers. Type: sudo systemctl start docker && sudo usermod -aG docker "$USER" (then log'
+            " in again)"
+        )
     if shutil.which("dockerd") is None:
         sys.exit("No Docker engine answers and none is installed: install one for this system and start it")
     if Path("/run/systemd/system").is_dir():
@@ -106,18 +135,27 @@ def ensure_engine() -> None:
         if succeeds("docker", "info"):
             return
         time.sleep(1)
-    tail = "\n".join(DOCKERD_LOG.read_text(errors="replace").splitlines()[-15:]) if DOCKERD_LOG.is_file() else "journalctl -u docker says why"
+    tail = (
+        "\n".join(DOCKERD_LOG.read_text(errors="replace").splitlines()[-15:])
+        if DOCKERD_LOG.is_file()
+        else "journalctl -u docker says why"
+    )
     sys.exit(f"The Docker engine did not answer within 60 s:\n{tail}")
 
 
 def ensure_watches() -> None:
-    """Let as many systemds run as there are test hosts: each takes a few of root's inotify instances, of which a kernel grants 128 (inotify(7))."""
+    """Let as many systemds run as there are test hosts: each takes a few of root's inotify instances, of which a kernel
+    grants 128 (inotify(7))."""
     if int(INOTIFY.read_text()) >= INSTANCES:
         return
     try:
         INOTIFY.write_text(f"{INSTANCES}\n")
     except OSError:
-        print(f"Test hosts may hang in their boot: sudo sysctl -w fs.inotify.max_user_instances={INSTANCES} lets more of them run", flush=True)
+        print(
+            f"Test hosts may hang in their boot: sudo sysctl -w fs.inotify.max_user_instances={INSTANCES} lets more of"
+            " them run",
+            flush=True,
+        )
         return
     print(f"Raised fs.inotify.max_user_instances to {INSTANCES} until the next boot: test hosts share it", flush=True)
 
@@ -131,7 +169,8 @@ def image_name(suite: str) -> str:
 
 
 def hook(script: Path) -> str:
-    """Return what mmdebstrap gives to a shell, with the new root as its first argument; a checkout's folder may have any name."""
+    """Return what mmdebstrap gives to a shell, with the new root as its first argument; a checkout's folder may have
+    any name."""
     return f'{shlex.quote(str(script))} "$1"'
 
 
@@ -140,7 +179,15 @@ def build_from_packages(suite: str, digest: str) -> None:
     with tempfile.TemporaryDirectory(prefix="remote-notebooks-image.") as folder:
         tar = Path(folder) / "root.tar"
         include = ",".join(listed(RECIPE / "packages.txt"))
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", f"--customize-hook={hook(RECIPE / 'finish.sh')}", suite, tar)
+        run(
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={include}",
+            f"--customize-hook={hook(RECIPE / 'finish.sh')}",
+            suite,
+            tar,
+        )
         run("docker", "import", "-c", 'CMD ["/sbin/init"]', "-c", f"LABEL recipe={digest}", tar, image_name(suite))
 
 
@@ -149,7 +196,9 @@ def build_from_registry(suite: str, digest: str) -> None:
     dockerfile = f"""
         FROM debian:{suite}-slim
         COPY packages.txt finish.sh /recipe/
-        RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(grep -v '^#' /recipe/packages.txt) \\
+        ENV DEBIAN_FRONTEND=noninteractive
+        RUN apt-get update \\
+            && apt-get install -y --no-install-recommends $(grep -v '^#' /recipe/packages.txt) \\
             && sh /recipe/finish.sh / && rm -rf /recipe /var/lib/apt/lists/*
         CMD ["/sbin/init"]
         LABEL recipe={digest}
@@ -175,10 +224,15 @@ def ensure_images() -> None:
     query = ["docker", "image", "inspect", "-f", "{{ .Config.Labels.recipe }}"]
 
     def is_current(suite: str) -> bool:
-        return subprocess.run([*query, image_name(suite)], check=False, capture_output=True, text=True).stdout.strip() == digest
+        return (
+            subprocess.run([*query, image_name(suite)], check=False, capture_output=True, text=True).stdout.strip()
+            == digest
+        )
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        for message in pool.map(lambda suite: build_image(suite, digest), [suite for suite in SUITES if not is_current(suite)]):
+        for message in pool.map(
+            lambda suite: build_image(suite, digest), [suite for suite in SUITES if not is_current(suite)]
+        ):
             print(message, flush=True)
 
 

@@ -47,7 +47,8 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-# --- OpenSSH -----------------------------------------------------------------------------------------------------------
+# --- OpenSSH
+# -----------------------------------------------------------------------------------------------------------
 
 
 def openssh(*words: str) -> list[str]:
@@ -63,7 +64,11 @@ class Tunnel:
         self.words = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the tunnel
         # In a session of its own, so that the ssh to the jump host ends with it.
         self.process = subprocess.Popen(
-            openssh(*words, "-N", name), stderr=self.words, stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **PERSON}
+            openssh(*words, "-N", name),
+            stderr=self.words,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, **PERSON},
         )
 
     def __enter__(self) -> Tunnel:
@@ -127,7 +132,9 @@ def other_port(name: str, target: str) -> str:
 def socks(name: str, target: str) -> str:
     """-D asks the server to go wherever the client wants."""
     port = free_port()
-    with Tunnel(name, port, "-D", str(port)) as tunnel, socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+    with Tunnel(name, port, "-D", str(port)) as tunnel, socket.create_connection(
+        ("127.0.0.1", port), timeout=5
+    ) as client:
         host, number = target.split(":")
         client.sendall(b"\x05\x01\x00")  # RFC 1928: version 5, no authentication
         client.recv(2)
@@ -149,7 +156,11 @@ def everything_else(name: str) -> None:
     print(name, "terminal", refused(*command, "-tt", name))
     print(name, "agent", refused(*command, "-A", name, "ssh-add -L; true"))
     print(name, "X11", refused(*command, "-X", name, "echo $DISPLAY"))
-    print(name, "sftp", refused("sftp", "-F", str(FOLDER / "config"), "-o", "ClearAllForwardings=yes", "-b", "/dev/null", name))
+    print(
+        name,
+        "sftp",
+        refused("sftp", "-F", str(FOLDER / "config"), "-o", "ClearAllForwardings=yes", "-b", "/dev/null", name),
+    )
     print(name, "-R", listens(name))
     print(name, "-D to its port", socks(name, "localhost:8888"))
     print(name, "-D to another", socks(name, "localhost:9999"))
@@ -159,7 +170,8 @@ def everything_else(name: str) -> None:
     print(name, "a unix socket", other_port(name, "/run/dbus/system_bus_socket"))
 
 
-# --- libssh2 -----------------------------------------------------------------------------------------------------------
+# --- libssh2
+# -----------------------------------------------------------------------------------------------------------
 
 
 def libssh2(address: tuple[str, int], account: str, key: Path) -> Session:
@@ -201,7 +213,8 @@ def phone_wants_more(address: tuple[str, int], account: str, key: Path) -> None:
     print("libssh2 another port", denied(libssh2(address, account, key).direct_tcpip, "localhost", 9999))
 
 
-# --- the tour ----------------------------------------------------------------------------------------------------------
+# --- the tour
+# ----------------------------------------------------------------------------------------------------------
 
 FORMS = {"ecdsa": ("", ".pem"), "ed25519": ("",), "rsa": ("", ".pem")}
 
@@ -210,7 +223,14 @@ def main() -> None:
     port = free_port()
     for kind, forms in FORMS.items():
         for form in forms:
-            with Tunnel(f"trixie-{kind}", port, "-o", f"IdentityFile={FOLDER}/trixie/{kind}{form}", "-L", f"{port}:localhost:8888") as tunnel:
+            with Tunnel(
+                f"trixie-{kind}",
+                port,
+                "-o",
+                f"IdentityFile={FOLDER}/trixie/{kind}{form}",
+                "-L",
+                f"{port}:localhost:8888",
+            ) as tunnel:
                 print("OpenSSH", f"{kind}{form}", tunnel.get())
     for kind in FORMS:
         with Tunnel(f"trixie-{kind}-locked", 8888) as tunnel:
@@ -224,7 +244,10 @@ def main() -> None:
     with Tunnel("bookworm-ipad", port, "-L", f"{port}:127.0.0.1:8888") as tunnel:
         print("Jupyter on another local port", tunnel.get("/api"))
     everything_else("bookworm-ipad")
-    print("libssh2 Jupyter", fetch(libssh2(("10.99.10.11", 22), "ipad", FOLDER / "bookworm" / "ipad.pem"), "localhost", 8888, "/api"))
+    print(
+        "libssh2 Jupyter",
+        fetch(libssh2(("10.99.10.11", 22), "ipad", FOLDER / "bookworm" / "ipad.pem"), "localhost", 8888, "/api"),
+    )
     # The phone knows no jump host: a tunnel through the one account leads to the SSH server of the other.
     with Tunnel("jump-ipad", 8022):
         for kind, forms in FORMS.items():

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One client stays, others vanish as a port scan does: ``vanish.py AUTHORITY HOST PORT``
 
-Whoever stays is a browser's WebSocket, or the connection that it keeps open: it has to live through the others' goodbye.
+Whoever stays is a browser's WebSocket, or the connection that it keeps open: it has to live through the others'
+goodbye.
 """
 
 import http.client

@@ -1,4 +1,5 @@
-"""What the hostile host says, by the name of its interpreter. Each function takes what was asked and the honest answer, and returns another one."""
+"""What the hostile host says, by the name of its interpreter. Each function takes what was asked and the honest answer,
+and returns another one."""
 
 STATE = "@STATE@"
 WAY = f"-o ControlPath=none -o ProxyCommand='touch {STATE}/pwned_by_new_host'"
@@ -43,13 +44,32 @@ evil_home = in_report(system__home="victim")
 evil_number = in_report(system__uid=True)
 evil_long = in_report(system__hostname="x" * 1_000_000)
 evil_instance = in_report(
-    manifest=[{"id": "service jupyter@x.service", "kind": "service", "instance": "../honest/lab", "manager": "systemd", "user": "root"}]
+    manifest=[
+        {
+            "id": "service jupyter@x.service",
+            "kind": "service",
+            "instance": "../honest/lab",
+            "manager": "systemd",
+            "user": "root",
+        }
+    ]
 )
-evil_python_key = in_report(pythons__python3={"path": "/usr/bin/python3", "version": ["3", "../../../victim"], "open": True})
+evil_python_key = in_report(
+    pythons__python3={"path": "/usr/bin/python3", "version": ["3", "../../../victim"], "open": True}
+)
 evil_path = in_report(paths=lambda known: {**known, "../../victim/x": None})
-evil_state = in_report(paths=lambda known: {**known, "/etc": {"kind": "file", "mode": "0644", "owner": "root", "group": "root", "modified": 1.0}})
-evil_time = in_report(paths=lambda known: {**known, "/etc": {**(known.get("/etc") or {}), "kind": "other", "modified": float("nan")}})
-evil_listener = in_report(listeners={"../../x": {"pid": None, "command": None, "loopback": True, "uid": 0, "account": "root"}})
+evil_state = in_report(
+    paths=lambda known: {
+        **known,
+        "/etc": {"kind": "file", "mode": "0644", "owner": "root", "group": "root", "modified": 1.0},
+    }
+)
+evil_time = in_report(
+    paths=lambda known: {**known, "/etc": {**(known.get("/etc") or {}), "kind": "other", "modified": float("nan")}}
+)
+evil_listener = in_report(
+    listeners={"../../x": {"pid": None, "command": None, "loopback": True, "uid": 0, "account": "root"}}
+)
 
 
 def evil_deep(kind, answer):
@@ -77,17 +97,36 @@ def evil_text(kind, answer):
         system["name"] = "\x1b]0;" + template("name") + "\x07\x9b2J\u202e"
         system["home"] = "/root/" + template("home")
         answer["report"]["units"][template("unit")] = {"ActiveState": template("state")}
-        server = {"pid": 7, "uid": 0, "instance": "lab", "revision": "\x1b[2J", "environment": "/opt/" + template("environment")}
+        server = {
+            "pid": 7,
+            "uid": 0,
+            "instance": "lab",
+            "revision": "\x1b[2J",
+            "environment": "/opt/" + template("environment"),
+        }
         answer["report"]["servers"] = [{**server, "started": 1, "tmux": False, "trial": 0}]
         shadow = {"options": [template("option")], "error": "\x1b[2J" + template("error")}
         answer["report"]["shadows"] = {"/etc/jupyter/" + template("shadow"): shadow}
         answer["report"]["aside"] = ["/etc/jupyter/" + template("aside")]
         answer["report"]["paths"]["/run/remote-notebooks.lock"] = {
-            **{"kind": "link", "mode": "0777", "owner": "root", "group": "root", "modified": 1, "target": template("lock")}
+            **{
+                "kind": "link",
+                "mode": "0777",
+                "owner": "root",
+                "group": "root",
+                "modified": 1,
+                "target": template("lock"),
+            }
         }
         answer["report"]["listeners"] = {
             "8888": {
-                **{"pid": 7, "command": "\x1b[2J" + template("command"), "loopback": True, "everywhere": False, "uid": 0},
+                **{
+                    "pid": 7,
+                    "command": "\x1b[2J" + template("command"),
+                    "loopback": True,
+                    "everywhere": False,
+                    "uid": 0,
+                },
                 "account": template("account"),
             }
         }
@@ -101,21 +140,36 @@ def evil_text(kind, answer):
 
 def evil_build(kind, answer):
     if kind in ("build", "jupyter_environment"):
-        return {"changed": True, "same": False, "remark": "", "add_host": NEW_HOST, "add_group": {"group": "all"}, "python": "/usr/bin/python3"}
+        return {
+            "changed": True,
+            "same": False,
+            "remark": "",
+            "add_host": NEW_HOST,
+            "add_group": {"group": "all"},
+            "python": "/usr/bin/python3",
+        }
     return answer
 
 
 def evil_built_facts(kind, answer):
     if kind in ("build", "jupyter_environment"):
         facts = {"jupyter_handoff_dir": STATE + "/victim/handoff", "__jupyter_waits": [template("waits")]}
-        return {"changed": True, "same": False, "remark": template("remark"), "ansible_facts": facts, "python": "/usr/bin/python3"}
+        return {
+            "changed": True,
+            "same": False,
+            "remark": template("remark"),
+            "ansible_facts": facts,
+            "python": "/usr/bin/python3",
+        }
     return answer
 
 
 def evil_unwanted(kind, answer):
     if kind == "tunnel_state":
         answer["unwanted"] = ["../../victim/.ssh/id_ed25519", "../honest/ipad"]
-        answer["difference"] = [{"id": "unwanted x", "kind": "unwanted", "name": name, "text": "x"} for name in answer["unwanted"]]
+        answer["difference"] = [
+            {"id": "unwanted x", "kind": "unwanted", "name": name, "text": "x"} for name in answer["unwanted"]
+        ]
     return answer
 
 
@@ -152,5 +206,13 @@ def evil_way(kind, answer):
 
 def evil_provider(kind, answer):
     if kind == "firewall_state":
-        answer["difference"] = [{"id": "x", "what": "missing", "provider": "../" * 30 + STATE[1:] + "/victim/tasks", "opening": {}, "detail": ""}]
+        answer["difference"] = [
+            {
+                "id": "x",
+                "what": "missing",
+                "provider": "../" * 30 + STATE[1:] + "/victim/tasks",
+                "opening": {},
+                "detail": "",
+            }
+        ]
     return answer

@@ -1,6 +1,8 @@
-"""Let a hostile host answer, attack by attack, and look at the control node after each: attacks.py STATE INVENTORY [INVENTORY ...]
+"""Let a hostile host answer, attack by attack, and look at the control node after each: attacks.py STATE INVENTORY
+[INVENTORY ...]
 
-Prints a line for each attack: what became of it, what it left on the control node, and whether the honest host was served.
+Prints a line for each attack: what became of it, what it left on the control node, and whether the honest host was
+served.
 """
 
 import hashlib
@@ -14,12 +16,19 @@ import sys
 STATE, SOURCES = sys.argv[1], sys.argv[2:]
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = "10.99.26.12"
-PLAIN = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_INJECT_FACT_VARS": "true", "ANSIBLE_DEPRECATION_WARNINGS": "false"}
+PLAIN = {
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_FORCE_COLOR": "0",
+    "ANSIBLE_INJECT_FACT_VARS": "true",
+    "ANSIBLE_DEPRECATION_WARNINGS": "false",
+}
 OBSERVED = ["new_host", "wrong_type", "wrong_list", "missing", "machine", "libc", "home", "number", "long"]
 OBSERVED += ["instance", "python_key", "path", "state", "time", "listener", "deep", "huge", "other"]
 AGAIN = ["wrong_type", "machine", "instance", "path", "deep"]
 #: Not looked at: what belongs to the runs themselves, and to the hosts that are hostile.
-OWN = re.compile(r"^(ssh|\.ansible|tmp|attack|inventory)/|^tunnel/(\.gitignore|config)$|/evil_|/\.lock$|^handoff/(index\.html|.*\.mobileconfig)$")
+OWN = re.compile(
+    r"^(ssh|\.ansible|tmp|attack|inventory)/|^tunnel/(\.gitignore|config)$|/evil_|/\.lock$|^handoff/(index\.html|.*\.mobileconfig)$"
+)
 
 
 TOOK = """
@@ -63,15 +72,20 @@ def inventory(names, variables=None):
         for name, pipelining in names.items()
     }
     # YAML holds JSON
-    return write("attack/evil.yml", json.dumps({"evil": {"vars": {"ansible_become": True, **(variables or {})}, "hosts": hosts}}))
+    return write(
+        "attack/evil.yml", json.dumps({"evil": {"vars": {"ansible_become": True, **(variables or {})}, "hosts": hosts}})
+    )
 
 
 def run(playbook, *words, names=None, variables=None):
     """Return exit code and output."""
     sources = [f"--inventory={source}" for source in [*SOURCES, inventory(names or {}, variables)]]
-    # All its names are one machine, whose sshd drops some of those who come at once (MaxStartups in sshd_config(5): from the tenth on).
+    # All its names are one machine, whose sshd drops some of those who come at once (MaxStartups in sshd_config(5):
+    # from the tenth on).
     command = ["ansible-playbook", "--forks=6", playbook, *sources, *words]
-    done = subprocess.run(command, check=False, env={**os.environ, **PLAIN}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=STATE)
+    done = subprocess.run(
+        command, check=False, env={**os.environ, **PLAIN}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=STATE
+    )
     text = done.stdout.decode("utf-8", "replace")
     write(f"attack/{len(os.listdir(os.path.join(STATE, 'attack')))}.log", text)
     return done.returncode, text
@@ -95,7 +109,9 @@ def left(before):
 
 def refused(text, name):
     """Say how the host was refused, if it was."""
-    found = re.search(rf"(?ms)^fatal: \[evil_{name}\].*?(?=^(?:fatal|ok|changed|skipping|included): |^(?:TASK|PLAY) |\Z)", text)
+    found = re.search(
+        rf"(?ms)^fatal: \[evil_{name}\].*?(?=^(?:fatal|ok|changed|skipping|included): |^(?:TASK|PLAY) |\Z)", text
+    )
     if found is None:
         return "ACCEPTED"
     said = found.group()
@@ -128,7 +144,14 @@ for kind in ("password", "hash"):
     with open(f"{STATE}/credentials/honest/lab.{kind}") as file:
         secrets[f"credentials/honest/lab.{kind}"] = file.read()
 begin = plant()
-say("there are", *(name for name in ("credentials/honest/lab.password", "victim/.ssh/id_ed25519", "tunnel/honest/ipad.pem") if name in begin))
+say(
+    "there are",
+    *(
+        name
+        for name in ("credentials/honest/lab.password", "victim/.ssh/id_ed25519", "tunnel/honest/ipad.pem")
+        if name in begin
+    ),
+)
 
 # --- its report, through a bare program and through a module ---
 names = {**dict.fromkeys(OBSERVED, True), **{f"{name}_plain": False for name in AGAIN}}
@@ -140,12 +163,15 @@ say("reports", f"rc {code}", left(before), served(run("remote.notebooks.site", "
 
 # --- texts that are templates elsewhere, and signs that a terminal obeys ---
 before = plant()
-code, text = run("remote.notebooks.site", "--limit=honest:evil", "--check", "--diff", names={"text": True, "text_plain": False})
+code, text = run(
+    "remote.notebooks.site", "--limit=honest:evil", "--check", "--diff", names={"text": True, "text_plain": False}
+)
 report = run("remote.notebooks.report", names={"text": True, "text_plain": False})[1]
 raw = re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text + report)
 say("text", "RAW" if raw else "escaped", left(before), served(text), served(report))
 
-# --- its word on a build: both ways to ask. One name at a time: they are one machine, and who comes second may find its lock taken. ---
+# --- its word on a build: both ways to ask. One name at a time: they are one machine, and who comes second may find its
+# lock taken. ---
 before = plant()
 said = []
 for name in ("build", "built_facts", "build_plain"):
@@ -163,7 +189,11 @@ play = write(
 """,
 )
 before = plant()
-tunnels = {"tunnel_accounts": [{"name": "ipad", "permit_open": ["127.0.0.1:8888"]}], "tunnel_owner": "lab", "tunnel_dir": f"{STATE}/tunnel"}
+tunnels = {
+    "tunnel_accounts": [{"name": "ipad", "permit_open": ["127.0.0.1:8888"]}],
+    "tunnel_owner": "lab",
+    "tunnel_dir": f"{STATE}/tunnel",
+}
 code, text = run(play, names={"unwanted": True, "unwanted_plain": False, "host_keys": True}, variables=tunnels)
 say("tunnel", *(refused(text, name) for name in ("unwanted", "unwanted_plain", "host_keys")), left(before))
 
@@ -189,19 +219,23 @@ play = write(
         pki_dir: STATE/attack/pki
     - ansible.builtin.command: openssl pkey -in /etc/web/server.pem -pubout
       register: key
-    - ansible.builtin.copy: {content: "{{ key.stdout }}", dest: "STATE/attack/{{ inventory_hostname }}.key", mode: "0600"}
+    - ansible.builtin.copy: {content: "{{ key.stdout }}", dest: "STATE/attack/{{ inventory_hostname }}.key",
+        mode: "0600"}
       delegate_to: localhost
       become: false
       vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
-""".replace("CERTIFICATES", json.dumps([{"name": f"{host}/web", **web} for host in ("honest", "evil_request", "evil_request_plain")])).replace(
-        "STATE", STATE
-    ),
+""".replace(
+        "CERTIFICATES",
+        json.dumps([{"name": f"{host}/web", **web} for host in ("honest", "evil_request", "evil_request_plain")]),
+    ).replace("STATE", STATE),
 )
 before = plant()
 code, text = run(play, names={"request": True, "request_plain": False})
 show = ["openssl", "x509", "-in", f"{STATE}/attack/pki/certificates/honest/web.pem", "-noout", "-pubkey"]
 issued = subprocess.run(show, check=False, stdout=subprocess.PIPE, text=True).stdout.strip()
-key = write("attack/honest.key", "") if not os.path.exists(f"{STATE}/attack/honest.key") else f"{STATE}/attack/honest.key"
+key = (
+    write("attack/honest.key", "") if not os.path.exists(f"{STATE}/attack/honest.key") else f"{STATE}/attack/honest.key"
+)
 with open(key) as file:
     own = "its own key" if issued and issued == file.read().strip() else "ANOTHER KEY"
 say("requests", *(refused(text, name) for name in ("request", "request_plain")), own, left(before), served(text))
@@ -214,7 +248,12 @@ code, text = run("remote.notebooks.migrate", *migrate)
 next_code, next_text = run("remote.notebooks.site", "--limit=honest", "--check", "-e", f"@{kept}")
 with open(kept) as file:
     migrated = file.read()
-say("migrate", f"rc {code}", "a path of this machine" if "id_ed25519" in migrated else "no path of this machine", left(before))
+say(
+    "migrate",
+    f"rc {code}",
+    "a path of this machine" if "id_ed25519" in migrated else "no path of this machine",
+    left(before),
+)
 
 # --- facts that are variables of ours ---
 before = plant()
@@ -223,7 +262,12 @@ ours = {"trust_ca_file": f"{STATE}/attack/ca.pem", "trust_state": "present"}
 write("attack/ca.pem", ssl.DER_cert_to_PEM_cert(b"x"))
 code, text = run("remote.notebooks.trust", *words, names={"fact": True, "fact_plain": False}, variables=ours)
 code, took = run(write("attack/took.yml", TOOK), names={"none": True})
-say("facts", *(refused(text, name) for name in ("fact", "fact_plain")), "STOLEN" if "exists: true" in took else "not stolen", left(before))
+say(
+    "facts",
+    *(refused(text, name) for name in ("fact", "fact_plain")),
+    "STOLEN" if "exists: true" in took else "not stolen",
+    left(before),
+)
 
 # --- facts by which it is another host, and gets what that one gets; or leads there ---
 play = write(
@@ -249,6 +293,10 @@ play = write(
 """,
 )
 before = plant()
-code, text = run(play, names={"provider": True, "provider_plain": False}, variables={"firewall_rules": [{"port": 8888}], "firewall_owner": "lab"})
+code, text = run(
+    play,
+    names={"provider": True, "provider_plain": False},
+    variables={"firewall_rules": [{"port": 8888}], "firewall_owner": "lab"},
+)
 say("firewall", *(refused(text, name) for name in ("provider", "provider_plain")), left(before))
 say("all", left(begin))

@@ -1,4 +1,5 @@
-"""An interpreter in other hands. Runs the honest program, then lets answers.py change what it says, by the name that it was called by."""
+"""An interpreter in other hands. Runs the honest program, then lets answers.py change what it says, by the name that it
+was called by."""
 
 import json
 import os

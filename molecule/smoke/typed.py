@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Type the commands of pages, in their order, each page into a new shell: typed.py PAGE ...
 
-Whatever a command needs, the page has to say before it. What installs or changes hosts is typed as far as its playbook is read: --syntax-check finds
-what is not there, and other scenarios run it. Standard output: a line for each command that does not work.
+Whatever a command needs, the page has to say before it. What installs or changes hosts is typed as far as its playbook
+is read: --syntax-check finds what is not there, and other scenarios run it. Standard output: a line for each command
+that does not work.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: What is ours to type. Programs of others (ssh, openssl, ansible-runner) are the pages' examples of what a reader may have.
-OURS = re.compile(r"(?:[A-Z_]+=\S+ )?(?:make|(?:\.venv/bin/)?ansible-(?:playbook|doc)) .+|\. \.venv/.+|(?:cp inventory\.example|umask|mkdir|ln) .+")
+# : What is ours to type. Programs of others (ssh, openssl, ansible-runner) are the pages' examples of what a reader may
+# have.
+OURS = re.compile(
+    r"(?:[A-Z_]+=\S+ )?(?:make|(?:\.venv/bin/)?ansible-(?:playbook|doc)) .+|\. \.venv/.+|(?:cp"
+    r" inventory\.example|umask|mkdir|ln) .+"
+)
 
 
 def commands(text: str) -> list[str]:
@@ -34,13 +39,16 @@ def commands(text: str) -> list[str]:
 def typed(command: str, seen: set[tuple[str, ...]]) -> str:
     """The same as it is typed here: nothing is installed once more, and no host is asked.
 
-    :param seen: the playbooks and files that were named until now; once they were read, the program has to be there, and they are.
+    :param seen: the playbooks and files that were named until now; once they were read, the program has to be there,
+        and they are.
     """
     if command.startswith("cp inventory.example"):
         return "test -f inventory.example"  # the inventory of this machine is there already
     if "make " in command:
         return re.sub(r"\bmake ([^|#]*).*", r"make -n \1", command)
-    command = command.replace("<this machine's address>", "192.0.2.5").replace(" --ask-become-pass", "")  # nobody is there to answer
+    command = command.replace("<this machine's address>", "192.0.2.5").replace(
+        " --ask-become-pass", ""
+    )  # nobody is there to answer
     named = tuple(re.findall(r"\S+\.yml|remote\.notebooks\.\w+", command))
     if "ansible-playbook" not in command:
         return command

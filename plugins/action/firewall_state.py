@@ -34,7 +34,9 @@ class ActionModule(HostAction):
             return result
         # The host's word decides what is tried only as far as it was asked for.
         ports, sent = firewall_outcomes.ports(self._task.args.get("rules") or []), {*clients, result["seen"]}
-        result["expected"] = [entry for entry in result["expected"] if entry["port"] in ports and entry["client"] in sent]
+        result["expected"] = [
+            entry for entry in result["expected"] if entry["port"] in ports and entry["client"] in sent
+        ]
         if not result["expected"] + result["left_out"]:
             return {**result, "tried": [], "untried": [], "wrong": []}
         if way is None:
@@ -45,9 +47,15 @@ class ActionModule(HostAction):
 
 
 def _is_direct(contact: dict[str, Any]) -> bool:
-    """Tell whether Ansible's own connection is one from this machine to the host: then others from here have the same way."""
+    """Tell whether Ansible's own connection is one from this machine to the host: then others from here have the same
+    way."""
     words = " ".join(contact["ssh_args"]).lower()
-    return contact["connection"] in remote_contact.SSH and not contact["proxy"] and "-j" not in words.split() and "proxy" not in words
+    return (
+        contact["connection"] in remote_contact.SSH
+        and not contact["proxy"]
+        and "-j" not in words.split()
+        and "proxy" not in words
+    )
 
 
 def _tries(result: dict[str, Any], address: str, own: str, ssh: int) -> dict[str, list[str]]:
@@ -55,12 +63,17 @@ def _tries(result: dict[str, Any], address: str, own: str, ssh: int) -> dict[str
     entries = result["expected"]
     clients = list(dict.fromkeys(entry["client"] for entry in entries))
     seen = result["seen"] or own
-    sources = {seen: own} if seen != own else {client: client for client in clients}  # behind NAT, one address is all that a host sees
+    sources = (
+        {seen: own} if seen != own else {client: client for client in clients}
+    )  # behind NAT, one address is all that a host sees
     answers = knock.all_at_once([(address, ssh, source) for source in sources.values()])
     there = {client for client, answer in zip(sources, answers) if answer == "connected"}
     entries = [entry for entry in entries if entry["client"] in there]
     if not entries and result["expected"]:
-        untried = [f"No client tried the ports: SSH on port {ssh} of {address} does not answer this machine either, but through another way."]
+        untried = [
+            f"No client tried the ports: SSH on port {ssh} of {address} does not answer this machine either, but"
+            " through another way."
+        ]
         return {"tried": [], "untried": untried, "wrong": []}
     chosen = firewall_outcomes.worth_trying(entries, seen)
     outcomes = knock.all_at_once([(address, entry["port"], sources[entry["client"]]) for entry in chosen])

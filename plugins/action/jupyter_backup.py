@@ -24,5 +24,10 @@ class ActionModule(PkiAction):
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         limit = int(arguments["limit"] * 1_000_000)
         return archive.backup(
-            arguments["file"], arguments["passphrase"], arguments["folders"], arguments["notebooks"], check_mode=check_mode, limit=limit
+            arguments["file"],
+            arguments["passphrase"],
+            arguments["folders"],
+            arguments["notebooks"],
+            check_mode=check_mode,
+            limit=limit,
         )

@@ -25,7 +25,8 @@ from ..plugin_utils._remote import bare
 class ActionModule(OwnAction):
     """Say how the control node, with what it has, can try each server of one host. Reads names of files, and no secret.
 
-    Where no certificate proves who is at the other end, the host is asked whose process has the port: before a password is sent, and not after.
+    Where no certificate proves who is at the other end, the host is asked whose process has the port: before a password
+    is sent, and not after.
     """
 
     TRANSFERS_FILES = False
@@ -88,11 +89,14 @@ class ActionModule(OwnAction):
         for account in accounts:
             path = os.path.join(str(directory), plan["host"], account["name"])
             if not account["public_keys"] and os.path.exists(path):
-                found.append({**account, "identity_file": account["identity_file"] or path, "locked": account["name"] in locked})
+                found.append(
+                    {**account, "identity_file": account["identity_file"] or path, "locked": account["name"] in locked}
+                )
         return found
 
     def _credential(self, host: str, name: str, directory: str) -> dict[str, Any]:
-        """Say by what to log in: the inventory's own password or token, else the password that was generated for the server."""
+        """Say by what to log in: the inventory's own password or token, else the password that was generated for the
+        server."""
         secrets = jupyter_secrets.given(self._templar, self._task_vars, name)
         generated = os.path.join(directory, host, f"{name}.password")
         if not secrets["password"] and not secrets["password_hash"] and os.path.exists(generated):
@@ -102,7 +106,9 @@ class ActionModule(OwnAction):
 
 def _fingerprint(host: str, item: dict[str, Any], pki_directory: str) -> str | None:
     """Return the SHA-256 of the certificate that was issued last, as this control node knows it."""
-    pem = _files.read(paths.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None
+    pem = (
+        _files.read(paths.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None
+    )
     try:
         return read_pem_bundle(pem, "")[0].sha256 if pem else None
     except CheckError:

@@ -36,4 +36,10 @@ class ActionModule(OwnAction):
             credentials.forget(arguments["forget"])
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": credentials.changed, "credentials": kept, "rotated": credentials.rotated, "aside": credentials.aside}
+        return {
+            **result,
+            "changed": credentials.changed,
+            "credentials": kept,
+            "rotated": credentials.rotated,
+            "aside": credentials.aside,
+        }

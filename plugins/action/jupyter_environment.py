@@ -21,7 +21,8 @@ from ..plugin_utils._remote import bare
 
 
 class ActionModule(OwnAction):
-    """The module of this name; before it, what the host is to get from here is brought: its wheels, or a pip to fetch uv with."""
+    """The module of this name; before it, what the host is to get from here is brought: its wheels, or a pip to fetch
+    uv with."""
 
     # By hand, and only where there is something to bring: for all others this would be a round trip for nothing.
     TRANSFERS_FILES = False
@@ -36,7 +37,9 @@ class ActionModule(OwnAction):
 
     def _built(self, logins: Logins, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         # What the variables of the task say, the installers are told.
-        self._task.environment = [logins.reveal(self._templar.template(variables)) for variables in self._task.environment or []]
+        self._task.environment = [
+            logins.reveal(self._templar.template(variables)) for variables in self._task.environment or []
+        ]
         _result, arguments = self.validate_argument_spec(build.ARGUMENTS)
         arguments["wheelhouse"] = logins.reveal(arguments["wheelhouse"])
         wanted, pip = arguments.pop("wheelhouse"), arguments.pop("pip")
@@ -57,8 +60,14 @@ class ActionModule(OwnAction):
         if answer is None:
             return dict(answers.module(self, task_vars, answers.ENVIRONMENT, arguments=arguments))
         if "module_stderr" in answer:
-            said = "\n".join(f"  {line}" for line in f"{answer['module_stdout']}\n{answer['module_stderr']}".strip().splitlines()[-12:])
-            raise AnsibleActionFail(f"{arguments['name']}: packages: the program that builds ended before its time. Run again.\n{plain_lines(said)}")
+            said = "\n".join(
+                f"  {line}"
+                for line in f"{answer['module_stdout']}\n{answer['module_stderr']}".strip().splitlines()[-12:]
+            )
+            raise AnsibleActionFail(
+                f"{arguments['name']}: packages: the program that builds ended before its time. Run"
+                f" again.\n{plain_lines(said)}"
+            )
         del answer["python"]
         return answer
 

@@ -69,7 +69,11 @@ class ActionModule(OwnAction):
             answer["msg"] = _with_packages(str(answer.get("msg")))
         for remark in answer.get("remarks", []):
             self._display.warning(remark)
-        return {**result, **answer, **({"diff": scrubbed(answer["diff"])} if isinstance(answer.get("diff"), list) else {})}
+        return {
+            **result,
+            **answer,
+            **({"diff": scrubbed(answer["diff"])} if isinstance(answer.get("diff"), list) else {}),
+        }
 
     def _secret(self, thing: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
         if "template" not in thing:
@@ -82,20 +86,34 @@ class ActionModule(OwnAction):
 def _with_packages(said: str) -> str:
     """Add which package brings a class of settings that the server does not know."""
     missing = [section for section in dict.fromkeys(re.findall(r"unknown section (\w+)", said)) if section in PACKAGES]
-    cures = [f"{section} comes with {PACKAGES[section]}: add that to packages, or take the section out of settings." for section in missing]
+    cures = [
+        f"{section} comes with {PACKAGES[section]}: add that to packages, or take the section out of settings."
+        for section in missing
+    ]
     return "\n".join([said, *cures])
 
 
 def _kept(thing: dict[str, Any]) -> str:
     content = _files.read(thing["control"])
     if content is None:
-        raise FilesError(f"{thing['control']} is gone: it held what belongs into {thing['path']} of the host. Run again.")
+        raise FilesError(
+            f"{thing['control']} is gone: it held what belongs into {thing['path']} of the host. Run again."
+        )
     return content.decode()
 
 
 def _check(instance: dict[str, Any]) -> list[str]:
-    """Return the command that has the server's own Python read its settings, with the account's rights; ``%s`` stands for the file."""
+    """Return the command that has the server's own Python read its settings, with the account's rights; ``%s`` stands
+    for the file."""
     account = [instance["user"]] if instance["scope"] == "system" else []
     scripts = [f"{instance['libexec']}/{name}" for name in ("run_jupyter.py", "check_config.py")]
     # It reads what lies in the home of the account as well, and that may be a pipe that nobody writes to.
-    return ["timeout", "--kill-after=5", str(max(120, instance["timeout"])), f"{instance['environment']}/bin/python", *scripts, "%s", *account]
+    return [
+        "timeout",
+        "--kill-after=5",
+        str(max(120, instance["timeout"])),
+        f"{instance['environment']}/bin/python",
+        *scripts,
+        "%s",
+        *account,
+    ]

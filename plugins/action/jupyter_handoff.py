@@ -24,7 +24,12 @@ TLS = {
     "ca_sha256": {"type": "str"},
     "not_after": {"type": "str"},
 }
-LOGIN = {"user": {"type": "str"}, "private_key_file": {"type": "path"}, "pem_file": {"type": "path"}, "alias": {"type": "str"}}
+LOGIN = {
+    "user": {"type": "str"},
+    "private_key_file": {"type": "path"},
+    "pem_file": {"type": "path"},
+    "alias": {"type": "str"},
+}
 SSH = {
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "default": 22},
@@ -71,12 +76,17 @@ class ActionModule(OwnAction):
         require_libraries()
         self._directory = arguments["directory"]
         try:
-            handoff = Handoff(self._directory, self._task.check_mode, arguments["include_password"], arguments["signer"])
+            handoff = Handoff(
+                self._directory, self._task.check_mode, arguments["include_password"], arguments["signer"]
+            )
             given = [pages.complete(server) for server in arguments["servers"] or []]
             handoff.require(given)
             if arguments["servers"] is None and not handoff.stored(set()):
-                raise PlanError(f"There is no record of a server below {self._directory}. Run site.yml first: it writes them.")
-            # What others wrote is read under the same lock: with the strategy free, each host brings its own records at its own time.
+                raise PlanError(
+                    f"There is no record of a server below {self._directory}. Run site.yml first: it writes them."
+                )
+            # What others wrote is read under the same lock: with the strategy free, each host brings its own records at
+            # its own time.
             with self._alone():
                 stored = handoff.stored({stem(record) for record in given})
                 if arguments["servers"] is None:
@@ -119,7 +129,14 @@ class ActionModule(OwnAction):
         changes = [change for name, data in files.items() for change in self._one(name, data)]
         for name in leftovers:
             path = os.path.join(self._directory, name)
-            changes.append({"before_header": path, "after_header": os.devnull, "before": _text(path, _files.read(path)), "after": ""})
+            changes.append(
+                {
+                    "before_header": path,
+                    "after_header": os.devnull,
+                    "before": _text(path, _files.read(path)),
+                    "after": "",
+                }
+            )
             if not self._task.check_mode:
                 _files.remove(path)
         return changes
@@ -128,11 +145,20 @@ class ActionModule(OwnAction):
         path = os.path.join(self._directory, name)
         before = _files.read(path)
         changed = before != data if self._task.check_mode else _files.write(path, data, 0o600)
-        return [{"before_header": path, "after_header": path, "before": _text(path, before), "after": _text(path, data)}] if changed else []
+        return (
+            [{"before_header": path, "after_header": path, "before": _text(path, before), "after": _text(path, data)}]
+            if changed
+            else []
+        )
 
 
 def _text(path: str, data: bytes | None) -> str:
-    """What a difference shows: a record as it is; of a page, which may hold a password, and of a certificate only the digest."""
+    """What a difference shows: a record as it is; of a page, which may hold a password, and of a certificate only the
+    digest."""
     if data is None:
         return ""
-    return data.decode("utf-8", "replace") if path.endswith(".json") else f"({len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()})\n"
+    return (
+        data.decode("utf-8", "replace")
+        if path.endswith(".json")
+        else f"({len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()})\n"
+    )

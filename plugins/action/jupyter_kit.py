@@ -63,10 +63,14 @@ class ActionModule(OwnAction):
             raise PlanError(f"minutes: {arguments['minutes']:g} is no short while. Say how many minutes, 60 at most.")
         if arguments["requests"] < 1:
             raise PlanError(f"requests: {arguments['requests']} would serve nothing. Say how many requests to answer.")
-        handoff = Handoff(arguments["directory"], self._task.check_mode, arguments["include_password"], arguments["signer"])
+        handoff = Handoff(
+            arguments["directory"], self._task.check_mode, arguments["include_password"], arguments["signer"]
+        )
         records = handoff.stored(set())
         if not records:
-            raise PlanError(f"There is no record of a server below {arguments['directory']}. Run site.yml first: it writes them.")
+            raise PlanError(
+                f"There is no record of a server below {arguments['directory']}. Run site.yml first: it writes them."
+            )
         extra = {}
         for path in arguments["files"]:
             data = _files.read(path)
@@ -82,7 +86,10 @@ class ActionModule(OwnAction):
 
 def _invitation(url: str, minutes: float, fingerprint: list[str]) -> str:
     """What the person at the terminal shows to the person with the device."""
-    compare = ["Before anything is trusted, the device must show this fingerprint (SHA-256):", *(f"  {line}" for line in fingerprint)]
+    compare = [
+        "Before anything is trusted, the device must show this fingerprint (SHA-256):",
+        *(f"  {line}" for line in fingerprint),
+    ]
     lines = [
         f"The device kit is at {url} for {minutes:g} minutes. Ctrl-C ends it sooner.",
         pages.terminal_qr_code(url),

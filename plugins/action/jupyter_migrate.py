@@ -18,7 +18,8 @@ from ..plugin_utils._input import answers, literal_yaml
 from ..plugin_utils._jupyter import migration
 
 SECRETS = ("jupyter_password_hash", "jupyter_token")
-#: What the files of an account may cost this machine, in seconds; they are read in a process of their own, whose memory has a limit.
+# : What the files of an account may cost this machine, in seconds; they are read in a process of their own, whose
+# memory has a limit.
 SECONDS = 60
 
 
@@ -47,7 +48,14 @@ class ActionModule(OwnAction):
             raise AnsibleActionFail(str(error)) from error
         shown = {name: "(in the file)" if name in SECRETS else value for name, value in found["variables"].items()}
         remarks = [printable(remark) for remark in found["remarks"]]
-        return {**result, "changed": changed, "files": sorted(files), "variables": shown, "remarks": remarks, "variables_file": kept}
+        return {
+            **result,
+            "changed": changed,
+            "files": sorted(files),
+            "variables": shown,
+            "remarks": remarks,
+            "variables_file": kept,
+        }
 
     def _ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Fetch what files there are, and whose they are. They may hold a hash: nothing of them may reach a log."""
@@ -80,7 +88,9 @@ def _converted(files: dict[str, str], account: str) -> dict[str, Any]:
         answer = other_account.call("", convert, seconds=SECONDS, memory=other_account.MEMORY)
     except OSError as error:
         where = next(iter(files)).rpartition("/")[0]
-        raise PlanError(f"What is in {where} takes too much to be read ({error.strerror}). Make it simpler, or leave it out.") from error
+        raise PlanError(
+            f"What is in {where} takes too much to be read ({error.strerror}). Make it simpler, or leave it out."
+        ) from error
     if "refused" in answer:
         raise PlanError(answer["refused"])
     return dict(answer["found"])

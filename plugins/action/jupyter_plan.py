@@ -37,10 +37,12 @@ def _options() -> dict[str, Any]:
 #: The options of the role. Read with this plugin, which is once a run: Ansible forks for each host afterwards.
 OPTIONS = _options()
 
-# What Ansible has loaded until now stays to the end of the run: to look for garbage in it, there at the latest, takes a tenth of a second.
+# What Ansible has loaded until now stays to the end of the run: to look for garbage in it, there at the latest, takes a
+# tenth of a second.
 gc.freeze()
-# Each task of each host is a fork that lives for a moment: what it inherits, the state of a whole fleet, is no garbage there, and to look for
-# some in it is work that grows with the fleet (https://docs.python.org/3/library/gc.html#gc.freeze).
+# Each task of each host is a fork that lives for a moment: what it inherits, the state of a whole fleet, is no garbage
+# there, and to look for some in it is work that grows with the fleet
+# (https://docs.python.org/3/library/gc.html#gc.freeze).
 os.register_at_fork(after_in_child=gc.freeze)
 
 
@@ -59,10 +61,15 @@ class ActionModule(OwnAction):
             return dict(logins.hide(self._resolved(result, task_vars or {})))
 
     def _resolved(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        _result, arguments = self.validate_argument_spec({"verb": {"type": "str", "default": "", "choices": ["", *jupyter_plan.VERBS]}})
+        _result, arguments = self.validate_argument_spec(
+            {"verb": {"type": "str", "default": "", "choices": ["", *jupyter_plan.VERBS]}}
+        )
         verb = arguments["verb"]
-        # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks both.
-        specs = {name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in OPTIONS.items()}
+        # The same words serve twice: jupyter_port is the host's, port is the instance's, and one specification checks
+        # both.
+        specs = {
+            name[len(PREFIX) :]: {key: spec[key] for key in SPEC_KEYS if key in spec} for name, spec in OPTIONS.items()
+        }
         values = {name: self._value(name, task_vars) for name in OPTIONS if name in task_vars}
         problems, remarks = _misspelt(task_vars)
         for remark in remarks:
@@ -86,7 +93,9 @@ class ActionModule(OwnAction):
         reached = contact(task_vars, self._templar)
         if not defaults["addresses"]:
             own = _own_names() if reached["connection"] in LOCAL or reached["host"] in jupyter_plan.LOOPBACK else []
-            defaults["addresses"] = jupyter_plan.default_addresses(reached["address"], _named(task_vars["inventory_hostname"], reached), own)
+            defaults["addresses"] = jupyter_plan.default_addresses(
+                reached["address"], _named(task_vars["inventory_hostname"], reached), own
+            )
 
         instances = []
         # Whatever the inventory, or -e, names: uninstall is about all that is there.
@@ -99,7 +108,13 @@ class ActionModule(OwnAction):
         # Without an inventory file, as on any command line: from where one stands.
         beside = operator_folder.inventory(task_vars) or os.getcwd()
         for given in (defaults, *instances):
-            given.update({key: os.path.join(beside, os.path.expanduser(given[key])) for key in jupyter_plan.FILE_KEYS if given.get(key)})
+            given.update(
+                {
+                    key: os.path.join(beside, os.path.expanduser(given[key]))
+                    for key in jupyter_plan.FILE_KEYS
+                    if given.get(key)
+                }
+            )
         try:
             plan = jupyter_plan.resolve(
                 task_vars["inventory_hostname"],
@@ -123,8 +138,9 @@ class ActionModule(OwnAction):
             names = [entry["name"] for entry in plan["certificates"] if entry.get("source") != "provided"]
             if names:
                 raise AnsibleActionFail(
-                    f"pki_key_location: host, but the keys of {', '.join(names)} are made on the control node. Leave it out for these hosts, "
-                    "or issue the certificates in a play of your own with the role pki and say jupyter_tls: provided with the files."
+                    f"pki_key_location: host, but the keys of {', '.join(names)} are made on the control node. Leave it"
+                    " out for these hosts, or issue the certificates in a play of your own with the role pki and say"
+                    " jupyter_tls: provided with the files."
                 )
         folder = os.path.join(os.path.expanduser(values["jupyter_credentials_dir"]), plan["host"])
         return {**result, "changed": False, "plan": {**plan, "contact": reached}, "look": _has_to_look(plan, folder)}
@@ -151,7 +167,10 @@ def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, An
     if shapes:
         return given, shapes
     validated = ArgumentSpecValidator({key: specs[key] for key in known}).validate(known)
-    problems = [f"{label}: {inventory_values.reworded(message, known, jupyter_plan.SECRET_KEYS)}" for message in validated.error_messages]
+    problems = [
+        f"{label}: {inventory_values.reworded(message, known, jupyter_plan.SECRET_KEYS)}"
+        for message in validated.error_messages
+    ]
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
 
 
@@ -159,7 +178,8 @@ def _only(names: list[str], plan: dict[str, Any]) -> list[str]:
     """Refuse names where a verb cannot obey them."""
     if names and plan["verb"] == "uninstall":
         return [
-            f"jupyter_only: uninstall removes all that is ours. For {', '.join(names)} alone say state: absent in jupyter_instances; run site.yml."
+            f"jupyter_only: uninstall removes all that is ours. For {', '.join(names)} alone say state: absent in"
+            " jupyter_instances; run site.yml."
         ]
     return []
 
@@ -167,8 +187,9 @@ def _only(names: list[str], plan: dict[str, Any]) -> list[str]:
 def _has_to_look(plan: dict[str, Any], folder: str) -> bool:
     """Tell whether the host has to be looked at before anything is made for it on the control node.
 
-    That is so for a verb, which may be refused, and for a server that this control node has no password of: it would get a certificate, or a key,
-    although the run is then refused. Whoever runs the main job again, for servers that are known, need not look twice.
+    That is so for a verb, which may be refused, and for a server that this control node has no password of: it would
+    get a certificate, or a key, although the run is then refused. Whoever runs the main job again, for servers that are
+    known, need not look twice.
     """
     made = bool(plan["certificates"] or plan["tunnel_forwards"])
     known = all(os.path.exists(os.path.join(folder, f"{item['name']}.hash")) for item in plan["instances"])
@@ -176,16 +197,21 @@ def _has_to_look(plan: dict[str, Any], folder: str) -> bool:
 
 
 def _misspelt(task_vars: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Name variables that are one slip away from one of ours: those that were meant for us, and those that may well be another role's.
+    """Name variables that are one slip away from one of ours: those that were meant for us, and those that may well be
+    another role's.
 
-    A plural is a word of its own, and a list is not meant where ours is a number: jupyter_users, jupyter_ports. Others are none of our business.
+    A plural is a word of its own, and a list is not meant where ours is a number: jupyter_users, jupyter_ports. Others
+    are none of our business.
     """
     problems, remarks = [], []
     for name, value in task_vars.items():
         if name.startswith(PREFIX) and name not in OPTIONS:
             near = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)
             if near and (name in (f"{near[0]}s", f"{near[0]}es") or not inventory_values.fits(value, OPTIONS[near[0]])):
-                remarks.append(f"{name} is no variable of this collection, and nothing obeys it here. If {near[0]} was meant, write that.")
+                remarks.append(
+                    f"{name} is no variable of this collection, and nothing obeys it here. If {near[0]} was meant,"
+                    " write that."
+                )
             elif near:
                 problems.append(f"{name}: there is no such variable; did you mean {near[0]}?")
     return problems, remarks
@@ -197,7 +223,8 @@ def _named(name: str, reached: dict[str, Any]) -> str:
 
 
 def _own_names() -> list[str]:
-    """Return the address this very machine would send from, and its name. Connecting a UDP socket sends nothing (RFC 5737 address)."""
+    """Return the address this very machine would send from, and its name. Connecting a UDP socket sends nothing (RFC
+    5737 address)."""
     names = [socket.gethostname()]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

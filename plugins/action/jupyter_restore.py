@@ -22,4 +22,6 @@ class ActionModule(PkiAction):
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         limit = int(arguments["limit"] * 1_000_000)
-        return archive.restore(arguments["file"], arguments["passphrase"], arguments["folders"], check_mode=check_mode, limit=limit)
+        return archive.restore(
+            arguments["file"], arguments["passphrase"], arguments["folders"], check_mode=check_mode, limit=limit
+        )

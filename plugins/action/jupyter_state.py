@@ -44,7 +44,8 @@ BULKY = ("paths", "environments", "manifest")
 class ActionModule(OwnAction):
     """One module run on the host; everything else happens here, on the control node.
 
-    The passwords are kept by it as well, and not by a task before it: each task of each host is a process that copies what memory it touches.
+    The passwords are kept by it as well, and not by a task before it: each task of each host is a process that copies
+    what memory it touches.
     """
 
     TRANSFERS_FILES = False
@@ -78,7 +79,12 @@ class ActionModule(OwnAction):
         # To look changes nothing here, either.
         self._looking = arguments["look"]
         aim = {**environments.KEEP, **arguments["aim"]}
-        plan = {**logins.reveal(arguments["plan"]), "firewall": arguments["firewall"], "aim": aim, "tunnel": arguments["tunnel"]}
+        plan = {
+            **logins.reveal(arguments["plan"]),
+            "firewall": arguments["firewall"],
+            "aim": aim,
+            "tunnel": arguments["tunnel"],
+        }
         plan["today"] = time.strftime("%Y%m%d")
         showing = self._task.check_mode and self._task.diff
         store = self._store(plan, arguments["credentials_dir"], arguments["rotate"])
@@ -91,7 +97,9 @@ class ActionModule(OwnAction):
             # Only now: a host that cannot be reached, or is refused, has no password that it never hears of.
             credentials = store.keep() if store else {}
             locks = self._locks(plan, report, arguments["locks"])
-            chosen = state_instances.choices(plan, report, {slot: digest or "unknown" for slot, (_path, digest) in locks.items()}, aim)
+            chosen = state_instances.choices(
+                plan, report, {slot: digest or "unknown" for slot, (_path, digest) in locks.items()}, aim
+            )
             was = state_instances.links(plan, report)
             environments.require_change(chosen, was, locks, aim)
         except (FilesError, LockError, PlanError) as error:
@@ -118,7 +126,10 @@ class ActionModule(OwnAction):
         diff = scrubbed(_diff(changes, texts, report)) if showing else []
         rotated = store.rotated if store else []
         steps = services.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
-        servers, remarks = endpoints.servers(plan, instances, credentials, arguments["pki"]), state_remarks.remarks(plan, report)
+        servers, remarks = (
+            endpoints.servers(plan, instances, credentials, arguments["pki"]),
+            state_remarks.remarks(plan, report),
+        )
         servers = [{**server, "checks": diagnosis.known(server["checks"], plan, report)} for server in servers]
         connect = endpoints.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
         overview = {}
@@ -126,7 +137,11 @@ class ActionModule(OwnAction):
             from ..plugin_utils._jupyter import report as jupyter_report
 
             compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
-            overview = {"overview": jupyter_report.overview(plan, instances, compared, report, _expiries(report["details"]["presented"]))}
+            overview = {
+                "overview": jupyter_report.overview(
+                    plan, instances, compared, report, _expiries(report["details"]["presented"])
+                )
+            }
         work = bool(changes or steps or orphans or arguments["details"])
         lists = {
             "things": things,
@@ -138,8 +153,11 @@ class ActionModule(OwnAction):
         return {
             **result,
             **(lists if work else {}),
-            # What is kept here has changed; what differs on the host will, and check mode says so. A report promises nothing.
-            "changed": bool((store and store.changed) or (changes and self._task.check_mode)) and not arguments["details"],
+            # What is kept here has changed; what differs on the host will, and check mode says so. A report promises
+            # nothing.
+            "changed": (
+                bool((store and store.changed) or (changes and self._task.check_mode)) and not arguments["details"]
+            ),
             "rotated": rotated,
             "changes": changes,
             "stages": [stage for stage in layout.STAGES if any(change["stage"] == stage for change in changes)],
@@ -155,7 +173,8 @@ class ActionModule(OwnAction):
             "pip": pip,
             "report": _reported(report, work),
             **overview,
-            # As Ansible's own discovery would have left it, so that the modules of this run need not look for a Python again.
+            # As Ansible's own discovery would have left it, so that the modules of this run need not look for a Python
+            # again.
             **({"ansible_facts": {"discovered_interpreter_python": self._python}} if self._python else {}),
             **({"diff": diff} if diff else {}),
         }
@@ -179,9 +198,15 @@ class ActionModule(OwnAction):
         self._python = answer.get("python")
         if "report" in answer:
             return dict(answer["report"])
-        raise AnsibleActionFail(contact.unread(plan["host"], [str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")]))
+        raise AnsibleActionFail(
+            contact.unread(
+                plan["host"], [str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")]
+            )
+        )
 
-    def _locks(self, plan: dict[str, Any], report: dict[str, Any], directory: str | None) -> dict[str, tuple[str, str | None]]:
+    def _locks(
+        self, plan: dict[str, Any], report: dict[str, Any], directory: str | None
+    ) -> dict[str, tuple[str, str | None]]:
         """Return path and digest of the lock file of each slot that has one, brought up to date on this machine."""
         slots = [slot for slot in state_instances.slots(plan, report) if slot["instance"]["lock"]]
         if slots and not directory:
@@ -194,7 +219,8 @@ class ActionModule(OwnAction):
         return {slot["slot"]: lockfiles.settle(str(directory), slot, machine, plan["aim"], writing) for slot in slots}
 
     def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
-        """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by path."""
+        """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by
+        path."""
         texts = {}
         files = [thing for thing in things if thing["kind"] == "file"]
         # Stamped files come last: the revision stands in them, and sums up everything else the server is started from.
@@ -225,7 +251,9 @@ def _refuse(problems: list[str]) -> None:
         raise AnsibleActionFail(said)
 
 
-def _origin(thing: dict[str, Any], locks: dict[str, Any], wheels: dict[str, Any], was: dict[str, str], aim: dict[str, Any]) -> dict[str, Any]:
+def _origin(
+    thing: dict[str, Any], locks: dict[str, Any], wheels: dict[str, Any], was: dict[str, str], aim: dict[str, Any]
+) -> dict[str, Any]:
     """Return what an environment is made from, and which one it takes the place of."""
     slot = thing["slot"]
     lock, now = locks[slot][0] if slot in locks else "", was.get(slot, "")
@@ -237,18 +265,26 @@ def _origin(thing: dict[str, Any], locks: dict[str, Any], wheels: dict[str, Any]
     }
 
 
-def _wheels_of(plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]) -> dict[str, Any]:
+def _wheels_of(
+    plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]
+) -> dict[str, Any]:
     """Return which wheels each slot needs that gets them from the control node."""
     slots = [slot for slot in state_instances.slots(plan, report) if slot["instance"]["wheelhouse"]]
     if not slots:
         return {}
     from ..plugin_utils._environment import wheel_names
 
-    return {slot["slot"]: wheel_names.order(locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]) for slot in slots}
+    return {
+        slot["slot"]: wheel_names.order(
+            locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]
+        )
+        for slot in slots
+    }
 
 
 def _reported(report: dict[str, Any], whole: bool) -> dict[str, Any]:
-    """Return what was read, without the texts of files. Where nobody is going to act on it, what grows with the things that are managed is left out.
+    """Return what was read, without the texts of files. Where nobody is going to act on it, what grows with the things
+    that are managed is left out.
 
     Each task of a fleet is a fork with what is kept of all its hosts.
     """
@@ -261,15 +297,22 @@ def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     """Return when each certificate ends, by instance, in seconds since the epoch."""
     from ..module_utils._check.certificate import read_pem_bundle
 
-    return {name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem}
+    return {
+        name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem
+    }
 
 
 def _lock(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
-    """Say where this run leaves its name while it changes the host, what that is, and whose name there belongs to a run that is dead."""
+    """Say where this run leaves its name while it changes the host, what that is, and whose name there belongs to a run
+    that is dead."""
     # Actions run in a fork: its parent is the run itself.
     mine = f"{getpass.getuser()}@{socket.gethostname()}:{os.getppid()}"
     path = layout.LOCK[plan["scope"]].replace("~", report["system"]["home"], 1)
-    return {"path": path, "mine": mine, "stale": services.stale_lock(report["paths"].get(path), mine, time.time(), _is_alive)}
+    return {
+        "path": path,
+        "mine": mine,
+        "stale": services.stale_lock(report["paths"].get(path), mine, time.time(), _is_alive),
+    }
 
 
 def _is_alive(pid: int) -> bool:
@@ -293,5 +336,12 @@ def _diff(changes: list[dict[str, Any]], texts: dict[str, str], report: dict[str
             before = (report["paths"].get(path) or {}).get("text", "")
             shown.append({"before_header": path, "after_header": path, "before": before, "after": texts[path]})
         else:
-            shown.append({"before_header": change["id"], "after_header": change["id"], "before": "", "after": f"{change['text']}\n"})
+            shown.append(
+                {
+                    "before_header": change["id"],
+                    "after_header": change["id"],
+                    "before": "",
+                    "after": f"{change['text']}\n",
+                }
+            )
     return shown

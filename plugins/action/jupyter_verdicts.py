@@ -38,16 +38,31 @@ class ActionModule(OwnAction):
             rows = [table.refused(task_vars["inventory_hostname"], arguments["refused"])]
         else:
             answers = {_key(answer["__jupyter_target"]): answer for answer in arguments["answers"]}
-            asked = [target for target in arguments["targets"] if answers.get(_key(target), {}).get("cause") in diagnosis.WORTH_A_LOOK]
+            asked = [
+                target
+                for target in arguments["targets"]
+                if answers.get(_key(target), {}).get("cause") in diagnosis.WORTH_A_LOOK
+            ]
             says = self._ask(arguments["plan"], asked, answers, task_vars) if asked else {}
             now = datetime.now(timezone.utc)
-            rows = [table.row(target, answers.get(_key(target)), says.get(_key(target), ""), now) for target in arguments["targets"]]
-        bad = ["\n".join([*table.sentences(row), *table.log(row, arguments["instances"])]) for row in rows if not table.is_good(row)]
+            rows = [
+                table.row(target, answers.get(_key(target)), says.get(_key(target), ""), now)
+                for target in arguments["targets"]
+            ]
+        bad = [
+            "\n".join([*table.sentences(row), *table.log(row, arguments["instances"])])
+            for row in rows
+            if not table.is_good(row)
+        ]
         failure = {"failed": True, "msg": "\n".join(bad)} if bad and arguments["fail"] else {}
         return {**result, "changed": False, "servers": rows, **failure}
 
     def _ask(
-        self, plan: dict[str, Any], asked: list[dict[str, Any]], answers: dict[Any, dict[str, Any]], task_vars: dict[str, Any]
+        self,
+        plan: dict[str, Any],
+        asked: list[dict[str, Any]],
+        answers: dict[Any, dict[str, Any]],
+        task_vars: dict[str, Any],
     ) -> dict[tuple[str, str], str]:
         """Return what the host says to each target that was asked about."""
         items = {item["name"]: item for item in plan["instances"]}
@@ -57,7 +72,10 @@ class ActionModule(OwnAction):
             report, trouble = None, str(error)
         if report is None:
             return {_key(target): f"The host itself cannot be asked: {' '.join(trouble.split())}" for target in asked}
-        return {_key(target): diagnosis.explain(items[target["instance"]], answers[_key(target)]["cause"], report) for target in asked}
+        return {
+            _key(target): diagnosis.explain(items[target["instance"]], answers[_key(target)]["cause"], report)
+            for target in asked
+        }
 
     def _report(self, plan: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
         answer = input_answers.observe(self, task_vars, diagnosis.probe(plan, files=True))

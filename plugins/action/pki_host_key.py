@@ -25,4 +25,6 @@ class ActionModule(HostAction):
         return super().run(tmp, task_vars)
 
     def shape(self) -> Shape:
-        return answers.requests([str(certificate.get("name")) for certificate in self._task.args.get("certificates") or []])
+        return answers.requests(
+            [str(certificate.get("name")) for certificate in self._task.args.get("certificates") or []]
+        )

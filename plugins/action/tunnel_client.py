@@ -47,11 +47,15 @@ class ActionModule(OwnAction):
                 "forget": {"type": "list", "elements": "str", "default": []},
             }
         )
-        # Both come from the host: no path of this machine, and no line of a file, is made of anything but a name and a key.
+        # Both come from the host: no path of this machine, and no line of a file, is made of anything but a name and a
+        # key.
         strange = [name for name in arguments["forget"] if not tunnel_names.NAME.fullmatch(name)]
         strange += [key for key in arguments["host_keys"] if not tunnel_names.HOST_KEY.fullmatch(key)]
         if strange:
-            raise AnsibleActionFail(f"forget, host_keys: {strange[0][:100]!r} is neither the name of an account nor a key. Nothing was changed.")
+            raise AnsibleActionFail(
+                f"forget, host_keys: {strange[0][:100]!r} is neither the name of an account nor a key. Nothing was"
+                " changed."
+            )
         self._arguments, self._directory = arguments, os.path.abspath(arguments["directory"])
         self._host = task_vars["inventory_hostname"]
         self._folder = os.path.join(self._directory, self._host)
@@ -87,14 +91,23 @@ class ActionModule(OwnAction):
                     "port": port,
                     "private_key_file": account["identity_file"] or None,
                     "pem_file": account.get("pem_file"),
-                    "forwards": [{"local_port": local, "target": target} for local, target in tunnel_accounts.local_forwards(account["permit_open"])],
+                    "forwards": [
+                        {"local_port": local, "target": target}
+                        for local, target in tunnel_accounts.local_forwards(account["permit_open"])
+                    ],
                 }
             )
-        unwanted = [os.path.join(self._folder, name + form) for name in [*self._arguments["forget"], *self._strays()] for form in FORMS]
+        unwanted = [
+            os.path.join(self._folder, name + form)
+            for name in [*self._arguments["forget"], *self._strays()]
+            for form in FORMS
+        ]
         if not accounts and not self._others():
             unwanted.append(known)
         if os.path.islink(self._folder):
-            raise FilesError(f"{self._folder} is a link. Move it away: secrets are kept there, and a link could lead them elsewhere.")
+            raise FilesError(
+                f"{self._folder} is a link. Move it away: secrets are kept there, and a link could lead them elsewhere."
+            )
         if self._task.check_mode:
             self._all(files, unwanted)
         elif accounts or os.path.isdir(self._folder):
@@ -111,15 +124,19 @@ class ActionModule(OwnAction):
         return [name for name in glob.glob("*.config", root_dir=glob.escape(self._folder)) if name not in gone]
 
     def _strays(self) -> list[str]:
-        """Keys without a block: they were made in a run that then ended in a refusal, and nobody asks for their account any more."""
+        """Keys without a block: they were made in a run that then ended in a refusal, and nobody asks for their account
+        any more."""
         names = {name.removesuffix(".pub") for name in glob.glob("*.pub", root_dir=glob.escape(self._folder))}
         blocks = {name.removesuffix(".config") for name in glob.glob("*.config", root_dir=glob.escape(self._folder))}
         return sorted(names - blocks - {account["name"] for account in self._arguments["accounts"]})
 
     def _fleet_files(self) -> None:
-        """One file that includes the blocks of all hosts, and on request one line of the user's own configuration that includes that."""
+        """One file that includes the blocks of all hosts, and on request one line of the user's own configuration that
+        includes that."""
         everything = tunnel_names.config_file(self._directory)
-        wanted = bool(self._arguments["accounts"]) or bool(glob.glob("*/*.config", root_dir=glob.escape(self._directory)))
+        wanted = bool(self._arguments["accounts"]) or bool(
+            glob.glob("*/*.config", root_dir=glob.escape(self._directory))
+        )
         own = self._arguments["ssh_config"]
         if self._task.check_mode:
             self._fleet(everything, own, wanted)
@@ -146,7 +163,9 @@ class ActionModule(OwnAction):
         for path in unwanted:
             if os.path.lexists(path):
                 # A key among them is never shown.
-                self._diff.append({"before_header": path, "after_header": os.devnull, "before": "(a file)\n", "after": ""})
+                self._diff.append(
+                    {"before_header": path, "after_header": os.devnull, "before": "(a file)\n", "after": ""}
+                )
                 if self._task.check_mode:
                     continue
                 if path.endswith(MADE):
@@ -160,4 +179,6 @@ class ActionModule(OwnAction):
         changed = before != data if self._task.check_mode else _files.write(path, data, 0o600)
         if changed:
             said = (before or b"").decode("utf-8", "replace")
-            self._diff.append({"before_header": path, "after_header": path, "before": said, "after": data.decode("utf-8", "replace")})
+            self._diff.append(
+                {"before_header": path, "after_header": path, "before": said, "after": data.decode("utf-8", "replace")}
+            )

@@ -56,14 +56,20 @@ class ActionModule(OwnAction):
                 self._all(due, passphrases, arguments["rotate"])
         except (FilesError, TunnelError) as error:
             raise AnsibleActionFail(str(error)) from error
-        return {**result, "changed": self._changed, "accounts": accounts, "config_file": names.config_file(arguments["directory"])}
+        return {
+            **result,
+            "changed": self._changed,
+            "accounts": accounts,
+            "config_file": names.config_file(arguments["directory"]),
+        }
 
     def _all(self, accounts: list[dict[str, Any]], passphrases: dict[str, str], rotate: list[str]) -> None:
         for account in accounts:
             self._one(account, passphrases.get(account["name"], ""), bool({"*", account["name"]} & set(rotate)))
 
     def _one(self, account: dict[str, Any], passphrase: str, rotate: bool) -> None:
-        """Bring the files of one account's key up to date. One key, two forms: where either is lost, the other brings it back."""
+        """Bring the files of one account's key up to date. One key, two forms: where either is lost, the other brings
+        it back."""
         path = os.path.join(self._folder, account["name"])
         forms = {path: keys.openssh}
         if account["key_type"] in keys.PEM_TYPES:
@@ -103,7 +109,11 @@ class ActionModule(OwnAction):
         return keys.public(found, "") == keys.public(key, "")
 
     def _remove(self, path: str) -> None:
-        self._changed |= os.path.lexists(path) if self._task.check_mode else bool(_files.set_aside([path], os.path.dirname(self._folder)))
+        self._changed |= (
+            os.path.lexists(path)
+            if self._task.check_mode
+            else bool(_files.set_aside([path], os.path.dirname(self._folder)))
+        )
 
     def _write(self, path: str, data: bytes) -> None:
         if self._task.check_mode:

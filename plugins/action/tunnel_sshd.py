@@ -36,12 +36,17 @@ class ActionModule(HostAction):
         self._arguments = {key: value for key, value in self._task.args.items() if key not in ("login", "refused")}
         result.update(answers.module(self, task_vars, self.shape(), arguments=self._arguments))
         if not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
-            due = [account for account in self._arguments.get("accounts") or [] if account["name"] in login.get("accounts", [])]
+            due = [
+                account
+                for account in self._arguments.get("accounts") or []
+                if account["name"] in login.get("accounts", [])
+            ]
             self._all(due, login, task_vars)
         return result
 
     def _all(self, due: list[dict[str, Any]], login: dict[str, Any], task_vars: dict[str, Any]) -> None:
-        """Log in to one after the other, and stop at the first that is not let in: sshd shuts out who fails too often."""
+        """Log in to one after the other, and stop at the first that is not let in: sshd shuts out who fails too
+        often."""
         if not due:
             return
         client = Login(
@@ -60,7 +65,9 @@ class ActionModule(HostAction):
             name = account["name"]
             untried = login.get("elsewhere", {}).get(name) or client.untried(account)
             if untried:
-                self._display.warning(f"tunnel account '{name}' on {client.host}: no login was tried, because {untried}.")
+                self._display.warning(
+                    f"tunnel account '{name}' on {client.host}: no login was tried, because {untried}."
+                )
                 continue
             try:
                 refusal, remark = client.refusal(account, passphrases.get(name, ""))
@@ -74,15 +81,28 @@ class ActionModule(HostAction):
     def _refuse(self, name: str, refusal: str, login: dict[str, Any], task_vars: dict[str, Any]) -> None:
         """Ask the host why, have it take the change back, and fail with all of that."""
         refused = {"account": name, "new": login.get("new", []), "override": login.get("override", False)}
-        said = answers.module(self, task_vars, answers.TUNNEL_REFUSAL, arguments={**self._arguments, "refused": refused})
+        said = answers.module(
+            self, task_vars, answers.TUNNEL_REFUSAL, arguments={**self._arguments, "refused": refused}
+        )
         why, left = said.get("why") or [], said.get("left") or ""
-        words = [f"tunnel account '{name}': it was set up, and the login that a client would do from here failed: {refusal}.", *why]
+        words = [
+            (
+                f"tunnel account '{name}': it was set up, and the login that a client would do from here failed:"
+                f" {refusal}."
+            ),
+            *why,
+        ]
         if said.get("heard"):
             words.append(f"sshd's log on the host says: {'; '.join(said['heard'])}.")
         if "left" not in said:
-            words.append(f"The host could not be asked why, and what was changed is still there: {said.get('msg', 'it did not answer')}")
+            words.append(
+                "The host could not be asked why, and what was changed is still there:"
+                f" {said.get('msg', 'it did not answer')}"
+            )
         elif left:
             words.append(f"What was changed could not be taken back: {left}")
         else:
-            words.append("What this run had changed for it on the host was taken back. Once that is mended, run this again.")
+            words.append(
+                "What this run had changed for it on the host was taken back. Once that is mended, run this again."
+            )
         raise AnsibleActionFail("\n".join(words))

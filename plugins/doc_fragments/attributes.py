@@ -49,7 +49,8 @@ options:
     type: path
     required: true
   passphrase:
-    description: Passphrase of the archive, at least eight characters. Keep it elsewhere, because the archive may hold the authority's own passphrase.
+    description: Passphrase of the archive, at least eight characters. Keep it elsewhere, because the archive may hold
+      the authority's own passphrase.
     type: str
     required: true
 """

@@ -10,7 +10,8 @@ name: pki_host_keys
 short_description: The certificates of one host as the module pki_host_key takes them
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
-description: Takes from C(pki_certificates) what is named C(<host>/...) and has a key C(host), and adds the issued certificates, if given.
+description: Takes from C(pki_certificates) what is named C(<host>/...) and has a key C(host), and adds the issued
+  certificates, if given.
 positional: host, issued
 options:
   _input:
@@ -48,7 +49,9 @@ from ansible.errors import AnsibleFilterError
 HOST_KEYS = ("path", "owner", "group", "mode")
 
 
-def pki_host_keys(certificates: list[Mapping[str, Any]], host: str, issued: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def pki_host_keys(
+    certificates: list[Mapping[str, Any]], host: str, issued: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Return name, key_type and the keys of ``host`` of each certificate of this host, in one flat dict."""
     own = []
     for certificate in certificates:
@@ -57,7 +60,9 @@ def pki_host_keys(certificates: list[Mapping[str, Any]], host: str, issued: Mapp
         if not name.startswith(f"{host}/") or place is None:
             continue
         if not isinstance(place, Mapping) or "path" not in place or not set(place) <= set(HOST_KEYS):
-            raise AnsibleFilterError(f"pki_certificates, '{name}': host must be a dict with path, and perhaps owner, group and mode.")
+            raise AnsibleFilterError(
+                f"pki_certificates, '{name}': host must be a dict with path, and perhaps owner, group and mode."
+            )
         item = {"name": name, **place}
         if certificate.get("key_type"):
             item["key_type"] = certificate["key_type"]

@@ -20,7 +20,8 @@ options:
     elements: dict
     required: true
   certificates:
-    description: The certificates that are wanted, as O(remote.notebooks.pki_certificates#module:certificates) describes them.
+    description: The certificates that are wanted, as O(remote.notebooks.pki_certificates#module:certificates) describes
+      them.
     type: list
     elements: dict
     required: true
@@ -34,7 +35,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The name of each certificate to the request for it, for the option O(remote.notebooks.pki_certificates#module:requests).
+  description: The name of each certificate to the request for it, for the option
+    O(remote.notebooks.pki_certificates#module:requests).
   type: dict
 """
 
@@ -43,10 +45,13 @@ from typing import Any
 
 
 def pki_requests(hosts: Iterable[Mapping[str, Any]], certificates: list[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the request for each certificate that its own host has asked for: a name begins with the host that the inventory gives it to."""
+    """Return the request for each certificate that its own host has asked for: a name begins with the host that the
+    inventory gives it to."""
     asked = {str(host["inventory_hostname"]): (host.get("__pki_host") or {}).get("requests") or {} for host in hosts}
     found = {}
-    for name in (str(certificate.get("name", "")) for certificate in certificates if certificate.get("host") is not None):
+    for name in (
+        str(certificate.get("name", "")) for certificate in certificates if certificate.get("host") is not None
+    ):
         host = next((host for host in asked if name.startswith(f"{host}/")), None)
         if host is not None and isinstance(asked[host].get(name), str):
             found[name] = asked[host][name]

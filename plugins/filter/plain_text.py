@@ -10,7 +10,8 @@ short_description: Other people's text, as it may stand on a terminal
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Shows every character that a terminal would obey, such as an escape sequence or a bidirectional control, in place of obeying it.
+  - Shows every character that a terminal would obey, such as an escape sequence or a bidirectional control, in place of
+    obeying it.
   - Shortens long lines, and of many lines keeps the last ones.
   - For the message of a failure, which Ansible prints as it is.
 options:

@@ -10,7 +10,8 @@ short_description: A value as Python source
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Turns nulls, booleans, numbers, strings, lists and mappings into a Python literal, for configuration files that are Python.
+  - Turns nulls, booleans, numbers, strings, lists and mappings into a Python literal, for configuration files that are
+    Python.
 options:
   _input:
     description: The value.

@@ -25,7 +25,8 @@ options:
 EXAMPLES = r"""
 - name: Show the fingerprints
   ansible.builtin.debug:
-    msg: "{{ lookup('ansible.builtin.file', 'ca.pem') | remote.notebooks.trust_certificates | map(attribute='sha256') }}"
+    msg: "{{ lookup('ansible.builtin.file',
+    'ca.pem') | remote.notebooks.trust_certificates | map(attribute='sha256') }}"
 """
 
 RETURN = r"""

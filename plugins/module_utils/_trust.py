@@ -1,11 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which certificates a client's stores should trust, and what differs. Pure: no I/O, no Ansible; Python's own library alone.
+"""Which certificates a client's stores should trust, and what differs. Pure: no I/O, no Ansible; Python's own library
+alone.
 
-A certificate goes by ``<name>-<first 16 digits of its SHA-256>``: two of them, while one authority takes over from another, have a place
-each, and one that is no longer wanted is found again without knowing it. The bare ``remote-notebooks`` counts as ours, too: it is what the
-pages to hand over tell people to type. Another bare name is somebody's: ``trust_name: corp`` takes no company's ``corp.crt`` away.
+A certificate goes by ``<name>-<first 16 digits of its SHA-256>``: two of them, while one authority takes over from
+another, have a place each, and one that is no longer wanted is found again without knowing it. The bare
+``remote-notebooks`` counts as ours, too: it is what the pages to hand over tell people to type. Another bare name is
+somebody's: ``trust_name: corp`` takes no company's ``corp.crt`` away.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ def certificates(pem: str, name: str) -> dict[str, str]:
         try:
             der = ssl.PEM_cert_to_DER_cert(block)
         except ValueError as error:
-            raise PkiError(f"certificates: one of them is damaged ({error}). Copy the authority's ca.pem anew.") from error
+            raise PkiError(
+                f"certificates: one of them is damaged ({error}). Copy the authority's ca.pem anew."
+            ) from error
         found[f"{name}-{hashlib.sha256(der).hexdigest()[:16]}"] = ssl.DER_cert_to_PEM_cert(der)
     if not found:
         raise PkiError("certificates: there is no certificate in PEM form. Give the authority's ca.pem.")
@@ -78,7 +82,11 @@ def nss_changes(stored: Stored, wanted: dict[str, str], name: str) -> tuple[list
     trusted = {digest for flags, digest in stored.values() if "C" in flags.split(",")[0]}
     digests = {nickname: sha256(pem) for nickname, pem in wanted.items()}
     add = [nickname for nickname, digest in digests.items() if digest not in trusted]
-    remove = [nickname for nickname, (_flags, digest) in stored.items() if is_ours(nickname, name) and digest not in digests.values()]
+    remove = [
+        nickname
+        for nickname, (_flags, digest) in stored.items()
+        if is_ours(nickname, name) and digest not in digests.values()
+    ]
     return add, remove
 
 

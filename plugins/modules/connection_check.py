@@ -11,18 +11,22 @@ short_description: See a Jupyter server as a client sees it
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Goes the way of a browser or an app - name, port, TLS, login, kernel, WebSocket - runs a line of code and reads its result back.
+  - Goes the way of a browser or an app - name, port, TLS, login, kernel, WebSocket - runs a line of code and reads its
+    result back.
   - Says V(unreachable), V(untrusted) or V(reachable), the cause, and what to do about it.
   - Normally delegated to the control node. The environment's proxies are not used.
-  - A bad verdict is no failure of the module; use RV(verdict) in C(failed_when) or in C(assert). Only arguments that make no check possible fail.
-  - Changes nothing. The kernel it starts is deleted again, the login is ended, the tunnel it opens is closed; so it does the same in check mode.
+  - A bad verdict is no failure of the module; use RV(verdict) in C(failed_when) or in C(assert). Only arguments that
+    make no check possible fail.
+  - Changes nothing. The kernel it starts is deleted again, the login is ended, the tunnel it opens is closed; so it
+    does the same in check mode.
 extends_documentation_fragment:
   - remote.notebooks.attributes.reads
 options:
   url:
     description:
       - The address a person would open, as C(https://host:port/base) or C(http://host:port/base).
-      - With O(tunnel), host and port are those that a client would open at the near end (mostly V(localhost)). The check itself opens no port here.
+      - With O(tunnel), host and port are those that a client would open at the near end (mostly V(localhost)). The
+        check itself opens no port here.
     type: str
     required: true
   ca_file:
@@ -51,7 +55,8 @@ options:
   tunnel:
     description:
       - Go through an SSH tunnel, opened with the C(ssh) of this machine for the length of the check.
-      - No port of this machine is opened for it, so that no other account can listen there, or come along. It ends with the check, however that ends.
+      - No port of this machine is opened for it, so that no other account can listen there, or come along. It ends with
+        the check, however that ends.
       - The host key must be known already; keys with a passphrase must be in an agent. C(~/.ssh/config) is obeyed.
     type: dict
     suboptions:
@@ -69,7 +74,8 @@ options:
         description: The key to log in with. Given, no other is tried.
         type: path
       ssh_args:
-        description: More arguments for C(ssh), one a list item. They win over the module's host key checking (V(yes)) and time limit.
+        description: More arguments for C(ssh), one a list item. They win over the module's host key checking (V(yes))
+          and time limit.
         type: list
         elements: str
         default: []
@@ -81,14 +87,16 @@ options:
         description: The port there. Without it, the port of O(url).
         type: int
   kernel:
-    description: The name of the kernel to start, as C(jupyter kernelspec list) has it. Without it, the server's own choice.
+    description: The name of the kernel to start, as C(jupyter kernelspec list) has it. Without it, the server's own
+      choice.
     type: str
   code:
     description: One line of code to run.
     type: str
     default: 6*7
   expect:
-    description: What must come back - the value of the last expression, or else what was printed. An empty string takes anything.
+    description: What must come back - the value of the last expression, or else what was printed. An empty string takes
+      anything.
     type: str
     default: "42"
   timeout:
@@ -240,7 +248,9 @@ def secret(params: dict[str, Any], name: str) -> str | None:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckError(f"{name}_file: cannot read {path}: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}.") from error
+        raise CheckError(
+            f"{name}_file: cannot read {path}: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}."
+        ) from error
     return text[:-1] if text.endswith("\n") else text
 
 
@@ -283,7 +293,9 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
     # A check that is called off deletes its kernel and closes its tunnel, too.
     for kind in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(kind, lambda number, _frame: module.fail_json(msg=f"The check was called off by signal {number}."))
+        signal.signal(
+            kind, lambda number, _frame: module.fail_json(msg=f"The check was called off by signal {number}.")
+        )
     try:
         request = request_from(module.params)
         module.no_log_values.update(filter(None, [request.password, request.token]))

@@ -8,10 +8,12 @@ DOCUMENTATION = r"""
 module: firewall_netfilter
 short_description: Open ports with the firewall of a host
 description:
-  - Brings the rules of one owner to the wanted state, in the kernel and for the next boot. Rules of another owner, or made by hand, are not touched.
+  - Brings the rules of one owner to the wanted state, in the kernel and for the next boot. Rules of another owner, or
+    made by hand, are not touched.
   - >-
-    With nftables the rules live in a table of their own, V(inet remote_notebooks_<owner>), and in files under C(/etc/remote-notebooks/firewall)
-    that a systemd unit loads. Where a chain of the host would still drop the connection, an accept is put directly before the rule that drops it.
+    With nftables the rules live in a table of their own, V(inet remote_notebooks_<owner>), and in files under
+    C(/etc/remote-notebooks/firewall) that a systemd unit loads. Where a chain of the host would still drop the
+    connection, an accept is put directly before the rule that drops it.
   - With iptables the same is done in chain C(INPUT) and in the file that the host loads at boot.
   - With both everything is checked before it is loaded, and loaded in one transaction.
   - With ufw and firewalld each rule that differs is added or taken by the tool itself, for now and for the next boot.
@@ -35,7 +37,8 @@ options:
     choices: [ufw, firewalld, nftables, iptables]
     required: true
   enable:
-    description: Whether ufw may be turned on; SSH is allowed first. With firewalld, whether SSH is allowed before its service is started.
+    description: Whether ufw may be turned on; SSH is allowed first. With firewalld, whether SSH is allowed before its
+      service is started.
     type: bool
     default: false
 attributes:
@@ -65,7 +68,8 @@ difference:
   elements: dict
   returned: always
 transactions:
-  description: The text given to C(nft -f) or C(iptables-restore), or the command of ufw or firewalld; one for each call.
+  description: The text given to C(nft -f) or C(iptables-restore), or the command of ufw or firewalld; one for each
+    call.
   type: list
   elements: str
   returned: always
@@ -82,7 +86,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._errors import FirewallError
 from ..module_utils._firewall.compare import difference, normalise, resolve
 from ..module_utils._firewall.managers import commands
-from ..module_utils._firewall.netfilter import UNIT, iptables_restore, iptables_saved, nft_files, nft_leftovers, nft_script
+from ..module_utils._firewall.netfilter import (
+    UNIT,
+    iptables_restore,
+    iptables_saved,
+    nft_files,
+    nft_leftovers,
+    nft_script,
+)
 from ..module_utils._firewall.observe import read
 from ..module_utils._firewall.packet_filter import Record
 from ..module_utils._firewall.rules import FOLDER, comment, openings
@@ -140,7 +151,11 @@ def main() -> None:
         transactions, files = plan(rules, owner, provider, report)
     except FirewallError as error:
         module.fail_json(msg=str(error))
-    result: Record = {"changed": bool(found), "difference": found, "transactions": [text for _command, text in transactions]}
+    result: Record = {
+        "changed": bool(found),
+        "difference": found,
+        "transactions": [text for _command, text in transactions],
+    }
     if not found:
         module.exit_json(**result)
     _by_kernel(module, transactions, files, result)

@@ -27,7 +27,8 @@ options:
     required: true
   provider:
     description: >-
-      The firewall that holds the rules. V(auto) takes the one that is active; where none is, nftables for rules with sources, in a table of our own.
+      The firewall that holds the rules. V(auto) takes the one that is active; where none is, nftables for rules with
+      sources, in a table of our own.
     type: str
     choices: [auto, ufw, firewalld, nftables, iptables, none]
     default: auto
@@ -37,7 +38,8 @@ options:
     default: false
   prove:
     description:
-      - Whether the control node tries the TCP ports of O(rules), from an address of its own that is among the sources and from one that is not.
+      - Whether the control node tries the TCP ports of O(rules), from an address of its own that is among the sources
+        and from one that is not.
       - Over SSH without a jump host only. What could not be tried is said in RV(untried).
     type: bool
     default: false
@@ -81,14 +83,16 @@ installed:
   returned: always
 difference:
   description:
-    - What must change, an entry for each rule, with RV(ignore:id), RV(ignore:what), RV(ignore:provider), RV(ignore:opening) and RV(ignore:detail).
+    - What must change, an entry for each rule, with RV(ignore:id), RV(ignore:what), RV(ignore:provider),
+      RV(ignore:opening) and RV(ignore:detail).
     - An empty list means that there is nothing to do.
   type: list
   elements: dict
   returned: always
   sample: [{id: tcp/8888 from 192.0.2.0/24, what: missing, provider: ufw, detail: ""}]
 remarks:
-  description: What a person must be told although nothing is to do, for instance that nothing on this host enforces the sources.
+  description: What a person must be told although nothing is to do, for instance that nothing on this host enforces the
+    sources.
   type: list
   elements: str
   returned: always
@@ -137,7 +141,8 @@ seen:
   type: str
   returned: always
 expected:
-  description: For each TCP port of O(rules) and each of O(clients), whether it is among the sources, and what the rule set does with it.
+  description: For each TCP port of O(rules) and each of O(clients), whether it is among the sources, and what the rule
+    set does with it.
   type: list
   elements: dict
   returned: always

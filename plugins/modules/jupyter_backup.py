@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: jupyter_backup
 short_description: Write an encrypted archive of what a control node keeps for its Jupyter hosts
 description:
-  - Packs passwords, authority and whatever else O(folders) names into one file, encrypted with AES-256 under a passphrase of its own.
+  - Packs passwords, authority and whatever else O(folders) names into one file, encrypted with AES-256 under a
+    passphrase of its own.
   - C(openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256) and C(tar -xz) open it as well.
   - An archive that already holds exactly the same is left alone.
 version_added: 1.0.0
@@ -28,7 +29,8 @@ options:
     type: float
     default: 100
   notebooks:
-    description: C(<host>/<instance>) to the gzipped tar archive of its notebooks, in base64. All of it is held in memory.
+    description: C(<host>/<instance>) to the gzipped tar archive of its notebooks, in base64. All of it is held in
+      memory.
     type: dict
     default: {}
 attributes:

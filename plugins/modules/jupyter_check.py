@@ -11,8 +11,10 @@ short_description: Say how the control node can try the servers of a host
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Finds, from the plan and from what lies on the control node, every way to every server, the authority to trust and the password to log in with.
-  - Where no certificate proves the server, the host is asked whose process has the port, so that no password goes to another account there.
+  - Finds, from the plan and from what lies on the control node, every way to every server, the authority to trust and
+    the password to log in with.
+  - Where no certificate proves the server, the host is asked whose process has the port, so that no password goes to
+    another account there.
   - Changes nothing. No secret is in the result.
   - M(remote.notebooks.connection_check) goes these ways, M(remote.notebooks.jupyter_verdicts) concludes.
 extends_documentation_fragment:
@@ -27,15 +29,17 @@ options:
     type: list
     elements: dict
   credentials_directory:
-    description: The folder that M(remote.notebooks.jupyter_credentials) keeps. Needed without O(targets), as is O(pki_directory).
+    description: The folder that M(remote.notebooks.jupyter_credentials) keeps. Needed without O(targets), as is
+      O(pki_directory).
     type: path
   pki_directory:
     description: The folder that the R(pki role,ansible_collections.remote.notebooks.pki_role) keeps.
     type: path
   tunnel_directory:
     description:
-      - The folder that the R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) keeps. A tunnel is then tried as the account that can
-        only forward, where its key is there without a passphrase, and else as Ansible comes.
+      - The folder that the R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) keeps. A tunnel is then
+        tried as the account that can only forward, where its key is there without a passphrase, and else as Ansible
+        comes.
     type: path
 """
 
@@ -65,7 +69,8 @@ targets:
     ca_missing: {description: Whether that file is not there., type: bool}
     password_file: {description: The generated password; null where there is none., type: str}
     given: {description: 'What the inventory gives instead: C(password), C(token) or nothing.', type: str}
-    proven: {description: 'Whether only the server can be at the other end. Where not, nothing secret is to be sent.', type: bool}
+    proven: {description: 'Whether only the server can be at the other end. Where not, nothing secret is to be sent.',
+          type: bool}
     stranger: {description: 'The conclusion where another process has the port; null for none.', type: dict}
     sha256: {description: SHA-256 of the certificate issued last; null where this control node knows none., type: str}
 """

@@ -11,11 +11,13 @@ short_description: Keep the passwords of Jupyter servers on the control node
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Where the user gave no password, one is generated once and kept as C(<directory>/<host>/<instance>.password), mode 0600.
-  - The hash beside it is Jupyter's own argon2id, and is made anew only when it no longer verifies the password. A control node that has lost it
-    adopts the one on the host if that verifies.
-  - The plain password never leaves the control node. C(jupyter_password), C(jupyter_password_hash), C(jupyter_token) and the keys of the instances
-    are read from the variables of the host, so that they stand in no task and in no result.
+  - Where the user gave no password, one is generated once and kept as C(<directory>/<host>/<instance>.password), mode
+    0600.
+  - The hash beside it is Jupyter's own argon2id, and is made anew only when it no longer verifies the password. A
+    control node that has lost it adopts the one on the host if that verifies.
+  - The plain password never leaves the control node. C(jupyter_password), C(jupyter_password_hash), C(jupyter_token)
+    and the keys of the instances are read from the variables of the host, so that they stand in no task and in no
+    result.
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
   - remote.notebooks.attributes.secrets
@@ -30,13 +32,15 @@ options:
     required: true
   rotate:
     description:
-      - Instances that get a new password, C(*) for all. The variable C(rotate_password) may hold it; else it is generated.
+      - Instances that get a new password, C(*) for all. The variable C(rotate_password) may hold it; else it is
+        generated.
       - A password that the inventory gives is changed there - named here it is an error, under C(*) it is left alone.
     type: list
     elements: str
     default: []
   forget:
-    description: Names of instances that are gone. Their files move to a folder of this moment below C(removed) in O(directory).
+    description: Names of instances that are gone. Their files move to a folder of this moment below C(removed) in
+      O(directory).
     type: list
     elements: str
     default: []
@@ -71,7 +75,8 @@ credentials:
   type: dict
   contains:
     password_file: {description: Path of the generated password; null where the user gave one., type: str}
-    given: {description: 'By what a check logs in where no password was generated: C(password), C(token) or nothing.', type: str}
+    given: {description: 'By what a check logs in where no password was generated: C(password), C(token) or nothing.',
+          type: str}
     hash_file: {description: Path of the hash., type: str}
     hash_digest: {description: SHA-256 of the hash file's content., type: str}
     token_file: {description: Path of the token; null where there is none., type: str}

@@ -11,11 +11,12 @@ short_description: Build a Python environment beside the others, try it, and sea
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Makes a virtual environment, installs packages into it, starts a kernel in it that imports them, and writes down what is in it.
-    Only then is it I(sealed), and only a sealed one is ever used.
+  - Makes a virtual environment, installs packages into it, starts a kernel in it that imports them, and writes down
+    what is in it. Only then is it I(sealed), and only a sealed one is ever used.
   - Where any of that fails, nothing of the environment stays, and the module says why in one sentence with its cure.
   - One builder at a time works on a host; a second one waits, and finds what the first one built.
-  - Settings of the installers, such as an index, a proxy or an authority to trust, are given as environment variables of the task.
+  - Settings of the installers, such as an index, a proxy or an authority to trust, are given as environment variables
+    of the task.
 options:
   name:
     description: What the environment is for; messages begin with it.
@@ -28,7 +29,8 @@ options:
     type: str
     required: true
   prefix:
-    description: Folder, an absolute path, that holds C(envs), C(libexec) with the scripts of the role, and C(installer).
+    description: Folder, an absolute path, that holds C(envs), C(libexec) with the scripts of the role, and
+      C(installer).
     type: str
     required: true
   python:
@@ -46,19 +48,20 @@ options:
     default: ""
   installer:
     description:
-      - V(uv) is fetched once a host, in the wheel whose digest (SHA-256) this collection knows. Where it cannot be had, V(pip) does its work.
+      - V(uv) is fetched once a host, in the wheel whose digest (SHA-256) this collection knows. Where it cannot be had,
+        V(pip) does its work.
     type: str
     choices: [uv, pip]
     default: uv
   pip:
     description:
-      - A wheel of pip on the control node, for a host whose Python comes without. The action plugin brings it; the environment is then made without
-        the host's C(ensurepip), which Debian keeps in a package of its own.
+      - A wheel of pip on the control node, for a host whose Python comes without. The action plugin brings it; the
+        environment is then made without the host's C(ensurepip), which Debian keeps in a package of its own.
     type: path
   wheelhouse:
     description:
-      - Which wheels of O(lock) the control node brings, and where it keeps them, as M(remote.notebooks.jupyter_state) says it.
-        Those that it does not have yet are downloaded there. The host asks nothing of the network then.
+      - Which wheels of O(lock) the control node brings, and where it keeps them, as M(remote.notebooks.jupyter_state)
+        says it. Those that it does not have yet are downloaded there. The host asks nothing of the network then.
     type: dict
     default: {}
   wheels:
@@ -72,7 +75,8 @@ options:
     type: str
   instead_of:
     description:
-      - The environment that this one is to take the place of. If it holds the very same versions, the new one goes again, and RV(same) says so.
+      - The environment that this one is to take the place of. If it holds the very same versions, the new one goes
+        again, and RV(same) says so.
     type: str
 attributes:
   check_mode:

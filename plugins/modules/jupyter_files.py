@@ -11,27 +11,32 @@ short_description: Make folders, small files and links, all in one go
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Brings the folders, files and links of a stage to the state that M(remote.notebooks.jupyter_state) lists them with. One module run for all of
-    them, because each one more costs as much as all the writing together.
-  - A file or a link is replaced by one rename (rename(2)), so that nobody reads half of it. What a secret says is in no diff and no log.
-  - Root works by name only where root alone can change what a name leads to. Where another account could put a link in the way, that is refused.
+  - Brings the folders, files and links of a stage to the state that M(remote.notebooks.jupyter_state) lists them with.
+    One module run for all of them, because each one more costs as much as all the writing together.
+  - A file or a link is replaced by one rename (rename(2)), so that nobody reads half of it. What a secret says is in no
+    diff and no log.
+  - Root works by name only where root alone can change what a name leads to. Where another account could put a link in
+    the way, that is refused.
   - The settings of a server replace the old ones only when the server that will read them has accepted them.
 options:
   things:
     description:
       - Things of kind C(directory), C(file), C(link), C(shadow) and C(stranger), in the order in which they are made.
-      - Folders and files have C(path), C(owner), C(group), C(mode) and C(stage). A folder without a mode is there, or is made; what is there is left
-        alone, and what lies below a folder of its owner is made with the owner's rights. A file comes as C(template) or
-        C(source), files of the role, and C(instance), the name of the one it is for; a secret as C(secret) and C(control), its path on the control
-        node. One that Jupyter is to check first has C(checked).
-      - A link has C(path) and C(target). A shadow is a file that goes from C(origin) to C(backup), unless that is there already, with the rights of
-        the account C(mover). A stranger is what was in the place of a thing, and goes from C(origin) to C(backup), which must be free.
+      - Folders and files have C(path), C(owner), C(group), C(mode) and C(stage). A folder without a mode is there, or
+        is made; what is there is left alone, and what lies below a folder of its owner is made with the owner's rights.
+        A file comes as C(template) or C(source), files of the role, and C(instance), the name of the one it is for; a
+        secret as C(secret) and C(control), its path on the control node. One that Jupyter is to check first has
+        C(checked).
+      - A link has C(path) and C(target). A shadow is a file that goes from C(origin) to C(backup), unless that is there
+        already, with the rights of the account C(mover). A stranger is what was in the place of a thing, and goes from
+        C(origin) to C(backup), which must be free.
       - On the host each has V(text), V(new_mode), and the command for V(check) instead; the action plugin sets them.
     type: list
     elements: dict
     required: true
   instances:
-    description: The instances, complete, as M(remote.notebooks.jupyter_state) returns them. A file of no instance is rendered with the first one.
+    description: The instances, complete, as M(remote.notebooks.jupyter_state) returns them. A file of no instance is
+      rendered with the first one.
     type: list
     elements: dict
     default: []
@@ -58,7 +63,8 @@ attributes:
 EXAMPLES = r"""
 - name: The units of the service stage
   remote.notebooks.jupyter_files:
-    things: "{{ state.things | selectattr('stage', 'eq', 'service') | selectattr('kind', 'in', ['directory', 'file']) }}"
+    things: "{{ state.things | selectattr('stage', 'eq', 'service') | selectattr('kind', 'in', ['directory',
+        'file']) }}"
     instances: "{{ state.instances }}"
 """
 
@@ -69,7 +75,8 @@ paths:
   elements: str
   returned: success
 remarks:
-  description: What could not be made or tried with the rights of an account, which concerns that account alone. Each is shown as a warning.
+  description: What could not be made or tried with the rights of an account, which concerns that account alone. Each is
+    shown as a warning.
   type: list
   elements: str
   returned: success
@@ -89,7 +96,8 @@ from ..module_utils._host import other_account, ownership, process_environment
 
 #: How long an account may take to make a folder, in seconds: whatever runs with its rights it can stop.
 SECONDS = 30
-#: What a check ends with that has come to no verdict: of timeout(1), and of check_config.py; beyond 128 it was ended by a signal.
+# : What a check ends with that has come to no verdict: of timeout(1), and of check_config.py; beyond 128 it was ended
+# by a signal.
 STOPPED = (75, 124)
 #: A file of ours that holds more than this, in bytes, and twice what it should, is another one.
 LARGEST = 1 << 20
@@ -142,7 +150,8 @@ def _directory(module: AnsibleModule, thing: dict[str, Any]) -> Made:
 
 
 def _folder(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    """See to it that a folder is there. One that is keeps its owner and its mode, whatever leads there: root gives away nothing that exists."""
+    """See to it that a folder is there. One that is keeps its owner and its mode, whatever leads there: root gives away
+    nothing that exists."""
     path, owner, mode = thing["path"], _number(thing["owner"], pwd.getpwnam), int(thing["new_mode"], 8)
     if os.geteuid() != 0 or owner == 0:
         there = os.path.isdir(path)
@@ -181,7 +190,8 @@ def _file(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     before = _before(path, len(text))
     new = before != text
     if new and not module.check_mode:
-        # Beside the file: a folder for temporary files would have to be made first, and Ansible warns where it makes one.
+        # Beside the file: a folder for temporary files would have to be made first, and Ansible warns where it makes
+        # one.
         descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ansible_tmp")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -208,7 +218,10 @@ def _before(path: str, length: int) -> bytes | None:
 
 
 def _link(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    path, target = os.path.join(ownership.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"])), thing["target"]
+    path, target = (
+        os.path.join(ownership.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"])),
+        thing["target"],
+    )
     before = os.readlink(path) if os.path.islink(path) else None
     if before == target:
         return False, "", ""
@@ -239,7 +252,9 @@ def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> Made:
         return False, "", ""  # whoever put it there has taken it away since
     folder = ownership.ours(os.path.dirname(origin))
     if not module.check_mode:
-        ownership.rename(os.path.join(folder, os.path.basename(origin)), os.path.join(folder, os.path.basename(backup)), "")
+        ownership.rename(
+            os.path.join(folder, os.path.basename(origin)), os.path.join(folder, os.path.basename(backup)), ""
+        )
     return True, f"{origin}\n", f"{backup}\n"
 
 
@@ -255,24 +270,35 @@ _MAKERS: dict[str, Callable[[AnsibleModule, dict[str, Any]], Made]] = {
 def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:
     """Let the program of the server read a new file before it counts.
 
-    It does so with the rights of the account, which can stop and end it: that is no verdict, and must be in nobody else's way.
+    It does so with the rights of the account, which can stop and end it: that is no verdict, and must be in nobody
+    else's way.
     """
     if not thing.get("check"):
         return
     process_environment.forget_foreign()
     code, out, err = module.run_command([path if word == "%s" else word for word in thing["check"]])
     if os.geteuid() == 0 and (code in STOPPED or code >= 128 or code < 0):
-        thing["remark"] = f"{thing['path']} is new, and was not tried: something stopped what tries it, or its account is out of room (code {code})."
+        thing["remark"] = (
+            f"{thing['path']} is new, and was not tried: something stopped what tries it, or its account is out of room"
+            f" (code {code})."
+        )
     elif code:
         said = "\n".join(f"  {line}" for line in (out + err).strip().splitlines()[-12:])
         name = f"instance '{thing['instance']}': settings"
-        module.fail_json(msg=f"{name}: Jupyter does not accept them, and the file on the host stays as it is. Correct them and run again.\n{said}")
+        module.fail_json(
+            msg=(
+                f"{name}: Jupyter does not accept them, and the file on the host stays as it is. Correct them and run"
+                f" again.\n{said}"
+            )
+        )
 
 
 def _attributes(module: AnsibleModule, path: str, thing: dict[str, Any], new: bool) -> bool:
     if new and module.check_mode:
         return True
-    wanted = module.load_file_common_arguments({"path": path, "owner": thing["owner"], "group": thing["group"], "mode": thing["mode"]})
+    wanted = module.load_file_common_arguments(
+        {"path": path, "owner": thing["owner"], "group": thing["group"], "mode": thing["mode"]}
+    )
     return bool(module.set_fs_attributes_if_different(wanted, new))
 
 

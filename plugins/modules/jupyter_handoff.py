@@ -10,10 +10,11 @@ short_description: Write the pages that people need to connect
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Writes, for each server, C(<host>/<instance>.html), a page with every field that a browser, an app or a terminal asks for,
-    and C(<host>/<instance>.json), the same for programs.
-  - Writes, for the fleet, C(index.html), and for the devices C(ca.crt) (DER), C(ca.pem) and C(remote-notebooks.mobileconfig),
-    a profile for Apple's devices. An authority that belongs to one server alone lies beside its page, as C(<instance>.crt) and so on.
+  - Writes, for each server, C(<host>/<instance>.html), a page with every field that a browser, an app or a terminal
+    asks for, and C(<host>/<instance>.json), the same for programs.
+  - Writes, for the fleet, C(index.html), and for the devices C(ca.crt) (DER), C(ca.pem) and
+    C(remote-notebooks.mobileconfig), a profile for Apple's devices. An authority that belongs to one server alone lies
+    beside its page, as C(<instance>.crt) and so on.
   - The pages load nothing from anywhere and hold no password unless asked.
   - Runs on the control node alone; no host is contacted. The folder gets mode 0700 and is ignored by git.
 options:
@@ -22,7 +23,8 @@ options:
     type: path
     required: true
   servers:
-    description: One record for each server. Left out, the records of earlier runs, so that their pages are written again.
+    description: One record for each server. Left out, the records of earlier runs, so that their pages are written
+      again.
     type: list
     elements: dict
     suboptions:
@@ -88,7 +90,8 @@ options:
             type: int
             required: true
           private_key_file:
-            description: The private key of O(servers[].ssh.user) on the control node, where that is an account which can forward and do nothing else.
+            description: The private key of O(servers[].ssh.user) on the control node, where that is an account which
+              can forward and do nothing else.
             type: path
           pem_file:
             description: The same key in PEM, for apps that take nothing else.
@@ -126,11 +129,13 @@ options:
         choices: [browser, juno, vscode]
         default: [browser]
       classic:
-        description: Path of the classic pages below O(servers[].url), which the app Juno needs; empty where there are none.
+        description: Path of the classic pages below O(servers[].url), which the app Juno needs; empty where there are
+          none.
         type: str
         default: ""
       checks:
-        description: How the control node tries it, as M(remote.notebooks.jupyter_state) says it beside the record. It stands in no file.
+        description: How the control node tries it, as M(remote.notebooks.jupyter_state) says it beside the record. It
+          stands in no file.
         type: list
         elements: dict
   hosts:
@@ -145,7 +150,8 @@ options:
     type: bool
     default: false
   signer:
-    description: Who signs the profiles, as CMS. Without it they are not signed. A device says C(Verified) where it trusts the signer already.
+    description: Who signs the profiles, as CMS. Without it they are not signed. A device says C(Verified) where it
+      trusts the signer already.
     type: dict
     suboptions:
       certificate:
@@ -167,7 +173,8 @@ attributes:
     description: Says what would change and writes nothing.
     support: full
   diff_mode:
-    description: Shows the records before and after; of pages, which may hold a password, and of certificates the digest.
+    description: Shows the records before and after; of pages, which may hold a password, and of certificates the
+      digest.
     support: full
 """
 
@@ -196,5 +203,5 @@ files:
   type: list
   elements: str
   returned: always
-  sample: [ca.crt, ca.pem, index.html, lab.example.org/lab.html, lab.example.org/lab.json, remote-notebooks.mobileconfig]
+  sample: [ca.crt, ca.pem, index.html, lab.example.org/lab.html, lab.example.org/lab.json]
 """

@@ -10,11 +10,12 @@ short_description: Serve what a device needs to trust and to connect, for a few 
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Serves, from the control node, the index, the servers' pages, the authority's certificate and the profile for Apple's devices,
-    each with the media type that makes a device offer to install it.
-  - Makes them from the records that M(remote.notebooks.jupyter_handoff) wrote, in memory; passwords and keys are not among them unless asked for.
-  - Shows the address, with a random part that nobody guesses, as a QR code, and the fingerprint to compare. Plain HTTP, because the device
-    trusts no certificate of ours yet; the fingerprint is what tells it from a forgery.
+  - Serves, from the control node, the index, the servers' pages, the authority's certificate and the profile for
+    Apple's devices, each with the media type that makes a device offer to install it.
+  - Makes them from the records that M(remote.notebooks.jupyter_handoff) wrote, in memory; passwords and keys are not
+    among them unless asked for.
+  - Shows the address, with a random part that nobody guesses, as a QR code, and the fingerprint to compare. Plain HTTP,
+    because the device trusts no certificate of ours yet; the fingerprint is what tells it from a forgery.
   - Ends by itself when the time or the number of requests is used up, or with Ctrl-C.
 options:
   directory:
@@ -33,7 +34,8 @@ options:
     type: float
     default: 5
   requests:
-    description: How many requests are served at most. Those for what is not there do not count, so that nobody ends it who does not know the address.
+    description: How many requests are served at most. Those for what is not there do not count, so that nobody ends it
+      who does not know the address.
     type: int
     default: 200
   include_password:
@@ -41,7 +43,8 @@ options:
     type: bool
     default: false
   files:
-    description: Further files of the control node to serve under their own names, such as a key. They cross the network in clear.
+    description: Further files of the control node to serve under their own names, such as a key. They cross the network
+      in clear.
     type: list
     elements: path
     default: []

@@ -11,10 +11,11 @@ short_description: Turn a Jupyter configuration written by hand into variables o
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Reads C(jupyter_*config.py) and C(jupyter_*config.json) of one folder of the host, by old names (C(NotebookApp)) and new, and writes the variables
-    that say the same to a file of the control node, mode 0600. Nothing of the files is executed; nothing on the host changes.
-  - A program is followed statement by statement, within bounds. What a file sets, and the variables do not, is a remark with its line; so is
-    what only running the file would tell, what depends on a condition, and what is dangerous.
+  - Reads C(jupyter_*config.py) and C(jupyter_*config.json) of one folder of the host, by old names (C(NotebookApp)) and
+    new, and writes the variables that say the same to a file of the control node, mode 0600. Nothing of the files is
+    executed; nothing on the host changes.
+  - A program is followed statement by statement, within bounds. What a file sets, and the variables do not, is a remark
+    with its line; so is what only running the file would tell, what depends on a condition, and what is dangerous.
   - On the host they are read with the rights of the account whose folder it is.
   - The password's hash is kept word for word, so the old password goes on to log in.
 extends_documentation_fragment:
@@ -22,12 +23,13 @@ extends_documentation_fragment:
 options:
   folder:
     description:
-      - The folder on the host, for example C(~ann/.jupyter). The account that it is named by, else its owner, becomes C(jupyter_user), so that the
-        server can read that account's notebooks.
+      - The folder on the host, for example C(~ann/.jupyter). The account that it is named by, else its owner, becomes
+        C(jupyter_user), so that the server can read that account's notebooks.
     type: str
     required: true
   variables_file:
-    description: Where to keep the variables, on the control node. Its folder gets mode 0700. Where nothing was found, nothing is written.
+    description: Where to keep the variables, on the control node. Its folder gets mode 0700. Where nothing was found,
+      nothing is written.
     type: path
     required: true
 attributes:
@@ -78,16 +80,20 @@ from ..module_utils._host import other_account, ownership
 from ..module_utils._jupyter import config_file
 
 #: As _migration.py has them, which hosts do without.
-FILES = tuple(f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py"))
+FILES = tuple(
+    f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py")
+)
 
-#: How long the files of an account may take, in seconds; and how large one may be, in bytes. Nobody writes a larger configuration by hand.
+# : How long the files of an account may take, in seconds; and how large one may be, in bytes. Nobody writes a larger
+# configuration by hand.
 SECONDS = 30
 LARGEST = 1_000_000
 
 
 def main() -> None:
     module = AnsibleModule(
-        {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}}, supports_check_mode=True
+        {"folder": {"type": "str", "required": True}, "variables_file": {"type": "path", "required": True}},
+        supports_check_mode=True,
     )
     folder = ownership.absolute(module.params["folder"])
     try:
@@ -101,12 +107,18 @@ def main() -> None:
         owner = account or pwd.getpwuid(os.fstat(descriptor).st_uid).pw_name
         texts = other_account.call(account, lambda: _read(descriptor), seconds=SECONDS, limit=len(FILES) * 8 * LARGEST)
     except (OSError, KeyError) as error:
-        module.fail_json(msg=f"What is in {folder} cannot be read: {getattr(error, 'strerror', None) or error}. Correct that on the host.")
+        module.fail_json(
+            msg=(
+                f"What is in {folder} cannot be read: {getattr(error, 'strerror', None) or error}. Correct that on the"
+                " host."
+            )
+        )
     module.exit_json(changed=False, texts=texts, account=owner)
 
 
 def _account(named: str, descriptor: int) -> str:
-    """Return whose rights are enough to read in a folder: of the account it is named by, else of its owner. Empty for the account that we are."""
+    """Return whose rights are enough to read in a folder: of the account it is named by, else of its owner. Empty for
+    the account that we are."""
     name = named[1:].partition("/")[0] if named.startswith("~") else ""
     uid = os.fstat(descriptor).st_uid
     if os.geteuid() != 0 or (not name and (uid == 0 or named.startswith("~"))):

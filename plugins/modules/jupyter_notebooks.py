@@ -11,12 +11,13 @@ short_description: Pack a folder of notebooks, or unpack one
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Packs and unpacks with the rights of the account whose notebooks they are. Neither a link in its folder nor what an archive holds leads further
-    than the account gets by itself.
+  - Packs and unpacks with the rights of the account whose notebooks they are. Neither a link in its folder nor what an
+    archive holds leads further than the account gets by itself.
   - Regular files, folders and links within pass, with the plain bits of their mode. What is left out is named.
 options:
   root:
-    description: The folder, an absolute path, taken as it is called, also with C($HOME) in it. It may be a link of its account.
+    description: The folder, an absolute path, taken as it is called, also with C($HOME) in it. It may be a link of its
+      account.
     type: str
     required: true
   account:
@@ -60,7 +61,8 @@ there:
   type: bool
   returned: success
 problem:
-  description: Why it could not be done, with the cure; empty where it was. It is no failure, of which C(no_log) would hide the reason.
+  description: Why it could not be done, with the cure; empty where it was. It is no failure, of which C(no_log) would
+    hide the reason.
   type: str
   returned: success
 left_out:
@@ -102,15 +104,22 @@ def main() -> None:
         if text is None:
             said = other_account.call(account, lambda: _pack(root, limit), seconds=SECONDS, limit=2 * limit + (1 << 20))
         else:
-            said = other_account.call(account, lambda: _unpack(root, text, limit, module.check_mode), seconds=SECONDS, limit=1 << 20)
+            said = other_account.call(
+                account, lambda: _unpack(root, text, limit, module.check_mode), seconds=SECONDS, limit=1 << 20
+            )
     except (OSError, KeyError) as error:
         whose = f"the account '{account}'" if account else "this account"
-        said = {"problem": f"{root}: {whose} cannot do that: {getattr(error, 'strerror', None) or error}. Correct it on the host, and run again."}
+        said = {
+            "problem": (
+                f"{root}: {whose} cannot do that: {getattr(error, 'strerror', None) or error}. Correct it on the host,"
+                " and run again."
+            )
+        }
     if said["problem"].startswith(TOO_MUCH):
         said["problem"] = (
-            f"{root} {said['problem'][len(TOO_MUCH) :]}, and this goes through memory: it takes at most {module.params['limit']:g} MB a server. "
-            "Raise backup_limit where both machines have four times as much memory to spare, or save that folder with a tool for large "
-            "files (rsync, restic)."
+            f"{root} {said['problem'][len(TOO_MUCH) :]}, and this goes through memory: it takes at most"
+            f" {module.params['limit']:g} MB a server. Raise backup_limit where both machines have four times as much"
+            " memory to spare, or save that folder with a tool for large files (rsync, restic)."
         )
     # Not as a failure: what a task with no_log fails with, nobody reads.
     module.exit_json(**{"changed": False, "archive": "", "there": False, "left_out": [], **said})
@@ -121,7 +130,11 @@ def _pack(root: str, limit: int) -> dict[str, Any]:
         archive = notebooks.collect(root, limit)
     except BackupError as error:
         return {"problem": f"{TOO_MUCH}{error}"}
-    return {"problem": "", "archive": base64.b64encode(archive.data()).decode(), "left_out": notebooks.named(archive.left_out)}
+    return {
+        "problem": "",
+        "archive": base64.b64encode(archive.data()).decode(),
+        "left_out": notebooks.named(archive.left_out),
+    }
 
 
 def _unpack(root: str, text: str, limit: int, check_mode: bool) -> dict[str, Any]:

@@ -11,14 +11,15 @@ short_description: Resolve what the inventory says about Jupyter on one host
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what contradicts itself.
+  - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what
+    contradicts itself.
   - The types and the choices of each value are those of the role's C(meta/argument_specs.yml).
   - Runs on the control node and asks the host nothing. Secrets are left out of the result.
 options:
   verb:
     description:
-      - What this run is asked for besides the main job. V(uninstall) plans for no server at all, whatever the variables say; the others,
-        but V(report), work on the servers that are there and on no others.
+      - What this run is asked for besides the main job. V(uninstall) plans for no server at all, whatever the variables
+        say; the others, but V(report), work on the servers that are there and on no others.
     type: str
     choices: ['', rotate_password, upgrade, rollback, renew, backup, report, uninstall]
     default: ''
@@ -50,7 +51,8 @@ plan:
     contact: {description: How Ansible itself reaches the host., type: dict}
     certificates: {description: 'What the C(pki) role has to issue: name and addresses.', type: list, elements: dict}
     tunnel_forwards: {description: 'For each account of the C(tunnel) role, what it may forward to.', type: dict}
-    firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.', type: list, elements: dict}
+    firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.',
+          type: list, elements: dict}
 look:
   description: Whether the host has to be looked at before anything is made for it on the control node.
   returned: always

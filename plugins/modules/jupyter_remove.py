@@ -11,19 +11,23 @@ short_description: Remove what earlier runs made on a host
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Removes folders, files, links, and accounts that the role made, and gives files that were moved aside their name back.
-  - What belongs to an account is removed with that account's rights, whatever a link in its home leads to. Root removes by name only where root alone
-    can change what the name leads to.
-  - An account goes with its home, and neither goes where something lies in it that no run, no server and no C(useradd) put there.
+  - Removes folders, files, links, and accounts that the role made, and gives files that were moved aside their name
+    back.
+  - What belongs to an account is removed with that account's rights, whatever a link in its home leads to. Root removes
+    by name only where root alone can change what the name leads to.
+  - An account goes with its home, and neither goes where something lies in it that no run, no server and no C(useradd)
+    put there.
   - Never leaves the file system it began on below a folder of an account. What cannot be removed stays, and is named.
 options:
   things:
     description:
-      - What goes, in this order, as M(remote.notebooks.jupyter_state) returns it in RV(remote.notebooks.jupyter_state#module:orphans).
-      - Folders, files, links, environments and traces have C(path), and C(owner) or none; a folder that others may use as well
-        has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover), a stranger the first two.
-        An account has its name in C(id).
-      - Any other folder goes without what nobody has listed. In the place of a folder of an account, a link and a mount point stay.
+      - What goes, in this order, as M(remote.notebooks.jupyter_state) returns it in
+        RV(remote.notebooks.jupyter_state#module:orphans).
+      - Folders, files, links, environments and traces have C(path), and C(owner) or none; a folder that others may use
+        as well has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover), a
+        stranger the first two. An account has its name in C(id).
+      - Any other folder goes without what nobody has listed. In the place of a folder of an account, a link and a mount
+        point stay.
     type: list
     elements: dict
     required: true
@@ -32,7 +36,8 @@ options:
     type: str
     default: ""
   traces:
-    description: What servers and kernels write below a home, as relative paths. Of a trace that is elsewhere nothing is removed.
+    description: What servers and kernels write below a home, as relative paths. Of a trace that is elsewhere nothing is
+      removed.
     type: list
     elements: str
     default: []
@@ -87,7 +92,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._host import homes, other_account, ownership
 from ..module_utils._host.processes import end_ours, is_here
 
-#: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can stop what runs with its rights.
+# : How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can
+# stop what runs with its rights.
 SECONDS = 3600
 #: How long an installer may go on, in seconds.
 PATIENCE = 900
@@ -114,14 +120,18 @@ def main() -> None:
         try:
             gone, remark = _remove(module, thing, name)
         except (OSError, KeyError) as error:
-            gone, remark = False, f"{name} stays: {error.strerror if isinstance(error, OSError) else 'its account is gone'}."
+            gone, remark = (
+                False,
+                f"{name} stays: {error.strerror if isinstance(error, OSError) else 'its account is gone'}.",
+            )
         removed += [name] if gone else []
         remarks += [remark] if remark else []
     module.exit_json(changed=bool(removed), removed=removed, remarks=remarks)
 
 
 def _end_builders(module: AnsibleModule, prefix: str) -> None:
-    """End what compiles an environment that goes. Where all of them go, wait for what a run that was cut off has left at work there."""
+    """End what compiles an environment that goes. Where all of them go, wait for what a run that was cut off has left
+    at work there."""
     paths = {thing["path"]: thing["kind"] for thing in module.params["things"] if thing.get("path")}
     for path in (path for path, kind in paths.items() if kind == "environment"):
         end_ours(path, os.path.join(prefix, "libexec"))
@@ -136,7 +146,12 @@ def _end_builders(module: AnsibleModule, prefix: str) -> None:
                 return
             except BlockingIOError:
                 time.sleep(1)
-    module.fail_json(msg=f"An installer of an earlier run is at work below {prefix}, for {PATIENCE // 60} minutes now. Let it end, then run again.")
+    module.fail_json(
+        msg=(
+            f"An installer of an earlier run is at work below {prefix}, for {PATIENCE // 60} minutes now. Let it end,"
+            " then run again."
+        )
+    )
 
 
 def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bool, str]:
@@ -155,7 +170,11 @@ def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bo
     except OSError:
         return False, ""
     owner = _owner(thing)
-    if hidden and owner and not other_account.call(owner.pw_name, lambda: os.path.lexists(path), seconds=ownership.SECONDS):
+    if (
+        hidden
+        and owner
+        and not other_account.call(owner.pw_name, lambda: os.path.lexists(path), seconds=ownership.SECONDS)
+    ):
         return False, ""
     strange = _strange(thing, owner, module.params["traces"])
     if strange:
@@ -167,7 +186,12 @@ def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bo
     if owner is not None or thing.get("keep"):
         return _of_an_account(path, owner or pwd.getpwuid(os.geteuid()))
     prefix = module.params["prefix"]
-    if thing["kind"] == "directory" and os.path.isdir(path) and not os.path.islink(path) and not (prefix and f"{path}/".startswith(f"{prefix}/")):
+    if (
+        thing["kind"] == "directory"
+        and os.path.isdir(path)
+        and not os.path.islink(path)
+        and not (prefix and f"{path}/".startswith(f"{prefix}/"))
+    ):
         return _folder(_ours(path))
     _tree(_ours(path))
     return True, ""
@@ -181,7 +205,8 @@ def _owner(thing: dict[str, Any]) -> pwd.struct_passwd | None:
 
 
 def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: list[str]) -> str:
-    """Say why a thing cannot be what an earlier run has left of an account; empty where it can, or is none of an account."""
+    """Say why a thing cannot be what an earlier run has left of an account; empty where it can, or is none of an
+    account."""
     if not thing.get("keep"):
         return ""
     if owner is None and os.geteuid() == 0:
@@ -189,7 +214,11 @@ def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: lis
     home = (owner or pwd.getpwuid(os.geteuid())).pw_dir
     if f"{home}/".startswith(f"{thing['path']}/"):
         return "there is a home in it"
-    found = _found(thing["path"]) if owner is None else other_account.call(owner.pw_name, lambda: _found(thing["path"]), seconds=ownership.SECONDS)
+    found = (
+        _found(thing["path"])
+        if owner is None
+        else other_account.call(owner.pw_name, lambda: _found(thing["path"]), seconds=ownership.SECONDS)
+    )
     if found:
         return str(found)
     if thing["kind"] == "trace" and thing["path"] not in {os.path.join(home, trace) for trace in traces}:
@@ -198,7 +227,8 @@ def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: lis
 
 
 def _found(path: str) -> str:
-    """Say what somebody has put into the place of a folder that a run of ours has made; empty where it is a folder still."""
+    """Say what somebody has put into the place of a folder that a run of ours has made; empty where it is a folder
+    still."""
     if os.path.islink(path):
         return f"it is a link, to {os.readlink(path)}, and that was made by somebody else"
     return "a file system is mounted there" if os.path.ismount(path) else ""
@@ -209,7 +239,8 @@ def _ours(path: str) -> str:
 
 
 def _tree(path: str) -> None:
-    """Remove what root alone could have put there. Inside, no link is followed (shutil.rmtree), whoever may have made it."""
+    """Remove what root alone could have put there. Inside, no link is followed (shutil.rmtree), whoever may have made
+    it."""
     if stat.S_ISDIR(os.lstat(path).st_mode):
         # The seal of an environment goes first: a folder that is half gone must not look whole.
         with contextlib.suppress(OSError):
@@ -246,14 +277,21 @@ def _empty_folder(path: str, owner: pwd.struct_passwd | None) -> tuple[bool, str
 
 
 def _of_an_account(path: str, owner: pwd.struct_passwd) -> tuple[bool, str]:
-    """Remove a tree with the rights of its owner; the folder itself, where that lies in a folder of root's, as root once it is empty."""
+    """Remove a tree with the rights of its owner; the folder itself, where that lies in a folder of root's, as root
+    once it is empty."""
     other_account.call(owner.pw_name, lambda: _rm(path), seconds=SECONDS)
     if not os.path.lexists(path):
         return True, ""
     try:
         _rmdir(path, owner.pw_uid)
     except OSError as error:
-        return True, f"{path} stays, as far as '{owner.pw_name}' cannot remove it: {error.strerror}. Look, and remove it by hand."
+        return (
+            True,
+            (
+                f"{path} stays, as far as '{owner.pw_name}' cannot remove it: {error.strerror}. Look, and remove it by"
+                " hand."
+            ),
+        )
     return True, ""
 
 
@@ -262,7 +300,12 @@ def _rm(path: str) -> None:
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
     # What it made unwritable is its own to make writable again. A link at the end would be followed.
     if not os.path.islink(path):
-        subprocess.run(["chmod", "--recursive", "--silent", "u+rwX", "--", path], check=False, env=environment, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            ["chmod", "--recursive", "--silent", "u+rwX", "--", path],
+            check=False,
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
     # Below may lie a disk of somebody, or a storage far away.
     subprocess.run(
         ["rm", "--recursive", "--force", "--one-file-system", "--", path],
@@ -300,7 +343,9 @@ def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
         return False, f"{backup} keeps that name: something else is at {origin} now."
     if not module.check_mode:
         folder = ownership.ours(os.path.dirname(origin))
-        ownership.rename(os.path.join(folder, os.path.basename(backup)), os.path.join(folder, os.path.basename(origin)), "")
+        ownership.rename(
+            os.path.join(folder, os.path.basename(backup)), os.path.join(folder, os.path.basename(origin)), ""
+        )
     return True, ""
 
 
@@ -316,7 +361,13 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
         return True, ""
     strangers = homes.strangers(name, entry.pw_dir, [])
     if strangers:  # since the host was looked at, or what could not be removed before
-        return False, f"The account '{name}' stays, for its home {entry.pw_dir} holds what no run of ours put there: {', '.join(strangers)}."
+        return (
+            False,
+            (
+                f"The account '{name}' stays, for its home {entry.pw_dir} holds what no run of ours put there:"
+                f" {', '.join(strangers)}."
+            ),
+        )
     _end_processes(entry)
     _end_jobs(name)
     remark = _home(entry)
@@ -325,20 +376,28 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
 
 
 def _end_jobs(name: str) -> None:
-    """Remove what an account has left with cron and at: that would run for the next account of its name, or of its number."""
+    """Remove what an account has left with cron and at: that would run for the next account of its name, or of its
+    number."""
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with contextlib.suppress(OSError):  # there is no cron
         subprocess.run(["crontab", "-r", "-u", name], check=False, stdout=subprocess.DEVNULL, **quiet)
     with contextlib.suppress(OSError):  # there is no at
         # A line is: number, date and time, queue, account (at(1)).
-        lines = subprocess.run(["atq"], check=False, stdout=subprocess.PIPE, **quiet).stdout.decode("utf-8", "replace").splitlines()
-        jobs = [words[0] for words in map(str.split, lines) if len(words) > 2 and words[-1] == name and words[0].isdigit()]
+        lines = (
+            subprocess.run(["atq"], check=False, stdout=subprocess.PIPE, **quiet)
+            .stdout.decode("utf-8", "replace")
+            .splitlines()
+        )
+        jobs = [
+            words[0] for words in map(str.split, lines) if len(words) > 2 and words[-1] == name and words[0].isdigit()
+        ]
         if jobs:
             subprocess.run(["atrm", *jobs], check=False, stdout=subprocess.DEVNULL, **quiet)
 
 
 def _home(entry: pwd.struct_passwd) -> str:
-    """Remove the home of an account; return why it stays. Where somebody has led the account elsewhere since, that is not ours."""
+    """Remove the home of an account; return why it stays. Where somebody has led the account elsewhere since, that is
+    not ours."""
     home = entry.pw_dir
     try:
         found = os.lstat(home)
@@ -363,7 +422,8 @@ def _end_processes(entry: pwd.struct_passwd) -> None:
 
 
 def _is_of(pid: str, uid: int) -> bool:
-    """Tell whether an account may end a process: also one of a program such as su, which is root's by now and was started by the account."""
+    """Tell whether an account may end a process: also one of a program such as su, which is root's by now and was
+    started by the account."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
             told = dict(line.split(":", 1) for line in file if line.startswith(("Uid:", "State:")))

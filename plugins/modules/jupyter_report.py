@@ -17,7 +17,8 @@ extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
 options:
   overviews:
-    description: What M(remote.notebooks.jupyter_state) returned as RV(remote.notebooks.jupyter_state#module:overview), one for each host.
+    description: What M(remote.notebooks.jupyter_state) returned as RV(remote.notebooks.jupyter_state#module:overview),
+      one for each host.
     type: list
     elements: dict
     required: true
@@ -30,7 +31,8 @@ options:
     description: Write everything into this file, as JSON.
     type: path
   textfile:
-    description: Write metrics into this file, for the textfile collector of Prometheus' node_exporter. Its name has to end in C(.prom).
+    description: Write metrics into this file, for the textfile collector of Prometheus' node_exporter. Its name has to
+      end in C(.prom).
     type: path
 attributes:
   check_mode:

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: jupyter_restore
 short_description: Bring back what M(remote.notebooks.jupyter_backup) saved
 description:
-  - Checks the whole archive before it writes anything. A folder that holds other files already is refused, never mixed or overwritten.
+  - Checks the whole archive before it writes anything. A folder that holds other files already is refused, never mixed
+    or overwritten.
   - Notebooks are returned, for tasks that bring them to their hosts. Set C(no_log) on the task.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)

@@ -11,10 +11,12 @@ short_description: Read the state of a Jupyter host in one round trip and compar
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Reads everything that the R(remote.notebooks.jupyter role,ansible_collections.remote.notebooks.jupyter_role) manages on a host, in one
-    module run, and compares it on the control node with what the plan wants.
-  - Changes nothing on the host. In check mode it reports C(changed) where the role would change something, and with C(--diff) shows what.
-  - Files whose content is secret (the password's hash, the private key) are compared by digest; their content never leaves the host.
+  - Reads everything that the R(remote.notebooks.jupyter role,ansible_collections.remote.notebooks.jupyter_role) manages
+    on a host, in one module run, and compares it on the control node with what the plan wants.
+  - Changes nothing on the host. In check mode it reports C(changed) where the role would change something, and with
+    C(--diff) shows what.
+  - Files whose content is secret (the password's hash, the private key) are compared by digest; their content never
+    leaves the host.
 options:
   plan:
     description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
@@ -22,7 +24,8 @@ options:
     required: true
   credentials_dir:
     description:
-      - The folder on the control node in which the passwords of the instances are kept, as M(remote.notebooks.jupyter_credentials) does it.
+      - The folder on the control node in which the passwords of the instances are kept, as
+        M(remote.notebooks.jupyter_credentials) does it.
       - They are kept when the host has been read and nothing is refused. Without it no server has one.
     type: path
   rotate:
@@ -35,7 +38,8 @@ options:
     type: bool
     default: false
   pki:
-    description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has a certificate.
+    description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has
+      a certificate.
     type: dict
     default: {}
   handoff:
@@ -56,18 +60,21 @@ options:
         default: false
   details:
     description:
-      - Look closer, for a report - versions, uptime, kernels, the certificate on the port, the lines that differ - and return RV(overview).
+      - Look closer, for a report - versions, uptime, kernels, the certificate on the port, the lines that differ - and
+        return RV(overview).
       - Asks the kernels whether they compute, so it may take some seconds.
     type: bool
     default: false
   locks:
-    description: Folder of the control node with the lock files of instances that have C(lock) on. One that is missing is made.
+    description: Folder of the control node with the lock files of instances that have C(lock) on. One that is missing
+      is made.
     type: path
   aim:
     description:
-      - What the run wants of the environments beyond having them, as C(do) with V(keep), V(new), V(previous) or V(back).
-      - With it go C(stamp), the run's own, C(instances) it is about (empty means all), C(environments) to go back to, by instance,
-        and C(same), those that turned out to hold nothing newer.
+      - What the run wants of the environments beyond having them, as C(do) with V(keep), V(new), V(previous) or
+        V(back).
+      - With it go C(stamp), the run's own, C(instances) it is about (empty means all), C(environments) to go back to,
+        by instance, and C(same), those that turned out to hold nothing newer.
     type: dict
     default: {}
   tunnel:
@@ -89,8 +96,9 @@ options:
         default: false
   look:
     description:
-      - Only look, and refuse what has to be - servers of which the plan says nothing and, for a verb, a host that differs from the plan
-        in more than the verb is about. Nothing is kept on the control node, and nothing is returned.
+      - Only look, and refuse what has to be - servers of which the plan says nothing and, for a verb, a host that
+        differs from the plan in more than the verb is about. Nothing is kept on the control node, and nothing is
+        returned.
     type: bool
     default: false
   probe:
@@ -127,11 +135,13 @@ changes:
   type: list
   elements: dict
   contains:
-    id: {description: Kind and name of the thing., type: str, sample: file /etc/remote-notebooks/lab/jupyter_server_config.py}
+    id: {description: Kind and name of the thing., type: str,
+          sample: file /etc/remote-notebooks/lab/jupyter_server_config.py}
     stage: {description: Which stage of the role mends it., type: str, sample: configure}
     instance: {description: The instance it belongs to; empty where it serves several., type: str, sample: lab}
     what: {description: What is wrong with it., type: str, sample: mode}
-    text: {description: The same as one sentence., type: str, sample: "file /etc/remote-notebooks: mode is 0777, wanted 0755"}
+    text: {description: The same as one sentence., type: str, sample: "file /etc/remote-notebooks: mode is 0777,
+          wanted 0755"}
 stages:
   description: The stages that have work to do.
   returned: always
@@ -171,10 +181,12 @@ steps:
     instance: {description: The instance., type: str, sample: lab}
     step: {description: "C(start), C(restart) or C(enable).", type: str, sample: restart}
     pid: {description: "The server that would end, C(0) where none runs.", type: int, sample: 4711}
-    when: {description: "C(now), C(idle) - when nothing is busy in it - or C(later), not in this run.", type: str, sample: idle}
+    when: {description: "C(now), C(idle) - when nothing is busy in it - or C(later), not in this run.", type: str,
+          sample: idle}
     why: {description: Why it has to restart., type: str, sample: what it was started from has changed}
 servers:
-  description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(checks) how the control node tries it.
+  description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(checks)
+    how the control node tries it.
   returned: always
   type: list
   elements: dict
@@ -183,9 +195,12 @@ connect:
   returned: always
   type: list
   elements: str
-  sample: ["lab on web1: http://localhost:8888/", "from another machine first: ssh -N -L 8888:localhost:8888 admin@192.0.2.10"]
+  sample:
+    - "lab on web1: http://localhost:8888/"
+    - "from another machine first: ssh -N -L 8888:localhost:8888 admin@192.0.2.10"
 lock:
-  description: Where a run that changes the host leaves its name (C(path)), the name (C(mine)), and the one of a dead run that is there (C(stale)).
+  description: Where a run that changes the host leaves its name (C(path)), the name (C(mine)), and the one of a dead
+    run that is there (C(stale)).
   returned: always
   type: dict
 remarks:
@@ -203,12 +218,14 @@ orphans:
   type: list
   elements: dict
 standing_rules:
-  description: The firewall's rules of ours for ports that the plan no longer names. They stay until the servers there have moved.
+  description: The firewall's rules of ours for ports that the plan no longer names. They stay until the servers there
+    have moved.
   returned: where there is something to do, and with O(details)
   type: list
   elements: dict
 former_rules:
-  description: The plan's rules of the firewall as far as they are in force already. Where a run fails later, it closes what it opened beside them.
+  description: The plan's rules of the firewall as far as they are in force already. Where a run fails later, it closes
+    what it opened beside them.
   returned: where there is something to do, and with O(details)
   type: list
   elements: dict
@@ -218,7 +235,8 @@ was:
   type: dict
   sample: {lab: /opt/remote-notebooks/envs/0123456789ab}
 pip:
-  description: A wheel of pip on the control node, for a host whose Python comes without; empty where none is needed, or none fits.
+  description: A wheel of pip on the control node, for a host whose Python comes without; empty where none is needed, or
+    none fits.
   returned: always
   type: str
   sample: /usr/lib/python3.13/ensurepip/_bundled/pip-25.1.1-py3-none-any.whl
@@ -249,7 +267,10 @@ def main() -> None:
             "firewall": {
                 "type": "dict",
                 "apply_defaults": True,
-                "options": {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}},
+                "options": {
+                    "provider": {"type": "str", "default": "auto"},
+                    "enable": {"type": "bool", "default": False},
+                },
             },
             "details": {"type": "bool", "default": False},
             "locks": {"type": "path"},
@@ -277,7 +298,9 @@ def main() -> None:
         return code, out, err
 
     try:
-        report = observe.report(probe, run, lambda: firewall_observe.read(module.run_command), lambda asked: host.read(**asked, run=run))
+        report = observe.report(
+            probe, run, lambda: firewall_observe.read(module.run_command), lambda asked: host.read(**asked, run=run)
+        )
     except OSError as error:
         module.fail_json(msg=observe.trouble(error))
     module.exit_json(changed=False, report=report)

@@ -22,7 +22,8 @@ options:
     elements: dict
     required: true
   json_file:
-    description: Where to keep the same for programs, on the control node. Nothing is written without it, nor in check mode.
+    description: Where to keep the same for programs, on the control node. Nothing is written without it, nor in check
+      mode.
     type: path
 attributes:
   check_mode:

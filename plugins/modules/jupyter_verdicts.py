@@ -12,8 +12,9 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Turns the answers of M(remote.notebooks.connection_check) into one record for each way to each server.
-  - Where a client is kept out and the host may know why, it asks the host in one round trip - does the server run, who holds the port, does the
-    firewall there let the client in - and so tells the host's own fault from a cloud's or a router's. Otherwise it asks nothing.
+  - Where a client is kept out and the host may know why, it asks the host in one round trip - does the server run, who
+    holds the port, does the firewall there let the client in - and so tells the host's own fault from a cloud's or a
+    router's. Otherwise it asks nothing.
   - Changes nothing.
 extends_documentation_fragment:
   - remote.notebooks.attributes.host
@@ -33,7 +34,8 @@ options:
     elements: dict
     default: []
   instances:
-    description: The instances as M(remote.notebooks.jupyter_state) completed them; a failure then says where the log of each is.
+    description: The instances as M(remote.notebooks.jupyter_state) completed them; a failure then says where the log of
+      each is.
     type: list
     elements: dict
     default: []
@@ -42,7 +44,8 @@ options:
     type: str
     default: ""
   fail:
-    description: Whether the task fails where a server is not reachable; its message then says which, why, and what to do.
+    description: Whether the task fails where a server is not reachable; its message then says which, why, and what to
+      do.
     type: bool
     default: false
 """
@@ -67,7 +70,8 @@ servers:
     instance: {description: Name of the instance., type: str, sample: lab}
     way: {description: 'V(network), V(tunnel) or V(loopback).', type: str, sample: network}
     url: {description: What a client types., type: str, sample: "https://lab.example.org:8888/"}
-    verdict: {description: 'V(reachable), V(untrusted), V(unreachable), or V(unknown) where the check could not be made.', type: str}
+    verdict: {description: 'V(reachable), V(untrusted), V(unreachable),
+          or V(unknown) where the check could not be made.', type: str}
     cause: {description: A short identifier that stays the same between releases., type: str, sample: timed_out}
     message: {description: What is., type: str}
     cure: {description: What to do., type: str}

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: pki_backup
 short_description: Write an encrypted archive of the folder of a private authority
 description:
-  - Packs the folder of M(remote.notebooks.pki_certificates) into one file, encrypted with AES-256 under a passphrase of its own.
+  - Packs the folder of M(remote.notebooks.pki_certificates) into one file, encrypted with AES-256 under a passphrase of
+    its own.
   - C(openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256) and C(tar -xz) open it as well.
   - An archive that already holds exactly the same is left alone.
 version_added: 1.0.0

@@ -9,9 +9,11 @@ DOCUMENTATION = r"""
 module: pki_certificates
 short_description: Make a private authority and all its server certificates in one call
 description:
-  - Makes an X.509 certificate authority once and issues every certificate of O(certificates) that is missing or no longer fits.
+  - Makes an X.509 certificate authority once and issues every certificate of O(certificates) that is missing or no
+    longer fits.
   - Works on the control node and connects to no host. Use it with C(run_once).
-  - The authority's folder has the layout of C(openssl ca), so that C(openssl) can take over at any time, and what it did by hand is seen.
+  - The authority's folder has the layout of C(openssl ca), so that C(openssl) can take over at any time, and what it
+    did by hand is seen.
   - Nothing is written before everything was checked and signed; a failed call has changed nothing.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
@@ -21,7 +23,8 @@ extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
 options:
   directory:
-    description: Folder on the control node for the authority and the certificates. Made with mode 0700 and hidden from git.
+    description: Folder on the control node for the authority and the certificates. Made with mode 0700 and hidden from
+      git.
     type: path
     required: true
   passphrase:
@@ -31,19 +34,24 @@ options:
     type: str
   authority:
     description:
-      - How to make the authority, or where one that exists lies. An authority that exists is never replaced; where O(authority) describes
-        another one, a warning says so.
-      - C(directory) is the authority's folder, below O(directory) unless it is absolute, default C(ca). A folder made by hand with C(openssl)
-        (C(private/ca.key.pem), C(certs/ca.cert.pem), C(index.txt) and so on) is adopted in place.
-      - C(common_name) is the name that devices show, default C(Private CA) and eight random digits; C(organization) goes with it.
+      - How to make the authority, or where one that exists lies. An authority that exists is never replaced; where
+        O(authority) describes another one, a warning says so.
+      - C(directory) is the authority's folder, below O(directory) unless it is absolute, default C(ca). A folder made
+        by hand with C(openssl) (C(private/ca.key.pem), C(certs/ca.cert.pem), C(index.txt) and so on) is adopted in
+        place.
+      - C(common_name) is the name that devices show, default C(Private CA) and eight random digits; C(organization)
+        goes with it.
       - C(days) is 1 to 36500, default 7300. C(key_type) is as for O(certificates).
-      - C(intermediate), a boolean, puts an authority between the root and the servers, so that the root's key can be kept elsewhere.
+      - C(intermediate), a boolean, puts an authority between the root and the servers, so that the root's key can be
+        kept elsewhere.
       - C(name_constraints) is C(inventory), which derives them from O(certificates), or a list of domains and networks.
-      - C(crl_days) is how long a revocation list is valid, default 90; C(crl_url), an C(http) address, is where clients find it.
+      - C(crl_days) is how long a revocation list is valid, default 90; C(crl_url), an C(http) address, is where clients
+        find it.
     type: dict
     default: {}
   also_trusted:
-    description: Folders, as C(directory) of O(authority), of roots that clients should trust as well. One that does not exist is made.
+    description: Folders, as C(directory) of O(authority), of roots that clients should trust as well. One that does not
+      exist is made.
     type: list
     elements: str
     default: []
@@ -52,10 +60,12 @@ options:
       - The server certificates, a list of dicts.
       - C(name), required, is a path such as C(web1/lab). It names the file below C(certificates) of O(directory).
       - C(addresses), required, are the DNS names and IP addresses that clients use.
-      - C(days) is 1 to 825, default 397. C(key_type) is one of C(ecdsa_p256) (default), C(ecdsa_p384), C(rsa_2048), C(rsa_3072), C(rsa_4096).
-      - C(source) is C(authority) (default), C(self_signed), or C(provided) with C(certificate_file) (the chain behind it), C(key_file) and
-        C(ca_file), the roots it should lead to.
-      - C(exports) is a list of C(chain), C(der), C(pkcs12) and C(pkcs12_legacy) (3DES, for systems that open nothing newer).
+      - C(days) is 1 to 825, default 397. C(key_type) is one of C(ecdsa_p256) (default), C(ecdsa_p384), C(rsa_2048),
+        C(rsa_3072), C(rsa_4096).
+      - C(source) is C(authority) (default), C(self_signed), or C(provided) with C(certificate_file) (the chain behind
+        it), C(key_file) and C(ca_file), the roots it should lead to.
+      - C(exports) is a list of C(chain), C(der), C(pkcs12) and C(pkcs12_legacy) (3DES, for systems that open nothing
+        newer).
       - C(host) says where key and certificate go on a host, see O(requests).
     type: list
     elements: raw
@@ -116,7 +126,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 authority:
-  description: The authority, its root where there is an intermediate. Digests are null in check mode where it does not exist yet.
+  description: The authority, its root where there is an intermediate. Digests are null in check mode where it does not
+    exist yet.
   type: dict
   returned: success
   contains:
@@ -153,7 +164,8 @@ authority:
       type: bool
       returned: success
     intermediate:
-      description: The same (C(certificate), C(der), C(common_name), C(sha256), C(not_after)) of the intermediate, or null.
+      description: The same (C(certificate), C(der), C(common_name), C(sha256), C(not_after)) of the intermediate, or
+        null.
       type: dict
       returned: success
 authorities:

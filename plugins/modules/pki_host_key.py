@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys that are born on a host and never leave it: the request that goes out, and the certificate that comes back. Runs on the host."""
+"""Keys that are born on a host and never leave it: the request that goes out, and the certificate that comes back. Runs
+on the host."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ module: pki_host_key
 short_description: Make private keys on a host, hand out requests, and join the certificates to them
 description:
   - Makes a private key for each of O(certificates) on the host and returns a certificate signing request for it.
-  - With C(content) given, writes key, certificate and chain into one file by one rename. A certificate of another key is refused.
+  - With C(content) given, writes key, certificate and chain into one file by one rename. A certificate of another key
+    is refused.
   - Uses the C(openssl) command of the host, because its Python may have no C(cryptography).
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
@@ -56,7 +58,8 @@ options:
   directory:
     description:
       - Folder of the authority on the control node, as in M(remote.notebooks.pki_certificates).
-      - With it, a file at the C(path) of a certificate that was never issued is somebody else's, and is refused before anything is written.
+      - With it, a file at the C(path) of a certificate that was never issued is somebody else's, and is refused before
+        anything is written.
     type: path
   never_issued:
     description: Names of certificates that were never issued. The action finds them out in O(directory).
@@ -91,7 +94,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 requests:
-  description: A PEM certificate signing request by the certificate's name. Left out in check mode for a key that is not yet made.
+  description: A PEM certificate signing request by the certificate's name. Left out in check mode for a key that is not
+    yet made.
   type: dict
   returned: success
   sample:
@@ -145,9 +149,12 @@ class HostKey:
         return True
 
     def source(self) -> str | None:
-        """The file with the key to use, or None: first one that waits, then the one in use, if it has the wanted type."""
+        """The file with the key to use, or None: first one that waits, then the one in use, if it has the wanted
+        type."""
         for path in (self.waiting, self.path):
-            code, out, _err = self.module.run_command([self.openssl, "pkey", "-in", path, "-noout", "-text_pub", "-passin", "pass:"])
+            code, out, _err = self.module.run_command(
+                [self.openssl, "pkey", "-in", path, "-noout", "-text_pub", "-passin", "pass:"]
+            )
             if code == 0 and re.search(RECOGNIZE[self.certificate["key_type"]], out):
                 return str(path)
         return None
@@ -164,8 +171,10 @@ class HostKey:
             return True
         if self._run("pkey", "-in", source, "-pubout") != self._public_key_of(content):
             self.module.fail_json(
-                msg=f"{self.certificate['name']}: the certificate belongs to another key than the one in {source}. "
-                "Run the play again from its start, so that a new request is made."
+                msg=(
+                    f"{self.certificate['name']}: the certificate belongs to another key than the one in {source}. "
+                    "Run the play again from its start, so that a new request is made."
+                )
             )
         with open(source or self.path) as file:
             found = KEY.search(file.read())
@@ -199,12 +208,16 @@ class HostKey:
             return None
 
     def _write(self, path: str, content: str) -> None:
-        """Beside the target and by one rename; the owner and mode that the file had stay until `attributes` sets them."""
+        """Beside the target and by one rename; the owner and mode that the file had stay until `attributes` sets
+        them."""
         descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")
         with os.fdopen(descriptor, "w") as file:
             file.write(content)
         if path == self.path:
-            for key, setter in (("owner", self.module.set_owner_if_different), ("group", self.module.set_group_if_different)):
+            for key, setter in (
+                ("owner", self.module.set_owner_if_different),
+                ("group", self.module.set_group_if_different),
+            ):
                 setter(temporary, self.certificate[key], False)
             self.module.set_mode_if_different(temporary, self.certificate["mode"], False)
         self.module.atomic_move(temporary, path, keep_dest_attrs=False)
@@ -217,7 +230,8 @@ class HostKey:
 
 
 def set_strangers_aside(module: AnsibleModule) -> bool:
-    """Refuse files that no run has made, all in one message, or rename them where that was asked for. Return whether there were some."""
+    """Refuse files that no run has made, all in one message, or rename them where that was asked for. Return whether
+    there were some."""
     never = module.params["never_issued"]
     there = [item for item in module.params["certificates"] if item["name"] in never and os.path.lexists(item["path"])]
     day = f"{datetime.date.today():%Y-%m-%d}"
@@ -227,7 +241,10 @@ def set_strangers_aside(module: AnsibleModule) -> bool:
         named = ", ".join(f"{item['path']} (of '{item['name']}')" for item in there)
         cure = "pki_replace_existing: true renames each to <path>.before-remote-notebooks-<day>, and goes on."
         module.fail_json(
-            msg=f"There are files here that no run has made: {named}. Nothing was changed. Move them away, or name other paths. "
+            msg=(
+                f"There are files here that no run has made: {named}. Nothing was changed. Move them away, or name"
+                " other paths. "
+            )
             + (f"{', '.join(taken)} exists as well." if taken else cure)
         )
     if not module.check_mode:
@@ -266,7 +283,9 @@ def main() -> None:
     for certificate in module.params["certificates"]:
         key = HostKey(module, openssl, certificate)
         if not os.path.isdir(os.path.dirname(key.path)) and not module.check_mode:
-            module.fail_json(msg=f"{certificate['name']}: the folder of {key.path} does not exist. Make it before the key.")
+            module.fail_json(
+                msg=f"{certificate['name']}: the folder of {key.path} does not exist. Make it before the key."
+            )
         joins = certificate["content"] is not None
         changed = (key.attributes(key.install()) if joins else key.ensure(module.params["new_keys"])) or changed
         if key.source():

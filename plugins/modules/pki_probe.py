@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: pki_probe
 short_description: Ask servers which certificate they present
 description:
-  - Makes a TLS connection from the control node to each of O(endpoints), all at the same time, and compares what is presented with what should be.
+  - Makes a TLS connection from the control node to each of O(endpoints), all at the same time, and compares what is
+    presented with what should be.
   - Proves a renewal. A server may go on with the old certificate although the new file is in place.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
@@ -21,13 +22,14 @@ extends_documentation_fragment:
 options:
   endpoints:
     description:
-      - A list of dicts with C(host) and C(port), and perhaps C(server_name), the name a client uses (default C(host)), and C(sha256), the
-        fingerprint of the certificate that should be presented.
+      - A list of dicts with C(host) and C(port), and perhaps C(server_name), the name a client uses (default C(host)),
+        and C(sha256), the fingerprint of the certificate that should be presented.
     type: list
     elements: raw
     required: true
   ca_file:
-    description: PEM file with the roots that clients trust. With it, certificate and name are verified as a client does.
+    description: PEM file with the roots that clients trust. With it, certificate and name are verified as a client
+      does.
     type: path
   timeout:
     description: Seconds for one attempt.

@@ -11,7 +11,8 @@ short_description: Revoke certificates and make the revocation list again
 description:
   - Marks certificates as revoked in the authority's C(index.txt) and makes its revocation list again, in PEM and DER.
   - A name stands for its certificate and for every other valid one of the same key.
-  - The next run of M(remote.notebooks.pki_certificates) issues a certificate with a new key for a name that was revoked.
+  - The next run of M(remote.notebooks.pki_certificates) issues a certificate with a new key for a name that was
+    revoked.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 requirements:
@@ -43,7 +44,14 @@ options:
   reason:
     description: Why, as RFC 5280 names it.
     type: str
-    choices: [unspecified, keyCompromise, CACompromise, affiliationChanged, superseded, cessationOfOperation, certificateHold]
+    choices:
+      - unspecified
+      - keyCompromise
+      - CACompromise
+      - affiliationChanged
+      - superseded
+      - cessationOfOperation
+      - certificateHold
     default: unspecified
 attributes:
   check_mode:

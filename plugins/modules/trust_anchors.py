@@ -11,8 +11,10 @@ short_description: Let a Linux system trust certificate authorities, and forget 
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Puts each certificate into a file of its own in O(directory), named C(<name>-<16 digits of its SHA-256>), and runs O(refresh).
-  - Files of that name whose certificate is no longer wanted are removed, so a new authority takes the place of the old one.
+  - Puts each certificate into a file of its own in O(directory), named C(<name>-<16 digits of its SHA-256>), and runs
+    O(refresh).
+  - Files of that name whose certificate is no longer wanted are removed, so a new authority takes the place of the old
+    one.
   - A run that was cut off is completed by the next, because what counts is whether O(bundle) holds the certificates.
 extends_documentation_fragment:
   - remote.notebooks.attributes.host
@@ -43,7 +45,8 @@ options:
     elements: str
     required: true
   forget:
-    description: The command after a file was removed, where it is another one. Debian's leaves links of removed files unless told C(--fresh).
+    description: The command after a file was removed, where it is another one. Debian's leaves links of removed files
+      unless told C(--fresh).
     type: list
     elements: str
     default: []
@@ -125,7 +128,11 @@ def main() -> None:
         module.fail_json(msg=str(error))
     suffix, folder = given["suffix"], given["directory"]
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    found = [name for name in names if name.endswith(suffix) and _trust.is_ours(name[: len(name) - len(suffix)], given["name"])]
+    found = [
+        name
+        for name in names
+        if name.endswith(suffix) and _trust.is_ours(name[: len(name) - len(suffix)], given["name"])
+    ]
     files = {nickname + suffix: pem for nickname, pem in wanted.items()}
 
     write_names = [name for name, pem in files.items() if read(os.path.join(folder, name)) != pem]
@@ -145,7 +152,12 @@ def main() -> None:
             module.fail_json(msg=f"{' '.join(command)} failed: {(said or out).strip()}", rc=code)
     result = {"changed": changed, "anchors": [os.path.join(folder, name) for name in sorted(files)]}
     if module._diff:
-        result["diff"] = {"before_header": folder, "after_header": folder, "before": _trust.lines(found), "after": _trust.lines(list(files))}
+        result["diff"] = {
+            "before_header": folder,
+            "after_header": folder,
+            "before": _trust.lines(found),
+            "after": _trust.lines(list(files)),
+        }
     module.exit_json(**result)
 
 

@@ -11,7 +11,8 @@ short_description: Let Chromium and Firefox trust certificate authorities, and f
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Puts each certificate into the NSS stores of the account that runs the module, as C(<name>-<16 digits of its SHA-256>), trusted for websites.
+  - Puts each certificate into the NSS stores of the account that runs the module, as C(<name>-<16 digits of its
+    SHA-256>), trusted for websites.
   - One of that name that is no longer wanted is removed, so a new authority takes the place of the old one.
   - A store that had to be made is removed again with its last certificate.
 options:
@@ -24,12 +25,14 @@ options:
     type: str
     default: remote-notebooks
   stores:
-    description: Folders with a C(cert9.db), as patterns; a leading C(~) is the account's home. Those that do not exist are passed over.
+    description: Folders with a C(cert9.db), as patterns; a leading C(~) is the account's home. Those that do not exist
+      are passed over.
     type: list
     elements: str
     required: true
   make:
-    description: A store to make where it does not exist and none of O(unless) does, such as Chromium's; a leading C(~) is the account's home.
+    description: A store to make where it does not exist and none of O(unless) does, such as Chromium's; a leading C(~)
+      is the account's home.
     type: str
   unless:
     description: Stores that serve instead of O(make) where they exist.
@@ -110,11 +113,15 @@ class Store:
 
     def run(self, *arguments: str, text: str = "") -> str:
         """Run certutil on the store; fail with what it said."""
-        code, out, error = self.module.run_command([self.certutil, *arguments, "-d", f"sql:{self.folder}"], data=text, binary_data=True)
+        code, out, error = self.module.run_command(
+            [self.certutil, *arguments, "-d", f"sql:{self.folder}"], data=text, binary_data=True
+        )
         if code:
             self.module.fail_json(
-                msg=f"{self.folder}: certutil says: {(error or out).strip()} "
-                "Close the browser; where a primary password protects the store, import the certificate in the browser's settings instead."
+                msg=(
+                    f"{self.folder}: certutil says: {(error or out).strip()} Close the browser; where a primary"
+                    " password protects the store, import the certificate in the browser's settings instead."
+                )
             )
         return str(out)
 
@@ -132,12 +139,19 @@ class Store:
 
     def stored(self) -> dict[str, tuple[str, str]]:
         """Every certificate of the store: nickname -> (flags, SHA-256)."""
-        return {nickname: (flags, _trust.sha256(self.run("-L", "-a", "-n", nickname))) for nickname, flags in _trust.rows(self.run("-L")).items()}
+        return {
+            nickname: (flags, _trust.sha256(self.run("-L", "-a", "-n", nickname)))
+            for nickname, flags in _trust.rows(self.run("-L")).items()
+        }
 
     def remove_if_ours_and_empty(self) -> None:
         """Leave nothing of a store that we made and nobody else used."""
         mark = os.path.join(self.folder, MARK)
-        if not os.path.exists(mark) or self.stored() or self.module.run_command([self.certutil, "-K", "-d", f"sql:{self.folder}"])[0] == 0:
+        if (
+            not os.path.exists(mark)
+            or self.stored()
+            or self.module.run_command([self.certutil, "-K", "-d", f"sql:{self.folder}"])[0] == 0
+        ):
             return
         with open(mark, encoding="utf-8") as file:
             made = json.load(file)
@@ -159,9 +173,20 @@ def main() -> None:
         wanted = _trust.certificates(given["certificates"], given["name"]) if present else {}
     except PkiError as error:
         module.fail_json(msg=str(error))
-    folders = sorted({folder for pattern in given["stores"] for folder in glob.glob(at_home(pattern)) if os.path.exists(f"{folder}/cert9.db")})
+    folders = sorted(
+        {
+            folder
+            for pattern in given["stores"]
+            for folder in glob.glob(at_home(pattern))
+            if os.path.exists(f"{folder}/cert9.db")
+        }
+    )
     serving = [at_home(path) for path in (given["make"], *given["unless"]) if path]
-    new = at_home(given["make"]) if given["make"] and present and not any(os.path.exists(f"{path}/cert9.db") for path in serving) else None
+    new = (
+        at_home(given["make"])
+        if given["make"] and present and not any(os.path.exists(f"{path}/cert9.db") for path in serving)
+        else None
+    )
 
     certutil = module.get_bin_path("certutil", required=not module.check_mode and bool(folders or new))
     before: list[str] = []
@@ -185,7 +210,12 @@ def main() -> None:
                 store.remove_if_ours_and_empty()
     result = {"changed": changed, "stores": [*folders, *([new] if new else [])]}
     if module._diff:
-        result["diff"] = {"before_header": "NSS stores", "after_header": "NSS stores", "before": _trust.lines(before), "after": _trust.lines(after)}
+        result["diff"] = {
+            "before_header": "NSS stores",
+            "after_header": "NSS stores",
+            "before": _trust.lines(before),
+            "after": _trust.lines(after),
+        }
     module.exit_json(**result)
 
 

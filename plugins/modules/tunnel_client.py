@@ -11,8 +11,9 @@ short_description: Write what the user's ssh needs to open a tunnel
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Writes on the control node, for each account, C(<directory>/<host>/<account>.config), a block for ssh with the forwards, the key, the host's
-    keys and the way through a jump host. C(ssh -F FILE -N <host>-<account>) then opens the tunnel.
+  - Writes on the control node, for each account, C(<directory>/<host>/<account>.config), a block for ssh with the
+    forwards, the key, the host's keys and the way through a jump host. C(ssh -F FILE -N <host>-<account>) then opens
+    the tunnel.
   - C(<directory>/config) includes the blocks of all hosts.
   - Runs on the control node alone; no host is contacted.
 extends_documentation_fragment:
@@ -37,14 +38,16 @@ options:
     type: str
     default: ""
   jump:
-    description: C(ProxyJump) for the clients. Without it, what C(ansible_ssh_common_args) or C(ansible_ssh_extra_args) say.
+    description: C(ProxyJump) for the clients. Without it, what C(ansible_ssh_common_args) or C(ansible_ssh_extra_args)
+      say.
     type: str
     default: ""
   ssh_config:
     description: A configuration of the user's own, such as C(~/.ssh/config), that gets one C(Include) line.
     type: path
   forget:
-    description: Accounts that are gone. Their blocks are removed, and their keys move to a folder of this moment below C(removed) in O(directory).
+    description: Accounts that are gone. Their blocks are removed, and their keys move to a folder of this moment below
+      C(removed) in O(directory).
     type: list
     elements: str
     default: []

@@ -11,16 +11,17 @@ short_description: Let accounts forward to named ports, and do nothing else, in 
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Writes the accounts' keys and the C(Match User) block for them, and lets C(sshd) read it. The block is a file of its own where the configuration
-    includes a folder of them, else it is marked and at the end of the main file.
-  - Before anything is written, C(sshd -t) must take a copy of the whole configuration with the block in it, and C(sshd -T) must say that nothing
-    changes for anybody who can log in. Otherwise the module fails and nothing is changed.
+  - Writes the accounts' keys and the C(Match User) block for them, and lets C(sshd) read it. The block is a file of its
+    own where the configuration includes a folder of them, else it is marked and at the end of the main file.
+  - Before anything is written, C(sshd -t) must take a copy of the whole configuration with the block in it, and C(sshd
+    -T) must say that nothing changes for anybody who can log in. Otherwise the module fails and nothing is changed.
   - Open connections of others go on. Those of O(cut_off) end.
 extends_documentation_fragment:
   - remote.notebooks.attributes.host
 options:
   accounts:
-    description: The accounts, as M(remote.notebooks.tunnel_keys) returns them. An empty list removes what this owner has.
+    description: The accounts, as M(remote.notebooks.tunnel_keys) returns them. An empty list removes what this owner
+      has.
     type: list
     elements: dict
     default: []
@@ -35,8 +36,8 @@ options:
     default: []
   login:
     description:
-      - How the control node logs in to O(login.accounts) once the change is made, as their clients will. Where one is not let in, the change is taken
-        back and the module fails with the reason. Without it nobody logs in.
+      - How the control node logs in to O(login.accounts) once the change is made, as their clients will. Where one is
+        not let in, the change is taken back and the module fails with the reason. Without it nobody logs in.
     type: dict
     suboptions:
       accounts:
@@ -75,7 +76,8 @@ options:
         type: bool
         default: false
   refused:
-    description: Set by the action itself, where an account was not let in. The module then says why, and takes the last change back.
+    description: Set by the action itself, where an account was not let in. The module then says why, and takes the last
+      change back.
     type: dict
     suboptions:
       account:
@@ -179,7 +181,12 @@ def main() -> None:
     except (TunnelError, OSError) as error:
         module.fail_json(msg=str(error))
     diff = [
-        {"before_header": change["path"], "after_header": change["path"], "before": change["before"] or "", "after": change["after"] or ""}
+        {
+            "before_header": change["path"],
+            "after_header": change["path"],
+            "before": change["before"] or "",
+            "after": change["after"] or "",
+        }
         for change in changes
     ]
     module.exit_json(changed=bool(changes or ended), files=[change["path"] for change in changes], diff=diff)

@@ -12,10 +12,11 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Reads accounts, keys and the SSH server's configuration in one round trip and says what differs. Changes nothing.
-  - Asks C(sshd -T -C user=...,addr=...) what would apply to each account that comes as this connection does, with the block that is to come, in a
-    copy of the configuration.
-    Where something forbids the tunnel, the module fails and names the file, the line and what to write there.
-  - The R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) runs it first and skips everything else when nothing differs.
+  - Asks C(sshd -T -C user=...,addr=...) what would apply to each account that comes as this connection does, with the
+    block that is to come, in a copy of the configuration. Where something forbids the tunnel, the module fails and
+    names the file, the line and what to write there.
+  - The R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) runs it first and skips everything else when
+    nothing differs.
 extends_documentation_fragment:
   - remote.notebooks.attributes.host
   - remote.notebooks.attributes.reads
@@ -119,7 +120,11 @@ def main() -> None:
         cut_off=accounts.cut_off(given["accounts"], report),
         new=[account["name"] for account in given["accounts"] if report["accounts"][account["name"]] is None],
         due=accounts.due(given["accounts"], difference),
-        elsewhere={name: line for name, line in ((account["name"], accounts.elsewhere(account, report)) for account in given["accounts"]) if line},
+        elsewhere={
+            name: line
+            for name, line in ((account["name"], accounts.elsewhere(account, report)) for account in given["accounts"])
+            if line
+        },
         host_keys=report["host_keys"],
     )
 

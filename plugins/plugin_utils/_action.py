@@ -22,7 +22,8 @@ Run = Callable[..., "dict[str, Any]"]
 
 
 def _reached(run: Run) -> Run:
-    """Say once that the host of an action is out of reach: of an exception Ansible prints the words twice, and those of its cause."""
+    """Say once that the host of an action is out of reach: of an exception Ansible prints the words twice, and those of
+    its cause."""
 
     @functools.wraps(run)
     def reached(self: OwnAction, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -53,7 +54,9 @@ class OwnAction(ActionBase):
         folders = inventory_files.folders(context.CLIARGS.get("inventory") or ())
         for name in inventory_files.PLACES if folders else ():
             if task_vars.get(name):
-                inventory_files.require_apart(name, os.path.expanduser(str(self._templar.template(task_vars[name]))), folders)
+                inventory_files.require_apart(
+                    name, os.path.expanduser(str(self._templar.template(task_vars[name]))), folders
+                )
         return result
 
 

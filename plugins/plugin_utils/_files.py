@@ -35,8 +35,8 @@ TEMPORARY = ".new-"
 def private_directory(path: str) -> bool:
     """Make ``path`` a folder of mode 0700 that git ignores. Return whether anything changed.
 
-    Raises FilesError for a symbolic link or another kind of file at ``path``, for a place where another account could swap it
-    (:func:`require_safe_place`), or where the disk refuses.
+    Raises FilesError for a symbolic link or another kind of file at ``path``, for a place where another account could
+    swap it (:func:`require_safe_place`), or where the disk refuses.
     """
     require_safe_place(path)
     changed = directory(path)
@@ -44,10 +44,11 @@ def private_directory(path: str) -> bool:
 
 
 def directory(path: str) -> bool:
-    """Make ``path`` a folder of mode 0700, its parents as the umask has them, but closed to others. Return whether anything changed.
+    """Make ``path`` a folder of mode 0700, its parents as the umask has them, but closed to others. Return whether
+    anything changed.
 
-    Raises FilesError for a symbolic link or another kind of file at ``path``, for a folder of another account, for one that others could put
-    something into, or where the disk refuses.
+    Raises FilesError for a symbolic link or another kind of file at ``path``, for a folder of another account, for one
+    that others could put something into, or where the disk refuses.
     """
     try:
         try:
@@ -58,11 +59,17 @@ def directory(path: str) -> bool:
         except FileExistsError:
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode):
-                raise FilesError(f"{path} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere.") from None
+                raise FilesError(
+                    f"{path} is not a folder. Move it away: secrets are kept there, and a link could lead them"
+                    " elsewhere."
+                ) from None
             if found.st_uid != os.geteuid():
                 raise FilesError(_belongs(path, found.st_uid)) from None
             if found.st_mode & stat.S_IWOTH or _is_open_to_a_group(path, found):
-                raise FilesError(f"Others may write to {path}, so what lies there may be theirs. Look at it, then run: chmod 700 {path}") from None
+                raise FilesError(
+                    f"Others may write to {path}, so what lies there may be theirs. Look at it, then run: chmod 700"
+                    f" {path}"
+                ) from None
             if stat.S_IMODE(found.st_mode) == 0o700:
                 return False
             os.chmod(path, 0o700)
@@ -85,8 +92,9 @@ def _closed_to_others() -> Iterator[None]:
 def require_safe_place(path: str) -> None:
     """Refuse a place for secrets where another account could swap a folder on the way to it.
 
-    Every folder above ``path`` that exists must belong to root or to us, and be closed to others for writing, or sticky as /tmp is (then only
-    the owner of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the command that mends it.
+    Every folder above ``path`` that exists must belong to root or to us, and be closed to others for writing, or sticky
+    as /tmp is (then only the owner of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the
+    command that mends it.
     """
     path = os.path.abspath(path)
     *above, last = _way(path)
@@ -101,31 +109,38 @@ def require_safe_place(path: str) -> None:
 
 
 def _require_closed(folder: str, path: str, trusted: set[int]) -> None:
-    """Refuse a folder, or a link, on the way to ``path`` that an account besides ``trusted`` could swap, or swap something in."""
+    """Refuse a folder, or a link, on the way to ``path`` that an account besides ``trusted`` could swap, or swap
+    something in."""
     found = os.lstat(folder)
     if stat.S_ISLNK(found.st_mode):
         # In any other folder a link is its owner's no longer: only who may write to the folder may replace it.
         if found.st_uid not in trusted and os.stat(os.path.dirname(folder)).st_mode & stat.S_ISVTX:
             raise FilesError(
-                f"{folder} is a link of {_account(found.st_uid)}, who could lead {path} elsewhere. Keep it elsewhere, without that link."
+                f"{folder} is a link of {_account(found.st_uid)}, who could lead {path} elsewhere. Keep it elsewhere,"
+                " without that link."
             )
         return
     if found.st_uid not in trusted:
         raise FilesError(
-            f"{folder} belongs to {_account(found.st_uid)}, who could swap {path} for another one. Keep it elsewhere, or run as that account."
+            f"{folder} belongs to {_account(found.st_uid)}, who could swap {path} for another one. Keep it elsewhere,"
+            " or run as that account."
         )
     if found.st_mode & stat.S_ISVTX:
         return
     if _is_open_to_a_group(folder, found):
         raise FilesError(
-            f"The group of {folder}, or an access list, may write there, so others could swap {path} for their own. Run: chmod g-w {folder}"
+            f"The group of {folder}, or an access list, may write there, so others could swap {path} for their own."
+            f" Run: chmod g-w {folder}"
         )
     if found.st_mode & stat.S_IWOTH:
-        raise FilesError(f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}")
+        raise FilesError(
+            f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}"
+        )
 
 
 def _way(path: str) -> list[str]:
-    """Return every folder and every link by which the system comes from / to an absolute path; what it leads to stands last."""
+    """Return every folder and every link by which the system comes from / to an absolute path; what it leads to stands
+    last."""
     way, here, links = ["/"], "/", 0
     names = path.split("/")[::-1]
     while names:
@@ -151,7 +166,10 @@ def _way(path: str) -> list[str]:
 
 
 def _belongs(path: str, uid: int) -> str:
-    return f"{path} belongs to another account ({_account(uid)}), who can read and change what is kept there. Move it away, or run as its owner."
+    return (
+        f"{path} belongs to another account ({_account(uid)}), who can read and change what is kept there. Move it"
+        " away, or run as its owner."
+    )
 
 
 def _account(uid: int) -> str:
@@ -168,7 +186,8 @@ def _caller() -> int:
 
 
 def _is_open_to_a_group(folder: str, found: os.stat_result) -> bool:
-    """Tell whether others may write to a folder by its group, or by an access list (acl(5)), whose bound the group's bits then are."""
+    """Tell whether others may write to a folder by its group, or by an access list (acl(5)), whose bound the group's
+    bits then are."""
     return bool(found.st_mode & stat.S_IWGRP) and (_is_shared(found.st_gid) or _has_access_list(folder))
 
 
@@ -180,7 +199,8 @@ def _has_access_list(folder: str) -> bool:
 
 
 def _is_shared(gid: int) -> bool:
-    """Tell whether a group has anybody in it but us and root. Where each account has a group of its own, a umask of 002 is usual."""
+    """Tell whether a group has anybody in it but us and root. Where each account has a group of its own, a umask of 002
+    is usual."""
     us = {"root", _name(os.geteuid()), _name(_caller())}
     try:
         members = set(grp.getgrgid(gid).gr_mem)
@@ -197,7 +217,8 @@ def _name(uid: int) -> str:
 
 
 def read(path: str, follow: bool = True) -> bytes | None:
-    """Return the content of ``path``, or None where there is no such file. ``follow`` false: a symbolic link is refused."""
+    """Return the content of ``path``, or None where there is no such file. ``follow`` false: a symbolic link is
+    refused."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
         with os.fdopen(descriptor, "rb") as file:
@@ -235,8 +256,9 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
     """Write many files (path, content, mode) below the folder ``within``, all or none.
 
     First every content is brought to the disk under a temporary name, then the names change one after another in the
-    order given, then the folders are brought to the disk. A full disk or a closed folder shows before any name has changed;
-    a run that is killed has written the first so many files of the order, each whole. Missing folders are made, mode 0700.
+    order given, then the folders are brought to the disk. A full disk or a closed folder shows before any name has
+    changed; a run that is killed has written the first so many files of the order, each whole. Missing folders are
+    made, mode 0700.
 
     Raises FilesError, as `write` does.
     """
@@ -248,7 +270,8 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
     path = within
     from concurrent.futures import ThreadPoolExecutor
 
-    # mkdir(2) and fsync(2) wait for the disk and let other threads run: several at once share one commit of its journal.
+    # mkdir(2) and fsync(2) wait for the disk and let other threads run: several at once share one commit of its
+    # journal.
     with ThreadPoolExecutor(_WRITERS) as pool:
         try:
             for error in pool.map(lambda part: _make_all_folders(part, within), _parts(folders)):
@@ -265,14 +288,17 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
                 staged.pop(0)
             list(pool.map(_sync_all_folders, _parts(folders)))
         except OSError as error:
-            raise FilesError(f"Cannot write {path}: {error.strerror}. Run again: what was written is complete.") from error
+            raise FilesError(
+                f"Cannot write {path}: {error.strerror}. Run again: what was written is complete."
+            ) from error
         finally:
             for temporary in staged:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
 
 
-#: Threads that write at the same time. A slice of the list for each: handing over single files costs more than writing them.
+# : Threads that write at the same time. A slice of the list for each: handing over single files costs more than writing
+# them.
 _WRITERS = 8
 
 
@@ -307,7 +333,8 @@ def _sync_all_folders(folders: list[str]) -> None:
 
 
 def sweep(folder: str) -> None:
-    """Remove what a killed run left under temporary names. Only the holder of the folder's lock may: nobody else is writing then."""
+    """Remove what a killed run left under temporary names. Only the holder of the folder's lock may: nobody else is
+    writing then."""
     for where, _folders, names in os.walk(folder):
         for name in names:
             if name.startswith(TEMPORARY):
@@ -321,7 +348,9 @@ def _make_folders(folder: str, within: str) -> None:
         _make_folders(os.path.dirname(folder), within)
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            raise FilesError(f"{folder} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere.")
+            raise FilesError(
+                f"{folder} is not a folder. Move it away: secrets are kept there, and a link could lead them elsewhere."
+            )
     except FileNotFoundError:
         try:
             os.mkdir(folder, 0o700)
@@ -356,9 +385,11 @@ def remove(path: str) -> bool:
 
 
 def set_aside(paths: Iterable[str], within: str) -> list[str]:
-    """Move those of the files ``paths`` that are there to a folder of this moment below ``within``, mode 0700. Return where they lie now.
+    """Move those of the files ``paths`` that are there to a folder of this moment below ``within``, mode 0700. Return
+    where they lie now.
 
-    What somebody may want back - a password, a key - is removed in no other way: ``within/removed/2026-11-30T064500Z/<path below within>``.
+    What somebody may want back - a password, a key - is removed in no other way:
+    ``within/removed/2026-11-30T064500Z/<path below within>``.
     """
     there = [path for path in paths if os.path.lexists(path)]
     if not there:
@@ -451,7 +482,8 @@ def replacing(path: str, mode: int) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def scratch(folder: str) -> Iterator[str]:
-    """Yield an empty folder inside ``folder`` for another program to write into. Only the holder of the folder's lock may."""
+    """Yield an empty folder inside ``folder`` for another program to write into. Only the holder of the folder's lock
+    may."""
     path = os.path.join(folder, f"{TEMPORARY}folder")
     shutil.rmtree(path, ignore_errors=True)  # a killed run's
     try:
@@ -490,7 +522,9 @@ def lock(folder: str, seconds: float = 60.0) -> Iterator[None]:
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     raise FilesError(f"Cannot lock {folder}: {error.strerror}.") from error
                 if time.monotonic() > deadline:
-                    raise FilesError(f"Another run has held {folder} for {seconds:.0f} s. Let it end, then run again.") from None
+                    raise FilesError(
+                        f"Another run has held {folder} for {seconds:.0f} s. Let it end, then run again."
+                    ) from None
                 time.sleep(0.1)
         yield
     finally:

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which libraries the Python that runs Ansible has to have: asked by the first action of whatever runs, all at once, before anything is done."""
+"""Which libraries the Python that runs Ansible has to have: asked by the first action of whatever runs, all at once,
+before anything is done."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ import sys
 
 from ansible.errors import AnsibleActionFail
 
-#: What is installed, what is imported of it, and the least version; meta/ee-requirements.txt says the same to ansible-builder.
+# : What is installed, what is imported of it, and the least version; meta/ee-requirements.txt says the same to
+# ansible-builder.
 NEEDED = {
     "argon2-cffi": ("argon2", "25"),
     "bcrypt": ("bcrypt", "4"),
@@ -36,11 +38,14 @@ def require(action: str) -> None:
     if not missing:
         return
     wanted = shlex.join(f"{name}>={NEEDED[name][1]}" for name, _found in missing)
-    told = ", ".join(f"{name} ({found} is there, {NEEDED[name][1]} or newer is needed)" if found else name for name, found in missing)
+    told = ", ".join(
+        f"{name} ({found} is there, {NEEDED[name][1]} or newer is needed)" if found else name for name, found in missing
+    )
     python = shlex.quote(sys.executable)
     pip = f"{python} -m pip install" if importlib.util.find_spec("pip") else f"pip --python {python} install"
     raise AnsibleActionFail(
-        f"The Python that runs Ansible on this machine lacks what this collection needs: {told}. Nothing was done. Install it with\n  {pip} {wanted}"
+        f"The Python that runs Ansible on this machine lacks what this collection needs: {told}. Nothing was done."
+        f" Install it with\n  {pip} {wanted}"
     )
 
 

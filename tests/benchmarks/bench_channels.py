@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What it costs that no other account reads what a kernel says: a cell that is encrypted, or goes through Unix sockets, and the same in clear."""
+"""What it costs that no other account reads what a kernel says: a cell that is encrypted, or goes through Unix sockets,
+and the same in clear."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ def main() -> int:
         ours(made, inventory(made, 1), *UNVERIFIED)
         made.hang_up()
         command = made.ssh(next(iter(made.hosts)), f"{PYTHON} - {LIBEXEC} {rounds}")
-        done = subprocess.run(command, input=(PEERS / "round_trips.py").read_text(), text=True, capture_output=True, check=False)
+        done = subprocess.run(
+            command, input=(PEERS / "round_trips.py").read_text(), text=True, capture_output=True, check=False
+        )
     if done.returncode:
         sys.exit(f"the round trips failed:\n{done.stderr[-3000:]}")
     seconds = json.loads(done.stdout.splitlines()[-1])

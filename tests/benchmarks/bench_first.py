@@ -1,10 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a bare host to a server that answers: ours, the ordinary playbook with pip, and uv and pip by hand. Each turn has new machines.
+"""From a bare host to a server that answers: ours, the ordinary playbook with pip, and uv and pip by hand. Each turn
+has new machines.
 
-All get their packages from one index on the lab's network, which has everything already. What the second host of a fleet asks it for
-is counted.
+All get their packages from one index on the lab's network, which has everything already. What the second host of a
+fleet asks it for is counted.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from measure import Sample, Table, interleaved, median, options, timed
 from runs import PACKAGES, UNVERIFIED, idiomatic, inventory, ours
 
 TURNS = 5
-#: Its Python keeps a pip that the machines' Python 3.13 runs. Debian 12's own keeps 23.0.1, which does not, and each host then installs a package.
+# : Its Python keeps a pip that the machines' Python 3.13 runs. Debian 12's own keeps 23.0.1, which does not, and each
+# host then installs a package.
 CONTROL = Path(sys.executable).parent
 #: What a person would type. Fetching uv is part of it, as it is of ours.
 BY_HAND = """
 set -e
-export PIP_INDEX_URL={index} PIP_TRUSTED_HOST={host} UV_DEFAULT_INDEX={index} UV_LINK_MODE=copy UV_CACHE_DIR=/opt/by-hand/cache
+export PIP_INDEX_URL={index} PIP_TRUSTED_HOST={host}
+export UV_DEFAULT_INDEX={index} UV_LINK_MODE=copy UV_CACHE_DIR=/opt/by-hand/cache
 sudo install -d -o "$USER" /opt/by-hand
 cd /opt/by-hand
 sudo apt-get -qq update >/dev/null
@@ -58,7 +61,9 @@ def fleet(table: Table) -> None:
             said += made.run(made.site(path, "--limit", limit, *UNVERIFIED), ANSIBLE_VERBOSITY="3")
             asked.append((index.counts["page"] + index.counts["metadata"], index.counts["file"]))
         (resolving, files), (again, more) = asked
-        table.row("second host of a fleet: questions to resolve versions", again, "first host", max(resolving, 1), 0, unit="")
+        table.row(
+            "second host of a fleet: questions to resolve versions", again, "first host", max(resolving, 1), 0, unit=""
+        )
         table.row("second host of a fleet: files downloaded", more, "first host", max(files, 1), 0, unit="")
         table.row("first runs on 2 hosts: facts gathered", said.count("modules/setup.py"), "one each", 2, 1, unit="")
 
@@ -77,15 +82,21 @@ def main() -> int:
     fleet(table)
     table.note(f"turns: {len(turns)}; the index is a mirror on this machine that has fetched everything before")
     table.note(
-        "the control node's Python keeps a pip that the hosts' 3.13 runs; with Debian 12's (23.0.1) a host installs a package, which takes longer"
+        "the control node's Python keeps a pip that the hosts' 3.13 runs; with Debian 12's (23.0.1) a host installs a"
+        " package, which takes longer"
     )
-    table.note("/opt and /root of the machines lie in memory: a disk would be most of what is measured, and is another one everywhere")
+    table.note(
+        "/opt and /root of the machines lie in memory: a disk would be most of what is measured, and is another one"
+        " everywhere"
+    )
     return table.close()
 
 
 def warm(lab: Lab) -> None:
-    """Let the index have ready what the hosts are going to ask for; the page of uv in both forms, for ours reads HTML."""
-    sh(BIN / "uv", "pip", "install", "--quiet", "--no-cache", "--target", lab.folder / "warm", "--python-version", IMAGE_PYTHON,
+    """Let the index have ready what the hosts are going to ask for; the page of uv in both forms, for ours reads
+    HTML."""
+    sh(BIN / "uv", "pip", "install", "--quiet", "--no-cache", "--target", lab.folder / "warm", "--python-version",
+       IMAGE_PYTHON,
        "--only-binary", ":all:", "--default-index", lab.index.url, *PACKAGES, "uv")  # fmt: skip
     with urllib.request.urlopen(f"{lab.index.url}/uv/") as page:
         page.read()

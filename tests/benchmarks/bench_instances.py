@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that finds nothing to do on a host with more and more servers. All share one environment; each has its own service and configuration."""
+"""A run that finds nothing to do on a host with more and more servers. All share one environment; each has its own
+service and configuration."""
 
 from __future__ import annotations
 
@@ -34,7 +35,13 @@ def main() -> int:
     samples = dict(zip(numbers, found.values()))
     table.curve("instances", samples)
     for few, many in itertools.pairwise(numbers):
-        table.row(f"no change, an instance of {many}", median(samples[many]) / many, f"an instance of {few}", median(samples[few]) / few, 1)
+        table.row(
+            f"no change, an instance of {many}",
+            median(samples[many]) / many,
+            f"an instance of {few}",
+            median(samples[few]) / few,
+            1,
+        )
     return table.close()
 
 

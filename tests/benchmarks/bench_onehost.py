@@ -16,7 +16,8 @@ from runs import inventory, ours, prepare, ways
 LOOK = """
 set -e
 id jupyter
-stat -c '%A %U %G %n' /opt/remote-notebooks /opt/remote-notebooks/* /etc/remote-notebooks /etc/remote-notebooks/* /home/jupyter/notebooks
+stat -c '%A %U %G %n' /opt/remote-notebooks /opt/remote-notebooks/*
+stat -c '%A %U %G %n' /etc/remote-notebooks /etc/remote-notebooks/* /home/jupyter/notebooks
 sha256sum /opt/remote-notebooks/libexec/* /etc/remote-notebooks/lab/* /etc/systemd/system/jupyter@.service \
   /etc/systemd/system/jupyter@lab.service.d/instance.conf
 readlink /opt/remote-notebooks/current/lab
@@ -43,7 +44,9 @@ def one_host(lab: Lab, table: Table, turns: int) -> None:
     table.row("no change, 1 host", seconds["ours"], "one raw ssh that looks at the same", seconds["look"])
     table.row("no change, 1 host", seconds["ours"], "pyinfra", seconds["pyinfra"], 1)
     table.row("no change, 1 host", seconds["ours"], "idiomatic playbook", seconds["idiomatic"])
-    table.row("no change and the proof, 1 host", seconds["whole"], "pyinfra, which proves nothing", seconds["pyinfra"], 1)
+    table.row(
+        "no change and the proof, 1 host", seconds["whole"], "pyinfra, which proves nothing", seconds["pyinfra"], 1
+    )
 
 
 def main() -> int:
@@ -53,7 +56,10 @@ def main() -> int:
     with lab() as made:
         prepare(made, 1)
         one_host(made, table, turns)
-    table.note(f"turns: {turns}, of the idiomatic playbook {min(turns, TURNS)}; the host shares this machine's cores with the control node")
+    table.note(
+        f"turns: {turns}, of the idiomatic playbook {min(turns, TURNS)}; the host shares this machine's cores with the"
+        " control node"
+    )
     return table.close()
 
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast the PKI is, against what people would use otherwise: same run, same machine, ratios printed.
 
-The slow rivals (openssl, community.crypto) do a part of the list and are scaled up in proportion; both are linear in it.
+The slow rivals (openssl, community.crypto) do a part of the list and are scaled up in proportion; both are linear in
+it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def folder():
 
 
 def bare_loop(path, certificates):
-    """What one would write by hand: a key file and a certificate file for each server, with fsync and rename, one after another.
+    """What one would write by hand: a key file and a certificate file for each server, with fsync and rename, one after
+    another.
 
     Two files for each, as we write two (the pair, and the authority's own record); no checks, no index, no folders.
     """
@@ -68,7 +70,17 @@ def bare_loop(path, certificates):
     now = datetime.datetime.now(datetime.timezone.utc)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")])
-    usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"), False)
+    usage = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
 
     def builder(name, key, days):
         return (
@@ -77,22 +89,36 @@ def bare_loop(path, certificates):
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         )  # fmt: skip
 
-    ca = builder(ca_name, ca_key, 7300).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(ca_key, hashes.SHA256())
+    ca = (
+        builder(ca_name, ca_key, 7300)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
     write("ca.pem", ca.public_bytes(serialization.Encoding.PEM))
     for item in certificates:
         key = ec.generate_private_key(ec.SECP256R1())
         dns, ip = item["addresses"]
         certificate = (
             builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, dns)]), key, 397)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(dns), x509.IPAddress(ipaddress.ip_address(ip))]), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(dns), x509.IPAddress(ipaddress.ip_address(ip))]),
+                critical=False,
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(digital_signature=True, key_cert_sign=False, crl_sign=False, **usage), critical=True)
+            .add_extension(
+                x509.KeyUsage(digital_signature=True, key_cert_sign=False, crl_sign=False, **usage), critical=True
+            )
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
             .sign(ca_key, hashes.SHA256())
         )
         name = item["name"].replace("/", "-")
-        write(f"{name}.key", key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        write(
+            f"{name}.key",
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ),
+        )
         write(f"{name}.pem", certificate.public_bytes(serialization.Encoding.PEM))
 
 
@@ -113,14 +139,16 @@ def openssl_commands(path, certificates):
         "[server]\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
     )
     run("genrsa", "-aes256", "-passout", "pass:secret", "-out", "private/ca.key.pem", 4096)
-    run("req", "-config", "openssl.cnf", "-key", "private/ca.key.pem", "-passin", "pass:secret", "-new", "-x509", "-days", 7300, "-sha256",
+    run("req", "-config", "openssl.cnf", "-key", "private/ca.key.pem", "-passin", "pass:secret", "-new", "-x509",
+        "-days", 7300, "-sha256",
         "-extensions", "v3_ca", "-subj", "/CN=CA", "-out", "certs/ca.cert.pem")  # fmt: skip
     start = time.perf_counter()
     for item in certificates:
         name = item["name"].replace("/", "-")
         dns, ip = item["addresses"]
         run("genrsa", "-out", f"private/{name}.key.pem", 2048)
-        run("req", "-config", "openssl.cnf", "-key", f"private/{name}.key.pem", "-new", "-sha256", "-subj", f"/CN={dns}",
+        run("req", "-config", "openssl.cnf", "-key", f"private/{name}.key.pem", "-new", "-sha256", "-subj",
+            f"/CN={dns}",
             "-addext", f"subjectAltName=DNS:{dns},IP:{ip}", "-out", f"{name}.csr")  # fmt: skip
         run(
             "ca",
@@ -152,18 +180,25 @@ COMMUNITY = """
   vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
   tasks:
     - community.crypto.openssl_privatekey: {path: "{{ dir }}/ca.key", type: ECC, curve: secp256r1, passphrase: secret1}
-    - community.crypto.openssl_csr: {path: "{{ dir }}/ca.csr", privatekey_path: "{{ dir }}/ca.key", privatekey_passphrase: secret1,
-        common_name: CA, basic_constraints: ["CA:TRUE"], basic_constraints_critical: true, key_usage: [keyCertSign], use_common_name_for_san: false}
-    - community.crypto.x509_certificate: {path: "{{ dir }}/ca.pem", privatekey_path: "{{ dir }}/ca.key", privatekey_passphrase: secret1,
+    - community.crypto.openssl_csr: {path: "{{ dir }}/ca.csr", privatekey_path: "{{ dir }}/ca.key",
+        privatekey_passphrase: secret1,
+        common_name: CA, basic_constraints: ["CA:TRUE"], basic_constraints_critical: true, key_usage: [keyCertSign],
+        use_common_name_for_san: false}
+    - community.crypto.x509_certificate: {path: "{{ dir }}/ca.pem", privatekey_path: "{{ dir }}/ca.key",
+        privatekey_passphrase: secret1,
         csr_path: "{{ dir }}/ca.csr", provider: selfsigned}
     - community.crypto.openssl_privatekey: {path: "{{ dir }}/{{ item.addresses[0] }}.key", type: ECC, curve: secp256r1}
       loop: "{{ list }}"
-    - community.crypto.openssl_csr: {path: "{{ dir }}/{{ item.addresses[0] }}.csr", privatekey_path: "{{ dir }}/{{ item.addresses[0] }}.key",
-        common_name: "{{ item.addresses[0] }}", subject_alt_name: ["DNS:{{ item.addresses[0] }}", "IP:{{ item.addresses[1] }}"],
+    - community.crypto.openssl_csr: {path: "{{ dir }}/{{ item.addresses[0] }}.csr",
+        privatekey_path: "{{ dir }}/{{ item.addresses[0] }}.key",
+        common_name: "{{ item.addresses[0] }}", subject_alt_name: ["DNS:{{ item.addresses[0] }}",
+        "IP:{{ item.addresses[1] }}"],
         extended_key_usage: [serverAuth]}
       loop: "{{ list }}"
-    - community.crypto.x509_certificate: {path: "{{ dir }}/{{ item.addresses[0] }}.pem", csr_path: "{{ dir }}/{{ item.addresses[0] }}.csr",
-        provider: ownca, ownca_path: "{{ dir }}/ca.pem", ownca_privatekey_path: "{{ dir }}/ca.key", ownca_privatekey_passphrase: secret1,
+    - community.crypto.x509_certificate: {path: "{{ dir }}/{{ item.addresses[0] }}.pem",
+        csr_path: "{{ dir }}/{{ item.addresses[0] }}.csr",
+        provider: ownca, ownca_path: "{{ dir }}/ca.pem", ownca_privatekey_path: "{{ dir }}/ca.key",
+        ownca_privatekey_passphrase: secret1,
         ownca_not_after: +397d}
       loop: "{{ list }}"
 """
@@ -181,7 +216,8 @@ def playbook(path, text, certificates):
     (path / "play.yml").write_text(text)
     (path / "vars.json").write_text(json.dumps({"dir": str(path), "list": certificates}))
     subprocess.run(
-        [BIN / "ansible-playbook", "-i", "localhost,", path / "play.yml", "-e", f"@{path}/vars.json"], check=True, capture_output=True,
+        [BIN / "ansible-playbook", "-i", "localhost,", path / "play.yml", "-e", f"@{path}/vars.json"], check=True,
+            capture_output=True,
         env={**os.environ, "ANSIBLE_CONFIG": str(path / "none.cfg")},
     )  # fmt: skip
 
@@ -235,7 +271,13 @@ def main():
     many = f"authority + {number} P-256 certificates"
     table.row(many, seconds["ours"], "bare loop of cryptography calls", seconds["bare"], 1.3)
     table.row(many, seconds["ours"], "openssl commands, RSA (a part, scaled)", seconds["openssl"], 1 / 40)
-    table.row(f"authority + {few} RSA 2048 certificates", seconds["rsa"], "bare RSA keys on all cores", seconds["bare rsa"], 1.3)
+    table.row(
+        f"authority + {few} RSA 2048 certificates",
+        seconds["rsa"],
+        "bare RSA keys on all cores",
+        seconds["bare rsa"],
+        1.3,
+    )
     table.row(f"{number} unchanged certificates looked at", seconds["again"], "one second", 1.0, 1.0)
     playbooks(table, certificates[:few], part, turns)
     return table.close()
@@ -243,7 +285,9 @@ def main():
 
 def playbooks(table, certificates, part, turns):
     """The same through ansible-playbook, whose start is no part of what is scaled up."""
-    empty = "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n"
+    empty = (
+        "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n"
+    )
     with contextlib.ExitStack() as later:
         used = {name: later.enter_context(folder()) for name in ("ours", "community")}
 
@@ -261,11 +305,15 @@ def playbooks(table, certificates, part, turns):
         )
     seconds = {way: median(samples) for way, samples in found.items()}
     start, rival = seconds["start"], "community.crypto loop (a part, scaled)"
-    for what, name, theirs, target in (("first", "first", "their first", 1 / 30), ("second", "second", "their second", 1 / 100)):
+    for what, name, theirs, target in (
+        ("first", "first", "their first", 1 / 30),
+        ("second", "second", "their second", 1 / 100),
+    ):
         scaled = start + (seconds[theirs] - start) * len(certificates) / part
         table.row(f"{len(certificates)} certificates, {what} run of a playbook", seconds[name], rival, scaled, target)
     table.note(
-        f"of which {start:.2f} s are the start of ansible-playbook itself; openssl did {len(certificates) // 4}, community.crypto {part}, scaled up"
+        f"of which {start:.2f} s are the start of ansible-playbook itself; openssl did {len(certificates) // 4},"
+        f" community.crypto {part}, scaled up"
     )
 
 

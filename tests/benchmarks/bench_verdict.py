@@ -27,13 +27,23 @@ def main() -> int:
         said = made.folder / "check.json"
 
         def check(limit: str) -> Sample:
-            words = ["-i", str(path), "--limit", limit, "-e", f"check_json={said}", str(ROOT / "playbooks" / "check.yml")]
+            words = [
+                "-i",
+                str(path),
+                "--limit",
+                limit,
+                "-e",
+                f"check_json={said}",
+                str(ROOT / "playbooks" / "check.yml"),
+            ]
             sample = timed([str(BIN / "ansible-playbook"), *words], made.environment)
             if limit != "all":
                 proofs.extend(row["milliseconds"] / 1000 for row in json.loads(said.read_text())["servers"])
             return sample
 
-        samples = interleaved({"one": lambda: check(next(iter(made.hosts))), "all": lambda: check("all")}, turns, made.hang_up)
+        samples = interleaved(
+            {"one": lambda: check(next(iter(made.hosts))), "all": lambda: check("all")}, turns, made.hang_up
+        )
     one, every = median(samples["one"]), median(samples["all"])
     table.row("the proof itself, 1 host", statistics.median(proofs), "2.5 s", 2.5, 1)
     table.row("check.yml, 1 host", one, "2.5 s", 2.5, 1)

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw the curves of what was recorded: ``curve.py recorded.json picture.svg``. Runs in the benchmarks' own environment (matplotlib)."""
+"""Draw the curves of what was recorded: ``curve.py recorded.json picture.svg``. Runs in the benchmarks' own environment
+(matplotlib)."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def main() -> None:
         for number, value in zip(numbers, seconds):
             # Above: the other line runs close below. On white: the dotted one begins where the first label stands.
             white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-            panel.annotate(f"{value:.1f} s", (number, value), textcoords="offset points", xytext=(0, 8), ha="center", bbox=white)
+            panel.annotate(
+                f"{value:.1f} s", (number, value), textcoords="offset points", xytext=(0, 8), ha="center", bbox=white
+            )
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.set_xticks(numbers, [str(number) for number in numbers])

@@ -1,10 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ratios, not seconds: what is compared runs in turns within one run, so that whatever else the machine does meets both alike.
+"""Ratios, not seconds: what is compared runs in turns within one run, so that whatever else the machine does meets both
+alike.
 
-A *row* is one ratio, ours over the other's: less is better. ``recorded.json`` holds the run that was last accepted of each subject;
-a ratio that is worse than LIMIT times its own there is a regression, and ``make bench`` then ends with an error.
+A *row* is one ratio, ours over the other's: less is better. ``recorded.json`` holds the run that was last accepted of
+each subject; a ratio that is worse than LIMIT times its own there is a regression, and ``make bench`` then ends with an
+error.
 """
 
 from __future__ import annotations
@@ -58,8 +60,11 @@ Ways = dict[str, Callable[[], Sample]]
 Samples = dict[str, list[Sample]]
 
 
-def interleaved(ways: Ways, turns: int = TURNS, between: Callable[[], object] = lambda: None, fewer: dict[str, int] | None = None) -> Samples:
-    """Run each way once a turn. ``between`` makes all start alike, and is not timed; ``fewer`` says which ways get fewer turns, and how many."""
+def interleaved(
+    ways: Ways, turns: int = TURNS, between: Callable[[], object] = lambda: None, fewer: dict[str, int] | None = None
+) -> Samples:
+    """Run each way once a turn. ``between`` makes all start alike, and is not timed; ``fewer`` says which ways get
+    fewer turns, and how many."""
     samples: Samples = {name: [] for name in ways}
     for turn in range(turns):
         for name, way in ways.items():
@@ -78,8 +83,8 @@ def median(samples: list[Sample], what: str = "seconds") -> float:
 def peak_memory(mark: str) -> Iterator[list[float]]:
     """The most memory of all processes that have ``mark`` in their command line, in MB, looked at five times a second.
 
-    That is ansible-playbook with all its forks and ssh clients, and the connections that ssh keeps in the background. What processes share
-    counts once (PSS).
+    That is ansible-playbook with all its forks and ssh clients, and the connections that ssh keeps in the background.
+    What processes share counts once (PSS).
     """
     peak, over = [0.0], threading.Event()
 
@@ -144,12 +149,18 @@ class Table:
     def __post_init__(self) -> None:
         self.accepted = {row.name: row.ratio for row in rows_of(recorded().get(self.subject, {}))}
 
-    def row(self, what: str, ours: float, against: str, other: float, target: float | None = None, unit: str = "s") -> None:
+    def row(
+        self, what: str, ours: float, against: str, other: float, target: float | None = None, unit: str = "s"
+    ) -> None:
         row = Row(what, ours, unit, against, other, target)
         self.rows.append(row)
         wish = "" if target is None else f"≤ {target:.2f}"
         verdict = f"REGRESSED from {self.accepted[row.name]:.2f}" if self._regressed(row) else row.verdict
-        print(f"{what:<52} {ours:9.2f} {unit:<3} {against:<44} {other:9.2f} {unit:<3} x {row.ratio:6.2f}  {wish:<8} {verdict}", flush=True)
+        print(
+            f"{what:<52} {ours:9.2f} {unit:<3} {against:<44} {other:9.2f} {unit:<3} x {row.ratio:6.2f}  {wish:<8}"
+            f" {verdict}",
+            flush=True,
+        )
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -164,9 +175,16 @@ class Table:
 
     def close(self) -> int:
         """Write the table; return the exit code."""
-        said = {"date": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "machine": machine(), "load": self.load}
+        said = {
+            "date": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}",
+            "machine": machine(),
+            "load": self.load,
+        }
         rows = [{key: _short(value) for key, value in vars(row).items()} for row in self.rows]
-        curves = {name: {str(number): [*map(_short, point)] for number, point in points.items()} for name, points in self.curves.items()}
+        curves = {
+            name: {str(number): [*map(_short, point)] for number, point in points.items()}
+            for name, points in self.curves.items()
+        }
         result = {**said, "rows": rows, "notes": self.notes, "curves": curves}
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / f"{self.subject}.json").write_text(_json(result))
@@ -191,12 +209,21 @@ def _short(value: Any) -> Any:
 def _json(value: Any) -> str:
     """One line for each row and for each curve."""
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True)
-    return re.sub(r'[{\[](?:[^{}\[\]"]|"[^"]*"|\[[^\[\]]*\])*[}\]]', lambda found: " ".join(found[0].split()), text) + "\n"
+    return (
+        re.sub(r'[{\[](?:[^{}\[\]"]|"[^"]*"|\[[^\[\]]*\])*[}\]]', lambda found: " ".join(found[0].split()), text) + "\n"
+    )
 
 
 def machine() -> str:
     """What the figures were measured on, in one line."""
-    cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?")
+    cpu = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "?",
+    )
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024 / 1024
     return f"{os.cpu_count()} cores ({cpu}), {memory:.0f} GB"
 
@@ -204,6 +231,10 @@ def machine() -> str:
 def options(description: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     one = parser.add_mutually_exclusive_group()
-    one.add_argument("--quick", action="store_true", help="one turn, few hosts: whether it runs, not how fast; nothing is judged or recorded")
+    one.add_argument(
+        "--quick",
+        action="store_true",
+        help="one turn, few hosts: whether it runs, not how fast; nothing is judged or recorded",
+    )
     one.add_argument("--record", action="store_true", help="accept these ratios: write them to recorded.json")
     return parser.parse_args()

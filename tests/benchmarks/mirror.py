@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A package index on the lab's own network that remembers what it has fetched, and counts what it is asked for.
 
-With it a first run measures the tools and not the Internet, and "the second host does not resolve again" is a number of requests.
+With it a first run measures the tools and not the Internet, and "the second host does not resolve again" is a number of
+requests.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from measure import RESULTS
 from pip._internal.models.index import PyPI
 
 CACHE = RESULTS / "index"
-#: As the usual index answers both installers (PEP 691). A page of HTML costs pip, which parses it in Python, more than it costs uv.
+# : As the usual index answers both installers (PEP 691). A page of HTML costs pip, which parses it in Python, more than
+# it costs uv.
 JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -48,7 +50,9 @@ class Mirror(http.server.ThreadingHTTPServer):
 
 def _index() -> str:
     """Return the index that this machine's pip asks: the one it was given, or its own default."""
-    said = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], check=False, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"], check=False, capture_output=True, text=True
+    )
     return (said.stdout.strip() or PyPI.simple_url).rstrip("/")
 
 
@@ -67,7 +71,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             form = JSON if JSON in self.headers.get("Accept", "") else "text/html"
         else:
             # Where the index has no metadata by itself, uv looks at the length of a wheel and reads the end of it.
-            kind = "metadata" if path.endswith(".metadata") or self.command == "HEAD" or "Range" in self.headers else "file"
+            kind = (
+                "metadata"
+                if path.endswith(".metadata") or self.command == "HEAD" or "Range" in self.headers
+                else "file"
+            )
             url = path.removeprefix("file/").replace("/", "://", 1)
         self.server.counts[kind] += 1
         try:
@@ -94,7 +102,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _page(self, url: str, form: str) -> bytes:
-        """Return a page with every link leading back here; what a link says about itself (digest, metadata, Python) stays."""
+        """Return a page with every link leading back here; what a link says about itself (digest, metadata, Python)
+        stays."""
         key = f"{form} {url}"
         if key not in self.server.pages:
             page = self._fetched(url, form)

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what recorded.json holds into README.md and docs/scale.md, and draw its curves. `make bench ARGS=--record` ends with it.
+"""Write what recorded.json holds into README.md and docs/scale.md, and draw its curves. `make bench ARGS=--record` ends
+with it.
 
 The tables stand between two comments; tests/unit/test_project.py fails where a page and recorded.json differ.
 """
@@ -18,7 +19,10 @@ from measure import RECORDED, ROOT, Row, recorded, rows_of
 
 PAGES = ("README.md", "docs/scale.md")
 PICTURE = ROOT / "docs" / "pictures" / "growth.svg"
-DRAWN = "Wall time and the control node's CPU of a run that finds nothing to do: 1, 5, 50 and 200 hosts, and 1, 5 and 20 servers on one host"
+DRAWN = (
+    "Wall time and the control node's CPU of a run that finds nothing to do: 1, 5, 50 and 200 hosts, and 1, 5 and 20"
+    " servers on one host"
+)
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of measured -->"
 #: The order of the tables, and what each is about.
 SUBJECTS = {
@@ -34,8 +38,14 @@ SUBJECTS = {
 
 #: Of all figures the three that a user waits for: what is measured, against which peer, and what README calls it.
 FELT = {
-    ("bare host", "idiomatic playbook, pip"): "A first run on a bare host takes {ours}; an ordinary playbook with pip {other}.",
-    ("no change, 1 host", "pyinfra"): "A run that finds nothing to do takes {ours}; pyinfra {other} for the same list of things.",
+    (
+        "bare host",
+        "idiomatic playbook, pip",
+    ): "A first run on a bare host takes {ours}; an ordinary playbook with pip {other}.",
+    (
+        "no change, 1 host",
+        "pyinfra",
+    ): "A run that finds nothing to do takes {ours}; pyinfra {other} for the same list of things.",
     ("the proof itself, 1 host", "2.5 s"): "The proof takes {ours} of it: login, kernel, a cell.",
 }
 
@@ -43,9 +53,15 @@ FELT = {
 def felt(results: dict[str, Any]) -> str:
     """README's three sentences."""
     rows = {(row.what, row.against): row for subject in SUBJECTS for row in rows_of(results.get(subject, {}))}
-    said = [f"* {text.format(ours=_figure(rows[key].ours, 's'), other=_figure(rows[key].other, 's'))}" for key, text in FELT.items() if key in rows]
+    said = [
+        f"* {text.format(ours=_figure(rows[key].ours, 's'), other=_figure(rows[key].other, 's'))}"
+        for key, text in FELT.items()
+        if key in rows
+    ]
     measured = {
-        subject: results[subject] for subject in results if set(rows) & set(FELT) & {(row.what, row.against) for row in rows_of(results[subject])}
+        subject: results[subject]
+        for subject in results
+        if set(rows) & set(FELT) & {(row.what, row.against) for row in rows_of(results[subject])}
     }
     return "\n".join([*said, "", _measured(measured)])
 
@@ -82,7 +98,8 @@ def _measured(results: dict[str, Any]) -> str:
 def _table(rows: list[Row]) -> list[str]:
     head = ["| what | | against | | ratio | target |", "|---|---:|---|---:|---:|---|"]
     return head + [
-        f"| {row.what} | {_figure(row.ours, row.unit)} | {row.against} | {_figure(row.other, row.unit)} | **{_ratio(row.ratio)}** | {_target(row)} |"
+        f"| {row.what} | {_figure(row.ours, row.unit)} | {row.against} | {_figure(row.other, row.unit)} |"
+        f" **{_ratio(row.ratio)}** | {_target(row)} |"
         for row in rows
     ]
 

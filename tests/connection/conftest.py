@@ -4,7 +4,8 @@
 """The real parts that the connection check is tried against: Jupyter Server, OpenSSH, nftables, certificates.
 
 Everything listens on the loopback or in a network namespace of its own and ends with the tests. Needed on the machine:
-root, OpenSSH's server and client, nftables, unshare (util-linux); Jupyter itself is installed by uv into a temporary environment.
+root, OpenSSH's server and client, nftables, unshare (util-linux); Jupyter itself is installed by uv into a temporary
+environment.
 """
 
 from __future__ import annotations
@@ -60,7 +61,14 @@ class Checker:
         started = time.monotonic()
         environment = {**os.environ, **self.environment}
         # A failing module exits with 1: its JSON says more than that.
-        done = subprocess.run(self.command(url, firewall, **arguments), check=False, capture_output=True, text=True, timeout=60, env=environment)
+        done = subprocess.run(
+            self.command(url, firewall, **arguments),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment,
+        )
         assert done.stdout, done.stderr
         result: dict[str, Any] = json.loads(done.stdout)
         result["wall"] = time.monotonic() - started
@@ -79,21 +87,37 @@ def check(tmp_path: Path) -> Checker:
     return Checker(tmp_path)
 
 
-# --- Jupyter -------------------------------------------------------------------------------------------------------------
+# --- Jupyter
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def jupyter_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with a real Jupyter Server and a real kernel.
 
-    Its files are copies: what somebody breaks in it by hand must not be broken in uv's cache as well, and so in each environment after it.
+    Its files are copies: what somebody breaks in it by hand must not be broken in uv's cache as well, and so in each
+    environment after it.
     """
     uv = str(Path(sys.executable).parent / "uv")
     folder = tmp_path_factory.mktemp("jupyter")
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
     python = folder / "bin/python"
     packages = ["jupyter_server>=2.21,<3", "ipykernel"]
-    subprocess.run([uv, "pip", "install", "--quiet", "--link-mode", "copy", "--compile-bytecode", "--python", str(python), *packages], check=True)
+    subprocess.run(
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--link-mode",
+            "copy",
+            "--compile-bytecode",
+            "--python",
+            str(python),
+            *packages,
+        ],
+        check=True,
+    )
     return python
 
 
@@ -111,7 +135,9 @@ class Jupyter:
     def kernels_left(self) -> int:
         """Counted in the processes, not in what the server believes."""
         # ps exits with 1 where there is no child at all.
-        listing = subprocess.run(["ps", "-ww", "--ppid", str(self.process.pid), "-o", "args="], check=False, capture_output=True, text=True).stdout
+        listing = subprocess.run(
+            ["ps", "-ww", "--ppid", str(self.process.pid), "-o", "args="], check=False, capture_output=True, text=True
+        ).stdout
         return listing.count("ipykernel_launcher")
 
     def end_kernels(self) -> None:
@@ -120,7 +146,9 @@ class Jupyter:
         with urllib.request.urlopen(urllib.request.Request(at, headers=headers)) as answer:
             sessions = json.load(answer)
         for session in sessions:
-            urllib.request.urlopen(urllib.request.Request(f"{at}/{session['id']}", method="DELETE", headers=headers)).close()
+            urllib.request.urlopen(
+                urllib.request.Request(f"{at}/{session['id']}", method="DELETE", headers=headers)
+            ).close()
         wait_for(lambda: self.kernels_left == 0, "end of the kernels")
 
 
@@ -129,7 +157,9 @@ class JupyterMaker:
         self.python, self.factory = python, factory
         self.running: list[Jupyter] = []
         program = "import sys; from jupyter_server.auth import passwd; print(passwd(sys.stdin.read()))"
-        self.hashed = subprocess.run([str(python), "-c", program], input=PASSWORD, capture_output=True, text=True, check=True).stdout.strip()
+        self.hashed = subprocess.run(
+            [str(python), "-c", program], input=PASSWORD, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     def __call__(self, extra: str = "", password: bool = True, wait: bool = True) -> Jupyter:
         folder = self.factory.mktemp("server")
@@ -142,11 +172,20 @@ class JupyterMaker:
             "c.ServerApp.open_browser = False",
             "c.ServerApp.allow_root = True",
             f"c.ServerApp.root_dir = {str(folder)!r}",
-            f"c.PasswordIdentityProvider.hashed_password = {self.hashed!r}" if password else "c.IdentityProvider.token = ''",
+            (
+                f"c.PasswordIdentityProvider.hashed_password = {self.hashed!r}"
+                if password
+                else "c.IdentityProvider.token = ''"
+            ),
             extra,
         ]
         (folder / "config.py").write_text("\n".join(lines))
-        environment = {**os.environ, "HOME": str(folder), "JUPYTER_PATH": str(folder / "data"), "JUPYTER_CONFIG_DIR": str(folder / "none")}
+        environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "JUPYTER_PATH": str(folder / "data"),
+            "JUPYTER_CONFIG_DIR": str(folder / "none"),
+        }
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [str(self.python), "-m", "jupyter_server", f"--config={folder / 'config.py'}"],
@@ -192,7 +231,8 @@ def jupyter(make_jupyter: JupyterMaker) -> Jupyter:
     return make_jupyter(f"c.IdentityProvider.token = {TOKEN!r}")
 
 
-# --- OpenSSH -------------------------------------------------------------------------------------------------------------
+# --- OpenSSH
+# -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -202,9 +242,18 @@ class Sshd:
 
     def arguments(self, known_hosts: str = "known_hosts") -> list[str]:
         """What keeps the tester's own ssh configuration out."""
-        return ["-F", "/dev/null", "-o", f"UserKnownHostsFile={self.folder / known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null"]
+        return [
+            "-F",
+            "/dev/null",
+            "-o",
+            f"UserKnownHostsFile={self.folder / known_hosts}",
+            "-o",
+            "GlobalKnownHostsFile=/dev/null",
+        ]
 
-    def tunnel(self, remote_port: int, key: str = "good", known_hosts: str = "known_hosts", **more: Any) -> dict[str, Any]:
+    def tunnel(
+        self, remote_port: int, key: str = "good", known_hosts: str = "known_hosts", **more: Any
+    ) -> dict[str, Any]:
         return {
             "host": "127.0.0.1",
             "port": self.port,
@@ -223,18 +272,24 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Any:
         subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(folder / key)], check=True)
     port = free_port()
     public = {key: (folder / f"{key}.pub").read_text() for key in ("host", "other_host", "good", "limited")}
-    (folder / "authorized_keys").write_text(public["good"] + 'restrict,port-forwarding,permitopen="localhost:1" ' + public["limited"])
+    (folder / "authorized_keys").write_text(
+        public["good"] + 'restrict,port-forwarding,permitopen="localhost:1" ' + public["limited"]
+    )
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {public['host']}")
     (folder / "changed").write_text(f"[127.0.0.1]:{port} {public['other_host']}")
     (folder / "unknown").write_text("")
     (folder / "config").write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\nPidFile none\n"
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\nPidFile"
+        " none\n"
         # Temporary folders are writable for all, which StrictModes refuses.
-        "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nUsePAM no\n"
+        "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin"
+        " prohibit-password\nUsePAM no\n"
     )
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's privilege separation folder; Debian's unit makes it
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], stderr=log, stdin=subprocess.DEVNULL
+        )
     wait_for(lambda: listens(port), "sshd")
     yield Sshd(port, folder)
     process.terminate()

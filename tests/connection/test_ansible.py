@@ -46,7 +46,14 @@ def test_a_playbook_gets_the_verdict_and_no_log_gets_the_password(jupyter, tmp_p
     (tmp_path / "check.yml").write_text(PLAYBOOK.replace("URL", f"http://127.0.0.1:{jupyter.port}/"))
     program = str(Path(sys.executable).parent / "ansible-playbook")
     environment = {**os.environ, "ANSIBLE_LOG_PATH": str(tmp_path / "log"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run([program, "-vvvv", *mode, "check.yml"], check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [program, "-vvvv", *mode, "check.yml"],
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     for text in (done.stdout, done.stderr, (tmp_path / "log").read_text()):
         assert PASSWORD not in text

@@ -26,7 +26,9 @@ def checked(jupyter_python, tmp_path):
         file = tmp_path / "jupyter_server_config.py"
         file.write_text(SETTINGS.format(home=tmp_path) + more)
         command = [str(jupyter_python), str(SCRIPTS / "run_jupyter.py"), str(SCRIPTS / "check_config.py"), str(file)]
-        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)})
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)}
+        )
 
     return check
 
@@ -34,7 +36,8 @@ def checked(jupyter_python, tmp_path):
 @pytest.mark.parametrize("there", [True, False], ids=["as it should be", "the folder of notebooks is gone"])
 @pytest.mark.parametrize("name", ["jupyter_config.py", "jupyter_lab_config.py", "jupyter_server_config.py"])
 def test_what_an_account_keeps_in_its_home_is_not_run_and_decides_nothing(checked, tmp_path, name, there):
-    """The check is no part of its unit: its code would run outside of the sandbox, and could have everybody's settings refused."""
+    """The check is no part of its unit: its code would run outside of the sandbox, and could have everybody's settings
+    refused."""
     (tmp_path / ".jupyter").mkdir()
     (tmp_path / ".jupyter" / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\nraise SystemExit(7)\n")
     if there:

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server that the role configured tells browsers, read from its answers: the role's own template, and a real Jupyter Server."""
+"""What a server that the role configured tells browsers, read from its answers: the role's own template, and a real
+Jupyter Server."""
 
 from __future__ import annotations
 
@@ -30,8 +31,23 @@ def configured(make_jupyter, tmp_path):
 
     def start(**given) -> tuple[http.client.HTTPMessage, http.client.HTTPMessage]:
         port = free_port()
-        instance = {"name": "lab", "bind_address": "localhost", "port": port, "base_url": "/", "root_dir": str(tmp_path), "access": "tunnel"}
-        instance |= {"tls": "none", "ca_file": "", "config_dir": str(tmp_path), "has_token": False, "login_throttle": False, "settings": {}, **given}
+        instance = {
+            "name": "lab",
+            "bind_address": "localhost",
+            "port": port,
+            "base_url": "/",
+            "root_dir": str(tmp_path),
+            "access": "tunnel",
+        }
+        instance |= {
+            "tls": "none",
+            "ca_file": "",
+            "config_dir": str(tmp_path),
+            "has_token": False,
+            "login_throttle": False,
+            "settings": {},
+            **given,
+        }
         text = render("jupyter_server_config.py.j2", instance)
         (tmp_path / "config.py").write_text(f"{text}\nc.ServerApp.allow_root = True\n")
         (tmp_path / "hashed_password").write_text(make_jupyter.hashed)
@@ -58,7 +74,11 @@ def render(name: str, instance: dict) -> str:
 
 def visit(port: int, tls: bool) -> tuple[http.client.HTTPMessage, http.client.HTTPMessage]:
     context = ssl._create_unverified_context()
-    line = http.client.HTTPSConnection("127.0.0.1", port, context=context) if tls else http.client.HTTPConnection("127.0.0.1", port)
+    line = (
+        http.client.HTTPSConnection("127.0.0.1", port, context=context)
+        if tls
+        else http.client.HTTPConnection("127.0.0.1", port)
+    )
     line.request("GET", "/login")
     page = line.getresponse()
     page.read()

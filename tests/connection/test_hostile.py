@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server that wants to use up the control node: each answer is one it could give, and none ends the check but with a cause."""
+"""A server that wants to use up the control node: each answer is one it could give, and none ends the check but with a
+cause."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def drip(data: bytes) -> Sender:
 
 
 class Hostile:
-    """Behaves like a Jupyter without a login, but for ``answers``: by method and path, or for what comes after the WebSocket's handshake."""
+    """Behaves like a Jupyter without a login, but for ``answers``: by method and path, or for what comes after the
+    WebSocket's handshake."""
 
     def __init__(self, answers: dict[str, bytes | Sender]) -> None:
         self.answers: dict[str, bytes | Sender] = {
@@ -97,7 +99,12 @@ class Hostile:
 
     def _upgrade(self, connection: socket.socket, key: str) -> None:
         proof = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()
-        words = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {proof}"]
+        words = [
+            "HTTP/1.1 101 Switching Protocols",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Accept: {proof}",
+        ]
         connection.sendall("\r\n".join([*words, "", ""]).encode())
 
     @staticmethod
@@ -133,7 +140,9 @@ DEEP = b"[" * 200_000
     [
         pytest.param({"WebSocket": forever(HUGE, ENDLESS)}, {"answer_too_large"}, id="a frame of 4 GB"),
         pytest.param(
-            {"WebSocket": forever(frame(b"x" * 60000, 1, False), frame(b"x" * 60000, 0, False))}, {"answer_too_large"}, id="a message without end"
+            {"WebSocket": forever(frame(b"x" * 60000, 1, False), frame(b"x" * 60000, 0, False))},
+            {"answer_too_large"},
+            id="a message without end",
         ),
         pytest.param(
             {"WebSocket": forever(frame(b"", 1, False), frame(b"x", 0, False) * 5000)},
@@ -142,12 +151,22 @@ DEEP = b"[" * 200_000
         ),
         pytest.param({"WebSocket": forever(frame(b"{}") * 5000)}, {"answer_too_large"}, id="messages without end"),
         pytest.param(
-            {"WebSocket": forever(frame(b"", 9) * 5000)}, {"answer_too_large", "kernel_not_started", "websocket_refused"}, id="pings without end"
+            {"WebSocket": forever(frame(b"", 9) * 5000)},
+            {"answer_too_large", "kernel_not_started", "websocket_refused"},
+            id="pings without end",
         ),
-        pytest.param({"WebSocket": frame(b'{"content": {"execution_state": []}}')}, {"answer_unreadable"}, id="what no code foresaw"),
+        pytest.param(
+            {"WebSocket": frame(b'{"content": {"execution_state": []}}')},
+            {"answer_unreadable"},
+            id="what no code foresaw",
+        ),
         pytest.param({"WebSocket": frame(DEEP)}, {"kernel_died"}, id="a message that is nested"),
         pytest.param(
-            {"WebSocket": frame(b"[1]") + frame(b'"x"') + frame(b'{"header": 5, "content": [], "parent_header": null}')},
+            {
+                "WebSocket": (
+                    frame(b"[1]") + frame(b'"x"') + frame(b'{"header": 5, "content": [], "parent_header": null}')
+                )
+            },
             {"kernel_not_started"},
             id="other shapes",
         ),
@@ -159,16 +178,26 @@ DEEP = b"[" * 200_000
             id="headers without end",
         ),
         pytest.param(
-            {"GET /api": HEAD + (b"X: " + b"y" * 60000 + b"\r\n") * 50 + b"Content-Length: 2\r\n\r\n{}"}, {"answer_too_large"}, id="3 MB of headers"
+            {"GET /api": HEAD + (b"X: " + b"y" * 60000 + b"\r\n") * 50 + b"Content-Length: 2\r\n\r\n{}"},
+            {"answer_too_large"},
+            id="3 MB of headers",
         ),
         pytest.param(
-            {"GET /api": forever(HEAD + b"X: ", ENDLESS)}, {"connection_closed", "not_jupyter", "answer_too_large"}, id="a header without end"
+            {"GET /api": forever(HEAD + b"X: ", ENDLESS)},
+            {"connection_closed", "not_jupyter", "answer_too_large"},
+            id="a header without end",
         ),
         pytest.param({"GET /api": forever(ENDLESS)}, {"not_jupyter"}, id="no HTTP, without end"),
         pytest.param(
-            {"GET /api": forever(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)}, {"answer_too_large", "no_answer"}, id="interim answers without end"
+            {"GET /api": forever(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)},
+            {"answer_too_large", "no_answer"},
+            id="interim answers without end",
         ),
-        pytest.param({"GET /api": forever(HEAD + b"Content-Length: 99999999999\r\n\r\n", ENDLESS)}, {"not_jupyter"}, id="a body of 100 GB"),
+        pytest.param(
+            {"GET /api": forever(HEAD + b"Content-Length: 99999999999\r\n\r\n", ENDLESS)},
+            {"not_jupyter"},
+            id="a body of 100 GB",
+        ),
         pytest.param(
             {"GET /api": forever(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 5000)},
             {"not_jupyter", "no_answer", "answer_too_large"},
@@ -182,21 +211,43 @@ DEEP = b"[" * 200_000
         pytest.param({"GET /api": drip(HEAD + b"X: y")}, {"no_answer"}, id="an answer byte by byte"),
         pytest.param({"GET /api": answer("200 OK", DEEP)}, {"not_jupyter"}, id="nested without end"),
         pytest.param(
-            {"GET /api": answer("200 OK", b'{"version": ' + b"9" * 500_000 + b"}")}, {"not_jupyter"}, id="a number of half a million digits"
+            {"GET /api": answer("200 OK", b'{"version": ' + b"9" * 500_000 + b"}")},
+            {"not_jupyter"},
+            id="a number of half a million digits",
         ),
         # as JupyterHub 5 answers at its root, and at /hub/api
-        pytest.param({"GET /api": answer("302 Found", b"", "Location: /hub/api", "X-JupyterHub-Version: 5.2.1")}, {"jupyterhub"}, id="a JupyterHub"),
-        pytest.param({"GET /api": answer("200 OK", b'{"version": "5.2.1"}', "X-JupyterHub-Version: 5.2.1")}, {"jupyterhub"}, id="its own API"),
         pytest.param(
-            {"GET /api": answer("200 OK", b'{"version": "5"}', "X-JupyterHub-Version: " + "x" * 60000)}, {"jupyterhub"}, id="a long version"
+            {"GET /api": answer("302 Found", b"", "Location: /hub/api", "X-JupyterHub-Version: 5.2.1")},
+            {"jupyterhub"},
+            id="a JupyterHub",
         ),
-        pytest.param({"GET /api": answer("302 Found", b"", "Location: " + "x" * 60000)}, {"not_jupyter"}, id="a long way elsewhere"),
         pytest.param(
-            {"GET /login": answer("200 OK", b"", *["Set-Cookie: a=" + "b" * 500] * 90)}, {"ok", "kernel_not_started", "no_result"}, id="many cookies"
+            {"GET /api": answer("200 OK", b'{"version": "5.2.1"}', "X-JupyterHub-Version: 5.2.1")},
+            {"jupyterhub"},
+            id="its own API",
         ),
-        pytest.param({"POST /api/sessions": answer("201 Created", DEEP)}, {"kernel_not_started"}, id="a kernel that is nested"),
         pytest.param(
-            {"POST /api/sessions": answer("201 Created", b'{"id": [], "kernel": 5}')}, {"kernel_not_started"}, id="a kernel of another shape"
+            {"GET /api": answer("200 OK", b'{"version": "5"}', "X-JupyterHub-Version: " + "x" * 60000)},
+            {"jupyterhub"},
+            id="a long version",
+        ),
+        pytest.param(
+            {"GET /api": answer("302 Found", b"", "Location: " + "x" * 60000)},
+            {"not_jupyter"},
+            id="a long way elsewhere",
+        ),
+        pytest.param(
+            {"GET /login": answer("200 OK", b"", *["Set-Cookie: a=" + "b" * 500] * 90)},
+            {"ok", "kernel_not_started", "no_result"},
+            id="many cookies",
+        ),
+        pytest.param(
+            {"POST /api/sessions": answer("201 Created", DEEP)}, {"kernel_not_started"}, id="a kernel that is nested"
+        ),
+        pytest.param(
+            {"POST /api/sessions": answer("201 Created", b'{"id": [], "kernel": 5}')},
+            {"kernel_not_started"},
+            id="a kernel of another shape",
         ),
         pytest.param(
             {"POST /api/sessions": answer("500 No", b"{}"), "GET /api/sessions": answer("200 OK", b"5")},
@@ -222,7 +273,9 @@ def bounded(check, port: int, memory: int = 1 << 30) -> dict:
     started = time.monotonic()
     command = check.command(f"http://127.0.0.1:{port}/", password="never asked for", timeout=3)
     assert command[: len(MODULE)] == MODULE
-    done = subprocess.run(["prlimit", f"--as={memory}", *command], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["prlimit", f"--as={memory}", *command], check=False, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout, done.stderr
     assert time.monotonic() - started < 3 + 10 + 5
     return json.loads(done.stdout)
@@ -236,7 +289,12 @@ def test_what_a_server_says_does_nothing_to_a_terminal(check, hostile, text):
     assert seen["cause"] == "kernel_not_started"
     assert seen["message"].isprintable()
     ended = json.dumps({"msg_type": "status", "content": {"execution_state": "dead"}}).encode()
-    assert check(f"http://127.0.0.1:{hostile({'WebSocket': frame(ended)}).port}/", password="never asked for", timeout=3)["cause"] == "kernel_died"
+    assert (
+        check(f"http://127.0.0.1:{hostile({'WebSocket': frame(ended)}).port}/", password="never asked for", timeout=3)[
+            "cause"
+        ]
+        == "kernel_died"
+    )
 
 
 def test_a_certificate_byte_by_byte_ends_with_the_time(check, hostile):

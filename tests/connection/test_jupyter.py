@@ -19,7 +19,9 @@ from .conftest import PASSWORD, TOKEN, wait_for
 WHOLE_WAY = ["name", "port", "api", "login", "kernel", "websocket", "result", "cleanup"]
 
 
-@pytest.mark.parametrize("credential", [{"password": PASSWORD}, {"token": TOKEN}], ids=["with the password", "with the token"])
+@pytest.mark.parametrize(
+    "credential", [{"password": PASSWORD}, {"token": TOKEN}], ids=["with the password", "with the token"]
+)
 def test_a_cell_runs(check, jupyter, credential):
     seen = check(f"http://127.0.0.1:{jupyter.port}/", **credential)
     assert (seen["verdict"], seen["cause"], seen["result"]) == ("reachable", "ok", "42")
@@ -44,7 +46,9 @@ def test_files_may_hold_the_secrets_and_end_in_a_newline(check, jupyter, tmp_pat
 
 
 def test_proxies_of_the_environment_are_not_used(check, jupyter):
-    check.environment.update(http_proxy="http://192.0.2.1:3128", HTTP_PROXY="http://192.0.2.1:3128", ALL_PROXY="socks5://192.0.2.1:1080")
+    check.environment.update(
+        http_proxy="http://192.0.2.1:3128", HTTP_PROXY="http://192.0.2.1:3128", ALL_PROXY="socks5://192.0.2.1:1080"
+    )
     assert check(f"http://127.0.0.1:{jupyter.port}/", password=PASSWORD)["cause"] == "ok"
 
 
@@ -85,7 +89,12 @@ def test_other_code(check, jupyter, code, expect, result):
         pytest.param({"code": "1/0"}, "code_failed", "ZeroDivisionError: division by zero", id="the code fails"),
         pytest.param({"expect": "43"}, "wrong_result", "42 instead of 43", id="another result"),
         pytest.param({"code": "import os; os._exit(1)"}, "kernel_died", "its process ended", id="the kernel dies"),
-        pytest.param({"code": "import time; time.sleep(60)", "timeout": 5}, "no_result", "no result within 5 s", id="the code does not end"),
+        pytest.param(
+            {"code": "import time; time.sleep(60)", "timeout": 5},
+            "no_result",
+            "no result within 5 s",
+            id="the code does not end",
+        ),
     ],
 )
 def test_the_kernel_disappoints(check, jupyter, arguments, cause, words):
@@ -122,7 +131,8 @@ def broken_kernel_server(make_jupyter):
 
 
 REFUSALS = {
-    # A browser keeps a secure cookie to itself on plain HTTP: what a TLS-ending proxy's settings do to a server without one.
+    # A browser keeps a secure cookie to itself on plain HTTP: what a TLS-ending proxy's settings do to a server without
+    # one.
     "xsrf": "c.ServerApp.tornado_settings = {'xsrf_cookie_kwargs': {'secure': True}}",
     "cookie_lost": "c.IdentityProvider.cookie_options = {'secure': True}",
     "websocket_refused": (
@@ -156,7 +166,10 @@ def test_the_server_refuses(check, refusing, cause):
 def test_the_path_to_write_is_found(check, refusing):
     server = refusing["wrong_base_url"]
     seen = check(f"http://127.0.0.1:{server.port}/elsewhere", password=PASSWORD)
-    assert seen["message"] == f"Jupyter does not answer under the path /elsewhere at 127.0.0.1:{server.port}: it is at /team/lab."
+    assert (
+        seen["message"]
+        == f"Jupyter does not answer under the path /elsewhere at 127.0.0.1:{server.port}: it is at /team/lab."
+    )
     assert check(f"http://127.0.0.1:{server.port}/team/lab", password=PASSWORD)["checks"] == WHOLE_WAY
 
 
@@ -214,9 +227,14 @@ def test_a_kernel_that_comes_too_late_is_not_left_behind(check, slow_to_answer):
 
 
 def test_the_password_stays_out_of_arguments_and_logs(check, jupyter, tmp_path):
-    """Looked for while the check runs: in every process's arguments and environment, and afterwards in the server's log."""
+    """Looked for while the check runs: in every process's arguments and environment, and afterwards in the server's
+    log."""
     (tmp_path / "password").write_text(PASSWORD)
-    command = check.command(f"http://127.0.0.1:{jupyter.port}/", password_file=str(tmp_path / "password"), code="import time; time.sleep(2); 42")
+    command = check.command(
+        f"http://127.0.0.1:{jupyter.port}/",
+        password_file=str(tmp_path / "password"),
+        code="import time; time.sleep(2); 42",
+    )
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         wait_for(lambda: jupyter.kernels_left == 1, "kernel")
         time.sleep(0.2)

@@ -17,7 +17,18 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._libraries import
 
 ROOT = Path(__file__).parents[2]
 #: What ansible-core brings, as its own metadata lists it.
-CORE = ("ansible", "ansible_core", "ansible_test", "jinja2", "markupsafe", "packaging", "pyyaml", "resolvelib", "yaml", "_yaml")
+CORE = (
+    "ansible",
+    "ansible_core",
+    "ansible_test",
+    "jinja2",
+    "markupsafe",
+    "packaging",
+    "pyyaml",
+    "resolvelib",
+    "yaml",
+    "_yaml",
+)
 PLAYS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 #: What needs no library here.
 NONE = ("trust",)
@@ -49,13 +60,35 @@ def run(python, tmp_path):
     def run(play: Path) -> str:
         environment = {
             **os.environ,
-            **{"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"), "REMOTE_NOTEBOOKS_HOME": str(tmp_path / "kept")},
+            **{
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+                "REMOTE_NOTEBOOKS_HOME": str(tmp_path / "kept"),
+            },
             **{"ANSIBLE_NOCOLOR": "1"},
         }
         extra = yaml.safe_dump({**GIVEN, "ansible_become": False, "target": "all"})
         (tmp_path / "extra.yml").write_text(extra)
-        command = [python, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", "-e", f"@{tmp_path}/extra.yml", play]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL)
+        command = [
+            python,
+            "-m",
+            "ansible.cli.playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "-e",
+            f"@{tmp_path}/extra.yml",
+            play,
+        ]
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+        )
         assert done.returncode != 0
         assert not (tmp_path / "kept").exists()
         return " ".join((done.stdout + done.stderr).split())
@@ -63,10 +96,15 @@ def run(python, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("play", [play for play in PLAYS if play not in NONE and not play.startswith("pki_") and play != "revoke"])
+@pytest.mark.parametrize(
+    "play", [play for play in PLAYS if play not in NONE and not play.startswith("pki_") and play != "revoke"]
+)
 def test_a_playbook_says_at_once_what_is_missing(run, python, play):
     said = run(ROOT / "playbooks" / f"{play}.yml")
-    assert f"lacks what this collection needs: {', '.join(NEEDED)}. Nothing was done. Install it with pip --python {python} install 'argon2" in said
+    assert (
+        f"lacks what this collection needs: {', '.join(NEEDED)}. Nothing was done. Install it with pip --python"
+        f" {python} install 'argon2" in said
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)

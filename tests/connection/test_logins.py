@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server tells fail2ban of those who guess, with a real Jupyter Server and a socket in place of the journal's."""
+"""What a server tells fail2ban of those who guess, with a real Jupyter Server and a socket in place of the
+journal's."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def journal(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(make_jupyter, journal):
     text = TEMPLATE.replace("/run/systemd/journal/socket", str(journal[0]))
-    # Twice, as somebody's own configuration may load ours again; and behind a header that says where a request comes from.
+    # Twice, as somebody's own configuration may load ours again; and behind a header that says where a request comes
+    # from.
     return make_jupyter(f"c.IdentityProvider.token = {TOKEN!r}\nc.ServerApp.trust_xheaders = True\n{text}\n{text}")
 
 
@@ -141,7 +143,10 @@ def logins():
     """What the template makes, without a server."""
     scope: dict[str, object] = {}
     none = "class Application:\n    log_request = None\nclass RequestHandler:\n    _execute = None"
-    exec(compile(TEMPLATE.replace("from tornado.web import Application, RequestHandler", none), "login_log.py", "exec"), scope)
+    exec(
+        compile(TEMPLATE.replace("from tornado.web import Application, RequestHandler", none), "login_log.py", "exec"),
+        scope,
+    )
     return scope["_Logins"]
 
 
@@ -167,11 +172,19 @@ def test_of_ipv6_a_network_is_counted(logins, peer, origin):
 
 def test_the_filter_reads_that_line_alone():
     text = (Path(__file__).parents[2] / "roles/jupyter/files/fail2ban_filter.conf").read_text()
-    expression = re.search(r"^failregex = (.*)$", text, re.MULTILINE).group(1).replace("<SUBNET>", r"(?P<who>[0-9a-f.:/]+)")
+    expression = (
+        re.search(r"^failregex = (.*)$", text, re.MULTILINE).group(1).replace("<SUBNET>", r"(?P<who>[0-9a-f.:/]+)")
+    )
     line = "web1 remote-notebooks-login[12]: {} sent a wrong password or token"
     for who in ("192.0.2.7", "2001:db8:1:2::/64"):
-        assert re.search(expression, line.format(who)).group("who") == str(ipaddress.ip_network(who) if "/" in who else who)
-    for other in ("web1 python[12]: " + line.format("192.0.2.7"), line.format("192.0.2.7") + " x", line.format("a 192.0.2.7")):
+        assert re.search(expression, line.format(who)).group("who") == str(
+            ipaddress.ip_network(who) if "/" in who else who
+        )
+    for other in (
+        "web1 python[12]: " + line.format("192.0.2.7"),
+        line.format("192.0.2.7") + " x",
+        line.format("a 192.0.2.7"),
+    ):
         assert re.search(expression, other) is None
 
 
@@ -216,13 +229,17 @@ def from_elsewhere(strict, places):
 
 
 class TestManyAtOnce:
-    """fail2ban shuts an address out a second after its fifth guess. What waits in open connections by then is no guess any more."""
+    """fail2ban shuts an address out a second after its fifth guess. What waits in open connections by then is no guess
+    any more."""
 
     def test_passwords(self, client, strict, from_elsewhere):
         client.port = strict.port
         client.ask("GET", "/login")
         body = urllib.parse.urlencode({"password": "guess", "_xsrf": client.cookies["_xsrf"]})
-        head = f"Cookie: _xsrf={client.cookies['_xsrf']}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
+        head = (
+            f"Cookie: _xsrf={client.cookies['_xsrf']}\r\nContent-Type:"
+            f" application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
+        )
         answers = from_elsewhere(f"POST /login HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n{body}", 60)
         assert sorted(answers) == [401] * 5 + [429] * 55
         assert len(client.counted()) == 5

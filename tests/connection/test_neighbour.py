@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another account of the control node, while a check goes through its tunnel: it reads every command line and listens where it can.
+"""Another account of the control node, while a check goes through its tunnel: it reads every command line and listens
+where it can.
 
 The neighbour is a process of uid 65534, which is why these tests need root; everything is on the loopback.
 """
@@ -89,7 +90,10 @@ def neighbour():
 
 
 def test_another_account_hears_no_password(check, sshd, jupyter, neighbour):
-    causes = [check("http://localhost:8888/", password=PASSWORD, timeout=10, tunnel=sshd.tunnel(jupyter.port))["cause"] for _time in range(5)]
+    causes = [
+        check("http://localhost:8888/", password=PASSWORD, timeout=10, tunnel=sshd.tunnel(jupyter.port))["cause"]
+        for _time in range(5)
+    ]
     time.sleep(0.2)
     got = neighbour()
     assert [text for text in got if quote_plus(PASSWORD) in text] == []
@@ -152,7 +156,8 @@ def test_another_account_beside_the_server_is_told_as_well(jupyter, squatter):
 
 @pytest.mark.parametrize("address", ["127.0.0.2", "127.255.255.254", "own"])
 def test_another_account_where_nobody_is_sent_is_in_no_ones_way(jupyter, squatter, own_address, address):
-    """Every account can listen there at any time: a check that told of it, or a start that failed, would be in its hands."""
+    """Every account can listen there at any time: a check that told of it, or a start that failed, would be in its
+    hands."""
     squatter(own_address if address == "own" else address, jupyter.port)
     found = who_listens(jupyter.port, jupyter.process.pid)
     assert (found["proven"], found["stranger"]) == (True, None)
@@ -174,7 +179,11 @@ def ready(jupyter) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize(("address", "code", "words"), [("::1", 1, "the account '{nobody}' listens"), ("", 0, "")], ids=["with another", "alone"])
+@pytest.mark.parametrize(
+    ("address", "code", "words"),
+    [("::1", 1, "the account '{nobody}' listens"), ("", 0, "")],
+    ids=["with another", "alone"],
+)
 def test_a_server_beside_which_another_account_listens_is_not_ready(jupyter, squatter, address, code, words):
     if address:
         squatter(address, jupyter.port)
@@ -199,7 +208,13 @@ def test_a_server_whose_answer_does_not_end_is_not_waited_for():
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=trickle, args=(listening,), daemon=True).start()
-        command = [sys.executable, str(SCRIPT), f"http://127.0.0.1:{listening.getsockname()[1]}/api", str(os.getpid()), "1"]
+        command = [
+            sys.executable,
+            str(SCRIPT),
+            f"http://127.0.0.1:{listening.getsockname()[1]}/api",
+            str(os.getpid()),
+            "1",
+        ]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert sent.is_set()
     assert (done.returncode, "no answer within 1 s" in done.stderr) == (1, True)
@@ -227,7 +242,9 @@ def listening() -> set[str]:
 
 def clients(sshd) -> list[list[str]]:
     listing = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True).stdout
-    return [line.split() for line in listing.splitlines() if line.split()[0].endswith("/ssh") and str(sshd.folder) in line]
+    return [
+        line.split() for line in listing.splitlines() if line.split()[0].endswith("/ssh") and str(sshd.folder) in line
+    ]
 
 
 def test_nothing_listens_for_others_while_the_check_runs(running, sshd):

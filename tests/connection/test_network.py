@@ -110,14 +110,39 @@ def test_another_program_holds_the_port(check, sshd, scheme):
         pytest.param("http://lab.example.org:99999", {}, "url: Port out of range", id="a port out of range"),
         pytest.param("http://me:pw-in-url@lab.example.org", {}, "does not belong here", id="a password in the url"),
         pytest.param("http://lab.example.org/?token=pw-in-url", {}, "does not belong here", id="a token in the url"),
-        pytest.param("http://lab.example.org", {"password_file": "/none"}, "password_file: cannot read /none: No such", id="no password file"),
-        pytest.param("https://lab.example.org", {"ca_file": "/none"}, "ca_file: cannot read /none: No such file", id="no ca file"),
-        pytest.param("https://lab.example.org", {"ca_file": "/etc/hostname"}, "/etc/hostname holds no certificate", id="no certificate in it"),
-        pytest.param("http://lab.example.org", {"timeout": 0}, "timeout: give more than 0", id="no time"),
-        pytest.param("http://lab.example.org", {"password": "pass-word", "token": "to-ken"}, "mutually exclusive", id="password and token"),
-        pytest.param("http://localhost:1", {"tunnel": {"host": "-oProxyCommand=id"}}, "is not a host name", id="an option as tunnel host"),
         pytest.param(
-            "http://localhost:1", {"tunnel": {"host": "h", "private_key_file": "/none"}}, "private_key_file: /none is missing", id="no key file"
+            "http://lab.example.org",
+            {"password_file": "/none"},
+            "password_file: cannot read /none: No such",
+            id="no password file",
+        ),
+        pytest.param(
+            "https://lab.example.org", {"ca_file": "/none"}, "ca_file: cannot read /none: No such file", id="no ca file"
+        ),
+        pytest.param(
+            "https://lab.example.org",
+            {"ca_file": "/etc/hostname"},
+            "/etc/hostname holds no certificate",
+            id="no certificate in it",
+        ),
+        pytest.param("http://lab.example.org", {"timeout": 0}, "timeout: give more than 0", id="no time"),
+        pytest.param(
+            "http://lab.example.org",
+            {"password": "pass-word", "token": "to-ken"},
+            "mutually exclusive",
+            id="password and token",
+        ),
+        pytest.param(
+            "http://localhost:1",
+            {"tunnel": {"host": "-oProxyCommand=id"}},
+            "is not a host name",
+            id="an option as tunnel host",
+        ),
+        pytest.param(
+            "http://localhost:1",
+            {"tunnel": {"host": "h", "private_key_file": "/none"}},
+            "private_key_file: /none is missing",
+            id="no key file",
         ),
     ],
 )

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the model says of a rule set, and what a client in a second network namespace sees who tries to get through it.
 
-The lines are those of common guides ("drop malformed TCP", "protect against port scans", nftables' and iptables' own examples).
+The lines are those of common guides ("drop malformed TCP", "protect against port scans", nftables' and iptables' own
+examples).
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from ansible_collections.remote.notebooks.plugins.modules.firewall_netfilter imp
 HOST, CLIENT, STRANGER = "10.77.27.1", "10.77.27.2", "10.77.27.3"
 HOST6, CLIENT6 = "fd77:27::1", "fd77:27::2"
 MAC = ("02:00:00:00:27:02", "02:00:00:00:27:01")  # the client's, the host's
-PAIRS = 12  # so many rule sets are tried at the same time: most of the time a client waits for an answer that does not come
+PAIRS = (
+    12  # so many rule sets are tried at the same time: most of the time a client waits for an answer that does not come
+)
 SERVER = """
 import socket, threading
 def serve(one):
@@ -58,7 +61,21 @@ class Pair:
         for name in (self.host, self.client):
             _run("ip", "netns", "add", name)
             _run("ip", "-n", name, "link", "set", "lo", "up")
-        _run("ip", "link", "add", "eth0", "netns", self.host, "type", "veth", "peer", "name", "eth0", "netns", self.client)
+        _run(
+            "ip",
+            "link",
+            "add",
+            "eth0",
+            "netns",
+            self.host,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            self.client,
+        )
         for name, addresses in ((self.host, (HOST, HOST6)), (self.client, (CLIENT, STRANGER, CLIENT6))):
             for address in addresses:
                 plain = ["nodad"] if ":" in address else []
@@ -66,8 +83,23 @@ class Pair:
             _run("ip", "-n", name, "link", "set", "eth0", "up", "address", MAC[name == self.host])
         for name, addresses in ((self.host, (CLIENT, STRANGER, CLIENT6)), (self.client, (HOST, HOST6))):
             for address in addresses:  # a firewall that stops IPv6's search for neighbours is not what is tried here
-                _run("ip", "-n", name, "neigh", "replace", address, "lladdr", MAC[name == self.client], "dev", "eth0", "nud", "permanent")
-        self.server = subprocess.Popen(["ip", "netns", "exec", self.host, sys.executable, "-c", SERVER], stdout=subprocess.PIPE)
+                _run(
+                    "ip",
+                    "-n",
+                    name,
+                    "neigh",
+                    "replace",
+                    address,
+                    "lladdr",
+                    MAC[name == self.client],
+                    "dev",
+                    "eth0",
+                    "nud",
+                    "permanent",
+                )
+        self.server = subprocess.Popen(
+            ["ip", "netns", "exec", self.host, sys.executable, "-c", SERVER], stdout=subprocess.PIPE
+        )
         assert self.server.stdout is not None
         assert self.server.stdout.readline() == b"listening\n"
 
@@ -87,7 +119,9 @@ class Pair:
                 _run("ip", "netns", "exec", self.host, "sh", "-ec", line)
 
     def command(self, words: list[str], data: str = "") -> tuple[int, str, str]:
-        done = subprocess.run(["ip", "netns", "exec", self.host, *words], check=False, capture_output=True, text=True, input=data)
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.host, *words], check=False, capture_output=True, text=True, input=data
+        )
         assert done.returncode == 0, (words, data, done.stderr)
         return done.returncode, done.stdout, done.stderr
 
@@ -132,11 +166,19 @@ def pairs() -> Iterator[queue.SimpleQueue[Pair]]:
 
 def nft(*lines: str, policy: str = "accept", hook: str = "input", before: str = "") -> str:
     body = "\n".join(lines)
-    return f"table inet filter {{\n{before}\nchain input {{\ntype filter hook {hook} priority 0; policy {policy};\n{body}\n}}\n}}\n"
+    return (
+        f"table inet filter {{\n{before}\nchain input {{\ntype filter hook {hook} priority 0; policy"
+        f" {policy};\n{body}\n}}\n}}\n"
+    )
 
 
 def iptables(*rules: str, policy: str = "ACCEPT", tool: str = "iptables") -> str:
-    return "\n".join([f"{tool} -P INPUT {policy}", *(f"{tool} {rule if rule.startswith('-t') else '-A INPUT ' + rule}" for rule in rules)])
+    return "\n".join(
+        [
+            f"{tool} -P INPUT {policy}",
+            *(f"{tool} {rule if rule.startswith('-t') else '-A INPUT ' + rule}" for rule in rules),
+        ]
+    )
 
 
 KEEP = "ct state established,related accept"
@@ -146,17 +188,33 @@ OPEN, CLOSED, SILENT = "open", "closed", "not judged"
 CASES: dict[str, tuple[str, str, str]] = {
     # nftables: flags
     "no new connection without SYN": (nft("tcp flags & (fin|syn|rst|ack) != syn ct state new drop"), OPEN, OPEN),
-    "the same, with a policy that drops": (nft(KEEP, "tcp flags & (fin|syn|rst|ack) != syn ct state new drop", policy="drop"), CLOSED, CLOSED),
+    "the same, with a policy that drops": (
+        nft(KEEP, "tcp flags & (fin|syn|rst|ack) != syn ct state new drop", policy="drop"),
+        CLOSED,
+        CLOSED,
+    ),
     "the same, and the port is open": (
         nft(KEEP, "tcp flags & (fin|syn|rst|ack) != syn ct state new drop", "tcp dport 8888 accept", policy="drop"),
         OPEN,
         OPEN,
     ),
-    "nothing but SYN may be new": (nft("tcp flags & (fin|syn|rst|ack) == syn ct state new accept", KEEP, policy="drop"), OPEN, OPEN),
+    "nothing but SYN may be new": (
+        nft("tcp flags & (fin|syn|rst|ack) == syn ct state new accept", KEEP, policy="drop"),
+        OPEN,
+        OPEN,
+    ),
     "no flag at all": (nft("tcp flags & (fin|syn|rst|psh|ack|urg) == 0x0 drop", "tcp flags == 0x0 drop"), OPEN, OPEN),
     "all flags": (nft("tcp flags & (fin|syn|rst|psh|ack|urg) == fin|syn|rst|psh|ack|urg drop"), OPEN, OPEN),
-    "a Christmas tree": (nft("tcp flags & (fin|psh|urg) == fin|psh|urg drop", "tcp flags fin,psh,urg / fin,psh,urg drop"), OPEN, OPEN),
-    "flags that exclude each other": (nft("tcp flags & (syn|rst) == syn|rst drop", "tcp flags & (fin|syn) == fin|syn drop"), OPEN, OPEN),
+    "a Christmas tree": (
+        nft("tcp flags & (fin|psh|urg) == fin|psh|urg drop", "tcp flags fin,psh,urg / fin,psh,urg drop"),
+        OPEN,
+        OPEN,
+    ),
+    "flags that exclude each other": (
+        nft("tcp flags & (syn|rst) == syn|rst drop", "tcp flags & (fin|syn) == fin|syn drop"),
+        OPEN,
+        OPEN,
+    ),
     "SYN, whatever else": (nft("tcp flags syn drop"), CLOSED, CLOSED),
     "SYN alone": (nft("tcp flags == syn drop"), CLOSED, CLOSED),
     "SYN without ACK": (nft("tcp flags & (syn|ack) == syn drop"), CLOSED, CLOSED),
@@ -166,14 +224,26 @@ CASES: dict[str, tuple[str, str, str]] = {
     "all but SYN, whatever the state": (nft("tcp flags != syn drop"), CLOSED, CLOSED),
     "one of two combinations": (nft("tcp flags { syn, syn|ack } drop"), CLOSED, CLOSED),
     "neither of two combinations": (nft("tcp flags != { syn, ack, psh|ack, fin|ack } drop"), OPEN, OPEN),
-    "a verdict map over flags": (nft("tcp flags & (fin|syn|rst|ack) vmap { syn : drop, fin|rst : accept }"), CLOSED, CLOSED),
-    "SYN beyond a rate": (nft("tcp flags & (fin|syn|rst|ack) == syn limit rate over 100/second burst 100 packets drop"), OPEN, OPEN),
+    "a verdict map over flags": (
+        nft("tcp flags & (fin|syn|rst|ack) vmap { syn : drop, fin|rst : accept }"),
+        CLOSED,
+        CLOSED,
+    ),
+    "SYN beyond a rate": (
+        nft("tcp flags & (fin|syn|rst|ack) == syn limit rate over 100/second burst 100 packets drop"),
+        OPEN,
+        OPEN,
+    ),
     # nftables: other operators and other parts of a packet
     "all ports from 1024 on": (nft("tcp dport >= 1024 drop"), CLOSED, CLOSED),
     "all ports above 8888": (nft("tcp dport > 8888 drop"), OPEN, OPEN),
     "the ports below 1024": (nft("tcp dport < 1024 drop", "tcp dport <= 1023 drop"), OPEN, OPEN),
     "a port below 1024 on the client's side": (nft("tcp sport < 1024 drop", "tcp sport 0 drop"), OPEN, OPEN),
-    "any high port on the client's side": (nft(KEEP, "tcp sport 1024-65535 tcp dport 8888 accept", policy="drop"), OPEN, OPEN),
+    "any high port on the client's side": (
+        nft(KEEP, "tcp sport 1024-65535 tcp dport 8888 accept", policy="drop"),
+        OPEN,
+        OPEN,
+    ),
     "a group's address": (nft("ip daddr 224.0.0.0/4 drop", "ip6 daddr ff00::/8 drop"), OPEN, OPEN),
     "fragments": (nft("ip frag-off & 0x1fff != 0 drop"), OPEN, OPEN),
     "no fragments": (nft("ip frag-off & 0x1fff == 0 drop"), CLOSED, OPEN),
@@ -183,14 +253,20 @@ CASES: dict[str, tuple[str, str, str]] = {
     "tiny segments": (nft("tcp option maxseg size 1-535 drop"), OPEN, OPEN),
     "one family": (nft("meta protocol ip6 drop"), OPEN, CLOSED),
     "one family by its version": (nft("ip version 4 drop"), CLOSED, OPEN),
-    "invalid, then established": (nft("ct state vmap { invalid : drop, established : accept, related : accept }", policy="drop"), CLOSED, CLOSED),
+    "invalid, then established": (
+        nft("ct state vmap { invalid : drop, established : accept, related : accept }", policy="drop"),
+        CLOSED,
+        CLOSED,
+    ),
     "all but established": (nft("ct state != { established, related } drop"), CLOSED, CLOSED),
     "new is accepted, what follows is not": (nft("ct state new tcp dport 8888 accept", policy="drop"), CLOSED, CLOSED),
     "many connections of one address": (nft("tcp dport 8888 ct count over 20 drop"), OPEN, OPEN),
     "pings": (nft("icmp type echo-request drop", "icmpv6 type echo-request drop"), OPEN, OPEN),
     "ingress": (
-        "table netdev f {\nchain i {\ntype filter hook ingress device eth0 priority 0;\n"
-        "tcp flags & (fin|syn) == fin|syn drop\nip protocol tcp tcp dport 8888 drop\n}\n}\n",
+        (
+            "table netdev f {\nchain i {\ntype filter hook ingress device eth0 priority 0;\n"
+            "tcp flags & (fin|syn) == fin|syn drop\nip protocol tcp tcp dport 8888 drop\n}\n}\n"
+        ),
         CLOSED,
         OPEN,
     ),
@@ -203,15 +279,25 @@ CASES: dict[str, tuple[str, str, str]] = {
     "a length, behind which all is dropped anyway": (nft("meta length 0-39 drop", "drop"), CLOSED, CLOSED),
     # iptables
     "iptables: no new connection without SYN": (iptables("-p tcp ! --syn -m state --state NEW -j DROP"), OPEN, OPEN),
-    "iptables: the same, with a policy that drops": (iptables(KEPT, "-p tcp ! --syn -m state --state NEW -j DROP", policy="DROP"), CLOSED, OPEN),
+    "iptables: the same, with a policy that drops": (
+        iptables(KEPT, "-p tcp ! --syn -m state --state NEW -j DROP", policy="DROP"),
+        CLOSED,
+        OPEN,
+    ),
     "iptables: all flags, none, a Christmas tree": (
-        iptables("-p tcp --tcp-flags ALL ALL -j DROP", "-p tcp --tcp-flags ALL NONE -j DROP", "-p tcp --tcp-flags ALL FIN,PSH,URG -j DROP"),
+        iptables(
+            "-p tcp --tcp-flags ALL ALL -j DROP",
+            "-p tcp --tcp-flags ALL NONE -j DROP",
+            "-p tcp --tcp-flags ALL FIN,PSH,URG -j DROP",
+        ),
         OPEN,
         OPEN,
     ),
     "iptables: flags that exclude each other": (
         iptables(
-            "-p tcp --tcp-flags SYN,RST SYN,RST -j DROP", "-p tcp --tcp-flags SYN,FIN SYN,FIN -j DROP", "-p tcp --tcp-flags ACK,FIN FIN -j DROP"
+            "-p tcp --tcp-flags SYN,RST SYN,RST -j DROP",
+            "-p tcp --tcp-flags SYN,FIN SYN,FIN -j DROP",
+            "-p tcp --tcp-flags ACK,FIN FIN -j DROP",
         ),
         OPEN,
         OPEN,
@@ -220,9 +306,21 @@ CASES: dict[str, tuple[str, str, str]] = {
     "iptables: SYN": (iptables("-p tcp --syn -j REJECT --reject-with tcp-reset"), CLOSED, OPEN),
     "iptables: all but SYN": (iptables("-p tcp ! --syn -j DROP"), CLOSED, OPEN),
     "iptables: all but a Christmas tree": (iptables("-p tcp ! --tcp-flags ALL FIN,PSH,URG -j DROP"), CLOSED, OPEN),
-    "iptables: SYN beyond a rate": (iptables("-p tcp --syn -m limit --limit 100/s -j ACCEPT", KEPT, policy="DROP"), OPEN, OPEN),
-    "iptables: many connections": (iptables("-p tcp --syn -m connlimit --connlimit-above 20 -j REJECT --reject-with tcp-reset"), OPEN, OPEN),
-    "iptables: tiny segments": (iptables("-p tcp -m conntrack --ctstate NEW -m tcpmss ! --mss 536:65535 -j DROP"), OPEN, OPEN),
+    "iptables: SYN beyond a rate": (
+        iptables("-p tcp --syn -m limit --limit 100/s -j ACCEPT", KEPT, policy="DROP"),
+        OPEN,
+        OPEN,
+    ),
+    "iptables: many connections": (
+        iptables("-p tcp --syn -m connlimit --connlimit-above 20 -j REJECT --reject-with tcp-reset"),
+        OPEN,
+        OPEN,
+    ),
+    "iptables: tiny segments": (
+        iptables("-p tcp -m conntrack --ctstate NEW -m tcpmss ! --mss 536:65535 -j DROP"),
+        OPEN,
+        OPEN,
+    ),
     "iptables: fragments": (iptables("-f -j DROP"), OPEN, OPEN),
     "iptables: a high port on the client's side": (
         iptables(KEPT, "-p tcp --sport 1024:65535 -m multiport --dports 80,8888 -j ACCEPT", policy="DROP"),
@@ -232,7 +330,10 @@ CASES: dict[str, tuple[str, str, str]] = {
     "iptables: a range of addresses": (iptables("-m iprange --src-range 10.77.27.2-10.77.27.9 -j DROP"), CLOSED, OPEN),
     "iptables: not for this host": (iptables("-m addrtype ! --dst-type LOCAL -j DROP"), OPEN, OPEN),
     "iptables: in mangle, before the routing": (
-        iptables("-t mangle -A PREROUTING -p tcp ! --syn -m conntrack --ctstate NEW -j DROP", "-t raw -A PREROUTING -m rpfilter --invert -j DROP"),
+        iptables(
+            "-t mangle -A PREROUTING -p tcp ! --syn -m conntrack --ctstate NEW -j DROP",
+            "-t raw -A PREROUTING -m rpfilter --invert -j DROP",
+        ),
         OPEN,
         OPEN,
     ),
@@ -241,14 +342,28 @@ CASES: dict[str, tuple[str, str, str]] = {
     "ip6tables: routing headers": (iptables("-m rt --rt-type 0 -j DROP", tool="ip6tables"), OPEN, OPEN),
     "ip6tables: SYN": (iptables("-p tcp --syn -j DROP", tool="ip6tables"), OPEN, CLOSED),
     "iptables: a length": (iptables("-m length --length 0:39 -j DROP"), SILENT, OPEN),
-    "iptables: a list of port scanners": (iptables("-m recent --name portscan --rcheck --seconds 86400 -j DROP"), SILENT, OPEN),
-    "iptables: a time of day": (iptables(KEPT, "-m time --timestart 00:00 --timestop 23:59:59 -j ACCEPT", policy="DROP"), SILENT, OPEN),
+    "iptables: a list of port scanners": (
+        iptables("-m recent --name portscan --rcheck --seconds 86400 -j DROP"),
+        SILENT,
+        OPEN,
+    ),
+    "iptables: a time of day": (
+        iptables(KEPT, "-m time --timestart 00:00 --timestop 23:59:59 -j ACCEPT", policy="DROP"),
+        SILENT,
+        OPEN,
+    ),
     "iptables: a mark is set": (iptables("-p tcp -j MARK --set-mark 0x1", "-p tcp --dport 8888 -j LOG"), OPEN, OPEN),
 }
 
 
 def judged(chains: list[dict[str, Any]], source: str) -> str:
-    packet = {"family": "ip6" if ":" in source else "ip", "protocol": "tcp", "port": "8888", "source": source, "interface": "eth0"}
+    packet = {
+        "family": "ip6" if ":" in source else "ip",
+        "protocol": "tcp",
+        "port": "8888",
+        "source": source,
+        "interface": "eth0",
+    }
     stopped = bool(obstacles(chains, packet))
     return SILENT if doubts(chains, packet, "accept" if stopped else "drop") else CLOSED if stopped else OPEN
 
@@ -280,9 +395,15 @@ def test_the_verdict_is_what_a_client_sees(name, seen):
 MALFORMED = "tcp flags & (fin|syn|rst|ack) != syn ct state new drop"
 HOSTS = {
     "nftables lets all in but malformed TCP": ("nftables", nft(MALFORMED)),
-    "nftables drops what it does not know, malformed TCP first": ("nftables", nft(KEEP, MALFORMED, f"ip saddr {STRANGER} drop", policy="drop")),
+    "nftables drops what it does not know, malformed TCP first": (
+        "nftables",
+        nft(KEEP, MALFORMED, f"ip saddr {STRANGER} drop", policy="drop"),
+    ),
     "nftables has a line that the model does not follow": ("nftables", nft("meta length 0-39 drop")),
-    "nftables lets in by a line that the model does not follow": ("nftables", nft(KEEP, "meta length 40-1500 accept", policy="drop")),
+    "nftables lets in by a line that the model does not follow": (
+        "nftables",
+        nft(KEEP, "meta length 40-1500 accept", policy="drop"),
+    ),
     "iptables lets all in but malformed TCP": (
         "iptables",
         iptables("-p tcp ! --syn -m state --state NEW -j DROP", "-p tcp --tcp-flags ALL ALL -j DROP"),
@@ -297,7 +418,8 @@ HOSTS = {
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_the_sources_are_in_force(name, pairs):
-    """The listed network gets in, and nobody else: not the operator's banned address either, which belongs to the network."""
+    """The listed network gets in, and nobody else: not the operator's banned address either, which belongs to the
+    network."""
     provider, rules = HOSTS[name]
     banned = STRANGER in rules
     wanted = normalise([{"port": 8888, "sources": ["10.77.27.0/24"] if banned else [CLIENT]}])
@@ -312,7 +434,9 @@ def test_the_sources_are_in_force(name, pairs):
         assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [True, False]
         said = [line for line in remarks(wanted, "jupyter", after, provider) if "was not judged" in line]
         # a line that may let in says nothing about the listed network, which has its own accept behind it
-        assert ["handle" in line and "(meta length 0-39 drop)" in line for line in said] == ([True] if "meta length 0-39" in rules else [])
+        assert ["handle" in line and "(meta length 0-39 drop)" in line for line in said] == (
+            [True] if "meta length 0-39" in rules else []
+        )
     finally:
         pairs.put(pair)
 
@@ -320,7 +444,10 @@ def test_the_sources_are_in_force(name, pairs):
 BLOCK = f"ip saddr {STRANGER} drop"
 GROWN = {
     "a block list above": (nft(KEEP, "tcp dport 22 accept", BLOCK, "log drop"), True),
-    "two lines more, and the last one twice": (nft("tcp dport 25 accept", KEEP, BLOCK, "tcp dport 22 accept", "log drop", "log drop"), False),
+    "two lines more, and the last one twice": (
+        nft("tcp dport 25 accept", KEEP, BLOCK, "tcp dport 22 accept", "log drop", "log drop"),
+        False,
+    ),
     "the last line changed": (nft(KEEP, BLOCK, 'log prefix "it\'s over" reject'), False),
     "the policy alone": (nft(KEEP, BLOCK, policy="drop"), False),
 }
@@ -328,7 +455,8 @@ GROWN = {
 
 @pytest.mark.parametrize("name", GROWN)
 def test_a_reboot_after_the_operator_changed_his_chain(name, pairs, tmp_path):
-    """What he decided above our accept keeps its say; where the rule that stopped the connection is gone, or is there twice, the port is closed."""
+    """What he decided above our accept keeps its say; where the rule that stopped the connection is gone, or is there
+    twice, the port is closed."""
     rules, opens = GROWN[name]
     wanted = normalise([{"port": 8888, "sources": ["10.77.27.0/24"]}])
     pair = pairs.get()
@@ -382,7 +510,11 @@ def test_how_a_connection_ends(name, pairs):
 FLUSHED = {
     "nothing else filters": ("", "flush ruleset\n", [True, False]),
     "a policy that closes": (nft(KEEP, policy="drop"), "flush ruleset\n" + nft(KEEP, policy="drop"), [True, False]),
-    "off and on again": (nft(KEEP, "log drop"), "flush ruleset\n", [True, True]),  # the host's own rules are what closed it
+    "off and on again": (
+        nft(KEEP, "log drop"),
+        "flush ruleset\n",
+        [True, True],
+    ),  # the host's own rules are what closed it
 }
 
 
@@ -399,8 +531,13 @@ def test_whoever_flushes_all_rules_opens_nothing(name, pairs, tmp_path):
         for command, text in transactions:
             pair.command(command, data=text)
         for path, (text, _mode) in files.items():
-            (tmp_path / os.path.basename(path)).write_text((text or "").replace("/etc/remote-notebooks/firewall", str(tmp_path)))
-        watch = subprocess.Popen(["ip", "netns", "exec", pair.host, "sh", str(tmp_path / "jupyter.hooks.sh"), "watch"], start_new_session=True)
+            (tmp_path / os.path.basename(path)).write_text(
+                (text or "").replace("/etc/remote-notebooks/firewall", str(tmp_path))
+            )
+        watch = subprocess.Popen(
+            ["ip", "netns", "exec", pair.host, "sh", str(tmp_path / "jupyter.hooks.sh"), "watch"],
+            start_new_session=True,
+        )
         assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [True, False]
         for _time in range(2):
             pair.command(["nft", "-f", "-"], data=typed)

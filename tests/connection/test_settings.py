@@ -22,7 +22,8 @@ sys.path.insert(0, sys.argv[1])
 import check_config
 check_config.unknown({"Nowhere": {"nothing": 1}})
 known = check_config.known_options()
-print(json.dumps([sorted(known), sorted(__import__("jupyter_server.serverapp").serverapp.ServerApp.class_traits(config=True))]))
+traits = __import__("jupyter_server.serverapp").serverapp.ServerApp.class_traits(config=True)
+print(json.dumps([sorted(known), sorted(traits)]))
 """
 EXTENSION = """
 from traitlets import Int
@@ -67,6 +68,15 @@ def test_the_settings_of_an_extension_are_known_where_it_is_installed(jupyter_py
     said = []
     for on in (True, False):
         extension(on)
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)}, cwd=tmp_path)
-        said.append((done.returncode, "unknown section MyDisplay" in done.stderr, "" if done.returncode else done.stderr))
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "HOME": str(tmp_path)},
+            cwd=tmp_path,
+        )
+        said.append(
+            (done.returncode, "unknown section MyDisplay" in done.stderr, "" if done.returncode else done.stderr)
+        )
     assert [each[:2] for each in said] == [(0, False), (1, True)], said

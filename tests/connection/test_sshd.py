@@ -17,7 +17,14 @@ from .conftest import free_port, listens, wait_for
 
 
 def run(command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -30,7 +37,9 @@ class Host:
         self.base = f"HostKey {folder}/host\nListenAddress 127.0.0.1:{self.port}\nPidFile none\nUsePAM no\n"
         self.config.write_text(self.base)
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-o", "MaxStartups=7", "-f", str(self.config)], stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            ["/usr/sbin/sshd", "-D", "-o", "MaxStartups=7", "-f", str(self.config)], stderr=subprocess.DEVNULL
+        )
         wait_for(lambda: listens(self.port), "sshd")
 
     def server(self) -> sshd.Server:
@@ -51,7 +60,9 @@ def host(tmp_path):
 
 def test_an_sshd_without_a_pid_file_is_found_and_reads_its_configuration_again(host):
     server = host.server()
-    assert [(each["pid"], each["ports"], each["options"]) for each in server.listeners] == [(host.process.pid, {host.port}, ["-o", "MaxStartups=7"])]
+    assert [(each["pid"], each["ports"], each["options"]) for each in server.listeners] == [
+        (host.process.pid, {host.port}, ["-o", "MaxStartups=7"])
+    ]
     another = free_port()
     host.config.write_text(host.base + f"ListenAddress 127.0.0.1:{another}\n")
     server.reload()
@@ -79,13 +90,35 @@ def test_an_sshd_that_does_not_answer_is_said_not_to(host, monkeypatch):
     [
         pytest.param("Banner /a\nBanner /b\n", ("sshd_config", 5, "Banner /a", ""), id="the first of two"),
         pytest.param(
-            "Banner /a\nMatch Address 192.0.2.0/24\n  Banner /b\n", ("sshd_config", 7, "Banner /b", "Match Address 192.0.2.0/24"), id="Match Address"
+            "Banner /a\nMatch Address 192.0.2.0/24\n  Banner /b\n",
+            ("sshd_config", 7, "Banner /b", "Match Address 192.0.2.0/24"),
+            id="Match Address",
         ),
-        pytest.param("Match LocalPort {port}\n  Banner /b\n", ("sshd_config", 6, "Banner /b", "Match LocalPort {port}"), id="Match LocalPort"),
-        pytest.param("Match LocalPort 1\n  Banner /b\nMatch all\nBanner /a\n", ("sshd_config", 8, "Banner /a", ""), id="not for this port"),
-        pytest.param("Match Group *,!sudo\n  Banner /b\n", ("sshd_config", 6, "Banner /b", "Match Group *,!sudo"), id="a group that is yet to come"),
-        pytest.param("Include {folder}/one.d/*\n", ("two.d/x", 2, "Banner /x", "Match Group ipad"), id="a file that an included file includes"),
-        pytest.param("Include {folder}/three.d/*\n", ("three.d/b", 1, "Banner /new", ""), id="a file that is to come, and one that is to go"),
+        pytest.param(
+            "Match LocalPort {port}\n  Banner /b\n",
+            ("sshd_config", 6, "Banner /b", "Match LocalPort {port}"),
+            id="Match LocalPort",
+        ),
+        pytest.param(
+            "Match LocalPort 1\n  Banner /b\nMatch all\nBanner /a\n",
+            ("sshd_config", 8, "Banner /a", ""),
+            id="not for this port",
+        ),
+        pytest.param(
+            "Match Group *,!sudo\n  Banner /b\n",
+            ("sshd_config", 6, "Banner /b", "Match Group *,!sudo"),
+            id="a group that is yet to come",
+        ),
+        pytest.param(
+            "Include {folder}/one.d/*\n",
+            ("two.d/x", 2, "Banner /x", "Match Group ipad"),
+            id="a file that an included file includes",
+        ),
+        pytest.param(
+            "Include {folder}/three.d/*\n",
+            ("three.d/b", 1, "Banner /new", ""),
+            id="a file that is to come, and one that is to go",
+        ),
     ],
 )
 def test_the_line_that_counts_is_named(host, said, where):
@@ -115,9 +148,19 @@ def test_a_broken_file_is_called_by_its_own_name(host):
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        pytest.param("192.0.2.7 50000 198.51.100.1 2222", {"addr": "192.0.2.7", "laddr": "198.51.100.1", "lport": 2222}, id="IPv4"),
-        pytest.param("::ffff:192.0.2.7 50000 ::ffff:198.51.100.1 22", {"addr": "192.0.2.7", "laddr": "198.51.100.1", "lport": 22}, id="IPv4 in IPv6"),
-        pytest.param("2001:db8::7 50000 2001:db8::1 22", {"addr": "2001:db8::7", "laddr": "2001:db8::1", "lport": 22}, id="IPv6"),
+        pytest.param(
+            "192.0.2.7 50000 198.51.100.1 2222",
+            {"addr": "192.0.2.7", "laddr": "198.51.100.1", "lport": 2222},
+            id="IPv4",
+        ),
+        pytest.param(
+            "::ffff:192.0.2.7 50000 ::ffff:198.51.100.1 22",
+            {"addr": "192.0.2.7", "laddr": "198.51.100.1", "lport": 22},
+            id="IPv4 in IPv6",
+        ),
+        pytest.param(
+            "2001:db8::7 50000 2001:db8::1 22", {"addr": "2001:db8::7", "laddr": "2001:db8::1", "lport": 22}, id="IPv6"
+        ),
         pytest.param("UNKNOWN 65535 UNKNOWN 65535", {}, id="no network"),
         pytest.param("x,user=root 1 y 22", {}, id="no address"),
     ],

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates of each kind, shown by a real Jupyter Server. It reads its file anew for every connection, so one server is enough."""
+"""Certificates of each kind, shown by a real Jupyter Server. It reads its file anew for every connection, so one server
+is enough."""
 
 from __future__ import annotations
 
@@ -29,11 +30,22 @@ def name(text: str) -> x509.Name:
 
 
 class Authority:
-    def __init__(self, text: str = "Test CA", key: Any = None, end: datetime = NOW + 3650 * DAY, permitted: str = "", vouches: bool = True) -> None:
+    def __init__(
+        self,
+        text: str = "Test CA",
+        key: Any = None,
+        end: datetime = NOW + 3650 * DAY,
+        permitted: str = "",
+        vouches: bool = True,
+    ) -> None:
         self.name, self.key = name(text), key or ec.generate_private_key(ec.SECP256R1())
-        builder = x509.CertificateBuilder().subject_name(self.name).issuer_name(self.name).public_key(self.key.public_key())
+        builder = (
+            x509.CertificateBuilder().subject_name(self.name).issuer_name(self.name).public_key(self.key.public_key())
+        )
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(NOW - DAY).not_valid_after(end)
-        builder = builder.add_extension(x509.BasicConstraints(ca=vouches, path_length=0 if vouches else None), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=vouches, path_length=0 if vouches else None), critical=True
+        )
         if permitted:
             builder = builder.add_extension(x509.NameConstraints([x509.DNSName(permitted)], None), critical=True)
         self.certificate = builder.sign(self.key, hashes.SHA256())
@@ -53,9 +65,13 @@ class Authority:
     ) -> bytes:
         """Key and certificate in one PEM, as the server reads it."""
         key = key or ec.generate_private_key(ec.SECP256R1())
-        builder = x509.CertificateBuilder().subject_name(name("server")).issuer_name(self.name).public_key(key.public_key())
+        builder = (
+            x509.CertificateBuilder().subject_name(name("server")).issuer_name(self.name).public_key(key.public_key())
+        )
         builder = builder.serial_number(0x1234ABCD).not_valid_before(start).not_valid_after(start + days * DAY)
-        builder = builder.add_extension(x509.SubjectAlternativeName([self._alternative(text) for text in names]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([self._alternative(text) for text in names]), critical=False
+        )
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         certificate = builder.sign(self.key, digest or hashes.SHA256())
@@ -70,7 +86,9 @@ class Authority:
 
 
 def private(key: Any) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +109,9 @@ def secure(make_jupyter, tmp_path_factory, authority):
 def visit(check, secure, authority, tmp_path):
     """Show this certificate, trust that authority, and look."""
 
-    def run(pem: bytes | None = None, trusted: bytes | None = None, host: str = "localhost", **arguments: Any) -> dict[str, Any]:
+    def run(
+        pem: bytes | None = None, trusted: bytes | None = None, host: str = "localhost", **arguments: Any
+    ) -> dict[str, Any]:
         secure.pem.write_bytes(pem or authority.issue())
         (tmp_path / "ca.pem").write_bytes(trusted or authority.pem)
         return check(f"https://{host}:{secure.port}/", ca_file=str(tmp_path / "ca.pem"), password=PASSWORD, **arguments)
@@ -100,7 +120,9 @@ def visit(check, secure, authority, tmp_path):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)], ids=["ECDSA", "RSA"])
+@pytest.mark.parametrize(
+    "key", [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)], ids=["ECDSA", "RSA"]
+)
 def test_a_cell_runs_over_https(visit, authority, host, key):
     seen = visit(authority.issue(key=key), host=host)
     assert (seen["verdict"], seen["cause"], seen["result"]) == ("reachable", "ok", "42")
@@ -127,15 +149,35 @@ def test_server_name_stands_in_for_the_host(visit, authority):
 WEAK = rsa.generate_private_key(65537, 1024)
 REFUSED = {
     "another authority": ("unknown_ca", lambda ca: Authority("Stranger").issue(), "signed by CN=Stranger"),
-    "another authority of the same name": ("unknown_ca", lambda ca: Authority().issue(), "another authority with the name CN=Test CA"),
-    "a name that is not in it": ("name_not_in_certificate", lambda ca: ca.issue(names=("lab.example.org",)), "it names lab.example.org"),
+    "another authority of the same name": (
+        "unknown_ca",
+        lambda ca: Authority().issue(),
+        "another authority with the name CN=Test CA",
+    ),
+    "a name that is not in it": (
+        "name_not_in_certificate",
+        lambda ca: ca.issue(names=("lab.example.org",)),
+        "it names lab.example.org",
+    ),
     "no names at all": ("name_not_in_certificate", lambda ca: ca.issue(names=()), "it names nothing"),
     "expired": ("expired", lambda ca: ca.issue(start=NOW - 10 * DAY, days=9), "ended on"),
     "not yet valid": ("not_yet_valid", lambda ca: ca.issue(start=NOW + DAY), "begins on"),
     "826 days": ("valid_too_long", lambda ca: ca.issue(days=826), "826 days"),
-    "a key that browsers do not take": ("weak_key", lambda ca: ca.issue(key=ed25519.Ed25519PrivateKey.generate()), "Ed25519"),
-    "a signature that browsers do not take": ("weak_signature", lambda ca: ca.issue(digest=hashes.SHA224()), "signed with SHA224"),
-    "for clients instead of servers": ("no_server_auth", lambda ca: ca.issue(usage=ExtendedKeyUsageOID.CLIENT_AUTH), "serverAuth"),
+    "a key that browsers do not take": (
+        "weak_key",
+        lambda ca: ca.issue(key=ed25519.Ed25519PrivateKey.generate()),
+        "Ed25519",
+    ),
+    "a signature that browsers do not take": (
+        "weak_signature",
+        lambda ca: ca.issue(digest=hashes.SHA224()),
+        "signed with SHA224",
+    ),
+    "for clients instead of servers": (
+        "no_server_auth",
+        lambda ca: ca.issue(usage=ExtendedKeyUsageOID.CLIENT_AUTH),
+        "serverAuth",
+    ),
     "for nothing in particular": ("no_server_auth", lambda ca: ca.issue(usage=None), "serverAuth"),
 }
 
@@ -157,7 +199,17 @@ def test_a_weak_key(check, authority, tmp_path):
     port = free_port()
     (tmp_path / "server.pem").write_bytes(authority.issue(key=WEAK))
     (tmp_path / "ca.pem").write_bytes(authority.pem)
-    command = ["openssl", "s_server", "-quiet", "-accept", str(port), "-cert", str(tmp_path / "server.pem"), "-cipher", "DEFAULT:@SECLEVEL=0"]
+    command = [
+        "openssl",
+        "s_server",
+        "-quiet",
+        "-accept",
+        str(port),
+        "-cert",
+        str(tmp_path / "server.pem"),
+        "-cipher",
+        "DEFAULT:@SECLEVEL=0",
+    ]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_for(lambda: listens(port), "openssl")
         seen = check(f"https://127.0.0.1:{port}/", ca_file=str(tmp_path / "ca.pem"))
@@ -167,7 +219,8 @@ def test_a_weak_key(check, authority, tmp_path):
 
 
 def test_a_weak_signature(check, authority, tmp_path):
-    """SHA-1, which no library of ours makes any more, and Jupyter's own OpenSSL does not load: an old proxy, signed by an old openssl."""
+    """SHA-1, which no library of ours makes any more, and Jupyter's own OpenSSL does not load: an old proxy, signed by
+    an old openssl."""
     port = free_port()
     key = private(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "ca.pem").write_bytes(authority.pem)
@@ -175,10 +228,36 @@ def test_a_weak_signature(check, authority, tmp_path):
     (tmp_path / "server.key").write_bytes(key)
     (tmp_path / "extensions").write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
     request = ["openssl", "req", "-new", "-key", "server.key", "-subj", "/CN=server", "-out", "request"]
-    sign = ["openssl", "x509", "-req", "-sha1", "-in", "request", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "90"]
+    sign = [
+        "openssl",
+        "x509",
+        "-req",
+        "-sha1",
+        "-in",
+        "request",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "90",
+    ]
     for command in (request, [*sign, "-extfile", "extensions", "-out", "server.pem"]):
         subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
-    command = ["openssl", "s_server", "-quiet", "-accept", str(port), "-cert", "server.pem", "-key", "server.key", "-cipher", "DEFAULT:@SECLEVEL=0"]
+    command = [
+        "openssl",
+        "s_server",
+        "-quiet",
+        "-accept",
+        str(port),
+        "-cert",
+        "server.pem",
+        "-key",
+        "server.key",
+        "-cipher",
+        "DEFAULT:@SECLEVEL=0",
+    ]
     with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_for(lambda: listens(port), "openssl")
         seen = check(f"https://127.0.0.1:{port}/", ca_file=str(tmp_path / "ca.pem"))
@@ -191,7 +270,9 @@ def test_a_kernel_may_take_its_time(check, make_jupyter, authority, tmp_path):
     """Longer than a TLS handshake may: Jupyter takes the WebSocket only once the kernel answers."""
     (tmp_path / "server.pem").write_bytes(authority.issue())
     (tmp_path / "ca.pem").write_bytes(authority.pem)
-    server = make_jupyter(f"c.ServerApp.certfile = {str(tmp_path / 'server.pem')!r}\nc.MultiKernelManager.default_kernel_name = 'slow'")
+    server = make_jupyter(
+        f"c.ServerApp.certfile = {str(tmp_path / 'server.pem')!r}\nc.MultiKernelManager.default_kernel_name = 'slow'"
+    )
     spec = server.folder / "data/kernels/slow/kernel.json"
     spec.parent.mkdir(parents=True)
     argv = ["sh", "-c", f'sleep 4; exec {make_jupyter.python} -m ipykernel_launcher -f "$0"', "{connection_file}"]
@@ -215,9 +296,16 @@ def test_an_address_that_is_not_in_it(visit, authority):
     ("cause", "words", "properties"),
     [
         pytest.param("ca_expired", "CN=Test CA", {"end": NOW - timedelta(hours=1)}, id="an authority that expired"),
-        pytest.param("weak_key", "the authority's is RSA of 1024 bits", {"key": WEAK}, id="an authority with a weak key"),
+        pytest.param(
+            "weak_key", "the authority's is RSA of 1024 bits", {"key": WEAK}, id="an authority with a weak key"
+        ),
         pytest.param("not_trusted", "invalid CA certificate", {"vouches": False}, id="an authority that is none"),
-        pytest.param("name_constraint", "may not issue for the names", {"permitted": "example.org"}, id="an authority for other names"),
+        pytest.param(
+            "name_constraint",
+            "may not issue for the names",
+            {"permitted": "example.org"},
+            id="an authority for other names",
+        ),
     ],
 )
 def test_the_authority_is_at_fault(visit, cause, words, properties):

@@ -23,7 +23,12 @@ def tunnels_left(sshd) -> int:
 @pytest.fixture
 def through(check, sshd, jupyter):
     def run(url_host: str = "localhost", remote_port: int | None = None, **tunnel):
-        seen = check(f"http://{url_host}:8888/", password=PASSWORD, timeout=10, tunnel=sshd.tunnel(remote_port or jupyter.port, **tunnel))
+        seen = check(
+            f"http://{url_host}:8888/",
+            password=PASSWORD,
+            timeout=10,
+            tunnel=sshd.tunnel(remote_port or jupyter.port, **tunnel),
+        )
         assert tunnels_left(sshd) == 0
         return seen
 
@@ -46,12 +51,42 @@ def test_a_server_on_the_loopback_refuses_another_name_than_localhost(through):
 @pytest.mark.parametrize(
     ("tunnel", "cause", "words"),
     [
-        pytest.param({"key": "stranger"}, "tunnel_authentication_failed", "Permission denied (publickey)", id="a key the server does not know"),
-        pytest.param({"user": "nobody-here"}, "tunnel_authentication_failed", "does not let nobody-here in", id="an account that is none"),
-        pytest.param({"key": "limited"}, "tunnel_forwarding_prohibited", "administratively prohibited", id="a key for another port"),
-        pytest.param({"known_hosts": "unknown"}, "tunnel_host_key_unknown", "No ECDSA host key is known for", id="a host never seen"),
-        pytest.param({"known_hosts": "changed"}, "tunnel_host_key_changed", "Offending ECDSA key in", id="a host with another key"),
-        pytest.param({"host": "no-such-host.invalid"}, "tunnel_name_not_resolved", "Could not resolve hostname", id="a name that nobody has"),
+        pytest.param(
+            {"key": "stranger"},
+            "tunnel_authentication_failed",
+            "Permission denied (publickey)",
+            id="a key the server does not know",
+        ),
+        pytest.param(
+            {"user": "nobody-here"},
+            "tunnel_authentication_failed",
+            "does not let nobody-here in",
+            id="an account that is none",
+        ),
+        pytest.param(
+            {"key": "limited"},
+            "tunnel_forwarding_prohibited",
+            "administratively prohibited",
+            id="a key for another port",
+        ),
+        pytest.param(
+            {"known_hosts": "unknown"},
+            "tunnel_host_key_unknown",
+            "No ECDSA host key is known for",
+            id="a host never seen",
+        ),
+        pytest.param(
+            {"known_hosts": "changed"},
+            "tunnel_host_key_changed",
+            "Offending ECDSA key in",
+            id="a host with another key",
+        ),
+        pytest.param(
+            {"host": "no-such-host.invalid"},
+            "tunnel_name_not_resolved",
+            "Could not resolve hostname",
+            id="a name that nobody has",
+        ),
         pytest.param({"port": 1}, "tunnel_refused", "127.0.0.1:1 refuses SSH connections", id="no sshd"),
         pytest.param({"remote_port": 1}, "tunnel_target_refused", "Connection refused", id="no Jupyter behind it"),
     ],
@@ -132,7 +167,14 @@ def test_words_of_ssh_that_nobody_foresaw_are_passed_on(check, sshd, jupyter):
 def test_a_shared_connection_is_not_used_and_none_is_left(check, sshd, jupyter, tmp_path):
     """What Ansible's own ssh_args ask for would keep the tunnel open for a minute after its end."""
     tunnel = sshd.tunnel(jupyter.port)
-    tunnel["ssh_args"] += ["-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", f"ControlPath={tmp_path}/master"]
+    tunnel["ssh_args"] += [
+        "-o",
+        "ControlMaster=auto",
+        "-o",
+        "ControlPersist=60s",
+        "-o",
+        f"ControlPath={tmp_path}/master",
+    ]
     seen = check("http://localhost:8888/", password=PASSWORD, tunnel=tunnel)
     assert seen["cause"] == "ok"
     assert tunnels_left(sshd) == 0
@@ -143,7 +185,9 @@ def test_the_port_of_the_url_is_the_default_for_the_far_end(check, sshd, jupyter
     tunnel = sshd.tunnel(jupyter.port)
     del tunnel["remote_port"]
     assert check(f"http://localhost:{jupyter.port}/", password=PASSWORD, tunnel=tunnel)["cause"] == "ok"
-    assert check(f"http://localhost:{free_port()}/", password=PASSWORD, tunnel=tunnel)["cause"] == "tunnel_target_refused"
+    assert (
+        check(f"http://localhost:{free_port()}/", password=PASSWORD, tunnel=tunnel)["cause"] == "tunnel_target_refused"
+    )
 
 
 def test_the_users_own_files_are_not_written(through, sshd):

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong around `pki_dir`: after each fault nothing is lost, no file is half written, and one message says what to do."""
+"""What can go wrong around `pki_dir`: after each fault nothing is lost, no file is half written, and one message says
+what to do."""
 
 from __future__ import annotations
 
@@ -31,7 +32,11 @@ def settings(folder, **differently):
 
 
 def snapshot(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock"}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
 
 
 def openssl(*arguments):
@@ -44,7 +49,17 @@ def assert_sound(folder, result):
     """What must hold after every repaired fault, looked at from outside."""
     ca = folder / "pki/ca"
     for item in result["certificates"].values():
-        openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", ca / "certs/ca.cert.pem", "-untrusted", item["pem"], item["pem"])
+        openssl(
+            "verify",
+            "-x509_strict",
+            "-purpose",
+            "sslserver",
+            "-CAfile",
+            ca / "certs/ca.cert.pem",
+            "-untrusted",
+            item["pem"],
+            item["pem"],
+        )
     serials = [line.split("\t")[3] for index in folder.rglob("index.txt") for line in index.read_text().splitlines()]
     assert len(serials) == len(set(serials))
     assert {path.stem for path in folder.rglob("newcerts/*.pem")} <= set(serials)
@@ -55,7 +70,8 @@ def assert_sound(folder, result):
 
 
 def killed_at(moment, action):
-    """Run ``action`` in a process that SIGKILLs itself at its n-th change of the disk; return whether it got that far."""
+    """Run ``action`` in a process that SIGKILLs itself at its n-th change of the disk; return whether it got that
+    far."""
     child = os.fork()
     if child == 0:
         try:
@@ -104,10 +120,14 @@ LATER = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=3
 SCENES = [
     pytest.param(first_run, lambda folder: ensure(settings(folder, certificates=NAMES[:1])), id="making everything"),
     pytest.param(
-        first_run, lambda folder: ensure(settings(folder, certificates=NAMES[:1], authority={"intermediate": True})), id="making an intermediate"
+        first_run,
+        lambda folder: ensure(settings(folder, certificates=NAMES[:1], authority={"intermediate": True})),
+        id="making an intermediate",
     ),
     pytest.param(issued_before, lambda folder: ensure(settings(folder, now=LATER)), id="renewing all"),
-    pytest.param(issued_before, lambda folder: revoke(settings(folder), ["web0/lab"], [], "keyCompromise"), id="revoking"),
+    pytest.param(
+        issued_before, lambda folder: revoke(settings(folder), ["web0/lab"], [], "keyCompromise"), id="revoking"
+    ),
 ]
 
 
@@ -125,7 +145,9 @@ def test_killed_at_every_write(tmp_path, before, action):
             break
         kills += 1
         known = authority.read_bytes() if authority.exists() else None
-        known_to_index = {line.split("\t")[3] for index in folder.rglob("index.txt") for line in index.read_text().splitlines()}
+        known_to_index = {
+            line.split("\t")[3] for index in folder.rglob("index.txt") for line in index.read_text().splitlines()
+        }
         assert {path.stem for path in folder.rglob("newcerts/[0-9A-F]*.pem")} <= known_to_index
         for path in folder.rglob("*.pem"):
             if not path.name.startswith(_files.TEMPORARY):
@@ -193,7 +215,14 @@ def test_a_run_that_waits_in_vain_says_for_whom(tmp_path, monkeypatch):
 def in_a_mount(script):
     """Run Python in a mount namespace of its own, where it may mount what it likes."""
     done = subprocess.run(
-        ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), sys.executable, "-c", textwrap.dedent(script)],
+        [
+            "unshare",
+            "--mount",
+            *([] if os.geteuid() == 0 else ["--map-root-user"]),
+            sys.executable,
+            "-c",
+            textwrap.dedent(script),
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -208,7 +237,9 @@ import os, pathlib, subprocess
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FilesError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure
 def mount(*options): subprocess.run(["mount", *options], check=True)
-def snapshot(): return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", ".gitignore")}
+def snapshot():
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", ".gitignore"))
+    return {str(p): p.read_bytes() for p in files}
 folder = pathlib.Path("/mnt")
 names = [{"name": f"web{n}/lab", "addresses": [f"web{n}.lab.example"]} for n in range(8)]
 def run(names): return ensure(Settings(directory="/mnt/pki", certificates=names))
@@ -333,13 +364,33 @@ def test_another_authoritys_key(tmp_path):
     key = tmp_path / "pki/ca/private/ca.key.pem"
     key.chmod(0o600)
     passphrase = (tmp_path / "pki/passphrase").read_text().strip()
-    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes-256-cbc", "-pass", f"pass:{passphrase}", "-out", key)
+    openssl(
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-aes-256-cbc",
+        "-pass",
+        f"pass:{passphrase}",
+        "-out",
+        key,
+    )
     with pytest.raises(PkiError, match=r"ca\.key\.pem does not belong to .*ca\.cert\.pem"):
         ensure(settings(tmp_path))
 
 
 @pytest.mark.parametrize(
-    "name", ["serial", "crlnumber", "crl/ca.crl.pem", "crl/ca.crl.der", "certs/ca.cert.der", "index.txt.attr", "../ca-bundle.pem"]
+    "name",
+    [
+        "serial",
+        "crlnumber",
+        "crl/ca.crl.pem",
+        "crl/ca.crl.der",
+        "certs/ca.cert.der",
+        "index.txt.attr",
+        "../ca-bundle.pem",
+    ],
 )
 def test_what_can_be_made_again_is(tmp_path, name):
     first = ensure(settings(tmp_path))
@@ -350,14 +401,18 @@ def test_what_can_be_made_again_is(tmp_path, name):
     again = ensure(settings(tmp_path))
     assert b"garbage" not in path.read_bytes()
     assert again["authority"]["sha256"] == first["authority"]["sha256"]
-    openssl("crl", "-in", tmp_path / "pki/ca/crl/ca.crl.pem", "-noout", "-CAfile", tmp_path / "pki/ca/certs/ca.cert.pem")
+    openssl(
+        "crl", "-in", tmp_path / "pki/ca/crl/ca.crl.pem", "-noout", "-CAfile", tmp_path / "pki/ca/certs/ca.cert.pem"
+    )
     assert_sound(tmp_path, again)
 
 
 # Links and places
 
 
-@pytest.mark.parametrize("name", ["certificates/web0/lab.pem", "certificates/web0", "ca/newcerts", "ca-bundle.pem", "ca/index.txt"])
+@pytest.mark.parametrize(
+    "name", ["certificates/web0/lab.pem", "certificates/web0", "ca/newcerts", "ca-bundle.pem", "ca/index.txt"]
+)
 def test_a_planted_link_is_never_followed(tmp_path, name):
     ensure(settings(tmp_path))
     path, victim = tmp_path / "pki" / name, tmp_path / "victim"

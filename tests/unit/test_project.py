@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the project promises about itself: who may import whom, what is packed, what is never committed, how scenarios stay apart."""
+"""What the project promises about itself: who may import whom, what is packed, what is never committed, how scenarios
+stay apart."""
 
 from __future__ import annotations
 
@@ -79,7 +80,9 @@ def imports(path: Path) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/**/*.py")), ids=lambda path: str(path.relative_to(ROOT / "plugins")))
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("plugins/**/*.py")), ids=lambda path: str(path.relative_to(ROOT / "plugins"))
+)
 def test_plugins_import_only_what_lies_below_them(path):
     folder = path.relative_to(ROOT).parts[1]
     for name in imports(path):
@@ -91,7 +94,9 @@ def test_plugins_import_only_what_lies_below_them(path):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("plugins/module_utils/**/*.py")), ids=lambda path: str(path.relative_to(ROOT / "plugins/module_utils"))
+    "path",
+    sorted(ROOT.glob("plugins/module_utils/**/*.py")),
+    ids=lambda path: str(path.relative_to(ROOT / "plugins/module_utils")),
 )
 def test_what_runs_on_hosts_needs_no_library(path):
     """The one exception is the client of ``connection_check``, which runs on the control node."""
@@ -114,8 +119,13 @@ def test_an_action_has_the_methods_that_it_calls(path):
 
 
 def test_no_folder_of_python_is_a_heap():
-    """A newcomer reads the names of a folder in one glance; plugins that Ansible wants side by side are as many as they are."""
-    sizes = {folder: len(list(folder.glob("*.py"))) for side in ("module_utils", "plugin_utils") for folder in ROOT.glob(f"plugins/{side}/**/")}
+    """A newcomer reads the names of a folder in one glance; plugins that Ansible wants side by side are as many as they
+    are."""
+    sizes = {
+        folder: len(list(folder.glob("*.py")))
+        for side in ("module_utils", "plugin_utils")
+        for folder in ROOT.glob(f"plugins/{side}/**/")
+    }
     assert len(sizes) > 12
     assert {str(folder.relative_to(ROOT)): size for folder, size in sizes.items() if size > 15} == {}
 
@@ -132,7 +142,9 @@ def packed(tmp_path_factory):
         (checkout / secret).write_text("never to be packed")
     output = tmp_path_factory.mktemp("output")
     galaxy = Path(sys.executable).parent / "ansible-galaxy"
-    subprocess.run([galaxy, "collection", "build", "--output-path", output, checkout], check=True, cwd=output, capture_output=True)
+    subprocess.run(
+        [galaxy, "collection", "build", "--output-path", output, checkout], check=True, cwd=output, capture_output=True
+    )
     (archive,) = output.glob("remote-notebooks-*.tar.gz")
     with tarfile.open(archive) as tar:
         return {member.name for member in tar.getmembers() if member.isfile()}
@@ -160,7 +172,17 @@ def test_git_never_sees_what_a_run_leaves(secret):
 
 def test_nothing_committed_names_a_package_index():
     # Written in two halves so that this file does not name one either.
-    hosts = re.compile("|".join(["python" + "hosted", r"//py" + r"pi\.", "galaxy.ansible" + r"\.com/api", "registry" + r"\.npm", "ghcr" + r"\.io"]))
+    hosts = re.compile(
+        "|".join(
+            [
+                "python" + "hosted",
+                r"//py" + r"pi\.",
+                "galaxy.ansible" + r"\.com/api",
+                "registry" + r"\.npm",
+                "ghcr" + r"\.io",
+            ]
+        )
+    )
 
     assert [name for name in committed() if hosts.search((ROOT / name).read_text(errors="replace"))] == []
     for lock in ("requirements.txt", "requirements-dev.txt"):
@@ -197,7 +219,12 @@ def test_scenarios_keep_their_addresses_apart():
     for scenario in SCENARIOS:
         inventory = yaml.safe_load((scenario / "inventory/hosts.yml").read_text())
         networks[scenario.name] = ipaddress.ip_network(inventory["all"]["vars"]["lab_subnet"])
-    pairs = [(one, other) for one in networks for other in networks if one < other and networks[one].overlaps(networks[other])]
+    pairs = [
+        (one, other)
+        for one in networks
+        for other in networks
+        if one < other and networks[one].overlaps(networks[other])
+    ]
 
     assert pairs == []
     assert all(network.is_private for network in networks.values())
@@ -208,7 +235,9 @@ def test_every_scenario_has_the_playbooks_of_its_steps(scenario):
     own = yaml.safe_load((scenario / "molecule.yml").read_text()) or {}
     base = yaml.safe_load((ROOT / "molecule/config.yml").read_text())
     steps = own.get("scenario", {}).get("test_sequence") or base["scenario"]["test_sequence"]
-    needed = {"converge.yml" for step in steps if step in {"converge", "idempotence", "check"}} | {"verify.yml" for step in steps if step == "verify"}
+    needed = {"converge.yml" for step in steps if step in {"converge", "idempotence", "check"}} | {
+        "verify.yml" for step in steps if step == "verify"
+    }
 
     assert needed, "a scenario without converge and verify proves nothing"
     assert [name for name in sorted(needed) if not (scenario / name).is_file()] == []
@@ -224,14 +253,19 @@ def test_a_page_shows_what_the_benchmarks_recorded(name, monkeypatch):
 
 
 def test_an_execution_environment_holds_what_the_collection_needs(tmp_path):
-    """ansible-builder, on the definition that docs/scale.md shows; it makes the build context, for which it needs no engine."""
+    """ansible-builder, on the definition that docs/scale.md shows; it makes the build context, for which it needs no
+    engine."""
     builder = Path(sys.executable).parent / "ansible-builder"
-    said = subprocess.run([builder, "introspect", ROOT / ".ansible/collections"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        [builder, "introspect", ROOT / ".ansible/collections"], check=True, capture_output=True, text=True
+    ).stdout
     needed = yaml.safe_load(said)
     wanted = (ROOT / "meta/ee-requirements.txt").read_text().split()
     (definition,) = re.findall(r"```yaml\n(---\nversion: 3\n.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
     (tmp_path / "execution-environment.yml").write_text(definition)
-    subprocess.run([builder, "create", "--output-filename", "Containerfile"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [builder, "create", "--output-filename", "Containerfile"], cwd=tmp_path, check=True, capture_output=True
+    )
 
     assert [requirement.split()[0] for requirement in needed["python"]] == wanted
     assert [package.split()[0] for package in needed["system"]] == ["openssh-client", "openssh-clients"]
@@ -247,7 +281,8 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 
 def not_text(node) -> list[str]:
-    """Return what YAML made something else of than its author wrote: the key ``on`` (true), and a condition with a colon in it (a mapping)."""
+    """Return what YAML made something else of than its author wrote: the key ``on`` (true), and a condition with a
+    colon in it (a mapping)."""
     if isinstance(node, list):
         return [found for item in node for found in not_text(item)]
     if not isinstance(node, dict):
@@ -261,6 +296,10 @@ def not_text(node) -> list[str]:
 
 def test_no_playbook_says_to_yaml_what_its_author_did_not():
     """Ansible finds out when it gets there, which may be late in a long scenario."""
-    files = [name for name in committed() if name.startswith(("molecule/", "playbooks/", "roles/")) and name.endswith((".yml", ".yaml"))]
+    files = [
+        name
+        for name in committed()
+        if name.startswith(("molecule/", "playbooks/", "roles/")) and name.endswith((".yml", ".yaml"))
+    ]
     wrong = {name: not_text(list(yaml.load_all((ROOT / name).read_text(), _Loader))) for name in files}
     assert {name: found for name, found in wrong.items() if found} == {}

@@ -13,7 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "SECURITY.md").read_text()
 #: Rows of the tables of promises: ``| promise | `file::name`, `file` |``.
-ROWS = [row for row in re.findall(r"^\| (.+) \| (.+) \|$", PAGE, re.MULTILINE) if row[1] not in ("test", "how it is seen") and "---" not in row[1]]
+ROWS = [
+    row
+    for row in re.findall(r"^\| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
+    if row[1] not in ("test", "how it is seen") and "---" not in row[1]
+]
 
 
 def test_there_are_promises_against_each_attacker():

@@ -12,7 +12,9 @@ from ansible_collections.remote.notebooks.plugins.module_utils._check.causes imp
 
 ROOT = Path(__file__).parents[2]
 TABLES = (ROOT / "docs" / "troubleshooting.md").read_text().partition("## The run itself fails")[0]
-ROWS = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in TABLES.splitlines() if line.startswith("| `")]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")] for line in TABLES.splitlines() if line.startswith("| `")
+]
 
 
 def test_every_cause_has_a_row():
@@ -24,6 +26,10 @@ def test_a_row_has_the_words_of_the_check():
     for causes, words, _cure in ROWS:
         messages = " ".join(CAUSES[cause].message for cause in re.findall(r"`(\w+)`", causes))
         said = re.sub(r"\{[^}]*\}", "", messages).replace("  ", " ")
-        parts = [part.replace("5xx", "").strip() for phrase in re.findall(r"\*([^*]+)\*", words) for part in phrase.split(" … ")]
+        parts = [
+            part.replace("5xx", "").strip()
+            for phrase in re.findall(r"\*([^*]+)\*", words)
+            for part in phrase.split(" … ")
+        ]
         unsaid += [(causes, part) for part in parts if part not in said]
     assert unsaid == []

@@ -1,10 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person at a laptop, with Debian's Chromium: ``drive.py VERB ARGUMENT ...``. Runs on the client; says what it saw, a line for each thing.
+"""A person at a laptop, with Debian's Chromium: ``drive.py VERB ARGUMENT ...``. Runs on the client; says what it saw, a
+line for each thing.
 
 ``refused URL``           open the address and say what the browser says against it
-``lab PAGE PASSWORDFILE`` open the page that was handed over, follow its link, log in, run a cell and a terminal in JupyterLab
+``lab PAGE PASSWORDFILE`` open the page that was handed over, follow its link, log in, run a cell and a terminal in
+JupyterLab
 ``classic URL FILE``      open the classic pages, log in, run a cell
 ``title URL FILE``        log in and say the title of the page
 """
@@ -31,7 +33,13 @@ class Person:
     def __init__(self, profile: str) -> None:
         options = webdriver.ChromeOptions()
         # /dev/shm is small in a container, and its user namespaces are not for ordinary accounts.
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900", f"--user-data-dir={profile}"):
+        for argument in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--window-size=1280,900",
+            f"--user-data-dir={profile}",
+        ):
             options.add_argument(argument)
         options.accept_insecure_certs = False
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
@@ -46,16 +54,25 @@ class Person:
                     return element
             return None
 
-        return WebDriverWait(self.browser, patience, ignored_exceptions=[WebDriverException]).until(look, f"{selector} {text}")
+        return WebDriverWait(self.browser, patience, ignored_exceptions=[WebDriverException]).until(
+            look, f"{selector} {text}"
+        )
 
     def type(self, element, *keys: str) -> None:
         webdriver.ActionChains(self.browser).click(element).send_keys(*keys).perform()
 
     def run_cell(self, code: str, editor: str, output: str) -> str:
-        """Type into the first cell and run it; once more, as a person does, where the page was not ready to listen yet."""
+        """Type into the first cell and run it; once more, as a person does, where the page was not ready to listen
+        yet."""
         for patience in (10, 20, PATIENCE):
             self.see(editor)
-            keys = webdriver.ActionChains(self.browser).click(self.see(editor)).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL)
+            keys = (
+                webdriver.ActionChains(self.browser)
+                .click(self.see(editor))
+                .key_down(Keys.CONTROL)
+                .send_keys("a")
+                .key_up(Keys.CONTROL)
+            )
             keys.send_keys(code).pause(0.5).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
             with contextlib.suppress(TimeoutException):
                 return self.see(output, "42", patience=patience).text.strip()
@@ -65,7 +82,8 @@ class Person:
         """Wait until a WebSocket brings ``text``: a terminal is painted, so its words are in no element of the page."""
         WebDriverWait(self.browser, PATIENCE).until(
             lambda browser: any(
-                "webSocketFrameReceived" in entry["message"] and text in entry["message"] for entry in browser.get_log("performance")
+                "webSocketFrameReceived" in entry["message"] and text in entry["message"]
+                for entry in browser.get_log("performance")
             ),
             text,
         )
@@ -80,7 +98,9 @@ class Person:
 
 def refused(person: Person, url: str) -> None:
     person.browser.get(url)
-    codes = person.browser.find_elements(By.ID, "error-code")  # of Chromium's own page, which stands in for the server's
+    codes = person.browser.find_elements(
+        By.ID, "error-code"
+    )  # of Chromium's own page, which stands in for the server's
     print(codes[0].get_attribute("textContent") if codes else f"opened {person.browser.current_url}")
 
 

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An account that listens to the kernels of another one: ``spy.py ACCOUNT`` until SIGTERM, then a line for each thing learned. Needs pyzmq."""
+"""An account that listens to the kernels of another one: ``spy.py ACCOUNT`` until SIGTERM, then a line for each thing
+learned. Needs pyzmq."""
 
 import collections
 import contextlib
@@ -53,10 +54,25 @@ def forge(context, port):
     dealer = context.socket(zmq.DEALER)
     dealer.linger = 0
     dealer.connect(f"tcp://127.0.0.1:{port}")
-    header = {"msg_id": "1", "username": "", "session": "1", "msg_type": "execute_request", "version": "5.3", "date": ""}
-    content = {"code": "open('/home/ann/forged', 'w')", "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    header = {
+        "msg_id": "1",
+        "username": "",
+        "session": "1",
+        "msg_type": "execute_request",
+        "version": "5.3",
+        "date": "",
+    }
+    content = {
+        "code": "open('/home/ann/forged', 'w')",
+        "silent": False,
+        "store_history": False,
+        "user_expressions": {},
+        "allow_stdin": False,
+    }
     with contextlib.suppress(zmq.ZMQError):
-        dealer.send_multipart([b"<IDS|MSG>", b"", *(json.dumps(part).encode() for part in (header, {}, {}, content))], zmq.NOBLOCK)
+        dealer.send_multipart(
+            [b"<IDS|MSG>", b"", *(json.dumps(part).encode() for part in (header, {}, {}, content))], zmq.NOBLOCK
+        )
     return dealer
 
 
@@ -83,7 +99,10 @@ def main():
                 while True:
                     heard.update(re.findall(rb"SECRET \d+", b"".join(ear.recv_multipart(zmq.NOBLOCK))))
     print("heard", len(heard))
-    print("ways in", *sorted(f"{name} {count}" for name, count in collections.Counter(filter(None, known.values())).items()))
+    print(
+        "ways in",
+        *sorted(f"{name} {count}" for name, count in collections.Counter(filter(None, known.values())).items()),
+    )
     print("sockets", len(sockets), "reached", sum(sockets.values()))
 
 

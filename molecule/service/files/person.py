@@ -1,11 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person at a browser, as a program: ``person.py URL VERB [CODE]`` with the password on standard input. Needs requests and websocket-client.
+"""A person at a browser, as a program: ``person.py URL VERB [CODE]`` with the password on standard input. Needs
+requests and websocket-client.
 
-``run`` runs CODE in a new kernel and prints what it prints; ``leave`` starts CODE in a new kernel and goes away while it computes;
-KERNEL, a variable of the environment, names another kernel than the usual one;
-``type`` types CODE into a new terminal and prints what comes back; ``go`` types it and goes away; ``kernels`` lists the states of all kernels.
+``run`` runs CODE in a new kernel and prints what it prints; ``leave`` starts CODE in a new kernel and goes away while
+it computes; KERNEL, a variable of the environment, names another kernel than the usual one;
+``type`` types CODE into a new terminal and prints what comes back; ``go`` types it and goes away; ``kernels`` lists the
+states of all kernels.
 """
 
 import json
@@ -39,7 +41,9 @@ def main():
 
     def socket(path):
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
-        return websocket.create_connection(url.replace("http", "ws", 1) + path, cookie=cookies, timeout=40, sslopt={"ca_certs": AUTHORITY})
+        return websocket.create_connection(
+            url.replace("http", "ws", 1) + path, cookie=cookies, timeout=40, sslopt={"ca_certs": AUTHORITY}
+        )
 
     if verb == "kernels":
         print([kernel["execution_state"] for kernel in session.get(f"{url}/api/kernels", timeout=20).json()])
@@ -54,8 +58,26 @@ def main():
             "version": "5.3",
             "date": "",
         }
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
-        channels.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [], "content": content}))
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        channels.send(
+            json.dumps(
+                {
+                    "header": header,
+                    "parent_header": {},
+                    "metadata": {},
+                    "channel": "shell",
+                    "buffers": [],
+                    "content": content,
+                }
+            )
+        )
         while True:
             message = json.loads(channels.recv())
             if message["parent_header"].get("msg_id") != header["msg_id"]:

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the host itself has to say, as JSON; read through standard input of its python3, so nothing of ours lies on it."""
+"""What the host itself has to say, as JSON; read through standard input of its python3, so nothing of ours lies on
+it."""
 
 import glob
 import hashlib
@@ -38,7 +39,9 @@ def main():
     with open(f"{PREFIX}/manifest.json") as file:
         manifest = json.load(file)
     link = os.readlink(f"{PREFIX}/current/lab")
-    unfinished = [folder for folder in glob.glob(f"{PREFIX}/envs/*") if not os.path.exists(f"{folder}/remote-notebooks.json")]
+    unfinished = [
+        folder for folder in glob.glob(f"{PREFIX}/envs/*") if not os.path.exists(f"{folder}/remote-notebooks.json")
+    ]
     # What a run may forget: its lock, its temporary files. systemd and ssh have folders of their own in /tmp.
     temporary = ("/tmp/*", "/var/tmp/*", "/root/.ansible/tmp/*", "/home/*/.ansible/tmp/*")  # noqa: S108
     places = ("/run/remote-notebooks*", *temporary, "/etc/remote-notebooks/*/.*")

@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Playbook after playbook over a server in which one cell computes: ``soak.py FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...``
+"""Playbook after playbook over a server in which one cell computes: ``soak.py FOLDER-OF-THE-CONTROL-NODE
+INVENTORY-ARGUMENT ...``
 
-Prints a line for each run, ``ok`` or what is wrong with it, and the figures at the end. Goes on after a fault: one soak shows all there are.
+Prints a line for each run, ``ok`` or what is wrong with it, and the figures at the end. Goes on after a fault: one soak
+shows all there are.
 """
 
 import json
@@ -47,8 +49,17 @@ while True:
 
 
 def on(address, *command, text=None):
-    options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={STATE}/ssh/known_hosts", "-i", f"{STATE}/ssh/id_ed25519"]
-    done = subprocess.run(["ssh", *options, f"root@{address}", *command], check=True, input=text or "", capture_output=True, text=True)
+    options = [
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        f"UserKnownHostsFile={STATE}/ssh/known_hosts",
+        "-i",
+        f"{STATE}/ssh/id_ed25519",
+    ]
+    done = subprocess.run(
+        ["ssh", *options, f"root@{address}", *command], check=True, input=text or "", capture_output=True, text=True
+    )
     return done.stdout
 
 
@@ -97,7 +108,8 @@ class Person:
 
 
 class Cell:
-    """A cell that runs in a kernel, and the WebSocket of the page that shows its output: one connection from the first run to the last."""
+    """A cell that runs in a kernel, and the WebSocket of the page that shows its output: one connection from the first
+    run to the last."""
 
     def __init__(self, person, code):
         self.kernel = person.ask("kernels", "POST").json()["id"]
@@ -105,10 +117,33 @@ class Cell:
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.session.cookies)
         address = f"{URL.replace('https', 'wss')}/api/kernels/{self.kernel}/channels?session_id={uuid.uuid4().hex}"
         self.channels = websocket.create_connection(address, cookie=cookies, timeout=60, sslopt={"ca_certs": AUTHORITY})
-        header = {"msg_id": uuid.uuid4().hex, "session": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "session": uuid.uuid4().hex,
+            "msg_type": "execute_request",
+            "version": "5.3",
+        }
         header.update(username="", date="")
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
-        self.channels.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [], "content": content}))
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        self.channels.send(
+            json.dumps(
+                {
+                    "header": header,
+                    "parent_header": {},
+                    "metadata": {},
+                    "channel": "shell",
+                    "buffers": [],
+                    "content": content,
+                }
+            )
+        )
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
@@ -157,7 +192,12 @@ class Soak:
         faults = [] if code == 0 else [f"exit code {code}: {output[-3000:]}"]
         now = look()
         if name == "upgrade":
-            self.before, self.tiny_before, self.expected_tiny, self.expected_link = self.last["link"], self.expected_tiny, self.newest, now["link"]
+            self.before, self.tiny_before, self.expected_tiny, self.expected_link = (
+                self.last["link"],
+                self.expected_tiny,
+                self.newest,
+                now["link"],
+            )
             if now["link"] == self.last["link"]:
                 faults.append("nothing was upgraded")
         if name == "rollback":
@@ -185,7 +225,10 @@ class Soak:
         if now["thesis"] != THESIS:
             yield "the notebook is another one"
         if (now["link"], now["tiny"]) != (self.expected_link, str(self.expected_tiny)):
-            yield f"the link leads to {now['link']} with {now['tiny']} instead of {self.expected_link} with {self.expected_tiny}"
+            yield (
+                f"the link leads to {now['link']} with {now['tiny']} instead of {self.expected_link} with"
+                f" {self.expected_tiny}"
+            )
         # One that runs, one that is wanted, and one for a rollback.
         if now["environments"] > 3:
             yield f"there are {now['environments']} environments"
@@ -208,11 +251,17 @@ class Soak:
         codes, outputs = zip(*(play("site", RUNS + number) for number in (1, 2)))
         now = look()
         print(f"site, twice: {codes}, {re.findall(r'changed=[0-9]+', outputs[1])}")
-        print(f"restarted: {now['server'] != self.first['server']}, in the environment wanted: {now['runs_in'] == now['link'] == self.expected_link}")
+        print(
+            f"restarted: {now['server'] != self.first['server']}, in the environment wanted:"
+            f" {now['runs_in'] == now['link'] == self.expected_link}"
+        )
         old, new = Person(), Person()
         print(f"old password {old.log_in(self.password)}, its session {self.person.ask('kernels').status_code}")
         print(f"new password {new.log_in(PASSWORD.read_text().strip())}, its session {new.ask('kernels').status_code}")
-        print(f"the notebook: {now['thesis'] == THESIS}; strays: {now['strays'] == self.first['strays']}; environments: {now['environments']}")
+        print(
+            f"the notebook: {now['thesis'] == THESIS}; strays: {now['strays'] == self.first['strays']}; environments:"
+            f" {now['environments']}"
+        )
         return now
 
 
@@ -228,7 +277,10 @@ def main():
     took = time.monotonic() - started
     rows.append(soak.end())
     print(f"lost kernels: {lost}")
-    print(f"figures: {RUNS} runs in {took:.0f} s; the cell counted to {soak.last['count']}, its longest pause was {soak.last['gap']} s")
+    print(
+        f"figures: {RUNS} runs in {took:.0f} s; the cell counted to {soak.last['count']}, its longest pause was"
+        f" {soak.last['gap']} s"
+    )
     for key in ("server_mb", "kernel_mb", "environments", "prefix_mb", "manifest"):
         print(f"figures: {key} {[row[key] for row in rows]}")
     print(f"figures: seconds {[row['seconds'] for row in rows[1:-1]]}; strays {soak.last['strays']}")

@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Type what README and docs/operations.md say, line by line and in order, for one fresh host: ``typed.py CHECKOUT STATE HOST``
+"""Type what README and docs/operations.md say, line by line and in order, for one fresh host: ``typed.py CHECKOUT STATE
+HOST``
 
-Prints ``ok`` or what went wrong for each line. README's inventory is taken as it stands, too; only what a reader is meant to put in is put in.
+Prints ``ok`` or what went wrong for each line. README's inventory is taken as it stands, too; only what a reader is
+meant to put in is put in.
 """
 
 import os
@@ -41,9 +43,12 @@ def blocks(text, language):
 
 
 def commands():
-    """Return the lines in the order in which they stand, each once; what removes the servers comes last, for the others need them."""
+    """Return the lines in the order in which they stand, each once; what removes the servers comes last, for the others
+    need them."""
     readme, operations = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs/operations.md").read_text()
-    lines = [line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("ansible-playbook ")]
+    lines = [
+        line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("ansible-playbook ")
+    ]
     lines += re.findall(r"`(ansible-playbook [^`]+)`", readme.partition("## Every day")[2].partition("\n## ")[0])
     lines += [line for block in blocks(operations, "sh") for line in block.splitlines()]
     lines.sort(key=lambda line: "playbooks/uninstall.yml" in line)
@@ -65,7 +70,12 @@ def prepare():
 def environment():
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
     ssh = f"-o UserKnownHostsFile={STATE}/ssh/known_hosts -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
-    return {**kept, "ANSIBLE_PRIVATE_KEY_FILE": f"{STATE}/ssh/id_ed25519", "ANSIBLE_SSH_COMMON_ARGS": ssh, "ANSIBLE_NOCOLOR": "1"}
+    return {
+        **kept,
+        "ANSIBLE_PRIVATE_KEY_FILE": f"{STATE}/ssh/id_ed25519",
+        "ANSIBLE_SSH_COMMON_ARGS": ssh,
+        "ANSIBLE_NOCOLOR": "1",
+    }
 
 
 def main():
@@ -84,7 +94,11 @@ def main():
         )
         (READER / f"typed-{number:02}.log").write_text(f"{own(line)}\n{done.stdout}{done.stderr}")
         warned = re.findall(r"\[(?:WARNING|DEPRECATION WARNING|ERROR)\].*", done.stderr)
-        said = "ok" if done.returncode == 0 and not warned else f"exit code {done.returncode} {warned} {done.stdout[-1500:]}{done.stderr[-1500:]}"
+        said = (
+            "ok"
+            if done.returncode == 0 and not warned
+            else f"exit code {done.returncode} {warned} {done.stdout[-1500:]}{done.stderr[-1500:]}"
+        )
         print(f"{line}: {said}", flush=True)
 
 

@@ -39,7 +39,8 @@ MOST_DAYS = 825
 APPLE_RULES_SINCE = datetime(2019, 7, 1, tzinfo=timezone.utc)
 #: Same page: RSA keys of the server and of the authority.
 LEAST_RSA_BITS = 2048
-#: What every browser takes: https://cabforum.org/working-groups/server/baseline-requirements/ section 6.1.5 (no Ed25519, no DSA).
+# : What every browser takes: https://cabforum.org/working-groups/server/baseline-requirements/ section 6.1.5 (no
+# Ed25519, no DSA).
 BROWSER_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 BROWSER_HASHES = frozenset({"sha256", "sha384", "sha512"})
 
@@ -81,12 +82,14 @@ CAUSES = {
     "timed_out": Cause(
         UNREACHABLE,
         "{at} does not answer within {seconds} s: packets are dropped on the way, or the machine is off.",
-        "Open the port for this client in the host's firewall, and in a router or cloud security group between the two.",
+        "Open the port for this client in the host's firewall, and in a router or cloud security group between the"
+        " two.",
     ),
     "no_route": Cause(
         UNREACHABLE,
         "There is no way to {at}: {detail}.",
-        "Compare the address and this machine's routes (VPN, other network); a firewall that rejects with host-prohibited answers the same.",
+        "Compare the address and this machine's routes (VPN, other network); a firewall that rejects with"
+        " host-prohibited answers the same.",
     ),
     "connection_closed": Cause(
         UNREACHABLE,
@@ -96,12 +99,15 @@ CAUSES = {
     "no_answer": Cause(
         UNREACHABLE,
         "{at} takes connections but gave no answer to {step} within {seconds} s.",
-        "Read the service's log: it hangs, is overloaded, or another program holds the port. A slow host gets longer by jupyter_timeout.",
+        "Read the service's log: it hangs, is overloaded, or another program holds the port. A slow host gets longer by"
+        " jupyter_timeout.",
     ),
     "port_held": Cause(
         UNREACHABLE,
-        "TCP port {port} of {host} is held by {who}, and not by the server of '{instance}'. No password was sent there.",
-        "Find out there why that account listens on it, end that process, and run the site playbook, which starts the server.",
+        "TCP port {port} of {host} is held by {who}, and not by the server of '{instance}'. No password was sent"
+        " there.",
+        "Find out there why that account listens on it, end that process, and run the site playbook, which starts the"
+        " server.",
     ),
     # --- the tunnel ------------------------------------------------------------------------------------------------
     "tunnel_name_not_resolved": Cause(
@@ -132,25 +138,29 @@ CAUSES = {
     "tunnel_host_key_changed": Cause(
         UNREACHABLE,
         "{ssh_at} shows another host key than before: {words}.",
-        "If the host was made anew, remove the old key with ssh-keygen -R and log in once; if not, somebody may sit in between: do not connect.",
+        "If the host was made anew, remove the old key with ssh-keygen -R and log in once; if not, somebody may sit in"
+        " between: do not connect.",
     ),
     "tunnel_authentication_failed": Cause(
         UNREACHABLE,
         "{ssh_at} does not let {ssh_user} in: {words}.",
-        "See that the public key is in that account's authorized_keys, that the private key is readable for you alone (0600), "
-        "and that a key with a passphrase is in ssh-agent.",
+        "See that the public key is in that account's authorized_keys, that the private key is readable for you alone"
+        " (0600), and that a key with a passphrase is in ssh-agent.",
     ),
     "tunnel_forwarding_prohibited": Cause(
         UNREACHABLE,
         "{ssh_at} lets {ssh_user} in but forbids the forwarding to {target}: {words}.",
-        "Allow it in sshd_config (AllowTcpForwarding local, PermitOpen {target}) or in the key's permitopen=; the two compare the name as text.",
+        "Allow it in sshd_config (AllowTcpForwarding local, PermitOpen {target}) or in the key's permitopen=; the two"
+        " compare the name as text.",
     ),
     "tunnel_target_refused": Cause(
         UNREACHABLE,
         "The tunnel through {ssh_at} is open, but {target} there takes no connection: {words}.",
         "Start the service on that host, or correct tunnel.remote_host and tunnel.remote_port.",
     ),
-    "tunnel_failed": Cause(UNREACHABLE, "ssh to {ssh_at} opened no tunnel: {words}.", "Run the same ssh by hand with -v and read why."),
+    "tunnel_failed": Cause(
+        UNREACHABLE, "ssh to {ssh_at} opened no tunnel: {words}.", "Run the same ssh by hand with -v and read why."
+    ),
     # --- the protocol ----------------------------------------------------------------------------------------------
     "server_speaks_tls": Cause(
         UNREACHABLE,
@@ -165,7 +175,8 @@ CAUSES = {
     "tls_handshake_failed": Cause(
         UNREACHABLE,
         "{at} begins no TLS session: {detail}.",
-        "Read the service's log: most often the certificate and the key do not belong together, or the service's user cannot read them.",
+        "Read the service's log: most often the certificate and the key do not belong together, or the service's user"
+        " cannot read them.",
     ),
     "answer_too_large": Cause(
         UNREACHABLE,
@@ -201,7 +212,8 @@ CAUSES = {
     "ca_expired": Cause(
         UNTRUSTED,
         "The authority {issuer} that issued the certificate of {at} is not valid at {now}.",
-        "Make a new authority, issue the certificates again and install the new authority on each device; or set this machine's clock.",
+        "Make a new authority, issue the certificates again and install the new authority on each device; or set this"
+        " machine's clock.",
     ),
     "valid_too_long": Cause(
         UNTRUSTED,
@@ -230,10 +242,16 @@ CAUSES = {
     ),
     "other_certificate": Cause(
         UNTRUSTED,
-        "{at} presents another certificate (SHA-256 {sha256}) than the one that was issued last. No password was sent there.",
-        "Run the site playbook; if that changes nothing, something else listens on this address: a proxy, or another server.",
+        "{at} presents another certificate (SHA-256 {sha256}) than the one that was issued last. No password was sent"
+        " there.",
+        "Run the site playbook; if that changes nothing, something else listens on this address: a proxy, or another"
+        " server.",
     ),
-    "not_trusted": Cause(UNTRUSTED, "The certificate of {at} does not verify: {detail}.", "Issue the certificate again with the pki role."),
+    "not_trusted": Cause(
+        UNTRUSTED,
+        "The certificate of {at} does not verify: {detail}.",
+        "Issue the certificate again with the pki role.",
+    ),
     # --- Jupyter ---------------------------------------------------------------------------------------------------
     "not_jupyter": Cause(
         UNREACHABLE,
@@ -242,8 +260,10 @@ CAUSES = {
     ),
     "jupyterhub": Cause(
         UNREACHABLE,
-        "What answers at {url} is a JupyterHub ({detail}), which starts a Jupyter of its own for each person who logs in.",
-        "Log in there with a browser; a program takes the address of a running server, /user/<name>/, with a token from the hub's page Token.",
+        "What answers at {url} is a JupyterHub ({detail}), which starts a Jupyter of its own for each person who"
+        " logs in.",
+        "Log in there with a browser; a program takes the address of a running server, /user/<name>/, with a token from"
+        " the hub's page Token.",
     ),
     "wrong_base_url": Cause(
         UNREACHABLE,
@@ -253,7 +273,8 @@ CAUSES = {
     "host_blocked": Cause(
         UNREACHABLE,
         "Jupyter at {at} refuses the name {host_header} in the Host header; it answers to localhost.",
-        "Add the name to ServerApp.local_hostnames, or set ServerApp.allow_remote_access for a server that binds the network.",
+        "Add the name to ServerApp.local_hostnames, or set ServerApp.allow_remote_access for a server that binds the"
+        " network.",
     ),
     "server_error": Cause(
         UNREACHABLE,
@@ -263,17 +284,20 @@ CAUSES = {
     "login_refused": Cause(
         UNREACHABLE,
         "Jupyter at {at} refuses the {credential}.",
-        "Compare {credential_source} with the server's configuration; an old hash in ~/.jupyter or /etc/jupyter may win over it.",
+        "Compare {credential_source} with the server's configuration; an old hash in ~/.jupyter or /etc/jupyter may win"
+        " over it.",
     ),
     "cookie_lost": Cause(
         UNREACHABLE,
         "Jupyter at {at} takes the password, but its login cookie did not come back.",
-        "See that no proxy strips cookies, and that no cookie option (secure, domain, path) keeps clients from sending them to this url.",
+        "See that no proxy strips cookies, and that no cookie option (secure, domain, path) keeps clients from sending"
+        " them to this url.",
     ),
     "xsrf": Cause(
         UNREACHABLE,
         "Jupyter at {at} refuses {step} because its XSRF cookie did not come back: {detail}.",
-        "See that no proxy strips cookies, and that no cookie option (secure, domain, path) keeps clients from sending them to this url.",
+        "See that no proxy strips cookies, and that no cookie option (secure, domain, path) keeps clients from sending"
+        " them to this url.",
     ),
     "kernel_not_started": Cause(
         UNREACHABLE,
@@ -283,7 +307,8 @@ CAUSES = {
     "websocket_refused": Cause(
         UNREACHABLE,
         "The kernel starts, but its WebSocket is refused: {detail}.",
-        "A proxy in between must pass the Upgrade and Connection headers (and the Host header); else read the service's log.",
+        "A proxy in between must pass the Upgrade and Connection headers (and the Host header); else read the service's"
+        " log.",
     ),
     "kernel_died": Cause(
         UNREACHABLE,
@@ -293,12 +318,14 @@ CAUSES = {
     "no_result": Cause(
         UNREACHABLE,
         "The kernel runs, but the code gave no result within {seconds} s.",
-        "See what loads the host: processor, memory, disk. Then check again. A slow host gets longer by jupyter_timeout.",
+        "See what loads the host: processor, memory, disk. Then check again. A slow host gets longer by"
+        " jupyter_timeout.",
     ),
     "code_failed": Cause(
         UNREACHABLE,
         "The kernel runs, but the code failed: {detail}.",
-        "Something in the server's environment is broken: upgrade it or go back. Where the code of the check is yours, correct it.",
+        "Something in the server's environment is broken: upgrade it or go back. Where the code of the check is yours,"
+        " correct it.",
     ),
     "wrong_result": Cause(
         UNREACHABLE,
@@ -318,7 +345,8 @@ class Stop(Exception):
 
 
 def conclude(cause: str, facts: dict[str, Any]) -> dict[str, str]:
-    """Return ``verdict``, ``cause``, ``message`` and ``cure``: two sentences made from the facts (all of them text or numbers).
+    """Return ``verdict``, ``cause``, ``message`` and ``cure``: two sentences made from the facts (all of them text or
+    numbers).
 
     Facts are what the other side says, so they come into a sentence as text that does nothing to a terminal.
     """
@@ -332,7 +360,8 @@ def conclude(cause: str, facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
-# --- addresses ---------------------------------------------------------------------------------------------------------
+# --- addresses
+# ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -350,7 +379,8 @@ class Address:
 
     @property
     def netloc(self) -> str:
-        """The Host header: the port only where it is not the scheme's own, as browsers do (the cookie's name depends on it)."""
+        """The Host header: the port only where it is not the scheme's own, as browsers do (the cookie's name depends on
+        it)."""
         bracketed = f"[{self.host}]" if ":" in self.host else self.host
         return bracketed if self.port == DEFAULT_PORTS[self.scheme] else f"{bracketed}:{self.port}"
 
@@ -365,7 +395,8 @@ def join_host(host: str, port: int) -> str:
 
 
 def parse_url(url: str) -> Address:
-    """Split ``http(s)://host[:port][/base]``. Raise CheckError for anything else, without repeating a password found in it."""
+    """Split ``http(s)://host[:port][/base]``. Raise CheckError for anything else, without repeating a password found in
+    it."""
     hint = "write it as https://host:port/ with the server's base_url as the path"
     try:
         parts = urlsplit(url.strip())
@@ -375,11 +406,17 @@ def parse_url(url: str) -> Address:
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise CheckError(f"url: a host after http:// or https:// is needed; {hint}.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise CheckError(f"url: a user, a password, a token or a query does not belong here (use password_file or token_file); {hint}.")
-    return Address(parts.scheme, parts.hostname, DEFAULT_PORTS[parts.scheme] if port is None else port, parts.path.rstrip("/"))
+        raise CheckError(
+            "url: a user, a password, a token or a query does not belong here (use password_file or token_file);"
+            f" {hint}."
+        )
+    return Address(
+        parts.scheme, parts.hostname, DEFAULT_PORTS[parts.scheme] if port is None else port, parts.path.rstrip("/")
+    )
 
 
-# --- the network -------------------------------------------------------------------------------------------------------
+# --- the network
+# -------------------------------------------------------------------------------------------------------
 
 
 def connect_cause(error: OSError) -> str:
@@ -388,13 +425,21 @@ def connect_cause(error: OSError) -> str:
         return "refused"
     if isinstance(error, (socket.timeout, TimeoutError)):
         return "timed_out"
-    if error.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM}:
+    if error.errno in {
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.EACCES,
+        errno.EPERM,
+    }:
         return "no_route"
     return "connection_closed"
 
 
 def weightiest(causes: list[str]) -> str:
-    """The cause to report where a name has several addresses and none connects: the one that says most about the server."""
+    """The cause to report where a name has several addresses and none connects: the one that says most about the
+    server."""
     order = ["refused", "connection_closed", "timed_out", "no_route"]
     return min(causes, key=order.index)
 
@@ -460,7 +505,8 @@ def ssh_argv(ssh: str, forward: Forward, control: str, seconds: int) -> list[str
 
 
 def channel_argv(ssh: str, forward: Forward, control: str) -> list[str]:
-    """The command whose standard input and output are one connection to the target, through the ssh that listens at ``control``.
+    """The command whose standard input and output are one connection to the target, through the ssh that listens at
+    ``control``.
 
     Where that one is gone, this one ends: it logs in nowhere by itself.
     """
@@ -486,9 +532,15 @@ def _literal(path: str) -> str:
 SSH_WORDS = [
     ("tunnel_host_key_changed", r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key for .* has changed|REVOKED HOST KEY"),
     ("tunnel_host_key_unknown", r"Host key verification failed|No \S+ host key is known for|host key is not cached"),
-    ("tunnel_forwarding_prohibited", r"administratively prohibited|forwarding .*(?:disabled|refused|prohibited)|remote port forwarding failed"),
+    (
+        "tunnel_forwarding_prohibited",
+        r"administratively prohibited|forwarding .*(?:disabled|refused|prohibited)|remote port forwarding failed",
+    ),
     ("tunnel_target_refused", r"open failed: (?:connect failed|unknown host|.*refused)|open failed"),
-    ("tunnel_authentication_failed", r"Permission denied|Too many authentication failures|No more authentication methods|UNPROTECTED PRIVATE KEY"),
+    (
+        "tunnel_authentication_failed",
+        r"Permission denied|Too many authentication failures|No more authentication methods|UNPROTECTED PRIVATE KEY",
+    ),
     ("tunnel_name_not_resolved", r"Could not resolve hostname|Name or service not known"),
     ("tunnel_refused", r"Connection refused"),
     ("tunnel_timed_out", r"timed out"),
@@ -508,14 +560,18 @@ def ssh_cause(words: str) -> tuple[str, str]:
 
 def _ssh_line(cause: str, lines: list[str], line: str) -> str:
     # For these two the line that matches is general, and another one names the key.
-    telling = {"tunnel_host_key_unknown": r"host key is known", "tunnel_host_key_changed": r"Offending|has changed and you"}
+    telling = {
+        "tunnel_host_key_unknown": r"host key is known",
+        "tunnel_host_key_changed": r"Offending|has changed and you",
+    }
     pattern = telling.get(cause)
     if pattern:
         line = next((other for other in lines if re.search(pattern, other)), line)
     return line.rstrip(".")
 
 
-# --- trust -------------------------------------------------------------------------------------------------------------
+# --- trust
+# -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -538,7 +594,12 @@ class Certificate:
 
     def summary(self) -> dict[str, Any]:
         """What the module returns."""
-        return {"serial": self.serial, "sha256": self.sha256, "not_after": iso(self.not_after), "names": list(self.names)}
+        return {
+            "serial": self.serial,
+            "sha256": self.sha256,
+            "not_after": iso(self.not_after),
+            "names": list(self.names),
+        }
 
 
 def iso(moment: datetime) -> str:
@@ -567,7 +628,9 @@ _VERIFY_CAUSES = {
 }
 
 
-def refused_trust(leaf: Certificate, authorities: list[Certificate], now: datetime, *, code: int, words: str, name: str, trust: str) -> Stop:
+def refused_trust(
+    leaf: Certificate, authorities: list[Certificate], now: datetime, *, code: int, words: str, name: str, trust: str
+) -> Stop:
     """Why OpenSSL refused a certificate, in our words.
 
     ``code`` and ``words`` are OpenSSL's, ``leaf`` is what the server showed, ``authorities`` is what the client trusts
@@ -620,7 +683,8 @@ def _certificate_facts(leaf: Certificate) -> dict[str, Any]:
 
 
 def _weak_key(leaf: Certificate, authorities: list[Certificate]) -> str:
-    """Name the key that clients refuse: the server's, or that of the authority which issued it. "" where both are fine."""
+    """Name the key that clients refuse: the server's, or that of the authority which issued it. "" where both are
+    fine."""
     issuers = [authority for authority in authorities if authority.subject == leaf.issuer and authority != leaf]
     for owner, certificate in [("the server's", leaf)] + [("the authority's", authority) for authority in issuers]:
         if certificate.key_type == "RSA" and certificate.key_bits < LEAST_RSA_BITS:
@@ -648,7 +712,8 @@ def not_tls(reason: str | None) -> bool:
     return reason in _PLAIN_HTTP_REASONS
 
 
-# --- Jupyter -----------------------------------------------------------------------------------------------------------
+# --- Jupyter
+# -----------------------------------------------------------------------------------------------------------
 
 
 def read_json(text: str | bytes) -> Any:
@@ -672,9 +737,11 @@ def error_text(body: bytes) -> str:
 
 
 def base_in_policy(policy: str) -> str | None:
-    """The base path ("" for the root) that Jupyter names in the Content-Security-Policy of each page; None where it names none.
+    """The base path ("" for the root) that Jupyter names in the Content-Security-Policy of each page; None where it
+    names none.
 
-    jupyter_server.base.handlers.JupyterHandler.content_security_policy: ``report-uri <base_url>api/security/csp-report``.
+    jupyter_server.base.handlers.JupyterHandler.content_security_policy: ``report-uri
+    <base_url>api/security/csp-report``.
     """
     found = re.search(r"report-uri (\S*)/api/security/csp-report", policy)
     return found.group(1) if found else None
@@ -686,7 +753,8 @@ def is_xsrf_refusal(status: int, body: bytes) -> bool:
 
 
 def execute_request(code: str, message_id: str, session: str, now: datetime) -> dict[str, Any]:
-    """The request to run ``code`` (Jupyter messaging protocol 5.3, "Execute"; the channel key is Jupyter Server's WebSocket wrapping)."""
+    """The request to run ``code`` (Jupyter messaging protocol 5.3, "Execute"; the channel key is Jupyter Server's
+    WebSocket wrapping)."""
     header = {
         "msg_id": message_id,
         "session": session,
@@ -695,8 +763,22 @@ def execute_request(code: str, message_id: str, session: str, now: datetime) -> 
         "msg_type": "execute_request",
         "version": "5.3",
     }
-    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
-    return {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content, "buffers": []}
+    content = {
+        "code": code,
+        "silent": False,
+        "store_history": False,
+        "user_expressions": {},
+        "allow_stdin": False,
+        "stop_on_error": True,
+    }
+    return {
+        "channel": "shell",
+        "header": header,
+        "parent_header": {},
+        "metadata": {},
+        "content": content,
+        "buffers": [],
+    }
 
 
 #: Characters of a result, or of what was printed; what is beyond is cut off.

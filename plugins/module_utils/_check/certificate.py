@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the bytes of a certificate to plain values. Pure; the one place of the check that knows the library ``cryptography``."""
+"""From the bytes of a certificate to plain values. Pure; the one place of the check that knows the library
+``cryptography``."""
 
 from __future__ import annotations
 
@@ -34,13 +35,22 @@ def read_pem_bundle(pem: bytes, where: str) -> list[Certificate]:
     try:
         return [_read(certificate) for certificate in x509.load_pem_x509_certificates(pem)]
     except ValueError as error:
-        raise CheckError(f"ca_file: {where} holds no certificate in PEM form ({error}). Give the authority's ca.pem.") from error
+        raise CheckError(
+            f"ca_file: {where} holds no certificate in PEM form ({error}). Give the authority's ca.pem."
+        ) from error
 
 
 def _read(certificate: Any) -> Certificate:
     try:
         return _described(certificate)
-    except (x509.UnsupportedGeneralNameType, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm, OverflowError, TypeError) as error:
+    except (
+        x509.UnsupportedGeneralNameType,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        UnsupportedAlgorithm,
+        OverflowError,
+        TypeError,
+    ) as error:
         raise ValueError(f"a certificate that cannot be read: {error}") from error
 
 

@@ -68,8 +68,9 @@ USUAL_SECONDS = 30.0
 #: What is left for cleaning up, also after the time is over.
 CLEANUP_SECONDS = 10.0
 MOST_BODY = 1 << 20
-#: Of all connections of a check together, of which some hundred kB make sense: small values of JSON take thirty times as much when they are read.
-#: And those of one answer that stand before its body.
+# : Of all connections of a check together, of which some hundred kB make sense: small values of JSON take thirty times
+# as much when they are read.
+# : And those of one answer that stand before its body.
 MOST_BYTES = 8 << 20
 MOST_HEADERS = 64 << 10
 #: WebSocket frames of a check. Messages of a kernel come in one each.
@@ -142,8 +143,8 @@ class _Deadline:
 class _Meter:
     """A connection that is read no further than a check may read, in bytes and in time.
 
-    The libraries above it have limits of their own for a line or two, and none for a frame, a message, a row of interim answers; a socket's limit
-    of time starts anew with each byte.
+    The libraries above it have limits of their own for a line or two, and none for a frame, a message, a row of interim
+    answers; a socket's limit of time starts anew with each byte.
     """
 
     def __init__(self, connection: socket.socket, visit: _Visit) -> None:
@@ -212,7 +213,8 @@ class _Visit:
         }
 
     def metered(self, data: bytes, size: int = 0) -> bytes:
-        """Return what was read. Raise Stop where it is more than a check reads, and a time-out where its time is over."""
+        """Return what was read. Raise Stop where it is more than a check reads, and a time-out where its time is
+        over."""
         self._left -= len(data) or size
         if self._left < 0:
             raise Stop("answer_too_large", most=f"{MOST_BYTES >> 20} MB")
@@ -305,7 +307,8 @@ class _Visit:
     # --- TLS -------------------------------------------------------------------------------------------------------
 
     def _trusting_context(self) -> ssl.SSLContext:
-        # Made by hand: ssl.create_default_context() would obey SSLKEYLOGFILE and, from Python 3.13 on, refuse what browsers accept.
+        # Made by hand: ssl.create_default_context() would obey SSLKEYLOGFILE and, from Python 3.13 on, refuse what
+        # browsers accept.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.request.ca_file is None:
             context.load_default_certs()
@@ -316,9 +319,15 @@ class _Visit:
             self._authorities = read_pem_bundle(pem, self.request.ca_file)
             context.load_verify_locations(cafile=self.request.ca_file)
         except ssl.SSLError as error:
-            raise CheckError(f"ca_file: {self.request.ca_file} cannot be used: {error.reason}. Give the authority's certificate as PEM.") from error
+            raise CheckError(
+                f"ca_file: {self.request.ca_file} cannot be used: {error.reason}. Give the authority's certificate as"
+                " PEM."
+            ) from error
         except OSError as error:
-            raise CheckError(f"ca_file: cannot read {self.request.ca_file}: {error.strerror}. Give the authority's certificate as PEM.") from error
+            raise CheckError(
+                f"ca_file: cannot read {self.request.ca_file}: {error.strerror}. Give the authority's certificate as"
+                " PEM."
+            ) from error
         return context
 
     def _open(self) -> socket.socket:
@@ -333,7 +342,8 @@ class _Visit:
             try:
                 secured = self._wrap(self._context, connection, PATIENCE_SECONDS)
             except (socket.timeout, TimeoutError) as error:
-                # A plain HTTP server waits for the end of a line that a TLS hello never has. Ask before waiting for long.
+                # A plain HTTP server waits for the end of a line that a TLS hello never has. Ask before waiting for
+                # long.
                 if self._plain_answer():
                     raise self._no_tls(error) from error
                 try:
@@ -353,7 +363,15 @@ class _Visit:
             return Stop("not_trusted", detail=error.verify_message)
         trust = self.request.ca_file or "this machine's list of authorities"
         now = datetime.now(timezone.utc)
-        return refused_trust(leaf, self._authorities, now, code=error.verify_code, words=error.verify_message, name=self.name, trust=trust)
+        return refused_trust(
+            leaf,
+            self._authorities,
+            now,
+            code=error.verify_code,
+            words=error.verify_message,
+            name=self.name,
+            trust=trust,
+        )
 
     def _peer_certificate(self) -> Certificate:
         """What the server shows, trusted or not: to look at, never to talk over."""
@@ -403,7 +421,8 @@ class _Visit:
         try:
             with self._dial() as connection:
                 connection.settimeout(self.deadline.left(3.0))
-                connection.sendall(f"GET {self.address.base}/api HTTP/1.1\r\nHost: {self.address.netloc}\r\nConnection: close\r\n\r\n".encode())
+                lines = f"GET {self.address.base}/api HTTP/1.1", f"Host: {self.address.netloc}", "Connection: close"
+                connection.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
                 return connection.recv(200)
         except (OSError, Stop):
             return b""
@@ -433,12 +452,25 @@ class _Visit:
         self._http = http.client.HTTPConnection(self.address.host, self.address.port)
         self._http.sock = connection
 
-    def _call(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json", *, anonymous: bool = False) -> _Response:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: str = "application/json",
+        *,
+        anonymous: bool = False,
+    ) -> _Response:
         if self._http is None or self._http.sock is None:
             self._http = http.client.HTTPConnection(self.address.host, self.address.port)
             self._http.sock = self._open()
         shadow = self._shadow(path, anonymous)
-        headers = {"Host": self.address.netloc, "Accept": "*/*", "X-XSRFToken": self._cookie("_xsrf"), **dict(shadow.unredirected_hdrs)}
+        headers = {
+            "Host": self.address.netloc,
+            "Accept": "*/*",
+            "X-XSRFToken": self._cookie("_xsrf"),
+            **dict(shadow.unredirected_hdrs),
+        }
         if self.request.token is not None and not anonymous:
             headers["Authorization"] = f"token {self.request.token}"
         if body is not None:
@@ -457,7 +489,8 @@ class _Visit:
         return answer
 
     def _shadow(self, path: str, anonymous: bool = False) -> urllib.request.Request:
-        """The request as the cookie jar knows one: the jar decides what goes where (secure, domain, path), as a browser's does."""
+        """The request as the cookie jar knows one: the jar decides what goes where (secure, domain, path), as a
+        browser's does."""
         shadow = urllib.request.Request(f"{self.address.scheme}://{self.address.netloc}{self.address.base}{path}")  # noqa: S310 - never opened
         if not anonymous:
             self._cookies.add_cookie_header(shadow)
@@ -489,7 +522,8 @@ class _Visit:
         self._passed("api")
 
     def _require_no_hub(self, answer: _Response) -> None:
-        """A JupyterHub names itself in each answer, as do the servers that it starts: those lie below /user/, and take tokens of the hub's."""
+        """A JupyterHub names itself in each answer, as do the servers that it starts: those lie below /user/, and take
+        tokens of the hub's."""
         hub = answer.headers.get("X-JupyterHub-Version")
         served = "/user/" in f"{self.address.base}/"
         if hub and not (served and answer.status == 200 and self.request.password is None):
@@ -564,7 +598,8 @@ class _Visit:
             self._clean_up(session)
 
     def _start_kernel(self, session: _Session) -> str:
-        # A session rather than a bare kernel: it has a name that is ours, also where the answer is cut off, and a person knows it by that.
+        # A session rather than a bare kernel: it has a name that is ours, also where the answer is cut off, and a
+        # person knows it by that.
         wanted = {"path": session.path, "name": "connection check", "type": "console", "kernel": {}}
         if self.request.kernel:
             wanted["kernel"] = {"name": self.request.kernel}
@@ -584,7 +619,8 @@ class _Visit:
     def _websocket(self, kernel_id: str) -> Any:
         scheme = "wss" if self._context else "ws"
         connection = self._open()
-        # The library leaves a socket of ours as it is, and its limit is still that of the TLS handshake: too short for a kernel to start.
+        # The library leaves a socket of ours as it is, and its limit is still that of the TLS handshake: too short for
+        # a kernel to start.
         connection.settimeout(self.deadline.left())
         shadow = self._shadow("/api/kernels")
         path = f"{self.address.base}/api/kernels/{kernel_id}/channels?session_id={uuid.uuid4().hex}"
@@ -609,7 +645,11 @@ class _Visit:
             raise Stop("websocket_refused", detail=str(error) or type(error).__name__) from error
 
     def _execute(self, channel: Any, answer: Answer) -> None:
-        channel.send(json.dumps(execute_request(self.request.code, answer.message_id, uuid.uuid4().hex, datetime.now(timezone.utc))))
+        channel.send(
+            json.dumps(
+                execute_request(self.request.code, answer.message_id, uuid.uuid4().hex, datetime.now(timezone.utc))
+            )
+        )
         for _frame in range(MOST_FRAMES):
             channel.settimeout(self.deadline.left())
             message = read_json(channel.recv() or "{}")
@@ -647,7 +687,10 @@ class _Visit:
             time.sleep(0.3)
         else:
             if session.may_exist:
-                self.report.warnings.append(f"The kernel of this check, {session.path}, may still be there: it could not be deleted ({trouble}).")
+                self.report.warnings.append(
+                    f"The kernel of this check, {session.path}, may still be there: it could not be deleted"
+                    f" ({trouble})."
+                )
         if self.request.password is not None:
             with contextlib.suppress(OSError, http.client.HTTPException, Stop):
                 self._call("GET", "/logout")
@@ -661,7 +704,8 @@ class _Visit:
         if session.id is None:
             return "Jupyter does not list it yet"
         status = self._call("DELETE", f"/api/sessions/{session.id}").status
-        # 404 and 410: the kernel died, and the session with it. 500 while a kernel that died is being started again, which takes a moment.
+        # 404 and 410: the kernel died, and the session with it. 500 while a kernel that died is being started again,
+        # which takes a moment.
         return "" if status in {204, 404, 410} else f"HTTP {status}"
 
     # --- ends and errors -------------------------------------------------------------------------------------------
@@ -702,7 +746,8 @@ class _Visit:
         return self.deadline.over or isinstance(error, (socket.timeout, TimeoutError))
 
     def _hang_up(self) -> None:
-        """The time is over: whatever waits for the network wakes up. (A socket's own limit starts anew with each byte.)"""
+        """The time is over: whatever waits for the network wakes up. (A socket's own limit starts anew with each
+        byte.)"""
         for connection in list(self._sockets):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An SSH tunnel for the length of a check: the real ``ssh``, always closed again, and no port of this machine.
 
-A port of the loopback is open to every account of this machine, and whoever listens there first is sent the password. So ssh logs in once and
-listens at a socket in a folder of ours alone; each connection is the standard input and output of an ``ssh -W`` that goes through it.
+A port of the loopback is open to every account of this machine, and whoever listens there first is sent the password.
+So ssh logs in once and listens at a socket in a folder of ours alone; each connection is the standard input and output
+of an ``ssh -W`` that goes through it.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from .causes import Forward, Stop, channel_argv, command_argv, ssh_argv, ssh_cau
 WORDS_SECONDS = 0.3
 #: Of what a program of the far side says, so much is read.
 MOST_WORDS = 1000
-#: What ssh binds is a name of its own making, 17 characters longer than ours, and a socket's name ends at 104 bytes on macOS (unix(4)).
+# : What ssh binds is a name of its own making, 17 characters longer than ours, and a socket's name ends at 104 bytes on
+# macOS (unix(4)).
 MOST_PATH = 80
 
-#: Becomes ssh, and leaves a process behind in its group that waits for the end of our standard input: a check that is killed outright can close
-#: nothing, and a far side that is not honest would keep ssh alive. ``$0`` is the folder, the rest the command.
+# : Becomes ssh, and leaves a process behind in its group that waits for the end of our standard input: a check that is
+# killed outright can close
+# : nothing, and a far side that is not honest would keep ssh alive. ``$0`` is the folder, the rest the command.
 LIFELINE = """
 ulimit -f 2048 # what ssh says goes into a file, and a far side may have it say anything
 exec 3<&0
@@ -44,7 +47,9 @@ class Tunnel:
     def __init__(self, forward: Forward, seconds: float) -> None:
         ssh = shutil.which("ssh")
         if ssh is None:
-            raise CheckError("tunnel: there is no ssh on this machine. Install OpenSSH's client (Debian: openssh-client).")
+            raise CheckError(
+                "tunnel: there is no ssh on this machine. Install OpenSSH's client (Debian: openssh-client)."
+            )
         if forward.host.startswith("-"):
             raise CheckError(f"tunnel.host: {forward.host} is not a host name.")
         if forward.private_key_file and not os.access(forward.private_key_file, os.R_OK):
@@ -74,7 +79,12 @@ class Tunnel:
         command = ["/bin/sh", "-c", LIFELINE, self._folder, *ssh_argv(self._ssh, self.forward, self._control, left)]
         # In a session of its own, so that a jump host's ssh ends together with this one.
         self._process = subprocess.Popen(
-            command, stdin=watched, stdout=subprocess.DEVNULL, stderr=self._words, env={**os.environ, "LC_ALL": "C"}, start_new_session=True
+            command,
+            stdin=watched,
+            stdout=subprocess.DEVNULL,
+            stderr=self._words,
+            env={**os.environ, "LC_ALL": "C"},
+            start_new_session=True,
         )
         os.close(watched)
         while time.monotonic() < self._end:
@@ -83,15 +93,20 @@ class Tunnel:
             if os.path.exists(self._control):
                 return
             time.sleep(0.02)
-        raise Stop("tunnel_timed_out", words=f"no session within the time given ({self._last_words()})", **self.forward.facts)
+        raise Stop(
+            "tunnel_timed_out", words=f"no session within the time given ({self._last_words()})", **self.forward.facts
+        )
 
     def connect(self) -> socket.socket:
-        """Return a new connection to the target. Where the far side refuses it, it ends at once, and ``complaint`` tells why."""
+        """Return a new connection to the target. Where the far side refuses it, it ends at once, and ``complaint``
+        tells why."""
         ours, theirs = socket.socketpair()
         with theirs:
             command = channel_argv(self._ssh, self.forward, self._control)
             # It says only that there is none; why, says the ssh that it goes through.
-            self._channels.append(subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL))
+            self._channels.append(
+                subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL)
+            )
         return ours
 
     def runs(self, command: str, seconds: float) -> str:
@@ -101,7 +116,9 @@ class Tunnel:
         with ours:
             with theirs:
                 argv = command_argv(self._ssh, self._control, command)
-                self._channels.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=theirs.fileno(), stderr=subprocess.DEVNULL))
+                self._channels.append(
+                    subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=theirs.fileno(), stderr=subprocess.DEVNULL)
+                )
             ours.settimeout(seconds)
             with contextlib.suppress(OSError):  # a far side may go on for ever, in words or in silence
                 while len(said) < MOST_WORDS and (more := ours.recv(MOST_WORDS)):
@@ -144,11 +161,19 @@ class Tunnel:
             os.close(self._alive)
 
     def _leave_background(self) -> None:
-        """End an ssh that the user's configuration sent into the background (ForkAfterAuthentication): it is in no group of ours."""
+        """End an ssh that the user's configuration sent into the background (ForkAfterAuthentication): it is in no
+        group of ours."""
         if os.path.exists(self._control):
             command = [*channel_argv(self._ssh, self.forward, self._control)[:-4], "-O", "exit", "--", "target"]
             with contextlib.suppress(subprocess.TimeoutExpired):
-                subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=2)
+                subprocess.run(
+                    command,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    timeout=2,
+                )
 
 
 def _private_folder() -> str:

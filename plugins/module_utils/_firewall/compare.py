@@ -6,7 +6,8 @@
 Inside the collection these are public:
 
 - :func:`normalise`: the user's rules, checked and completed;
-- :func:`difference`: what differs between the rules and a host's report (:mod:`observe` makes it); empty means "nothing to do";
+- :func:`difference`: what differs between the rules and a host's report (:mod:`observe` makes it); empty means "nothing
+  to do";
 - :func:`remarks`: what a person must be told although nothing is to do, such as "nothing on this host filters";
 - :func:`choose`: the provider that applies the rules on that host;
 - :func:`admits`: whether the host's own firewall lets a client in.
@@ -37,7 +38,8 @@ from .rules import (
     without,
 )
 
-# --- which firewall -----------------------------------------------------------------------------------------------------------
+# --- which firewall
+# -----------------------------------------------------------------------------------------------------------
 
 
 _OF_MACHINES = ("docker", "libvirt", "libvirt-routed")  # zones that hold the host's own containers and virtual machines
@@ -46,8 +48,9 @@ _OF_MACHINES = ("docker", "libvirt", "libvirt-routed")  # zones that hold the ho
 def choose(requested: str, report: Record, enable: bool = False, limited: bool = False) -> str:
     """The provider that will apply the rules: the one asked for; for ``auto`` the one that is active.
 
-    Where none is and one may be turned on (``enable``), the first that is installed, and nftables where none is. Without that, rules for some
-    sources alone (``limited``) go to nftables: a table of ours shuts the port for all others, and turns nothing else on.
+    Where none is and one may be turned on (``enable``), the first that is installed, and nftables where none is.
+    Without that, rules for some sources alone (``limited``) go to nftables: a table of ours shuts the port for all
+    others, and turns nothing else on.
     """
     if requested not in ("auto", *PROVIDERS):
         raise FirewallError(f"firewall_provider '{requested}' is not one of auto, {', '.join(PROVIDERS)}.")
@@ -73,34 +76,49 @@ def refuse(rules: list[Record], owner: str, report: Record, provider: str, enabl
     check_owner(owner)
     if provider != "none" and provider not in report["installed"] and not enable and rules:
         raise FirewallError(
-            f"firewall_provider is {provider}, which this host does not have. Install it, choose another, or set firewall_enable: true."
+            f"firewall_provider is {provider}, which this host does not have. Install it, choose another, or set"
+            " firewall_enable: true."
         )
-    if provider in ("ufw", "firewalld") and provider != report["provider"] and not enable and rules and report["provider"] != "none":
+    if (
+        provider in ("ufw", "firewalld")
+        and provider != report["provider"]
+        and not enable
+        and rules
+        and report["provider"] != "none"
+    ):
         other = report["provider"]
         raise FirewallError(
-            f"firewall_provider is {provider}, but {other} filters on this host. Set firewall_provider: auto, or firewall_enable: true."
+            f"firewall_provider is {provider}, but {other} filters on this host. Set firewall_provider: auto, or"
+            " firewall_enable: true."
         )
     for number, rule in enumerate(rules, 1):
         name = f"firewall_rules, entry {number}"
         if rule["state"] != "present":
             continue
         if rule["zone"] and provider not in ("firewalld", "none"):
-            raise FirewallError(f"{name}: zone '{rule['zone']}' is a word of firewalld, and this host runs {provider}. Use interface there.")
+            raise FirewallError(
+                f"{name}: zone '{rule['zone']}' is a word of firewalld, and this host runs {provider}. Use interface"
+                " there."
+            )
         if provider == "firewalld":
             _refuse_firewalld(rule, name, report)
         sixes = [source for source in rule["sources"] if ":" in source]
         if sixes and provider == "ufw" and not report.get("ufw_ipv6", True):
             raise FirewallError(
-                f"{name}: source {sixes[0]} is of IPv6, and ufw on this host lets none in (IPV6=no in /etc/default/ufw). "
-                "Set IPV6=yes there and run 'ufw reload', or leave the source out."
+                f"{name}: source {sixes[0]} is of IPv6, and ufw on this host lets none in (IPV6=no in"
+                " /etc/default/ufw). Set IPV6=yes there and run 'ufw reload', or leave the source out."
             )
         if rule["sources"] and provider == "ufw" and report.get("ufw_accepts"):
             raise FirewallError(
-                f"{name}: its sources would not be in force, for ufw on this host lets in whatever no rule speaks of. There: sudo ufw allow "
-                f"{', '.join(str(port) for port in report['ssh_ports'][:1])}/tcp && sudo ufw default deny incoming - or leave the sources out."
+                f"{name}: its sources would not be in force, for ufw on this host lets in whatever no rule speaks of."
+                f" There: sudo ufw allow {', '.join(str(port) for port in report['ssh_ports'][:1])}/tcp && sudo ufw"
+                " default deny incoming - or leave the sources out."
             )
         if rule["limit"] and provider == "ufw" and rule["limit"] != "12/minute":
-            raise FirewallError(f"{name}: ufw knows one limit only, 6 connections in 30 seconds: write limit: 12/minute, or use another provider.")
+            raise FirewallError(
+                f"{name}: ufw knows one limit only, 6 connections in 30 seconds: write limit: 12/minute, or use another"
+                " provider."
+            )
         _refuse_lockout(rule, name, report)
     _refuse_removal(rules, owner, report, provider)
 
@@ -108,16 +126,23 @@ def refuse(rules: list[Record], owner: str, report: Record, provider: str, enabl
 def _refuse_firewalld(rule: Record, name: str, report: Record) -> None:
     zones = report.get("firewalld", {}).get("known", [])
     if rule["zone"] and zones and rule["zone"] not in zones:
-        raise FirewallError(f"{name}: firewalld has no zone '{rule['zone']}' on this host. Its zones: {', '.join(zones)}.")
+        raise FirewallError(
+            f"{name}: firewalld has no zone '{rule['zone']}' on this host. Its zones: {', '.join(zones)}."
+        )
     if rule["interface"] and not rule["zone"]:
         zone = _zone_of(rule["interface"], report)
         if not zone:
-            raise FirewallError(f"{name}: firewalld filters by zone, and interface '{rule['interface']}' is in none. Write zone instead.")
+            raise FirewallError(
+                f"{name}: firewalld filters by zone, and interface '{rule['interface']}' is in none. Write zone"
+                " instead."
+            )
 
 
 def _refuse_lockout(rule: Record, name: str, report: Record) -> None:
     ssh = report.get("ssh") or {}
-    if not (rule["sources"] and ssh.get("client") and rule["protocol"] == "tcp" and has_port(rule["port"], ssh["port"])):
+    if not (
+        rule["sources"] and ssh.get("client") and rule["protocol"] == "tcp" and has_port(rule["port"], ssh["port"])
+    ):
         return
     if not any(overlap(source, ssh["client"]) for source in rule["sources"]):
         here = f"{ssh['client']}, the address of the SSH connection in use on port {ssh['port']}"
@@ -131,7 +156,11 @@ def _refuse_removal(rules: list[Record], owner: str, report: Record, provider: s
         return
 
     def lets_in(opening: Record) -> bool:
-        return opening["protocol"] in ("tcp", "any") and has_port(opening["port"], ssh["port"]) and overlap(opening["source"], ssh["client"])
+        return (
+            opening["protocol"] in ("tcp", "any")
+            and has_port(opening["port"], ssh["port"])
+            and overlap(opening["source"], ssh["client"])
+        )
 
     ours = [opening for opening in existing(owner, report) if lets_in(opening)]
     if not ours or any(lets_in(opening) for opening in openings(rules)):
@@ -143,7 +172,10 @@ def _refuse_removal(rules: list[Record], owner: str, report: Record, provider: s
         safe = not blocking(client, without(report["chains"], owner), report)
     if not safe:
         here = f"port {ssh['port']} to {ssh['client']}, the SSH connection in use"
-        raise FirewallError(f"firewall_rules no longer opens {here}, and nothing else does. Keep an entry for it, or allow SSH by hand first.")
+        raise FirewallError(
+            f"firewall_rules no longer opens {here}, and nothing else does. Keep an entry for it, or allow SSH by hand"
+            " first."
+        )
 
 
 def _zone_of(interface: str, report: Record) -> str:
@@ -152,10 +184,11 @@ def _zone_of(interface: str, report: Record) -> str:
 
 
 def admits(report: Record, protocol: str, port: int, source: str) -> bool | None:
-    """Whether the host's own firewall lets a new connection from ``source`` (an address or CIDR) in; ``None``: this report cannot tell.
+    """Whether the host's own firewall lets a new connection from ``source`` (an address or CIDR) in; ``None``: this
+    report cannot tell.
 
-    Where it does, the server listens and a client still runs into a time-out, the packet is lost before the host: a cloud's security group, or
-    a router that forwards no port.
+    Where it does, the server listens and a client still runs into a time-out, the packet is lost before the host: a
+    cloud's security group, or a router that forwards no port.
     """
     if report["provider"] == "none" or (report["provider"] == "ufw" and report.get("ufw_accepts")):
         return True
@@ -166,7 +199,9 @@ def admits(report: Record, protocol: str, port: int, source: str) -> bool | None
     found = [
         rule
         for rule in report["rules"]
-        if rule["provider"] == report["provider"] and rule["protocol"] in (protocol, "any") and has_port(rule["port"], port)
+        if rule["provider"] == report["provider"]
+        and rule["protocol"] in (protocol, "any")
+        and has_port(rule["port"], port)
     ]
     if any(not rule["source"] or _inside(source, rule["source"]) for rule in found):
         return True
@@ -178,7 +213,8 @@ def _inside(source: str, whole: str) -> bool:
     return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
 
 
-# --- the comparison -----------------------------------------------------------------------------------------------------------
+# --- the comparison
+# -----------------------------------------------------------------------------------------------------------
 
 
 def same(one: Record, other: Record) -> bool:
@@ -200,14 +236,24 @@ def existing(owner: str, report: Record) -> list[Record]:
                     "source": said.get("source", ""),
                     "interface": said.get("interface", ""),
                 }
-                found.append(dict(opening, zone="", limit="", comment=rule["comment"], owner=owner, provider=chain.get("managed", "nftables")))
+                found.append(
+                    dict(
+                        opening,
+                        zone="",
+                        limit="",
+                        comment=rule["comment"],
+                        owner=owner,
+                        provider=chain.get("managed", "nftables"),
+                    )
+                )
     return found
 
 
 def standing(rules: list[Record], owner: str, report: Record) -> list[Record]:
     """The rules of this owner in force on the host for ports that ``rules`` no longer name, as a user would write them.
 
-    A server that is to leave its port listens there until it has restarted: with its rules gone before, a port that they close would be open.
+    A server that is to leave its port listens there until it has restarted: with its rules gone before, a port that
+    they close would be open.
     """
     wanted = {(opening["protocol"], opening["port"]) for opening in openings(normalise(rules))}
     sources: dict[tuple[str, str], set[str]] = {}
@@ -222,8 +268,13 @@ def standing(rules: list[Record], owner: str, report: Record) -> list[Record]:
 
 
 def former(rules: list[Record], owner: str, report: Record) -> list[Record]:
-    """These rules as far as this owner's were in force when the report was made: what is left of them when all that was opened since is closed."""
-    there = {(one["protocol"], one["port"], one["source"]) for one in existing(owner, report) if one["provider"] == report["provider"]}
+    """These rules as far as this owner's were in force when the report was made: what is left of them when all that was
+    opened since is closed."""
+    there = {
+        (one["protocol"], one["port"], one["source"])
+        for one in existing(owner, report)
+        if one["provider"] == report["provider"]
+    }
     kept = []
     for rule, entry in zip(rules, normalise(rules)):
         found = [one["source"] for one in openings([entry]) if (one["protocol"], one["port"], one["source"]) in there]
@@ -232,7 +283,15 @@ def former(rules: list[Record], owner: str, report: Record) -> list[Record]:
     return kept
 
 
-def difference(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False, *, apart: bool = True) -> list[Record]:
+def difference(
+    rules: list[Record],
+    owner: str,
+    report: Record,
+    requested: str = "auto",
+    enable: bool = False,
+    *,
+    apart: bool = True,
+) -> list[Record]:
     """What must change on the host, rule by rule. An empty list: nothing to do.
 
     :param rules: ``firewall_rules`` as the user wrote them, or already normalised.
@@ -240,21 +299,31 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
     :param report: what :func:`observe.read` returned for the host.
     :param requested: ``firewall_provider``.
     :param enable: ``firewall_enable``.
-    :param apart: refuse where something that is not ours has the place of ours; a caller that moves it away first does not want that.
-    :returns: entries ``{"id": "tcp/8888 from 192.0.2.0/24", "what": "missing", "provider": "ufw", "opening": {...}, "detail": ""}``.
-        ``what`` is ``missing``; ``unwanted`` (a rule of this owner that nobody asks for any more); ``inactive`` (the firewall is to be turned
-        on, or holds the rule without applying it); ``outdated`` (a file of ours differs, or does not survive a reboot); ``blocked`` (the rule
-        is there, but something else on the host still stops the connection, and ``detail`` says what).
+    :param apart: refuse where something that is not ours has the place of ours; a caller that moves it away first does
+        not want that.
+    :returns: entries ``{"id": "tcp/8888 from 192.0.2.0/24", "what": "missing", "provider": "ufw", "opening": {...},
+        "detail": ""}``.
+        ``what`` is ``missing``; ``unwanted`` (a rule of this owner that nobody asks for any more); ``inactive`` (the
+        firewall is to be turned on, or holds the rule without applying it); ``outdated`` (a file of ours differs, or
+        does not survive a reboot); ``blocked`` (the rule is there, but something else on the host still stops the
+        connection, and ``detail`` says what).
     :raises FirewallError: for a rule that is wrong or must be refused on this host.
     """
     entries = normalise(rules)
     provider = choose(requested, report, enable, is_limited(entries))
     # What is chosen here is there, or may be installed.
     refuse(entries, owner, report, provider, enable or requested == "auto")
-    if requested == "auto" and report["provider"] == "none" and provider == "nftables" and not enable and not report["systemd"]:
+    if (
+        requested == "auto"
+        and report["provider"] == "none"
+        and provider == "nftables"
+        and not enable
+        and not report["systemd"]
+    ):
         raise FirewallError(
-            "No firewall filters on this host, and without systemd nothing of ours is loaded at boot: the sources would not be in force. "
-            f"Say firewall_provider: nftables and have {FOLDER}/{owner}.nft loaded at boot, or firewall_provider: none where others filter."
+            "No firewall filters on this host, and without systemd nothing of ours is loaded at boot: the sources"
+            f" would not be in force. Say firewall_provider: nftables and have {FOLDER}/{owner}.nft loaded at boot, or"
+            " firewall_provider: none where others filter."
         )
     wanted = [] if provider == "none" else resolve(openings(entries), provider, report)
     in_the_way = strangers(owner, report, provider) if wanted and apart else []
@@ -262,7 +331,15 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
         raise FirewallError(" ".join(in_the_way))
     found: list[Record] = []
     if enable and wanted and provider in ("ufw", "firewalld") and report["provider"] != provider:
-        found.append({"id": provider, "what": "inactive", "provider": provider, "opening": {}, "detail": f"{provider} is not active"})
+        found.append(
+            {
+                "id": provider,
+                "what": "inactive",
+                "provider": provider,
+                "opening": {},
+                "detail": f"{provider} is not active",
+            }
+        )
     for name in ("ufw", "firewalld"):
         found += _rule_difference(wanted if name == provider else [], owner, report, name)
     found += packet_filter_difference(wanted, owner, report, provider)
@@ -270,7 +347,8 @@ def difference(rules: list[Record], owner: str, report: Record, requested: str =
 
 
 def resolve(wanted: list[Record], provider: str, report: Record) -> list[Record]:
-    """The openings in the provider's own terms: firewalld knows no interface, and needs each zone in which such a connection can arrive."""
+    """The openings in the provider's own terms: firewalld knows no interface, and needs each zone in which such a
+    connection can arrive."""
     if provider != "firewalld":
         return [dict(opening, zone="") for opening in wanted]
     return [dict(opening, interface="", zone=zone) for opening in wanted for zone in _zones_for(opening, report)]
@@ -279,20 +357,26 @@ def resolve(wanted: list[Record], provider: str, report: Record) -> list[Record]
 def _zones_for(opening: Record, report: Record) -> list[str]:
     """The zones of firewalld that decide about an opening.
 
-    A connection belongs to the zone that its source is bound to, else to that of its interface, else to the default zone
-    (firewalld.zones(5)). A zone that accepts everything, as Docker's own, needs no rule.
+    A connection belongs to the zone that its source is bound to, else to that of its interface, else to the default
+    zone (firewalld.zones(5)). A zone that accepts everything, as Docker's own, needs no rule.
     """
     said = report.get("firewalld", {})
     default, zones = said.get("default", "public"), said.get("zones", {})
     if opening["zone"] or opening["interface"]:
         return [opening["zone"] or _zone_of(opening["interface"], report) or default]
     used = {_zone_of(name, report) or default for name in report.get("interfaces", [])} or {default}
-    bound = {name for name, zone in zones.items() for source in zone.get("sources", []) if _may_hold(source, opening["source"])}
+    bound = {
+        name
+        for name, zone in zones.items()
+        for source in zone.get("sources", [])
+        if _may_hold(source, opening["source"])
+    }
     return sorted(name for name in used | bound if not zones.get(name, {}).get("accepts")) or [default]
 
 
 def _may_hold(bound: str, source: str) -> bool:
-    """Whether a source of a zone (a network; a MAC address or a set says nothing about networks) can hold a client of this opening."""
+    """Whether a source of a zone (a network; a MAC address or a set says nothing about networks) can hold a client of
+    this opening."""
     try:
         ipaddress.ip_network(bound, strict=False)
     except ValueError:
@@ -312,9 +396,14 @@ def _rule_difference(wanted: list[Record], owner: str, report: Record, provider:
             found.append(_entry(opening, "inactive", provider, "configured, but not in force"))
         elif not any(rule["saved"] for rule in matching):
             found.append(_entry(opening, "missing", provider, "in force, but lost at the next reboot"))
-        # A table beside the firewall's own can drop what the firewall accepts; so can an earlier rule of ufw's, once ours is there.
+        # A table beside the firewall's own can drop what the firewall accepts; so can an earlier rule of ufw's, once
+        # ours is there.
         own = "iptables" if provider == "ufw" and not any(rule["live"] for rule in matching) else ""
-        chains = [chain for chain in without(report["chains"], owner) if chain["table"] != "firewalld" and (not own or chain.get("managed") != own)]
+        chains = [
+            chain
+            for chain in without(report["chains"], owner)
+            if chain["table"] != "firewalld" and (not own or chain.get("managed") != own)
+        ]
         found += blocked(opening, chains, report, provider)
     for rule in present:
         if rule["owner"] == owner and not any(same(rule, opening) for opening in wanted):
@@ -340,7 +429,8 @@ def rich_rule(opening: Record) -> str:
 
 
 def ledger(wanted: list[Record], owner: str, report: Record) -> list[Record]:
-    """What of the wanted openings (in firewalld's terms) is ours: all but those that stand there by somebody else's hand."""
+    """What of the wanted openings (in firewalld's terms) is ours: all but those that stand there by somebody else's
+    hand."""
     others = [rule for rule in report["rules"] if rule["provider"] == "firewalld" and rule["owner"] != owner]
     return [
         dict({key: opening[key] for key in SAME}, comment=comment(opening, owner))
@@ -351,7 +441,11 @@ def ledger(wanted: list[Record], owner: str, report: Record) -> list[Record]:
 
 def ssh_to_open(report: Record, provider: str) -> list[int]:
     """The ports of SSH that no rule of this provider opens to everybody yet."""
-    rules = [rule for rule in report["rules"] if rule["provider"] == provider and not rule["source"] and not rule["interface"]]
+    rules = [
+        rule
+        for rule in report["rules"]
+        if rule["provider"] == provider and not rule["source"] and not rule["interface"]
+    ]
     zones = ssh_zones(report) if provider == "firewalld" else [""]
     return [
         port
@@ -367,7 +461,9 @@ def ssh_zones(report: Record) -> list[str]:
 
 def sentence(entry: Record) -> str:
     """An entry of the difference for people: ``missing in ufw: tcp/8888 from 192.0.2.0/24``."""
-    return f"{entry['what']} in {entry['provider']}: {entry['id']}" + (f" ({entry['detail']})" if entry["detail"] else "")
+    return f"{entry['what']} in {entry['provider']}: {entry['id']}" + (
+        f" ({entry['detail']})" if entry["detail"] else ""
+    )
 
 
 def _not_judged(opening: Record, owner: str, report: Record, provider: str) -> list[str]:
@@ -378,8 +474,11 @@ def _not_judged(opening: Record, owner: str, report: Record, provider: str) -> l
     return not_judged(dict(opening, zone=""), chains, report)
 
 
-def remarks(rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False) -> list[str]:
-    """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters at all."""
+def remarks(
+    rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False
+) -> list[str]:
+    """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters
+    at all."""
     entries = normalise(rules)
     provider = choose(requested, report, enable, is_limited(entries))
     wanted = openings(entries)
@@ -388,8 +487,9 @@ def remarks(rules: list[Record], owner: str, report: Record, requested: str = "a
         said = ["No firewall filters on this host: nothing had to be opened."]
         if limited:
             said.append(
-                f"The sources of {', '.join(limited)} are NOT in force, as firewall_provider: none says: everybody who reaches the host reaches "
-                "the port. Leave it out, and nftables closes these ports for all other sources and touches nothing else."
+                f"The sources of {', '.join(limited)} are NOT in force, as firewall_provider: none says: everybody who"
+                " reaches the host reaches the port. Leave it out, and nftables closes these ports for all other"
+                " sources and touches nothing else."
             )
         return said
     said = [
@@ -401,14 +501,21 @@ def remarks(rules: list[Record], owner: str, report: Record, requested: str = "a
     if provider == "nftables" and wanted and not report["systemd"]:
         line = f"nft -f {FOLDER}/{owner}.nft; sh {FOLDER}/{owner}.hooks.sh"
         said.append(
-            f"This host does not run systemd: have '{line}' run at boot, after its own rules, and after whatever flushes all rules "
-            "(nft -f /etc/nftables.conf does); until then the sources are not in force."
+            f"This host does not run systemd: have '{line}' run at boot, after its own rules, and after whatever"
+            " flushes all rules (nft -f /etc/nftables.conf does); until then the sources are not in force."
         )
     if provider == "iptables" and wanted and not report["saved"]:
-        said.append("iptables keeps nothing over a reboot here: install iptables-persistent (RHEL: iptables-services), or choose nftables.")
+        said.append(
+            "iptables keeps nothing over a reboot here: install iptables-persistent (RHEL: iptables-services), or"
+            " choose nftables."
+        )
     if provider == "firewalld" and limited:
         zones = report["firewalld"].get("zones", {})
-        free = sorted(name for name, zone in zones.items() if zone.get("accepts") and zone["interfaces"] and name not in _OF_MACHINES)
+        free = sorted(
+            name
+            for name, zone in zones.items()
+            if zone.get("accepts") and zone["interfaces"] and name not in _OF_MACHINES
+        )
         said += [
             f"Zone {name} of firewalld accepts everything: the sources of {', '.join(limited)} are NOT in force on "
             f"{', '.join(zones[name]['interfaces'])}. Move the interface to another zone."
@@ -417,13 +524,23 @@ def remarks(rules: list[Record], owner: str, report: Record, requested: str = "a
     if provider in ("ufw", "firewalld"):
         if wanted and report["provider"] != provider and not enable:
             said.append(
-                f"{provider} is not active: it knows the rules, but they are not in force until somebody turns it on (firewall_enable: true)."
+                f"{provider} is not active: it knows the rules, but they are not in force until somebody turns it on"
+                " (firewall_enable: true)."
             )
-        hand = [rule for rule in report["rules"] if rule["provider"] == provider and rule["owner"] != owner and not rule["source"]]
+        hand = [
+            rule
+            for rule in report["rules"]
+            if rule["provider"] == provider and rule["owner"] != owner and not rule["source"]
+        ]
         for one in wanted:
             first = port_range(one["port"])[0]
-            if one["source"] and any(rule["protocol"] in (one["protocol"], "any") and has_port(rule["port"], first) for rule in hand):
-                said.append(f"{identity(one)}: a rule that is not ours opens this port to everybody. Remove it by hand, or the sources mean nothing.")
+            if one["source"] and any(
+                rule["protocol"] in (one["protocol"], "any") and has_port(rule["port"], first) for rule in hand
+            ):
+                said.append(
+                    f"{identity(one)}: a rule that is not ours opens this port to everybody. Remove it by hand, or the"
+                    " sources mean nothing."
+                )
     return said
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands of ufw and firewalld that bring a host's rules to the wanted state. Pure: no I/O, no Ansible.
 
-What differs is known rule by rule already, and each tool adds or takes one rule with one command. So no collection is needed for it, which a
-control node may lack: nobody finds out in the middle of a run.
+What differs is known rule by rule already, and each tool adds or takes one rule with one command. So no collection is
+needed for it, which a control node may lack: nobody finds out in the middle of a run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ SSH = "remote.notebooks/ssh"
 
 
 def commands(found: list[Record], provider: str, report: Record) -> list[list[str]]:
-    """What to run, in order: SSH is let in before a firewall is turned on, and what is new is there before anything goes.
+    """What to run, in order: SSH is let in before a firewall is turned on, and what is new is there before anything
+    goes.
 
     :param found: the part of :func:`compare.difference` that this provider holds, each with its ``comment``.
     """
@@ -33,7 +34,9 @@ def _ufw(rules: list[Record], off: bool, report: Record) -> list[list[str]]:
     for entry in _in_order(rules, ("missing", "unwanted")):
         words = _ufw_rule(entry["opening"])
         # With another comment than the rule's own, ufw deletes nothing.
-        result.append(["ufw", "delete", *words] if entry["what"] == "unwanted" else ["ufw", *words, "comment", entry["comment"]])
+        result.append(
+            ["ufw", "delete", *words] if entry["what"] == "unwanted" else ["ufw", *words, "comment", entry["comment"]]
+        )
     if off:
         result.append(["ufw", "--force", "enable"])
     elif report["provider"] == "ufw" and any(entry["what"] == "inactive" for entry in rules):
@@ -58,8 +61,15 @@ def _firewalld(rules: list[Record], off: bool, report: Record) -> list[list[str]
         result.append(["firewall-cmd", "--reload"])
     for entry in _in_order(rules, ("missing", "inactive", "unwanted")):
         opening = entry["opening"]
-        words = [f"--zone={opening['zone']}", f"--{'remove' if entry['what'] == 'unwanted' else 'add'}-rich-rule={rich_rule(opening)}"]
-        result += [["firewall-cmd", "--permanent", *words], ["firewall-cmd", *words]] if runs else [["firewall-offline-cmd", *words]]
+        words = [
+            f"--zone={opening['zone']}",
+            f"--{'remove' if entry['what'] == 'unwanted' else 'add'}-rich-rule={rich_rule(opening)}",
+        ]
+        result += (
+            [["firewall-cmd", "--permanent", *words], ["firewall-cmd", *words]]
+            if runs
+            else [["firewall-offline-cmd", *words]]
+        )
     return result
 
 

@@ -5,11 +5,13 @@
 
 Two things are needed on a packet filter:
 
-- *our own* table (nftables) or chain (iptables). It accepts the listed sources and, where the host itself would let strangers in, drops all
-  others **on these ports only**. A drop is final wherever it stands, so this part always works from a place of our own.
-- a *hook* in the host's own chain, only where that chain would stop a listed source: an accept in our table cannot override a drop elsewhere.
-  It stands directly before the rule that stops the connection (or last, where the chain's policy does), so what the operator decided earlier
-  in the chain, such as a list of blocked addresses, keeps its say. It is marked by its comment and taken out by its handle.
+- *our own* table (nftables) or chain (iptables). It accepts the listed sources and, where the host itself would let
+  strangers in, drops all others **on these ports only**. A drop is final wherever it stands, so this part always works
+  from a place of our own.
+- a *hook* in the host's own chain, only where that chain would stop a listed source: an accept in our table cannot
+  override a drop elsewhere. It stands directly before the rule that stops the connection (or last, where the chain's
+  policy does), so what the operator decided earlier in the chain, such as a list of blocked addresses, keeps its say.
+  It is marked by its comment and taken out by its handle.
 """
 
 from __future__ import annotations
@@ -22,7 +24,20 @@ import shlex
 
 from .packet_filter import Record, family, network
 from .parse import parse_iptables_save, without_counters
-from .rules import FOLDER, blocking, comment, gate, gates, identity, is_foreign, mark, not_judged, owner_of, table, without
+from .rules import (
+    FOLDER,
+    blocking,
+    comment,
+    gate,
+    gates,
+    identity,
+    is_foreign,
+    mark,
+    not_judged,
+    owner_of,
+    table,
+    without,
+)
 
 UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 UNIT_TEXT = f"""\
@@ -42,7 +57,8 @@ Type=exec
 # The table replaces itself; a hook is added only where it is gone, so that a second start changes nothing.
 ExecStartPre={{nft}} -f {FOLDER}/%i.nft
 ExecStartPre=/bin/sh {FOLDER}/%i.hooks.sh
-# Whoever flushes all rules (nft -f /etc/nftables.conf does, and nftables.service when it stops) flushes these, and gets them back at once.
+# A flush of all rules (nft -f /etc/nftables.conf, or nftables.service when it stops) removes these as well:
+# they are added again at once.
 ExecStart=/bin/sh {FOLDER}/%i.hooks.sh watch
 ExecReload={{nft}} -f {FOLDER}/%i.nft
 ExecReload=/bin/sh {FOLDER}/%i.hooks.sh
@@ -53,8 +69,10 @@ RestartSec=1
 WantedBy=sysinit.target nftables.service
 """
 HOOKS_TEXT = """\
-# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}: accepts that this host's own chains need. Run by sh.
-# Each goes directly before the rule that would stop the connection, found by its text, or to the end of a chain whose policy would.
+# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}.
+# Accepts that this host's own chains need. Run by sh.
+# Each goes directly before the rule that would stop the connection, found by its text,
+# or to the end of a chain whose policy would.
 # Where that rule is not there any more, none goes in: the port stays closed until the playbook runs again.
 put() {{ # chain, accept, the rule that it goes before
     if [ "$#" -eq 2 ]; then {nft} "add rule $1 $2"; return; fi
@@ -72,7 +90,8 @@ hooks() {{
 {calls}    true
 }}
 if [ "$1" != watch ]; then hooks; exit; fi
-# A table that comes may be the host's own, with none of our accepts; one that goes may be ours. After events that were lost, look as well.
+# An added table may be the host's own, with none of our accepts; a deleted one may be ours.
+# After lost events, look as well.
 {nft} monitor tables | while read -r event; do
     case $event in "add table "* | "delete table "* | "# ERROR"*) ;; *) continue ;; esac
     {nft} list table inet {table} >/dev/null 2>&1 || {nft} -f {folder}/{owner}.nft
@@ -95,10 +114,13 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# --- one rule, for the kernel and for the comparison ----------------------------------------------------------------------------
+# --- one rule, for the kernel and for the comparison
+# ----------------------------------------------------------------------------
 
 
-def _rule(opening: Record, verdict: str, note: str, families: tuple[str, ...] = ("ip", "ip6"), limited: str = "") -> Record:
+def _rule(
+    opening: Record, verdict: str, note: str, families: tuple[str, ...] = ("ip", "ip6"), limited: str = ""
+) -> Record:
     """A rule of ours in the model of ``_firewall_filter``."""
     when = [["protocol", "in", [opening["protocol"]]], ["port", "in", [opening["port"]]]]
     if opening["source"]:
@@ -109,7 +131,14 @@ def _rule(opening: Record, verdict: str, note: str, families: tuple[str, ...] = 
         when.append(["interface", "in", [opening["interface"]]])
     if limited:
         when.append(["state", "in", ["new"]])
-    return {"when": when, "verdict": verdict, "comment": note, "limited": limited, "opening": opening, "id": identity(opening)}
+    return {
+        "when": when,
+        "verdict": verdict,
+        "comment": note,
+        "limited": limited,
+        "opening": opening,
+        "id": identity(opening),
+    }
 
 
 def canonical(rule: Record) -> str:
@@ -126,7 +155,8 @@ def _lookup(rule: Record, field: str) -> str:
     return next((values[0] for name, _operator, values in rule["when"] if name == field), "")
 
 
-# --- nftables -------------------------------------------------------------------------------------------------------------------
+# --- nftables
+# -------------------------------------------------------------------------------------------------------------------
 
 
 def nft_table(wanted: list[Record], closed: list[tuple[str, str, str, tuple[str, ...]]], owner: str) -> list[Record]:
@@ -159,7 +189,8 @@ def _seen(rule: Record) -> str:
 
 
 def nft_table_text(rules: list[Record], owner: str) -> str:
-    """The file of our own table. Loading it twice leaves one table: it makes it, deletes it and makes it anew in one transaction."""
+    """The file of our own table. Loading it twice leaves one table: it makes it, deletes it and makes it anew in one
+    transaction."""
     name = f"inet {table(owner)}"
     body = ['iifname "lo" accept']
     for rule in rules:
@@ -171,11 +202,16 @@ def nft_table_text(rules: list[Record], owner: str) -> str:
             rate = f"limit rate over {count[0]}/{count[1]} burst {count[0]} packets"
             body.append(f"ct state new {words} update @{_seen(rule)} {{ {_EACH[of]} {rate} }} drop {note}")
         elif rule["verdict"] == "drop":
-            body.append(f"ct direction original {words} drop {note}")  # an answer to a connection of the host's own is not for us
+            body.append(
+                f"ct direction original {words} drop {note}"
+            )  # an answer to a connection of the host's own is not for us
         else:
             body.append(f"{words} accept {note}")
     seen = {_seen(rule): _IPV[_lookup(rule, "family")] for rule in rules if rule["limited"]}
-    sets = [f"\tset {name} {{ type {kind}_addr; size 65535; flags dynamic,timeout; timeout 1h; }}" for name, kind in seen.items()]
+    sets = [
+        f"\tset {name} {{ type {kind}_addr; size 65535; flags dynamic,timeout; timeout 1h; }}"
+        for name, kind in seen.items()
+    ]
     lines = [
         f"# Managed by Ansible, role remote.notebooks.firewall, firewall_owner {owner}.",
         f"table {name}",
@@ -193,7 +229,8 @@ def nft_table_text(rules: list[Record], owner: str) -> str:
 
 
 def nft_hooks(wanted: list[Record], owner: str, report: Record) -> list[Record]:
-    """The accepts that the host's own chains need: rules with ``chain`` and ``before`` (a rule of that chain, or ``None``: at its end)."""
+    """The accepts that the host's own chains need: rules with ``chain`` and ``before`` (a rule of that chain, or
+    ``None``: at its end)."""
     host = without(report["chains"], owner)
     hooks = []
     for opening in wanted:
@@ -202,7 +239,9 @@ def nft_hooks(wanted: list[Record], owner: str, report: Record) -> list[Record]:
                 continue
             rule = _rule(opening, "accept", f"{mark(owner)} hook", tuple(place["families"]))
             if place["chain"]["family"] in ("ip", "ip6"):
-                rule["when"] = [condition for condition in rule["when"] if condition[0] != "family" or opening["source"]]
+                rule["when"] = [
+                    condition for condition in rule["when"] if condition[0] != "family" or opening["source"]
+                ]
             hooks.append(dict(rule, chain=place["chain"], before=place["rule"]))
     return hooks
 
@@ -222,8 +261,8 @@ def _nft_hook(hook: Record) -> str:
 
 
 def nft_hooks_text(hooks: list[Record], owner: str, nft: str) -> str:
-    """The script of the hooks. A handle does not survive a reboot, and an index means another rule once somebody added a line above:
-    the rule that an accept goes before is found again by its text.
+    """The script of the hooks. A handle does not survive a reboot, and an index means another rule once somebody added
+    a line above: the rule that an accept goes before is found again by its text.
     """
     calls = []
     for hook in hooks:
@@ -262,7 +301,9 @@ def nft_script(wanted: list[Record], owner: str, report: Record) -> str:
     for chain in report["chains"]:
         if chain["table"] != table(owner) and not chain.get("managed"):
             handles = dict.fromkeys(rule["handle"] for rule in chain["rules"] if owner_of(rule["comment"]) == owner)
-            lines += [f"delete rule {chain['family']} {chain['table']} {chain['name']} handle {handle}" for handle in handles]
+            lines += [
+                f"delete rule {chain['family']} {chain['table']} {chain['name']} handle {handle}" for handle in handles
+            ]
     if not wanted:
         found = [chain for chain in report["chains"] if chain["table"] == table(owner)]
         if found and not any(is_foreign(chain, owner) for chain in found):
@@ -278,19 +319,37 @@ def _nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Re
     host = without(report["chains"], owner)
     expected = nft_table(wanted, gates(wanted, host, report), owner) if wanted else []
     hooks = nft_hooks(wanted, owner, report)
-    ours = [rule for chain in report["chains"] if chain["table"] == table(owner) for rule in chain["rules"] if owner_of(rule["comment"])]
+    ours = [
+        rule
+        for chain in report["chains"]
+        if chain["table"] == table(owner)
+        for rule in chain["rules"]
+        if owner_of(rule["comment"])
+    ]
     found = _compare(expected, ours, "nftables", "", ordered=True)
     for chain in report["chains"]:
         if chain["table"] == table(owner) or chain.get("managed"):
             continue
         key = (chain["family"], chain["table"], chain["name"])
         there = [rule for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
-        meant = [hook for hook in hooks if (hook["chain"]["family"], hook["chain"]["table"], hook["chain"]["name"]) == key]
-        found += _compare(meant, there, "nftables", f"in chain {chain['name']} of table {chain['family']} {chain['table']}")
+        meant = [
+            hook for hook in hooks if (hook["chain"]["family"], hook["chain"]["table"], hook["chain"]["name"]) == key
+        ]
+        found += _compare(
+            meant, there, "nftables", f"in chain {chain['name']} of table {chain['family']} {chain['table']}"
+        )
     files = nft_files(wanted, owner, report)
     for path in sorted({*files, *nft_leftovers(wanted, owner, report)}):
         if report["files"].get(path) != (digest(files[path]) if path in files else None):
-            found.append({"id": path, "what": "outdated" if path in files else "unwanted", "provider": "nftables", "opening": {}, "detail": "file"})
+            found.append(
+                {
+                    "id": path,
+                    "what": "outdated" if path in files else "unwanted",
+                    "provider": "nftables",
+                    "opening": {},
+                    "detail": "file",
+                }
+            )
     return [*found, *_unit_difference(wanted, owner, report)]
 
 
@@ -307,17 +366,33 @@ def _unit_difference(wanted: list[Record], owner: str, report: Record) -> list[R
     return [{"id": unit, "what": what, "provider": "nftables", "opening": {}, "detail": detail}] if detail else []
 
 
-def _compare(expected: list[Record], present: list[Record], provider: str, detail: str, ordered: bool = False) -> list[Record]:
+def _compare(
+    expected: list[Record], present: list[Record], provider: str, detail: str, ordered: bool = False
+) -> list[Record]:
     there = [canonical(rule) for rule in present]
     meant = [canonical(rule) for rule in expected]
     found = [
-        {"id": rule["id"], "what": "missing", "provider": provider, "opening": rule["opening"], "detail": _detail(rule, detail)}
+        {
+            "id": rule["id"],
+            "what": "missing",
+            "provider": provider,
+            "opening": rule["opening"],
+            "detail": _detail(rule, detail),
+        }
         for rule, text in zip(expected, meant)
         if text not in there
     ]
     for position, (rule, text) in enumerate(zip(present, there)):
         if text not in meant or text in there[:position]:
-            found.append({"id": _words(rule), "what": "unwanted", "provider": provider, "opening": {}, "detail": _detail(rule, detail)})
+            found.append(
+                {
+                    "id": _words(rule),
+                    "what": "unwanted",
+                    "provider": provider,
+                    "opening": {},
+                    "detail": _detail(rule, detail),
+                }
+            )
     if ordered and not found and there != meant:
         found.append({"id": "order", "what": "outdated", "provider": provider, "opening": {}, "detail": detail})
     return found
@@ -328,7 +403,8 @@ def _detail(rule: Record, detail: str) -> str:
     return ", ".join(word for word in (kind, detail) if word)
 
 
-# --- iptables -------------------------------------------------------------------------------------------------------------------
+# --- iptables
+# -------------------------------------------------------------------------------------------------------------------
 
 
 def _iptables_line(rule: Record, chain: str) -> str:
@@ -343,15 +419,21 @@ def _iptables_line(rule: Record, chain: str) -> str:
         count, per = rule["opening"]["limit"].split("/")
         name = f"{rule['opening']['protocol']}{rule['opening']['port']}"[:15]
         bucket = f"--hashlimit-mode srcip --hashlimit-name {name}"
-        words.append(f"-m conntrack --ctstate NEW -m hashlimit --hashlimit-above {count}/{per[:3]} --hashlimit-burst {count} {bucket}")
+        words.append(
+            f"-m conntrack --ctstate NEW -m hashlimit --hashlimit-above {count}/{per[:3]} --hashlimit-burst {count}"
+            f" {bucket}"
+        )
     elif rule["verdict"] == "drop":
         words.append("-m conntrack --ctdir ORIGINAL")
     words.append(f'-m comment --comment "{rule["comment"]}"')
     return " ".join([*words, "-j " + {"accept": "ACCEPT", "drop": "DROP", "return": "RETURN"}[rule["verdict"]]])
 
 
-def iptables_lines(wanted: list[Record], owner: str, report: Record, chains: list[Record], of: str) -> list[tuple[str, int, str]]:
-    """Our lines for one family: ``(chain, number of the host's rule it stands before or 0 for the end, line)``, in order.
+def iptables_lines(
+    wanted: list[Record], owner: str, report: Record, chains: list[Record], of: str
+) -> list[tuple[str, int, str]]:
+    """Our lines for one family: ``(chain, number of the host's rule it stands before or 0 for the end, line)``, in
+    order.
 
     ``chains`` is that family's filter table without ours: the kernel's, or the one of the file that is loaded at boot.
     """
@@ -365,7 +447,10 @@ def iptables_lines(wanted: list[Record], owner: str, report: Record, chains: lis
         lines.append(("INPUT", first, f'-A INPUT -m comment --comment "{mark(owner)} gate" -j {name}'))
         lines.append((name, 0, f'-A {name} -i lo -m comment --comment "{mark(owner)}" -j RETURN'))
         # an accept would end the host's own chain, too
-        lines += [(name, 0, _iptables_line(dict(rule, verdict="return" if rule["verdict"] == "accept" else "drop"), name)) for rule in inside]
+        lines += [
+            (name, 0, _iptables_line(dict(rule, verdict="return" if rule["verdict"] == "accept" else "drop"), name))
+            for rule in inside
+        ]
     for opening in mine:
         for place in blocking(opening, chains, report):
             if of in place["families"]:
@@ -403,7 +488,10 @@ def iptables_saved(text: str, wanted: list[Record], owner: str, report: Record, 
 
 
 def _uncounted(text: str) -> list[str]:
-    return [re.sub(r" \[\d+:\d+\]$", "", line) if line.startswith(":") else without_counters(line) for line in text.splitlines()]
+    return [
+        re.sub(r" \[\d+:\d+\]$", "", line) if line.startswith(":") else without_counters(line)
+        for line in text.splitlines()
+    ]
 
 
 def _commit(lines: list[str]) -> int:
@@ -418,12 +506,14 @@ def _commit(lines: list[str]) -> int:
 def _is_ours(line: str, owner: str) -> bool:
     line = without_counters(line)
     return line.startswith(f":{gate(owner)} ") or (
-        line.startswith("-A ") and (f'"{mark(owner)}"' in line or f'"{mark(owner)} ' in line or f" {mark(owner)} " in line)
+        line.startswith("-A ")
+        and (f'"{mark(owner)}"' in line or f'"{mark(owner)} ' in line or f" {mark(owner)} " in line)
     )
 
 
 def iptables_restore(wanted: list[Record], owner: str, report: Record, of: str) -> str:
-    """Input of ``iptables-restore --noflush``: one transaction that replaces our rules in the kernel; empty: nothing is there or wanted."""
+    """Input of ``iptables-restore --noflush``: one transaction that replaces our rules in the kernel; empty: nothing is
+    there or wanted."""
     chains = _written(report, of)
     clean = _clean(chains, owner)
     had_gate = any(chain["name"] == gate(owner) for chain in chains)
@@ -438,14 +528,18 @@ def iptables_restore(wanted: list[Record], owner: str, report: Record, of: str) 
         if not before:
             commands.append(line)
             continue
-        number = before + sum(count for (chain_name, at), count in shifted.items() if chain_name == name and at <= before)
+        number = before + sum(
+            count for (chain_name, at), count in shifted.items() if chain_name == name and at <= before
+        )
         shifted[name, before] = shifted.get((name, before), 0) + 1
         commands.append(line.replace(f"-A {name} ", f"-I {name} {number} ", 1))
     needs_gate = any(name == gate(owner) for name, _before, _line in lines)
     if not commands and not had_gate:
         return ""
     heading = [f":{gate(owner)} - [0:0]"] if had_gate or needs_gate else []
-    return "\n".join(["*filter", *heading, *commands, *([f"-X {gate(owner)}"] if had_gate and not needs_gate else []), "COMMIT", ""])
+    return "\n".join(
+        ["*filter", *heading, *commands, *([f"-X {gate(owner)}"] if had_gate and not needs_gate else []), "COMMIT", ""]
+    )
 
 
 def _written(report: Record, of: str) -> list[Record]:
@@ -455,7 +549,10 @@ def _written(report: Record, of: str) -> list[Record]:
 
 def _clean(chains: list[Record], owner: str) -> list[Record]:
     """The chains without ours, their rules numbered anew."""
-    return [dict(chain, rules=[dict(rule, handle=number) for number, rule in enumerate(chain["rules"], 1)]) for chain in without(chains, owner)]
+    return [
+        dict(chain, rules=[dict(rule, handle=number) for number, rule in enumerate(chain["rules"], 1)])
+        for chain in without(chains, owner)
+    ]
 
 
 def _iptables_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
@@ -466,11 +563,17 @@ def _iptables_difference(wanted: list[Record], owner: str, report: Record) -> li
         lines = iptables_lines(wanted, owner, report, _clean(chains, owner), of)
         names = dict.fromkeys(name for name, _before, _line in lines)
         text = "\n".join(["*filter", *(f":{name} -" for name in names), *(line for _name, _before, line in lines)])
-        meant = [dict(rule, id=_words(rule), opening={}) for chain in parse_iptables_save(text, of) for rule in chain["rules"]]
+        meant = [
+            dict(rule, id=_words(rule), opening={})
+            for chain in parse_iptables_save(text, of)
+            for rule in chain["rules"]
+        ]
         found += _compare(sorted(meant, key=canonical), sorted(present, key=canonical), "iptables", f"{of}tables")
         saved = report["saved"].get(of)
         if saved and iptables_saved(saved["text"], wanted, owner, report, of) != saved["text"]:
-            found.append({"id": saved["path"], "what": "outdated", "provider": "iptables", "opening": {}, "detail": "file"})
+            found.append(
+                {"id": saved["path"], "what": "outdated", "provider": "iptables", "opening": {}, "detail": "file"}
+            )
     return found
 
 
@@ -487,21 +590,41 @@ def strangers(owner: str, report: Record, provider: str) -> list[str]:
         "firewalld": [*folders, f"{name}.firewalld.json"],
     }
     paths = [path for path in places.get(provider, []) if path in report["strange"]]
-    said = [f"In the way, and made by no run of this role: {', '.join(paths)}. Move {'it' if len(paths) == 1 else 'them'} away."] if paths else []
+    said = (
+        [
+            f"In the way, and made by no run of this role: {', '.join(paths)}. Move"
+            f" {'it' if len(paths) == 1 else 'them'} away."
+        ]
+        if paths
+        else []
+    )
     for chain in report["chains"]:
         if is_foreign(chain, owner) and _is_own(dict(chain, table="filter"), provider):
             tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
-            of = f"table {chain['family']} {chain['table']}" if provider == "nftables" else f"chain {chain['name']} of {tool}"
-            cure = f"nft delete {of}" if provider == "nftables" else f"{tool} -S {chain['name']} shows it; rename it with {tool} -E"
-            said.append(f"{of} is this role's, and holds rules that are not. On the host: sudo {cure} - or choose another firewall_owner.")
+            of = (
+                f"table {chain['family']} {chain['table']}"
+                if provider == "nftables"
+                else f"chain {chain['name']} of {tool}"
+            )
+            cure = (
+                f"nft delete {of}"
+                if provider == "nftables"
+                else f"{tool} -S {chain['name']} shows it; rename it with {tool} -E"
+            )
+            said.append(
+                f"{of} is this role's, and holds rules that are not. On the host: sudo {cure} - or choose another"
+                " firewall_owner."
+            )
     return list(dict.fromkeys(said))
 
 
-# --- both -----------------------------------------------------------------------------------------------------------------------
+# --- both
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def packet_filter_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
-    """The part of :func:`compare.difference` that nftables and iptables hold; what another provider left there is unwanted."""
+    """The part of :func:`compare.difference` that nftables and iptables hold; what another provider left there is
+    unwanted."""
     found = _nft_difference(wanted if provider == "nftables" else [], owner, report)
     found += _iptables_difference(wanted if provider == "iptables" else [], owner, report)
     if provider not in ("nftables", "iptables"):
@@ -512,26 +635,47 @@ def packet_filter_difference(wanted: list[Record], owner: str, report: Record, p
         found += blocked(opening, others, report, provider)
         if not found and blocking(opening, own, report):
             detail = "our accept stands behind the rule that drops it"
-            found.append({"id": identity(opening), "what": "outdated", "provider": provider, "opening": opening, "detail": detail})
+            found.append(
+                {
+                    "id": identity(opening),
+                    "what": "outdated",
+                    "provider": provider,
+                    "opening": opening,
+                    "detail": detail,
+                }
+            )
     return found
 
 
 def _is_own(chain: Record, provider: str) -> bool:
-    """Whether this provider may put a rule into the chain; iptables' tables mangle and raw are nobody's place for accepts."""
-    return not chain.get("managed") if provider == "nftables" else bool(chain.get("managed")) and chain["table"] == "filter"
+    """Whether this provider may put a rule into the chain; iptables' tables mangle and raw are nobody's place for
+    accepts."""
+    return (
+        not chain.get("managed")
+        if provider == "nftables"
+        else bool(chain.get("managed")) and chain["table"] == "filter"
+    )
 
 
 def blocked(opening: Record, chains: list[Record], report: Record, provider: str) -> list[Record]:
-    """Entries for the places of these chains that drop the opening, where this provider may not put anything: what drops it, and the cure."""
+    """Entries for the places of these chains that drop the opening, where this provider may not put anything: what
+    drops it, and the cure."""
     found = []
     for place in blocking(opening, chains, report):
         chain = place["chain"]
-        if not_judged(opening, [one for one in chains if one["family"] == chain["family"] and one["table"] == chain["table"]], report, "accept"):
+        if not_judged(
+            opening,
+            [one for one in chains if one["family"] == chain["family"] and one["table"] == chain["table"]],
+            report,
+            "accept",
+        ):
             continue  # a rule before it may let the connection in; remarks() says which
         where = f"chain {chain['name']} of table {chain['family']} {chain['table']}"
         what = f"a rule of {where} drops it" if place["rule"] else f"{where} drops it by its policy"
         detail = f"{what}; {_cure(opening, place)}"
-        found.append({"id": identity(opening), "what": "blocked", "provider": provider, "opening": opening, "detail": detail})
+        found.append(
+            {"id": identity(opening), "what": "blocked", "provider": provider, "opening": opening, "detail": detail}
+        )
     return found
 
 
@@ -545,7 +689,10 @@ def _cure(opening: Record, place: Record) -> str:
         line = _iptables_line(rule, chain["name"]).replace(' -m comment --comment ""', "").replace("-A ", "-I ", 1)
         where = "" if chain["table"] == "filter" else f"-t {chain['table']} "
         return f"let it through there: {tool} {where}{line}"
-    return f"let it through there: nft insert rule {chain['family']} {chain['table']} {chain['name']} {_nft_match(rule, chain['family'])} accept"
+    return (
+        f"let it through there: nft insert rule {chain['family']} {chain['table']} {chain['name']}"
+        f" {_nft_match(rule, chain['family'])} accept"
+    )
 
 
 __all__ = [

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what firewall a host has. Runs on the host, inside any module: files first, a process only where a file promises an answer.
+"""Read what firewall a host has. Runs on the host, inside any module: files first, a process only where a file promises
+an answer.
 
 :func:`read` returns a report that is plain JSON, for :func:`compare.difference` on either side of the connection::
 
@@ -13,18 +14,20 @@
       "interfaces": ["eth0"],             without the loopback
       "ssh": {"port": 22, "client": "192.0.2.10"},    the connection this module came by; {} where it is not SSH
       "ssh_ports": [22],                  where sshd listens
-      "rules": [...],                     ufw's and firewalld's rules: an opening (see _firewall_rules) with provider, owner ("": not ours),
+      "rules": [...],                     ufw's and firewalld's rules: an opening (see _firewall_rules) with provider,
+      owner ("": not ours),
                                           comment, live (in force), saved (survives a reboot)
-      "chains": [...],                    nftables' and iptables' chains on the way in (see _firewall_filter); managed: owned by another tool
-      "ufw_ipv6": true,                   where ufw is: whether it lets IPv6 in
-      "ufw_accepts": false,               and whether it lets in what no rule speaks of
-      "firewalld": {"default": "public", "known": [...], "zones": {"public": {"interfaces": ["eth0"], "sources": [], "accepts": false}},
+      "chains": [...],                    nftables' and iptables' chains on the way in (see _firewall_filter); managed:
+      owned by another tool "ufw_ipv6": true,                   where ufw is: whether it lets IPv6 in "ufw_accepts":
+      false,               and whether it lets in what no rule speaks of "firewalld": {"default": "public", "known":
+      [...], "zones": {"public": {"interfaces": ["eth0"], "sources": [], "accepts": false}},
                     "ledger": {...}},
       "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     what iptables loads at boot
       "files": {"/etc/remote-notebooks/firewall/jupyter.nft": "<sha256>"},    our own
       "links": ["/etc/systemd/system/sysinit.target.wants/..."],              our own units that start at boot
       "strange": ["/etc/remote-notebooks/firewall"],                          what is in a place of ours, and not ours
-      "watched": ["jupyter"],                                                 owners whose nftables rules come back when somebody flushes all rules
+      "watched": ["jupyter"],                                                 owners whose nftables rules come back when
+      somebody flushes all rules
     }
 
 A host without any firewall tool costs a few look-ups in the file system and no process.
@@ -49,7 +52,14 @@ from .rules import FOLDER, SAME, TOOLS, blocking, owner_of
 
 RunCommand = Callable[[Any], Any]
 _PATH = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin")
-_BINARIES = (*TOOLS.values(), "iptables-save", "ip6tables-save", "iptables-legacy-save", "ip6tables-legacy-save", "busctl")
+_BINARIES = (
+    *TOOLS.values(),
+    "iptables-save",
+    "ip6tables-save",
+    "iptables-legacy-save",
+    "ip6tables-legacy-save",
+    "busctl",
+)
 # Debian and Ubuntu (netfilter-persistent), then RHEL and Fedora (iptables-services)
 _SAVED = {
     "ip": ("/etc/iptables/rules.v4", "/etc/sysconfig/iptables"),
@@ -61,7 +71,8 @@ _UNITS = "/etc/systemd/system"
 def read(run_command: RunCommand) -> Record:
     """Return the report of this host.
 
-    :param run_command: ``AnsibleModule.run_command`` or what behaves like it: a list of arguments in, ``(rc, stdout, stderr)`` out.
+    :param run_command: ``AnsibleModule.run_command`` or what behaves like it: a list of arguments in, ``(rc, stdout,
+        stderr)`` out.
     """
     paths = {name: path for name in _BINARIES for path in [_which(name)] if path}
     report: Record = {
@@ -84,7 +95,12 @@ def read(run_command: RunCommand) -> Record:
     if not report["installed"]:
         return report
     report["chains"] = _chains(paths, run_command)
-    report["saved"] = {of: {"path": path, "text": _text(path)} for of, names in _SAVED.items() for path in names if os.path.exists(path)}
+    report["saved"] = {
+        of: {"path": path, "text": _text(path)}
+        for of, names in _SAVED.items()
+        for path in names
+        if os.path.exists(path)
+    }
     ufw, firewalld = "ufw" in paths, "firewall-cmd" in paths
     if ufw:
         report["ufw_ipv6"], report["ufw_accepts"] = _ufw_ipv6(), _ufw_accepts()
@@ -121,14 +137,20 @@ def _interfaces() -> list[str]:
 
 
 def _ssh() -> Record:
-    """The SSH connection this process descends from. sudo drops SSH_CONNECTION from the environment, so the parents are asked, too."""
+    """The SSH connection this process descends from. sudo drops SSH_CONNECTION from the environment, so the parents are
+    asked, too."""
     pid = os.getpid()
     while pid > 1:
         for item in _text(f"/proc/{pid}/environ").split("\0"):
             if item.startswith("SSH_CONNECTION="):
                 words = item.split("=", 1)[1].split()
-                if len(words) == 4 and re.fullmatch(r"[0-9A-Fa-f.:]+", words[0].split("%")[0]):  # else "UNKNOWN": no network, but vsock or a pipe
-                    return {"client": words[0].replace("::ffff:", "") if "." in words[0] else words[0].split("%")[0], "port": int(words[3])}
+                if len(words) == 4 and re.fullmatch(
+                    r"[0-9A-Fa-f.:]+", words[0].split("%")[0]
+                ):  # else "UNKNOWN": no network, but vsock or a pipe
+                    return {
+                        "client": words[0].replace("::ffff:", "") if "." in words[0] else words[0].split("%")[0],
+                        "port": int(words[3]),
+                    }
         match = re.search(r"^PPid:\s*(\d+)", _text(f"/proc/{pid}/status"), re.MULTILINE)
         pid = int(match.group(1)) if match else 0
     return {}
@@ -137,8 +159,13 @@ def _ssh() -> Record:
 def _ssh_ports() -> list[int]:
     """The ports of the SSH server as its configuration names them (sshd_config(5): 22 where it names none)."""
     folder = "/etc/ssh/sshd_config.d"
-    texts = [_text("/etc/ssh/sshd_config"), *(_text(os.path.join(folder, name)) for name in _names(folder) if name.endswith(".conf"))]
-    found = {int(port) for text in texts for port in re.findall(r"^\s*Port\s+(\d+)", text, re.MULTILINE | re.IGNORECASE)}
+    texts = [
+        _text("/etc/ssh/sshd_config"),
+        *(_text(os.path.join(folder, name)) for name in _names(folder) if name.endswith(".conf")),
+    ]
+    found = {
+        int(port) for text in texts for port in re.findall(r"^\s*Port\s+(\d+)", text, re.MULTILINE | re.IGNORECASE)
+    }
     return sorted(found | {_ssh().get("port", 0)} - {0}) or [22]
 
 
@@ -147,7 +174,11 @@ def listening() -> set[int]:
     entries = [line.split() for name in ("tcp", "tcp6") for line in _text(f"/proc/net/{name}").splitlines()[1:]]
     near = ("7F", "00000000000000000000000001000000")  # 127.0.0.0/8 and ::1, in the byte order of most machines
     places = [words[1].split(":") for words in entries if len(words) > 3 and words[3] == "0A"]
-    return {int(port, 16) for address, port in places if not (address == near[1] or (len(address) == 8 and address.endswith(near[0])))}
+    return {
+        int(port, 16)
+        for address, port in places
+        if not (address == near[1] or (len(address) == 8 and address.endswith(near[0])))
+    }
 
 
 def _own_places() -> list[str]:
@@ -166,7 +197,11 @@ def _own_files() -> dict[str, str]:
 def _strange() -> list[str]:
     """What is in a place of ours and made by nobody of ours: no file or folder, or one without our first line."""
     links = [f"{_UNITS}/{target}.wants/{name}" for target, name in _own_wants()]
-    astray = [path for path in links if not os.path.islink(path) or os.path.basename(os.readlink(path)) != os.path.basename(UNIT)]
+    astray = [
+        path
+        for path in links
+        if not os.path.islink(path) or os.path.basename(os.readlink(path)) != os.path.basename(UNIT)
+    ]
     return sorted([path for path in _own_places() if os.path.lexists(path) and not _is_ours(path)] + astray)
 
 
@@ -183,7 +218,12 @@ def _is_ours(path: str) -> bool:
 
 def _own_wants() -> list[tuple[str, str]]:
     targets = ("nftables.service", "sysinit.target")
-    return [(one, name) for one in targets for name in _names(f"{_UNITS}/{one}.wants") if name.startswith("remote-notebooks-firewall@")]
+    return [
+        (one, name)
+        for one in targets
+        for name in _names(f"{_UNITS}/{one}.wants")
+        if name.startswith("remote-notebooks-firewall@")
+    ]
 
 
 def _own_links() -> list[str]:
@@ -192,11 +232,16 @@ def _own_links() -> list[str]:
 
 def _watched() -> list[str]:
     scripts = {path: os.path.basename(path).split(".")[0] for path in glob.glob(f"{FOLDER}/*.hooks.sh")}
-    running = (_text(f"/proc/{name}/cmdline").split("\0")[1:3] for name in _names("/proc") if scripts and name.isdigit())
-    return sorted({scripts[words[0]] for words in running if len(words) == 2 and words[0] in scripts and words[1] == "watch"})
+    running = (
+        _text(f"/proc/{name}/cmdline").split("\0")[1:3] for name in _names("/proc") if scripts and name.isdigit()
+    )
+    return sorted(
+        {scripts[words[0]] for words in running if len(words) == 2 and words[0] in scripts and words[1] == "watch"}
+    )
 
 
-# --- what the kernel filters ----------------------------------------------------------------------------------------------------
+# --- what the kernel filters
+# ----------------------------------------------------------------------------------------------------
 
 
 def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
@@ -204,12 +249,20 @@ def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
     if "nft" in paths:
         rc, out, _err = run_command([paths["nft"], "-j", "list", "ruleset"])
         # fail2ban shuts out who guesses, for a while: that is no firewall in charge, nor does anybody want to undo it.
-        chains = [chain for chain in (parse_nft(out) if rc == 0 and out.strip() else []) if not chain["table"].startswith("f2b-")]
+        chains = [
+            chain
+            for chain in (parse_nft(out) if rc == 0 and out.strip() else [])
+            if not chain["table"].startswith("f2b-")
+        ]
         if any(chain["hook"] and not chain["table"].startswith("remote_notebooks_") for chain in chains):
             _rc, listed, _err = run_command([paths["nft"], "-a", "-s", "list", "ruleset"])
             add_texts(chains, listed)
-    legacy = bool(set(TABLES) & {*_text("/proc/net/ip_tables_names").split(), *_text("/proc/net/ip6_tables_names").split()})
-    theirs = [chain for chain in chains if chain["family"] in ("ip", "ip6") and (chain["table"], chain["name"]) in IPTABLES]
+    legacy = bool(
+        set(TABLES) & {*_text("/proc/net/ip_tables_names").split(), *_text("/proc/net/ip6_tables_names").split()}
+    )
+    theirs = [
+        chain for chain in chains if chain["family"] in ("ip", "ip6") and (chain["table"], chain["name"]) in IPTABLES
+    ]
     if not (theirs or legacy or "nft" not in paths):
         return chains
     # iptables' own listing says more about its rules than nft's translation of them
@@ -218,19 +271,26 @@ def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
         name = f"{prefix}-legacy-save" if legacy and f"{prefix}-legacy-save" in paths else f"{prefix}-save"
         if name in paths:
             rc, out, _err = run_command([paths[name]])
-            saved += [dict(chain, managed="iptables") for chain in parse_iptables_save(out if rc == 0 else "", of, TABLES)]
+            saved += [
+                dict(chain, managed="iptables") for chain in parse_iptables_save(out if rc == 0 else "", of, TABLES)
+            ]
     known = {(chain["family"], chain["table"]) for chain in saved}
     return [chain for chain in chains if (chain["family"], chain["table"]) not in known] + saved
 
 
 def _provider(report: Record, ufw: bool, firewalld: bool) -> str:
-    """Which firewall is in charge. Of two packet filters it is the one that stops a stranger at a port that no rule speaks of."""
+    """Which firewall is in charge. Of two packet filters it is the one that stops a stranger at a port that no rule
+    speaks of."""
     if ufw:
         return "ufw"
     if firewalld:
         return "firewalld"
     managed = [chain for chain in report["chains"] if chain.get("managed")]
-    native = [chain for chain in report["chains"] if not chain.get("managed") and not chain["table"].startswith("remote_notebooks_")]
+    native = [
+        chain
+        for chain in report["chains"]
+        if not chain.get("managed") and not chain["table"].startswith("remote_notebooks_")
+    ]
     if _stops(managed, report) and not _stops(native, report):
         return "iptables"
     links = (f"{_UNITS}/{target}.wants/nftables.service" for target in ("sysinit.target", "multi-user.target"))
@@ -246,7 +306,8 @@ def _stops(chains: list[Record], report: Record) -> bool:
     return bool(blocking(nobody, chains, report))
 
 
-# --- ufw ------------------------------------------------------------------------------------------------------------------------
+# --- ufw
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def _ufw_enabled() -> bool:
@@ -259,7 +320,9 @@ def _ufw_ipv6() -> bool:
 
 
 def _ufw_accepts() -> bool:
-    return bool(re.search(r"^\s*DEFAULT_INPUT_POLICY=[\"']?ACCEPT", _text("/etc/default/ufw"), re.MULTILINE | re.IGNORECASE))
+    return bool(
+        re.search(r"^\s*DEFAULT_INPUT_POLICY=[\"']?ACCEPT", _text("/etc/default/ufw"), re.MULTILINE | re.IGNORECASE)
+    )
 
 
 def _ufw_rules(chains: list[Record]) -> list[Record]:
@@ -283,19 +346,26 @@ def _ufw_rules(chains: list[Record]) -> list[Record]:
 
 def _same_ports(filtered: Record, rule: Record) -> bool:
     conditions = {field: values for field, _operator, values in filtered["when"]}
-    return rule["port"] in conditions.get("port", []) and (not rule["source"] or [rule["source"]] == conditions.get("source"))
+    return rule["port"] in conditions.get("port", []) and (
+        not rule["source"] or [rule["source"]] == conditions.get("source")
+    )
 
 
 def parse_ufw_tuple(text: str) -> Record | None:
     """A ``### tuple ###`` line of ufw's files, as an opening; ``None`` for what opens no port of this host.
 
-    The fields are action, protocol, destination port and address, source port and address, applications if any, direction and interface, and
-    the comment in hexadecimal (ufw's own ``common.py``).
+    The fields are action, protocol, destination port and address, source port and address, applications if any,
+    direction and interface, and the comment in hexadecimal (ufw's own ``common.py``).
     """
     note = re.search(r"\bcomment=([0-9a-f]+)", text)
     said = bytes.fromhex(note.group(1)).decode("utf-8", "replace") if note else ""
     words = re.sub(r"\s*comment=\S*", "", text).split()
-    if len(words) < 7 or words[0].split("_")[0] not in ("allow", "limit") or words[3] not in ("0.0.0.0/0", "::/0") or words[4] != "any":
+    if (
+        len(words) < 7
+        or words[0].split("_")[0] not in ("allow", "limit")
+        or words[3] not in ("0.0.0.0/0", "::/0")
+        or words[4] != "any"
+    ):
         return None
     direction, interface = [*words[-1].split("_", 1), ""][:2]
     if direction != "in":
@@ -303,7 +373,13 @@ def parse_ufw_tuple(text: str) -> Record | None:
     return {
         "protocol": words[1],
         "port": words[2].replace(":", "-"),
-        "source": "" if words[5] in ("0.0.0.0/0", "::/0") else words[5] if "/" in words[5] else words[5] + ("/128" if ":" in words[5] else "/32"),
+        "source": (
+            ""
+            if words[5] in ("0.0.0.0/0", "::/0")
+            else words[5]
+            if "/" in words[5]
+            else words[5] + ("/128" if ":" in words[5] else "/32")
+        ),
         "interface": interface,
         "zone": "",
         "limit": "12/minute" if words[0].startswith("limit") else "",
@@ -314,10 +390,12 @@ def parse_ufw_tuple(text: str) -> Record | None:
     }
 
 
-# --- firewalld ------------------------------------------------------------------------------------------------------------------
+# --- firewalld
+# ------------------------------------------------------------------------------------------------------------------
 
 _RICH = re.compile(
-    r'rule(?: family="(?P<family>ipv[46])")?(?: source address="(?P<source>[^"]+)")? port port="(?P<port>[0-9-]+)" protocol="(?P<protocol>\w+)"'
+    r'rule(?: family="(?P<family>ipv[46])")?(?: source address="(?P<source>[^"]+)")? port port="(?P<port>[0-9-]+)"'
+    r' protocol="(?P<protocol>\w+)"'
     r' accept(?: limit value="(?P<count>\d+)/(?P<per>[smh])")?\Z'
 )
 _PER = {"s": "second", "m": "minute", "h": "hour"}
@@ -326,7 +404,11 @@ _BUS = "org.fedoraproject.FirewallD1"
 
 
 def _firewalld_runs() -> bool:
-    return any(_text(f"/proc/{name}/comm").strip() == "firewalld" and is_here(name) for name in _names("/proc") if name.isdigit())
+    return any(
+        _text(f"/proc/{name}/comm").strip() == "firewalld" and is_here(name)
+        for name in _names("/proc")
+        if name.isdigit()
+    )
 
 
 def _ledger(path: str) -> list[Record] | None:
@@ -335,12 +417,15 @@ def _ledger(path: str) -> list[Record] | None:
         entries = json.loads(_text(path))
     except ValueError:
         return None
-    fits = isinstance(entries, list) and all(isinstance(one, dict) and {*SAME, "comment"} <= set(one) for one in entries)
+    fits = isinstance(entries, list) and all(
+        isinstance(one, dict) and {*SAME, "comment"} <= set(one) for one in entries
+    )
     return entries if fits else None
 
 
 def _ledgers() -> dict[str, list[Record]]:
-    """What we put into firewalld, by owner: its rules can carry no comment, so a file of our own tells them from the operator's."""
+    """What we put into firewalld, by owner: its rules can carry no comment, so a file of our own tells them from the
+    operator's."""
     names = [name for name in _names(FOLDER) if name.endswith(".firewalld.json")]
     return {name.split(".")[0]: _ledger(os.path.join(FOLDER, name)) or [] for name in names}
 
@@ -356,7 +441,14 @@ def parse_rich_rule(text: str, zone: str) -> Record | None:
         source += "/128" if ":" in source else "/32"
     if match["family"] and not source:
         return None
-    return {"protocol": match["protocol"], "port": match["port"], "source": source, "interface": "", "zone": zone, "limit": limit}
+    return {
+        "protocol": match["protocol"],
+        "port": match["port"],
+        "source": source,
+        "interface": "",
+        "zone": zone,
+        "limit": limit,
+    }
 
 
 def _firewalld(report: Record, run_command: RunCommand, runs: bool) -> tuple[Record, list[Record]]:
@@ -382,7 +474,9 @@ def _firewalld(report: Record, run_command: RunCommand, runs: bool) -> tuple[Rec
     modified = [name[:-4] for name in _names(f"{_FOLDERS[0]}/zones") if name.endswith(".xml")]
     for name in {default, *modified, *(entry["zone"] for entries in ledger.values() for entry in entries)} & set(known):
         zones.setdefault(name, {})
-    loaded = not report["chains"] or any(chain["table"] == "firewalld" or chain.get("managed") for chain in report["chains"])
+    loaded = not report["chains"] or any(
+        chain["table"] == "firewalld" or chain.get("managed") for chain in report["chains"]
+    )
     rules: list[Record] = []
     for zone in sorted(zones):
         saved = _zone_file(zone)
@@ -399,13 +493,21 @@ def _firewalld(report: Record, run_command: RunCommand, runs: bool) -> tuple[Rec
                 ("", ""),
             )
             rules.append(
-                dict(opening, provider="firewalld", owner=owner, comment=said, live=runs and loaded and opening in live, saved=opening in saved)
+                dict(
+                    opening,
+                    provider="firewalld",
+                    owner=owner,
+                    comment=said,
+                    live=runs and loaded and opening in live,
+                    saved=opening in saved,
+                )
             )
     return {"default": default, "known": known, "zones": zones, "ledger": ledger}, rules
 
 
 def _zone(zone: str, ask: Callable[..., list[str]] | None) -> Record:
-    """What is bound to a zone, in force or, where firewalld does not run, as its file says; and whether the zone accepts everything."""
+    """What is bound to a zone, in force or, where firewalld does not run, as its file says; and whether the zone
+    accepts everything."""
     root = _xml("zones", zone)
     interfaces = [str(one.get("name")) for one in root.findall("interface") if one.get("name")]
     sources = [str(one.get("address") or one.get("mac") or one.get("ipset")) for one in root.findall("source")]
@@ -415,7 +517,9 @@ def _zone(zone: str, ask: Callable[..., list[str]] | None) -> Record:
 
 
 def _live_zone(ask: Callable[..., list[str]], zone: str) -> list[Record]:
-    openings = [opening for rule in ask("getRichRules", zone)[1:] for opening in [parse_rich_rule(rule, zone)] if opening]
+    openings = [
+        opening for rule in ask("getRichRules", zone)[1:] for opening in [parse_rich_rule(rule, zone)] if opening
+    ]
     words = ask("getPorts", zone)[1:]  # aas: a count, then the strings of each entry
     pairs = [(words[place + 1], words[place + 2]) for place in range(0, len(words) - 2, 3)]
     openings += [_plain(port, protocol, zone) for port, protocol in pairs]
@@ -427,7 +531,11 @@ def _plain(port: str, protocol: str, zone: str) -> Record:
 
 
 def _ports(root: ET.Element, zone: str) -> list[Record]:
-    return [_plain(port.get("port", ""), port.get("protocol", ""), zone) for port in root.findall("port") if port.get("port")]
+    return [
+        _plain(port.get("port", ""), port.get("protocol", ""), zone)
+        for port in root.findall("port")
+        if port.get("port")
+    ]
 
 
 def _service(name: str, zone: str) -> list[Record]:
@@ -445,7 +553,9 @@ def _xml(kind: str, name: str) -> ET.Element:
 
 def _zone_file(zone: str) -> list[Record]:
     root = _xml("zones", zone)
-    found = _ports(root, zone) + [opening for service in root.findall("service") for opening in _service(service.get("name", ""), zone)]
+    found = _ports(root, zone) + [
+        opening for service in root.findall("service") for opening in _service(service.get("name", ""), zone)
+    ]
     for rule in root.findall("rule"):
         source, port, accept = rule.find("source"), rule.find("port"), rule.find("accept")
         others = {child.tag for child in rule} - {"source", "port", "accept"}

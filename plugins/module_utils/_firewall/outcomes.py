@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is to become of a client that tries a port, and what it means that something else did. Pure: no I/O, no Ansible.
 
-A rule that is there is no client that gets through: a second firewall, a line that the model does not know, a cloud's security group may decide
-otherwise. So after each change the control node tries, from the addresses that it has.
+A rule that is there is no client that gets through: a second firewall, a line that the model does not know, a cloud's
+security group may decide otherwise. So after each change the control node tries, from the addresses that it has.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from .packet_filter import Record
 from .packet_filter import ports as port_range
 from .rules import blocking, identity, normalise, not_judged, openings, overlap, owner_of
 
-#: How a connection ends: answered; refused by the host (RST, or ICMP "port unreachable"); refused on the way (other ICMP); not at all.
+# : How a connection ends: answered; refused by the host (RST, or ICMP "port unreachable"); refused on the way (other
+# ICMP); not at all.
 OUTCOMES = ("connected", "refused", "prohibited", "silence")
 
 
@@ -24,10 +25,13 @@ def ports(rules: list[Record]) -> set[int]:
 
 
 def expected(rules: list[Record], report: Record, clients: list[str], listening: set[int]) -> list[Record]:
-    """For each TCP port of these normalised rules, and each client: whether it is listed, and what the rule set does with it.
+    """For each TCP port of these normalised rules, and each client: whether it is listed, and what the rule set does
+    with it.
 
-    ``{"port": 8888, "client": "192.0.2.10", "anybody": false, "listed": true, "admitted": true, "silent": false, "listens": true, "lines": []}``:
-    ``anybody`` where the port is for all, ``admitted`` as :func:`compare.admits` has it, ``silent`` where a drop of ours or of a policy stops it,
+    ``{"port": 8888, "client": "192.0.2.10", "anybody": false, "listed": true, "admitted": true, "silent": false,
+    "listens": true, "lines": []}``:
+    ``anybody`` where the port is for all, ``admitted`` as :func:`compare.admits` has it, ``silent`` where a drop of
+    ours or of a policy stops it,
     ``lines`` what the model does not understand.
     """
     sources: dict[str, list[str]] = {}
@@ -35,7 +39,11 @@ def expected(rules: list[Record], report: Record, clients: list[str], listening:
         if opening["protocol"] == "tcp" and not opening["interface"] and not opening["zone"]:
             sources.setdefault(opening["port"], []).append(opening["source"])
     return [
-        {**_expected(port, client, report, listening), "anybody": "" in found, "listed": any(overlap(source, client) for source in found)}
+        {
+            **_expected(port, client, report, listening),
+            "anybody": "" in found,
+            "listed": any(overlap(source, client) for source in found),
+        }
         for port, found in sorted(sources.items())
         for client in clients
     ]
@@ -77,10 +85,18 @@ def conclude(entry: Record, outcome: str) -> tuple[bool, str]:
     if came and entry["admitted"]:
         return True, f"{tried}: gets in, by a rule that is not ours."
     if came:
-        return False, f"{tried}: gets in all the same, so the sources are NOT in force.{lines or ' Another rule of the host lets it in.'}"
+        return (
+            False,
+            (
+                f"{tried}: gets in all the same, so the sources are NOT in"
+                f" force.{lines or ' Another rule of the host lets it in.'}"
+            ),
+        )
     word = {"refused": "is refused", "prohibited": "is refused"}.get(outcome, "gets no answer")
     cure = (
-        lines or " The rules of this host let it in: see what filters before the host (a cloud's security group, a router), or beside its firewall."
+        lines
+        or " The rules of this host let it in: see what filters before the host (a cloud's security group, a router),"
+        " or beside its firewall."
     )
     return False, f"{tried}: {word}.{cure}"
 
@@ -95,7 +111,10 @@ def _nobody_listens(entry: Record, tried: str, lines: str) -> tuple[bool, str]:
         return False, f"{tried}: reaches the host all the same, so the sources are NOT in force.{lines}"
     if entry["admitted"]:
         return True, f"{tried}: gets in, by a rule that is not ours; nobody listens there yet."
-    return True, f"{tried}: is refused, which proves nothing: nobody listens there, and a rule that rejects answers alike."
+    return (
+        True,
+        f"{tried}: is refused, which proves nothing: nobody listens there, and a rule that rejects answers alike.",
+    )
 
 
 def worth_trying(entries: list[Record], own: str) -> list[Record]:
@@ -109,9 +128,12 @@ def worth_trying(entries: list[Record], own: str) -> list[Record]:
 def missing(entries: list[Record], tried: list[Record]) -> list[str]:
     """What was not tried, a sentence each: for an address of that kind this machine does not have."""
     had = {(entry["port"], entry["listed"]) for entry in tried}
-    wanted = {(entry["port"], listed) for entry in entries for listed in (True, False) if listed or not entry["anybody"]}
+    wanted = {
+        (entry["port"], listed) for entry in entries for listed in (True, False) if listed or not entry["anybody"]
+    }
     return [
-        f"tcp/{port}: not tried from an address that is {'' if listed else 'not '}among the sources, for this machine has none."
+        f"tcp/{port}: not tried from an address that is {'' if listed else 'not '}among the sources, for this machine"
+        " has none."
         for port, listed in sorted(wanted - had, key=lambda one: (one[0], not one[1]))
     ]
 

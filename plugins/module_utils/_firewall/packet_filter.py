@@ -5,21 +5,25 @@
 
 One small model serves nftables and iptables, so that one function answers the question for both:
 
-*chain*  ``{"family": "inet", "table": "filter", "name": "input", "hook": "input", "priority": 0, "policy": "drop", "rules": [...]}``;
-a chain without a hook is only reached by a jump.
+*chain*  ``{"family": "inet", "table": "filter", "name": "input", "hook": "input", "priority": 0, "policy": "drop",
+"rules": [...]}``; a chain without a hook is only reached by a jump.
 
 *rule*   ``{"when": [[field, operator, values], ...], "verdict": "accept", "target": "", "handle": 7, "comment": ""}``;
-``field`` is one of ``family``, ``protocol``, ``port``, ``client port``, ``source``, ``destination``, ``interface``, ``state``, ``flags``, ``mss`` or
-``unknown``, ``operator`` is ``in`` or ``not in``, and ``values`` are strings (ports: ``"8888"`` or ``"80-90"``; sources: CIDR; flags: a mask, then
-what may be left under it: ``["fin|syn", "syn"]``). ``verdict`` is ``accept``, ``drop`` (reject, too), ``jump``, ``goto``, ``return``, ``continue`` or
-``unknown`` (a program decides); ``limited`` is ``up to`` for a rule that meets connections up to a rate, ``over`` for one that meets only what
-exceeds it, and empty for all others.
+``field`` is one of ``family``, ``protocol``, ``port``, ``client port``, ``source``, ``destination``, ``interface``,
+``state``, ``flags``, ``mss`` or
+``unknown``, ``operator`` is ``in`` or ``not in``, and ``values`` are strings (ports: ``"8888"`` or ``"80-90"``;
+sources: CIDR; flags: a mask, then what may be left under it: ``["fin|syn", "syn"]``). ``verdict`` is ``accept``,
+``drop`` (reject, too), ``jump``, ``goto``, ``return``, ``continue`` or
+``unknown`` (a program decides); ``limited`` is ``up to`` for a rule that meets connections up to a rate, ``over`` for
+one that meets only what exceeds it, and empty for all others.
 
-A TCP connection is two packets to a firewall: the SYN, which is new, and the ACK, which is established. Where a rule is not understood, the packet
-has several possible ends; an answer that is not the same for all of them is no answer (:func:`doubts` names the rules).
+A TCP connection is two packets to a firewall: the SYN, which is new, and the ACK, which is established. Where a rule is
+not understood, the packet has several possible ends; an answer that is not the same for all of them is no answer
+(:func:`doubts` names the rules).
 
-In nftables an ``accept`` ends only its own base chain: the packet still meets every other base chain of the hook, and one ``drop``
-anywhere is final (https://wiki.nftables.org/wiki-nftables/index.php/Configuring_chains). So the port is open only if every base chain agrees.
+In nftables an ``accept`` ends only its own base chain: the packet still meets every other base chain of the hook, and
+one ``drop`` anywhere is final (https://wiki.nftables.org/wiki-nftables/index.php/Configuring_chains). So the port is
+open only if every base chain agrees.
 """
 
 from __future__ import annotations
@@ -37,7 +41,8 @@ _DEPTH = 16  # the kernel's own limit of nested jumps (NFT_JUMP_STACK_SIZE)
 
 
 def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """The network that a CIDR, an address or a range ``a-b`` stands for (a range: the smallest network that covers its first part)."""
+    """The network that a CIDR, an address or a range ``a-b`` stands for (a range: the smallest network that covers its
+    first part)."""
     return ipaddress.ip_network(text, strict=False)
 
 
@@ -86,7 +91,8 @@ def _interface(values: list[str], name: str) -> bool:
 
 
 def _range(values: list[str], least: str, most: str, low: str) -> bool | None:
-    """Whether a number that the client chooses between ``least`` and ``most`` (and hardly ever from ``low`` on) is among the values."""
+    """Whether a number that the client chooses between ``least`` and ``most`` (and hardly ever from ``low`` on) is
+    among the values."""
     if _within(values, f"{least}-{most}"):
         return True
     spans = [ports(value) for value in values if value.replace("-", "", 1).isdigit()]
@@ -102,7 +108,13 @@ def _to_this_host(values: list[str], of: str) -> bool | None:
         networks = [network(value) for value in values]
     except ValueError:
         return None
-    return False if all(one.is_multicast or one.is_loopback or (one.is_unspecified and one.num_addresses == 1) for one in networks) else None
+    return (
+        False
+        if all(
+            one.is_multicast or one.is_loopback or (one.is_unspecified and one.num_addresses == 1) for one in networks
+        )
+        else None
+    )
 
 
 def _met(field: str, values: list[str], packet: Record, state: str, flags: str) -> bool | None:
@@ -115,7 +127,9 @@ def _met(field: str, values: list[str], packet: Record, state: str, flags: str) 
     if field == "state":
         return state in values
     if field == "protocol":
-        return packet["protocol"] in values or {"tcp": "6", "udp": "17"}[packet["protocol"]] in values or "all" in values
+        return (
+            packet["protocol"] in values or {"tcp": "6", "udp": "17"}[packet["protocol"]] in values or "all" in values
+        )
     if field == "family":
         return packet["family"] in values
     if field == "flags":
@@ -132,8 +146,8 @@ def _met(field: str, values: list[str], packet: Record, state: str, flags: str) 
 def matches(rule: Record, packet: Record, state: str = "new", flags: str = "syn") -> bool | None:
     """Whether the rule meets the bulk of these connections; ``None``: that depends on what is not understood.
 
-    A source or a port that the rule knows only a part of counts as not met: an operator who blocks one address of a network, or accepts
-    one, has not decided about the network. So does what meets an excess only.
+    A source or a port that the rule knows only a part of counts as not met: an operator who blocks one address of a
+    network, or accepts one, has not decided about the network. So does what meets an excess only.
     """
     if rule["limited"] == "over":
         return False
@@ -147,11 +161,13 @@ def matches(rule: Record, packet: Record, state: str = "new", flags: str = "syn"
     return answer
 
 
-def _ends(chain: Record, step: tuple[Record, str, str], others: dict[tuple[str, str, str], Record], depth: int = 0) -> tuple[list[Record], bool]:
+def _ends(
+    chain: Record, step: tuple[Record, str, str], others: dict[tuple[str, str, str], Record], depth: int = 0
+) -> tuple[list[Record], bool]:
     """The ends that the packet may find in a chain, and whether it may leave the chain without one.
 
-    An end is ``{"verdict", "chain", "rule", "doubt"}``; ``doubt`` is the place of the rule that may or may not lead there, ``None`` where the end
-    is certain once the packet gets so far: then it is the last.
+    An end is ``{"verdict", "chain", "rule", "doubt"}``; ``doubt`` is the place of the rule that may or may not lead
+    there, ``None`` where the end is certain once the packet gets so far: then it is the last.
     """
     found: list[Record] = []
     leaves = False
@@ -198,10 +214,13 @@ def interfaces(chains: list[Record], present: list[str]) -> list[str]:
 
 
 def _ways(chains: list[Record], packet: Record) -> list[list[Record]]:
-    """For each base chain on the way, and each packet of the connection: the ends that it may find there, the last of them the policy's."""
+    """For each base chain on the way, and each packet of the connection: the ends that it may find there, the last of
+    them the policy's."""
     others = {(chain["family"], chain["table"], chain["name"]): chain for chain in chains}
     found = []
-    for base in sorted((chain for chain in chains if chain["hook"]), key=lambda chain: (HOOKS.index(chain["hook"]), chain["priority"])):
+    for base in sorted(
+        (chain for chain in chains if chain["hook"]), key=lambda chain: (HOOKS.index(chain["hook"]), chain["priority"])
+    ):
         if base["family"] not in ("inet", "netdev", packet["family"]):
             continue
         for state, flags in _STEPS.get(packet["protocol"], (("new", ""),)):
@@ -214,7 +233,8 @@ def _ways(chains: list[Record], packet: Record) -> list[list[Record]]:
 def obstacles(chains: list[Record], packet: Record) -> list[Record]:
     """Where the connection is stopped if no rule that is not understood decides about it.
 
-    At most one place for each base chain, as ``{"base": chain, "chain": chain, "rule": rule or None}``; ``None``: by its policy.
+    At most one place for each base chain, as ``{"base": chain, "chain": chain, "rule": rule or None}``; ``None``: by
+    its policy.
     """
     found: list[Record] = []
     for ends in _ways(chains, packet):
@@ -224,7 +244,11 @@ def obstacles(chains: list[Record], packet: Record) -> list[Record]:
             continue
         if not found or found[-1]["base"] is not place["base"]:
             found.append(place)
-        elif place["rule"] and place["chain"] is found[-1]["chain"] and _before(place["chain"], place["rule"], found[-1]["rule"]):
+        elif (
+            place["rule"]
+            and place["chain"] is found[-1]["chain"]
+            and _before(place["chain"], place["rule"], found[-1]["rule"])
+        ):
             found[-1] = place  # the ACK is stopped before the place where the SYN is: one accept in front of both
     return found
 
@@ -234,9 +258,11 @@ def _before(chain: Record, one: Record, other: Record | None) -> bool:
 
 
 def doubts(chains: list[Record], packet: Record, verdict: str = "drop") -> list[Record]:
-    """The rules because of which the model cannot say whether the connection ends with this verdict, as ``{"chain": chain, "rule": rule}``.
+    """The rules because of which the model cannot say whether the connection ends with this verdict, as ``{"chain":
+    chain, "rule": rule}``.
 
-    Asked for ``drop``: the rules that may stop what otherwise passes; for ``accept``: those that may let in what otherwise is stopped.
+    Asked for ``drop``: the rules that may stop what otherwise passes; for ``accept``: those that may let in what
+    otherwise is stopped.
     """
     found: list[Record] = []
     for ends in _ways(chains, packet):

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read nftables and iptables into the model of :mod:`packet_filter`. Pure: text and JSON in, plain data out.
 
-A condition that the model has no field for becomes the field ``unknown``, and a verdict that it cannot know (a program's, by ``queue``) the
-verdict ``unknown``: neither may ever be taken for "is met" or "is not met".
+A condition that the model has no field for becomes the field ``unknown``, and a verdict that it cannot know (a
+program's, by ``queue``) the verdict ``unknown``: neither may ever be taken for "is met" or "is not met".
 """
 
 from __future__ import annotations
@@ -20,11 +20,26 @@ from .packet_filter import HOOKS, Elements, Record
 NEVER: list[Any] = ["state", "in", ["other"]]  # what no new connection to this host meets
 _FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")  # in the order of their bits (RFC 9293, RFC 3168)
 
-# --- nftables -------------------------------------------------------------------------------------------------------------------
+# --- nftables
+# -------------------------------------------------------------------------------------------------------------------
 
 _META = {"iif": "interface", "iifname": "interface", "l4proto": "protocol", "nfproto": "family", "protocol": "family"}
 _FAMILIES = {"ipv4": "ip", "ipv6": "ip6", "4": "ip", "6": "ip6"}
-_TRANSPARENT = {"counter", "log", "comment", "mangle", "quota", "notrack", "set", "map", "meter", "last", "flow", "dup", "secmark"}
+_TRANSPARENT = {
+    "counter",
+    "log",
+    "comment",
+    "mangle",
+    "quota",
+    "notrack",
+    "set",
+    "map",
+    "meter",
+    "last",
+    "flow",
+    "dup",
+    "secmark",
+}
 _TRANSPARENT |= {"ct helper", "ct timeout", "ct expectation"}
 _NO_RESTRICTION = ("host", "unicast")  # meta pkttype and fib type of a packet that was sent to this host alone
 _PORTS = {">=": (0, None), ">": (1, None), "<=": (None, 0), "<": (None, -1)}
@@ -62,14 +77,18 @@ def parse_nft(text: str) -> list[Record]:
             place = (rule["family"], rule["table"])
             found = _nft_rules(rule, functools.partial(_elements, sets, place))
             if devices[(*place, rule["chain"])]:
-                found = [dict(one, when=[["interface", "in", devices[(*place, rule["chain"])]], *one["when"]]) for one in found]
+                found = [
+                    dict(one, when=[["interface", "in", devices[(*place, rule["chain"])]], *one["when"]])
+                    for one in found
+                ]
             chains[(*place, rule["chain"])]["rules"] += found
     filtering = {(chain["family"], chain["table"]) for chain in chains.values() if chain["hook"]}
     return [chain for chain in chains.values() if (chain["family"], chain["table"]) in filtering]
 
 
 def add_texts(chains: list[Record], listing: str) -> None:
-    """Give the rules the text that ``nft -a -s list ruleset`` has for them (of a rule that it breaks, the last line)."""
+    """Give the rules the text that ``nft -a -s list ruleset`` has for them (of a rule that it breaks, the last
+    line)."""
     by_name = {(chain["family"], chain["table"], chain["name"]): chain for chain in chains}
     table: list[str] = []
     rules: dict[int, list[Record]] = {}
@@ -96,7 +115,14 @@ def _elements(sets: dict[tuple[str, str, str], list[Any]], table: tuple[str, str
 
 def _nft_rules(rule: Record, elements: Elements) -> list[Record]:
     """One nft rule; several when it ends in a verdict map."""
-    found = {"when": [], "verdict": "continue", "target": "", "handle": rule["handle"], "comment": rule.get("comment", ""), "limited": ""}
+    found = {
+        "when": [],
+        "verdict": "continue",
+        "target": "",
+        "handle": rule["handle"],
+        "comment": rule.get("comment", ""),
+        "limited": "",
+    }
     for expression in rule["expr"]:
         kind, body = next(iter(expression.items()))
         limits = _limits(kind, body)
@@ -125,7 +151,12 @@ def _limits(kind: str, body: Any) -> list[Record]:
     if kind in ("set", "meter"):
         inner = body.get("stmt", [])
         statements = inner if isinstance(inner, list) else [inner]
-        return [limit for statement in statements for limit in [statement.get("limit", statement.get("ct count"))] if isinstance(limit, dict)]
+        return [
+            limit
+            for statement in statements
+            for limit in [statement.get("limit", statement.get("ct count"))]
+            if isinstance(limit, dict)
+        ]
     return []
 
 
@@ -141,7 +172,9 @@ def _nft_verdict_map(found: Record, body: Record, elements: Elements) -> list[Re
         kind, target = next(iter(outcome.items()))
         condition = _nft_match({"op": "==", "left": body["key"], "right": key}, elements)
         verdict = "drop" if kind == "reject" else kind
-        rules.append(dict(found, when=found["when"] + condition, verdict=verdict, target=(target or {}).get("target", "")))
+        rules.append(
+            dict(found, when=found["when"] + condition, verdict=verdict, target=(target or {}).get("target", ""))
+        )
     return rules
 
 
@@ -168,7 +201,11 @@ def _nft_match(body: Record, elements: Elements) -> list[list[Any]]:
         return [] if ("original" in values) == (operator == "in") else [NEVER]
     elif left.get("fib", {}).get("result") == "type" and left["fib"].get("flags", [])[:1] == ["daddr"]:
         return [] if bool(set(values) & {"local", "unicast"}) == (operator == "in") else [NEVER]
-    elif left.get("fib", {}).get("result") in ("oif", "oifname") and "iif" in left["fib"].get("flags", []) and values in (["False"], ["0"], ["True"]):
+    elif (
+        left.get("fib", {}).get("result") in ("oif", "oifname")
+        and "iif" in left["fib"].get("flags", [])
+        and values in (["False"], ["0"], ["True"])
+    ):
         # reverse path filtering: a client that gets answers has a route back
         return [] if (values == ["True"]) == (operator == "in") else [NEVER]
     elif "exthdr" in left:
@@ -187,7 +224,10 @@ def _nft_payload(protocol: str, name: str, body: Record, elements: Elements) -> 
     if (protocol, name) == ("tcp", "flags"):
         return having + _flags(None, body["right"], body["op"])
     if (protocol, name) == ("ip", "frag-off"):
-        return having + _nft_masked([{"payload": {"protocol": protocol, "field": name}}, 0xFFFF], body["right"], body["op"])[1:]
+        return (
+            having
+            + _nft_masked([{"payload": {"protocol": protocol, "field": name}}, 0xFFFF], body["right"], body["op"])[1:]
+        )
     operator = {"==": "in", "in": "in", "!=": "not in"}.get(body["op"])
     values = _nft_values(body["right"], elements)
     if name in ("dport", "sport") and protocol in ("tcp", "udp", "th"):
@@ -232,11 +272,18 @@ def _flags(mask: Any, right: Any, sign: str) -> list[list[Any]]:
         return [["flags", "not in" if sign == "in" else "in", [_joined(of), ""]]]
     if sign not in ("==", "!="):
         return [_unknown("in", {"op": sign, "mask": mask, "right": right})]
-    return [["flags", "in" if sign == "==" else "not in", [_joined(under), *(_joined(option or set()) for option in wanted)]]]
+    return [
+        [
+            "flags",
+            "in" if sign == "==" else "not in",
+            [_joined(under), *(_joined(option or set()) for option in wanted)],
+        ]
+    ]
 
 
 def _bits(value: Any) -> set[str] | None:
-    """The TCP flags that an expression names: a word, a number, a list or a nest of ``|``; ``None``: it is something else."""
+    """The TCP flags that an expression names: a word, a number, a list or a nest of ``|``; ``None``: it is something
+    else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -276,16 +323,62 @@ def _nft_values(right: Any, elements: Elements) -> list[str]:
     return [str(right)]
 
 
-# --- iptables -------------------------------------------------------------------------------------------------------------------
+# --- iptables
+# -------------------------------------------------------------------------------------------------------------------
 
 _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "TARPIT": "drop", "RETURN": "return"}
 _VERDICTS.update({"QUEUE": "unknown", "NFQUEUE": "unknown", "SYNPROXY": "unknown"})
 # iptables-extensions(8): targets after which the next rule has its turn
-_NO_VERDICT = {"LOG", "NFLOG", "ULOG", "CONNMARK", "MARK", "AUDIT", "SET", "CONNSECMARK", "SECMARK", "TRACE", "CT", "NOTRACK", "TCPMSS"}
-_NO_VERDICT |= {"CLASSIFY", "DSCP", "TOS", "TTL", "HL", "TEE", "CHECKSUM", "TCPOPTSTRIP", "RATEEST", "IDLETIMER", "LED", "ECN", "HMARK"}
-_WITH_VALUE = {"--reject-with", "--log-prefix", "--log-level", "--icmp-type", "--icmpv6-type", "--limit-burst", "--mask", "--name"}
+_NO_VERDICT = {
+    "LOG",
+    "NFLOG",
+    "ULOG",
+    "CONNMARK",
+    "MARK",
+    "AUDIT",
+    "SET",
+    "CONNSECMARK",
+    "SECMARK",
+    "TRACE",
+    "CT",
+    "NOTRACK",
+    "TCPMSS",
+}
+_NO_VERDICT |= {
+    "CLASSIFY",
+    "DSCP",
+    "TOS",
+    "TTL",
+    "HL",
+    "TEE",
+    "CHECKSUM",
+    "TCPOPTSTRIP",
+    "RATEEST",
+    "IDLETIMER",
+    "LED",
+    "ECN",
+    "HMARK",
+}
+_WITH_VALUE = {
+    "--reject-with",
+    "--log-prefix",
+    "--log-level",
+    "--icmp-type",
+    "--icmpv6-type",
+    "--limit-burst",
+    "--mask",
+    "--name",
+}
 _WITH_VALUE |= {"--seconds", "--connlimit-mask", "-m", "--match"}
-_WITHOUT_VALUE = {"--rsource", "--log-tcp-options", "--log-ip-options", "--log-uid", "--connlimit-saddr", "--validmark", "--loose"}
+_WITHOUT_VALUE = {
+    "--rsource",
+    "--log-tcp-options",
+    "--log-ip-options",
+    "--log-uid",
+    "--connlimit-saddr",
+    "--validmark",
+    "--loose",
+}
 _WITHOUT_VALUE |= {"--accept-local", "--set", "--update", "--rcheck", "--rttl", "--reap"}
 IPTABLES = {("filter", "INPUT"): ("input", 0), ("mangle", "INPUT"): ("input", -150)}
 IPTABLES.update({("mangle", "PREROUTING"): ("prerouting", -150), ("raw", "PREROUTING"): ("prerouting", -300)})
@@ -299,9 +392,11 @@ def without_counters(line: str) -> str:
 
 
 def parse_iptables_save(text: str, of: str, tables: tuple[str, ...] = ("filter",)) -> list[Record]:
-    """Read ``iptables-save`` (``of="ip"``) or ``ip6tables-save`` (``of="ip6"``), or such a file, into the chains of its tables.
+    """Read ``iptables-save`` (``of="ip"``) or ``ip6tables-save`` (``of="ip6"``), or such a file, into the chains of its
+    tables.
 
-    ``handle`` of a rule is its number in the chain, from 1, as ``iptables -I`` and ``-D`` count; ``line`` its line in the text, from 0.
+    ``handle`` of a rule is its number in the chain, from 1, as ``iptables -I`` and ``-D`` count; ``line`` its line in
+    the text, from 0.
     """
     chains: dict[tuple[str, str], Record] = {}
     table = ""
@@ -349,7 +444,9 @@ def _iptables_rule(words: list[str], of: str) -> Record:
         elif word in ("--hashlimit-above", "--connlimit-above", "--hitcount"):
             rule["limited"] = "over"
         elif word in ("-j", "-g", "--jump", "--goto"):
-            verdict = _VERDICTS.get(value, "continue" if value in _NO_VERDICT else "jump" if word in ("-j", "--jump") else "goto")
+            verdict = _VERDICTS.get(
+                value, "continue" if value in _NO_VERDICT else "jump" if word in ("-j", "--jump") else "goto"
+            )
             rule.update(verdict=verdict, target=value if verdict in ("jump", "goto", "unknown") else "")
         elif word == "--tcp-flags":
             when += _iptables_flags(value, words[position] if position < len(words) else "", operator)

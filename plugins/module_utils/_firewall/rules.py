@@ -4,8 +4,8 @@
 """The rules a user writes, and what they mean on a packet filter. Pure: no I/O, no Ansible.
 
 A *rule* is an entry of ``firewall_rules``. An *opening* is one source of one rule:
-``{"protocol": "tcp", "port": "8888", "source": "192.0.2.0/24", "interface": "", "zone": "", "limit": "", "comment": ""}``,
-where source ``""`` is anybody. Firewalls are compared opening by opening.
+``{"protocol": "tcp", "port": "8888", "source": "192.0.2.0/24", "interface": "", "zone": "", "limit": "", "comment":
+""}``, where source ``""`` is anybody. Firewalls are compared opening by opening.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ FOLDER = "/etc/remote-notebooks/firewall"  # what firewalls cannot hold themselv
 SAME = ("protocol", "port", "source", "interface", "zone", "limit")  # two openings that agree in these say the same
 _KEYS = {"port", "protocol", "sources", "state", "comment", "interface", "zone", "limit"}
 _PER = {"second": "s", "minute": "m", "hour": "h"}
-# Narrow on purpose: the text travels through four tools' own quoting (interfaces: IFNAMSIZ is 16, https://man7.org/linux/man-pages/man7/netdevice.7.html)
+# Narrow on purpose: the text travels through four tools' own quoting (interfaces: IFNAMSIZ is 16,
+# https://man7.org/linux/man-pages/man7/netdevice.7.html)
 _COMMENT = re.compile(r"[\w .,:/@+()-]{0,60}\Z", re.ASCII)
 _OWNER = re.compile(r"[a-z][a-z0-9_]{0,19}\Z")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,14}\Z")
@@ -51,7 +52,11 @@ def normalise(rules: list[Record]) -> list[Record]:
             "interface": _text(rule, "interface", _INTERFACE, name, "the name of a network interface such as eth0"),
             "zone": _text(rule, "zone", _ZONE, name, "the name of a firewalld zone such as public"),
             "limit": _text(
-                rule, "limit", _LIMIT, name, "a number of new connections of one address per time, such as 12/minute (second, minute, hour)"
+                rule,
+                "limit",
+                _LIMIT,
+                name,
+                "a number of new connections of one address per time, such as 12/minute (second, minute, hour)",
             ),
         }
         if entry["protocol"] not in ("tcp", "udp"):
@@ -65,9 +70,12 @@ def normalise(rules: list[Record]) -> list[Record]:
 
 
 def check_owner(owner: str) -> str:
-    """Return the owner, or refuse a name that the tools would not take (nft tables, iptables chains, unit instances)."""
+    """Return the owner, or refuse a name that the tools would not take (nft tables, iptables chains, unit
+    instances)."""
     if not _OWNER.match(owner):
-        raise FirewallError(f"firewall_owner '{owner}': write a small letter, then at most 19 small letters, digits or underscores.")
+        raise FirewallError(
+            f"firewall_owner '{owner}': write a small letter, then at most 19 small letters, digits or underscores."
+        )
     return owner
 
 
@@ -97,9 +105,14 @@ def _sources(values: list[object], name: str) -> list[str]:
             try:
                 meant = ipaddress.ip_network(str(value), strict=False)
             except ValueError:
-                raise FirewallError(f"{name}: source '{value}' is not a network in CIDR notation such as 192.0.2.0/24 or 2001:db8::/32.") from None
+                raise FirewallError(
+                    f"{name}: source '{value}' is not a network in CIDR notation such as 192.0.2.0/24 or 2001:db8::/32."
+                ) from None
             address = str(value).split("/", maxsplit=1)[0]
-            message = f"source '{value}' has host bits set. For the whole network write {meant}, for the one address {address}."
+            message = (
+                f"source '{value}' has host bits set. For the whole network write {meant}, for the one address"
+                f" {address}."
+            )
             raise FirewallError(f"{name}: {message}") from None
     for position, one in enumerate(networks):
         for other in networks[position + 1 :]:
@@ -114,16 +127,27 @@ def _refuse_overlaps(rules: list[Record]) -> None:
     for position, (number, rule) in enumerate(present):
         for other_number, other in present[position + 1 :]:
             (first, last), (low, high) = port_range(rule["port"]), port_range(other["port"])
-            same_place = all(rule[key] == other[key] or not rule[key] or not other[key] for key in ("interface", "zone"))
+            same_place = all(
+                rule[key] == other[key] or not rule[key] or not other[key] for key in ("interface", "zone")
+            )
             if rule["protocol"] != other["protocol"] or last < low or high < first or not same_place:
                 continue
             if rule["state"] != other["state"] and (rule["port"], rule["sources"]) != (other["port"], other["sources"]):
                 continue  # an absent entry names exactly what it wants gone
-            clash = next(((a or "anybody", b or "anybody") for a in rule["sources"] or [""] for b in other["sources"] or [""] if overlap(a, b)), None)
+            clash = next(
+                (
+                    (a or "anybody", b or "anybody")
+                    for a in rule["sources"] or [""]
+                    for b in other["sources"] or [""]
+                    if overlap(a, b)
+                ),
+                None,
+            )
             if clash:
                 what = f"{rule['protocol']} port {other['port']}"
                 raise FirewallError(
-                    f"firewall_rules, entry {other_number}: {what} from {clash[1]} overlaps with entry {number} (from {clash[0]}). Keep one of them."
+                    f"firewall_rules, entry {other_number}: {what} from {clash[1]} overlaps with entry {number} (from"
+                    f" {clash[0]}). Keep one of them."
                 )
 
 
@@ -180,7 +204,8 @@ def has_port(text: str, port: int) -> bool:
     return first <= port <= last
 
 
-# --- on a packet filter -------------------------------------------------------------------------------------------------------
+# --- on a packet filter
+# -------------------------------------------------------------------------------------------------------
 
 
 def table(owner: str) -> str:
@@ -198,13 +223,18 @@ def is_foreign(chain: Record, owner: str) -> bool:
     if chain["table"] != table(owner) and chain["name"] != gate(owner):
         return False
     own = [["interface", "in", ["lo"]]]
-    return any(owner_of(rule["comment"]) != owner and not (rule["when"] == own and rule["verdict"] == "accept") for rule in chain["rules"])
+    return any(
+        owner_of(rule["comment"]) != owner and not (rule["when"] == own and rule["verdict"] == "accept")
+        for rule in chain["rules"]
+    )
 
 
 def without(chains: list[Record], owner: str) -> list[Record]:
     """The rule set as it would be without this owner's rules, table and chain."""
     kept = [chain for chain in chains if chain["table"] != table(owner) and chain["name"] != gate(owner)]
-    return [dict(chain, rules=[rule for rule in chain["rules"] if owner_of(rule["comment"]) != owner]) for chain in kept]
+    return [
+        dict(chain, rules=[rule for rule in chain["rules"] if owner_of(rule["comment"]) != owner]) for chain in kept
+    ]
 
 
 def packets(opening: Record, chains: list[Record], report: Record) -> list[Record]:
@@ -212,7 +242,13 @@ def packets(opening: Record, chains: list[Record], report: Record) -> list[Recor
     sources = [opening["source"]] if opening["source"] else [ANY["ip"], ANY["ip6"]]
     names = [opening["interface"]] if opening["interface"] else interfaces(chains, report.get("interfaces", []))
     return [
-        {"family": family(source), "protocol": opening["protocol"], "port": opening["port"], "source": source, "interface": name}
+        {
+            "family": family(source),
+            "protocol": opening["protocol"],
+            "port": opening["port"],
+            "source": source,
+            "interface": name,
+        }
         for source in sources
         for name in names
     ]
@@ -232,34 +268,47 @@ def blocking(opening: Record, chains: list[Record], report: Record) -> list[Reco
 
 
 def not_judged(opening: Record, chains: list[Record], report: Record, verdict: str = "drop") -> list[str]:
-    """The rules, in words, because of which nobody can say from the rule set whether this opening ends with the verdict."""
+    """The rules, in words, because of which nobody can say from the rule set whether this opening ends with the
+    verdict."""
     found = [_where(place) for packet in packets(opening, chains, report) for place in doubts(chains, packet, verdict)]
     return list(dict.fromkeys(found))
 
 
 def _where(place: Record) -> str:
     chain, rule = place["chain"], place["rule"]
-    reasons = [value for field, _operator, values in rule["when"] if field not in ("family", "protocol", "port", "source") for value in values]
+    reasons = [
+        value
+        for field, _operator, values in rule["when"]
+        if field not in ("family", "protocol", "port", "source")
+        for value in values
+    ]
     unknown = [value for field, _operator, values in rule["when"] if field == "unknown" for value in values]
     why = rule.get("text") or ", ".join(unknown or reasons or [rule["target"]])
     if chain.get("managed"):
         tool = "ip6tables" if chain["family"] == "ip6" else "iptables"
         return f"rule {rule['handle']} of {tool} -t {chain['table']} -S {chain['name']} ({why})"
-    return f"the rule with handle {rule['handle']} of nft -a list chain {chain['family']} {chain['table']} {chain['name']} ({why})"
+    return (
+        f"the rule with handle {rule['handle']} of nft -a list chain {chain['family']} {chain['table']} {chain['name']}"
+        f" ({why})"
+    )
 
 
 def open_to_others(opening: Record, chains: list[Record], report: Record) -> list[str]:
-    """The families in which a stranger reaches the port of this opening, or may: where a rule is not understood, the port is closed, too."""
+    """The families in which a stranger reaches the port of this opening, or may: where a rule is not understood, the
+    port is closed, too."""
     stranger = dict(opening, source="")
     reached = {packet["family"] for packet in packets(stranger, chains, report) if may_pass(chains, packet)}
     return sorted(reached)
 
 
 def gates(wanted: list[Record], chains: list[Record], report: Record) -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """The (protocol, port, interface, families) that must be closed for all but the listed sources, because the host does not filter them.
+    """The (protocol, port, interface, families) that must be closed for all but the listed sources, because the host
+    does not filter them.
 
     Where the host does, its own rules decide about the others, such as an address that somebody let in by hand.
     """
     limited = [opening for opening in wanted if opening["source"]]
-    found = {(one["protocol"], one["port"], one["interface"], tuple(open_to_others(one, chains, report))) for one in limited}
+    found = {
+        (one["protocol"], one["port"], one["interface"], tuple(open_to_others(one, chains, report))) for one in limited
+    }
     return sorted(gate for gate in found if gate[3])

@@ -12,9 +12,11 @@ from typing import Iterator
 
 from . import other_account
 
-#: What servers and kernels write there by themselves (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever
-#: reads them can do without (XDG Base Directory Specification; that of npm, https://docs.npmjs.com/cli/configuring-npm/folders#cache, which
-#: JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in it.
+# : What servers and kernels write there by themselves
+# (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever
+# : reads them can do without (XDG Base Directory Specification; that of npm,
+# https://docs.npmjs.com/cli/configuring-npm/folders#cache, which
+# : JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in it.
 OURS = (
     ".cache",
     ".ipython/README",
@@ -22,7 +24,16 @@ OURS = (
     ".ipython/nbextensions",
     *(
         f".ipython/profile_default/{name}"
-        for name in ("db", "history.sqlite", "history.sqlite-journal", "history.sqlite-shm", "history.sqlite-wal", "log", "pid", "security")
+        for name in (
+            "db",
+            "history.sqlite",
+            "history.sqlite-journal",
+            "history.sqlite-shm",
+            "history.sqlite-wal",
+            "log",
+            "pid",
+            "security",
+        )
     ),
     ".ipython/profile_default/startup/README",
     ".jupyter/lab",
@@ -88,6 +99,8 @@ def _is_skeleton(home: str, path: str) -> bool:
     try:
         if os.path.islink(mine):
             return os.path.islink(model) and os.readlink(mine) == os.readlink(model)
-        return not os.path.islink(model) and other_account.content(mine, 1 << 20, follow=False) == other_account.content(model, 1 << 20, follow=False)
+        return not os.path.islink(model) and other_account.content(
+            mine, 1 << 20, follow=False
+        ) == other_account.content(model, 1 << 20, follow=False)
     except OSError:
         return False

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Let another process do something, with the rights of another account where that is asked for. Runs on the host.
 
-What lies in a folder of an account is the account's to change at any moment, so root looks at it and writes there with that account's rights
-alone: then a link leads no further than the account gets by itself. The account can stop and end such a process, and whatever it reads may be
-endless: it has a deadline, a limit of memory, and its answer a length.
+What lies in a folder of an account is the account's to change at any moment, so root looks at it and writes there with
+that account's rights alone: then a link leads no further than the account gets by itself. The account can stop and end
+such a process, and whatever it reads may be endless: it has a deadline, a limit of memory, and its answer a length.
 """
 
 from __future__ import annotations
@@ -28,11 +28,17 @@ STOPS = 10
 
 
 def begin(
-    function: Callable[[], Any], account: str = "", *, seconds: float = 600, limit: int = 1 << 26, memory: int | None = None
+    function: Callable[[], Any],
+    account: str = "",
+    *,
+    seconds: float = 600,
+    limit: int = 1 << 26,
+    memory: int | None = None,
 ) -> Callable[[], Any]:
     """Have another process call ``function``. Return what waits for its answer.
 
-    What that returns is what JSON keeps of the function's value. It raises OSError as the function did, or where there is no answer.
+    What that returns is what JSON keeps of the function's value. It raises OSError as the function did, or where there
+    is no answer.
 
     :param account: whose rights the process has; it gives up root for good. Empty, or without root: the same account.
     :param seconds: from now on; then the process is killed.
@@ -69,7 +75,9 @@ def begin(
         try:
             said = json.loads(text)
         except ValueError:
-            raise OSError(errno.EIO, f"a process{_of(account)} was ended (status {status}) before it answered") from None
+            raise OSError(
+                errno.EIO, f"a process{_of(account)} was ended (status {status}) before it answered"
+            ) from None
         if "error" in said:
             raise OSError(*said["error"])
         return said["value"]
@@ -98,7 +106,13 @@ def _said(function: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"value": function()}
     except OSError as error:
-        return {"error": [error.errno or errno.EIO, error.strerror or str(error), *([str(error.filename)] if error.filename else [])]}
+        return {
+            "error": [
+                error.errno or errno.EIO,
+                error.strerror or str(error),
+                *([str(error.filename)] if error.filename else []),
+            ]
+        }
     except (RecursionError, MemoryError) as error:
         return {"error": [errno.EFBIG, f"{type(error).__name__}: it asks for too much"]}
 
@@ -139,12 +153,15 @@ def _is_stopped(pid: int) -> bool:
 
 
 def content(path: str, limit: int, *, follow: bool = True) -> bytes:
-    """Return the content of a regular file. A FIFO, a device, and a file beyond ``limit`` bytes are refused, and never waited for.
+    """Return the content of a regular file. A FIFO, a device, and a file beyond ``limit`` bytes are refused, and never
+    waited for.
 
     :param follow: whether ``path`` may be a link.
     """
     # Without O_NONBLOCK to open a FIFO waits for whoever writes; a terminal must not become this process's own.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    descriptor = os.open(
+        path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    )
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):

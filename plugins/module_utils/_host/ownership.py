@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In whose hands a path is. Runs on the host.
 
-Whoever may write into a folder decides what its names lead to, and may do so between any two steps of ours. So root works by name only where every
-folder on the way can be changed by root alone: there it may, for nobody can put a link in its way. Below anything else the account works itself
-(:mod:`other_account`). Without root there is nothing to tell apart.
+Whoever may write into a folder decides what its names lead to, and may do so between any two steps of ours. So root
+works by name only where every folder on the way can be changed by root alone: there it may, for nobody can put a link
+in its way. Below anything else the account works itself (:mod:`other_account`). Without root there is nothing to tell
+apart.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def _account(uid: int) -> str:
 
 
 def _has_list(descriptor: int) -> bool:
-    """Tell whether a folder has an access control list (acl(5)): the mode of its group is then that of all who are named in it."""
+    """Tell whether a folder has an access control list (acl(5)): the mode of its group is then that of all who are
+    named in it."""
     try:
         return bool(os.getxattr(descriptor, "system.posix_acl_access"))
     except OSError:
@@ -126,19 +128,24 @@ def ours(path: str) -> str:
         return os.path.realpath(path)
     found = way(path)
     if found.stranger:
-        raise PermissionError(errno.EPERM, f"{found.stranger}, and root does not work where others can put links in its way", path)
+        raise PermissionError(
+            errno.EPERM, f"{found.stranger}, and root does not work where others can put links in its way", path
+        )
     return os.path.join(found.real, *found.rest)
 
 
 def is_usable(path: str, uid: int) -> bool | None:
-    """Tell whether an account can work in a folder, by owner and mode alone; None where only the account itself can tell."""
+    """Tell whether an account can work in a folder, by owner and mode alone; None where only the account itself can
+    tell."""
     try:
         found = os.lstat(path)
         usable = stat.S_ISDIR(found.st_mode) and found.st_uid == uid and found.st_mode & stat.S_IRWXU == stat.S_IRWXU
         while usable and path != "/":
             path = os.path.dirname(path)
             found = os.lstat(path)
-            usable = stat.S_ISDIR(found.st_mode) and bool(found.st_mode & (stat.S_IXUSR if found.st_uid == uid else stat.S_IXOTH))
+            usable = stat.S_ISDIR(found.st_mode) and bool(
+                found.st_mode & (stat.S_IXUSR if found.st_uid == uid else stat.S_IXOTH)
+            )
     except OSError:
         return None
     return True if usable else None
@@ -163,8 +170,9 @@ def make_folder(path: str, uid: int, gid: int, mode: int) -> None:
 def rename(path: str, new: str, account: str) -> None:
     """Rename a file within its folder, unless the new name is taken.
 
-    :param account: whose the folder is, and who renames; empty for the one we are. Then the folder is taken as it is found without a link in its
-        home, and has to be root's own: what it is called, others may have changed, and what is in it, nobody.
+    :param account: whose the folder is, and who renames; empty for the one we are. Then the folder is taken as it is
+        found without a link in its home, and has to be root's own: what it is called, others may have changed, and what
+        is in it, nobody.
     :raises OSError: where that cannot be done.
     """
     if account and os.geteuid() == 0:

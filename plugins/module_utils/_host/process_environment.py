@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What programs that we start on a host get of the environment there. Runs on the host.
 
-``/etc/environment`` reaches what sudo runs, so a PYTHONPATH that somebody once set for other programs would decide what an environment of ours
-imports, and a PIP_USER where its packages go. Which index, proxy, authority or constraint counts stays the host's to say.
+``/etc/environment`` reaches what sudo runs, so a PYTHONPATH that somebody once set for other programs would decide what
+an environment of ours imports, and a PIP_USER where its packages go. Which index, proxy, authority or constraint counts
+stays the host's to say.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build an environment on a host. Runs there, with the host's Python (3.8 or newer).
 
-The steps, and nothing between them: wait for whoever builds, clear away what was never finished, make the folder, install, try it, seal it.
-Where a step fails, the folder goes again, and the reason is one sentence with its cure (:func:`explain`).
+The steps, and nothing between them: wait for whoever builds, clear away what was never finished, make the folder,
+install, try it, seal it. Where a step fails, the folder goes again, and the reason is one sentence with its cure
+(:func:`explain`).
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ REASONS = (
         "Correct http_proxy, or open the proxy for the package index.",
     ),
     (
-        r"Failed to fetch|error sending request|dns error|NewConnectionError|Max retries exceeded|Connection refused|Connection reset"
+        r"Failed to fetch|error sending request|dns error|NewConnectionError|Max retries exceeded|Connection"
+        r" refused|Connection reset"
         r"|timed out|name resolution|Network is unreachable|No route to host|Remote end closed",
         "the package index cannot be reached, or answers with an error.",
         "Correct index_url or http_proxy, and run again.",
@@ -87,15 +89,24 @@ REASONS = (
     (
         r"Hash mismatch|DO NOT MATCH THE HASHES|hashes are required",
         "a package is not the one that the lock file names.",
-        "Somebody put another file under that name: find out who. If the index is to be trusted, run upgrade.yml for a new lock.",
+        (
+            "Somebody put another file under that name: find out who. If the index is to be trusted, run upgrade.yml"
+            " for a new lock."
+        ),
     ),
     (
-        r"No solution found|ResolutionImpossible|No matching distribution|Could not find a version|was not found in the|conflicting dependencies",
+        (
+            r"No solution found|ResolutionImpossible|No matching distribution|Could not find a version|was not found in"
+            r" the|conflicting dependencies"
+        ),
         "there is no set of packages that fits.",
         "Correct packages as the last lines say.",
     ),
     (
-        r"Failed to build|failed to build|Failed building|error: subprocess-exited|No module named 'setuptools'|command .*(gcc|cc).* failed",
+        (
+            r"Failed to build|failed to build|Failed building|error: subprocess-exited|No module named"
+            r" 'setuptools'|command .*(gcc|cc).* failed"
+        ),
         "a package has no wheel for this Python, and cannot be built here.",
         "Choose another version or another python, or install its compiler and libraries.",
     ),
@@ -117,7 +128,8 @@ def explain(step: str, output: str) -> str:
 
 @contextlib.contextmanager
 def alone(prefix: str) -> Iterator[int]:
-    """Hold the building site of this host, by a descriptor: who inherits it holds the site as well, until its end (flock(2))."""
+    """Hold the building site of this host, by a descriptor: who inherits it holds the site as well, until its end
+    (flock(2))."""
     os.makedirs(os.path.join(prefix, "installer"), 0o700, exist_ok=True)
     descriptor = os.open(os.path.join(prefix, "installer", "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -129,7 +141,8 @@ def alone(prefix: str) -> Iterator[int]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise BuildError(
-                        f"another run has been building below {prefix} for {PATIENCE // 60} minutes. Let it end, then run again."
+                        f"another run has been building below {prefix} for {PATIENCE // 60} minutes. Let it end, then"
+                        " run again."
                     ) from None
                 time.sleep(0.2)
         yield descriptor
@@ -143,7 +156,8 @@ def attempt(wish: Wish) -> dict[str, Any]:
     :param wish: as for :func:`build`, and ``name``, whose the environment is.
     """
     os.umask(0o022)
-    # Where Ansible runs on this very machine, we are where the operator stood. Python takes modules from there, and uv settings, also from above.
+    # Where Ansible runs on this very machine, we are where the operator stood. Python takes modules from there, and uv
+    # settings, also from above.
     os.chdir("/")
     try:
         return build(wish, run)
@@ -154,17 +168,24 @@ def attempt(wish: Wish) -> dict[str, Any]:
 def run(argv: list[str], text: str) -> tuple[int, str]:
     """Run a command that reads ``text``. Return its exit code and what it said."""
     environment = process_environment.without_foreign()
-    done = subprocess.run(argv, input=text, capture_output=True, check=False, encoding="utf-8", errors="replace", env=environment)
+    done = subprocess.run(
+        argv, input=text, capture_output=True, check=False, encoding="utf-8", errors="replace", env=environment
+    )
     return done.returncode, done.stdout + done.stderr
 
 
 def tried(argv: list[str], text: str, seconds: float = TRIAL) -> tuple[int, str]:
     """Run what tries an environment with the rights of another account. Return its exit code and what it said.
 
-    That account can read what stands in the environment of its processes: the address of the index, with its password, does not. It can stop them
-    as well: they have their time. And no terminal of ours is theirs.
+    That account can read what stands in the environment of its processes: the address of the index, with its password,
+    does not. It can stop them as well: they have their time. And no terminal of ours is theirs.
     """
-    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    streams: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "start_new_session": True,
+    }
     variables = {name: os.environ[name] for name in TOLD if name in os.environ}
     process = subprocess.Popen(argv, encoding="utf-8", errors="replace", env=variables, **streams)
     try:
@@ -181,11 +202,15 @@ def tried(argv: list[str], text: str, seconds: float = TRIAL) -> tuple[int, str]
 def build(wish: Wish, run: Run) -> dict[str, Any]:
     """Build ``wish["path"]``, unless it is there and whole.
 
-    :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``lock`` (the text of a lock file, or empty); ``installer`` (``uv`` or ``pip``);
-        ``pip`` (a wheel of it on this host, where Python comes without; or empty); ``wheels`` (an archive of wheels on this host, or empty);
-        ``account`` (who tries it; empty: whoever builds); ``instead_of`` (an environment that the new one should differ from, or empty);
+    :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``lock`` (the text of a lock file, or empty);
+        ``installer`` (``uv`` or ``pip``);
+        ``pip`` (a wheel of it on this host, where Python comes without; or empty); ``wheels`` (an archive of wheels on
+        this host, or empty);
+        ``account`` (who tries it; empty: whoever builds); ``instead_of`` (an environment that the new one should differ
+        from, or empty);
         ``before`` (the one in use until now, or empty).
-    :returns: ``changed``; ``same``, that nothing is newer than in ``instead_of``, and the new folder went again; ``remark``, for a person.
+    :returns: ``changed``; ``same``, that nothing is newer than in ``instead_of``, and the new folder went again;
+        ``remark``, for a person.
     :raises BuildError: with the reason; nothing of the environment is left.
     """
     path, prefix = wish["path"], wish["prefix"]
@@ -222,7 +247,8 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
 
 
 def _is_up_to_date(wish: Wish, run: Run) -> bool:
-    """Ask uv what it would install now. That takes a second; where uv cannot be had, the comparison waits until pip has installed."""
+    """Ask uv what it would install now. That takes a second; where uv cannot be had, the comparison waits until pip has
+    installed."""
     if not wish["instead_of"] or wish["installer"] != "uv":
         return False
     try:
@@ -231,14 +257,25 @@ def _is_up_to_date(wish: Wish, run: Run) -> bool:
         raise
     except BuildError:
         return False
-    options = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--python", f"{wish['instead_of']}/bin/python"]
+    options = [
+        "--quiet",
+        "--no-header",
+        "--no-annotate",
+        "--no-emit-index-url",
+        "--python",
+        f"{wish['instead_of']}/bin/python",
+    ]
     code, output = run([uv, "pip", "compile", *options, "-"], "".join(f"{package}\n" for package in wish["packages"]))
-    return code == 0 and resolved(output) == {_normal(name): version for name, version in _versions(wish["instead_of"]).items()}
+    return code == 0 and resolved(output) == {
+        _normal(name): version for name, version in _versions(wish["instead_of"]).items()
+    }
 
 
 def resolved(output: str) -> dict[str, str]:
     """Map each package in the output of ``uv pip compile`` to its version."""
-    return {_normal(name): version for name, version in re.findall(r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)", output)}
+    return {
+        _normal(name): version for name, version in re.findall(r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)", output)
+    }
 
 
 def _normal(name: str) -> str:
@@ -296,7 +333,9 @@ def _unpack(archive: str, folder: str) -> None:
 
 def _extract(archive: str, folder: str) -> None:
     with tarfile.open(archive) as tar:
-        members = [member for member in tar.getmembers() if member.isfile() and member.name == os.path.basename(member.name)]
+        members = [
+            member for member in tar.getmembers() if member.isfile() and member.name == os.path.basename(member.name)
+        ]
         os.makedirs(folder, 0o755)
         for member in members:
             source = tar.extractfile(member)
@@ -338,8 +377,16 @@ def _fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     if uv:
         _must(run, "installing", [uv, "pip", "install", "--quiet", "--python", f"{path}/bin/python", *options])
     else:
-        pip = [python, f"{wish['pip']}/pip", "--python", f"{path}/bin/python"] if wish["pip"] else [f"{path}/bin/python", "-m", "pip"]
-        _must(run, "installing", [*pip, "install", "--quiet", "--no-user", "--no-compile", "--disable-pip-version-check", *options])
+        pip = (
+            [python, f"{wish['pip']}/pip", "--python", f"{path}/bin/python"]
+            if wish["pip"]
+            else [f"{path}/bin/python", "-m", "pip"]
+        )
+        _must(
+            run,
+            "installing",
+            [*pip, "install", "--quiet", "--no-user", "--no-compile", "--disable-pip-version-check", *options],
+        )
     # Opened to the system's packages only now: pip --user then works for the account,
     # and nothing the system happens to hold was taken for a requirement already met.
     settings = os.path.join(path, "pyvenv.cfg")
@@ -361,7 +408,8 @@ def _program(wish: Wish, wheels: str, run: Run) -> str:
 
 @contextlib.contextmanager
 def _compiling(wish: Wish, site: int) -> Iterator[None]:
-    """Return when compiled is what a server needs. The rest goes on meanwhile and after this run's end, unless the block fails.
+    """Return when compiled is what a server needs. The rest goes on meanwhile and after this run's end, unless the
+    block fails.
 
     :param site: what :func:`alone` yields. Whoever builds next, and whoever ends this run (unlock.yml), waits for it.
     """
@@ -387,7 +435,8 @@ def _try_and_seal(wish: Wish, before: str) -> None:
     begun = time.monotonic()
     with _started([f"{path}/bin/python", f"{scripts}/seal_environment.py", path, before, *wish["packages"]]) as seal:
         code, output = tried(
-            [f"{path}/bin/python", f"{scripts}/probe_environment.py", path, *account], "".join(f"{package}\n" for package in wish["packages"])
+            [f"{path}/bin/python", f"{scripts}/probe_environment.py", path, *account],
+            "".join(f"{package}\n" for package in wish["packages"]),
         )
         took = time.monotonic() - begun
         said = seal.communicate()[0]
@@ -397,7 +446,8 @@ def _try_and_seal(wish: Wish, before: str) -> None:
     if seal.returncode != 0:
         raise BuildError(explain("sealing it", said))
     seal_file = os.path.join(path, observe.SEAL)
-    # How fast this host is: whoever waits for a server of it waits longer where this was long (wait_ready.py, _diagnosis.patience).
+    # How fast this host is: whoever waits for a server of it waits longer where this was long (wait_ready.py,
+    # _diagnosis.patience).
     with open(f"{seal_file}.trial", "w", encoding="ascii") as file:
         file.write(f"{took:.1f}")
     os.rename(f"{seal_file}.new", seal_file)

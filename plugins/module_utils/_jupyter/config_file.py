@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a configuration file of Jupyter sets, read without running it. Pure.
 
-It runs on hosts as well (:mod:`observe`), so it imports nothing of ours but :mod:`config_program`, and that for a file in Python alone.
+It runs on hosts as well (:mod:`observe`), so it imports nothing of ours but :mod:`config_program`, and that for a file
+in Python alone.
 """
 
 from __future__ import annotations

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Follow a configuration of Jupyter that is a Python program, without running it. Pure; runs on hosts.
 
-Statements are followed in their order. Literals are computed, within bounds; what only running the file would tell is *unknown*. Where the course
-of the program is unknown, each way it may take is followed, and what is set there is known by its name alone. What may reach the configuration
-and cannot be followed becomes a remark. So each option that Jupyter would get from the file has its value here, or a reason, or a remark.
+Statements are followed in their order. Literals are computed, within bounds; what only running the file would tell is
+*unknown*. Where the course of the program is unknown, each way it may take is followed, and what is set there is known
+by its name alone. What may reach the configuration and cannot be followed becomes a remark. So each option that Jupyter
+would get from the file has its value here, or a reason, or a remark.
 
-Loading is PyFileConfigLoader's (traitlets): the file runs with ``c``, ``get_config`` and ``load_subconfig``; reading an option that is not set
-gives an object that takes additions (LazyConfigValue); names that begin with a capital are classes.
+Loading is PyFileConfigLoader's (traitlets): the file runs with ``c``, ``get_config`` and ``load_subconfig``; reading an
+option that is not set gives an object that takes additions (LazyConfigValue); names that begin with a capital are
+classes.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from typing import Any, Callable, Iterator
 
 from .config_file import LARGEST_NUMBER, LONGEST_TEXT, MOST_PARTS, Found, Reading, plain
 
-#: How many steps may be taken. A long file has some 10,000 expressions; loops, calls and large values are followed while there are steps left.
+# : How many steps may be taken. A long file has some 10,000 expressions; loops, calls and large values are followed
+# while there are steps left.
 STEPS = 1_000_000
 #: Of calls within calls.
 DEEPEST_CALL = 10
@@ -106,16 +109,57 @@ BUILTINS = {
     name: Builtin(name)
     for name in (
         *("setattr", "getattr", "delattr", "exec", "eval", "globals", "locals", "vars", "exit", "quit"),
-        *("dict", "list", "tuple", "set", "frozenset", "int", "str", "float", "bool", "range", "enumerate", "zip", "reversed", "sorted"),
+        *(
+            "dict",
+            "list",
+            "tuple",
+            "set",
+            "frozenset",
+            "int",
+            "str",
+            "float",
+            "bool",
+            "range",
+            "enumerate",
+            "zip",
+            "reversed",
+            "sorted",
+        ),
         *("print", "len", "isinstance", "hasattr", "repr", "open", "any", "all", "min", "max", "sum", "type"),
     )
 }
 #: These change nothing that they are given.
-HARMLESS = ("print", "len", "isinstance", "hasattr", "repr", "any", "all", "min", "max", "sum", "type", "int", "str", "float", "bool", "open")
-#: Of an option that is not set, what its default is, where that is empty (jupyter_server, notebook): what is added is all there is.
+HARMLESS = (
+    "print",
+    "len",
+    "isinstance",
+    "hasattr",
+    "repr",
+    "any",
+    "all",
+    "min",
+    "max",
+    "sum",
+    "type",
+    "int",
+    "str",
+    "float",
+    "bool",
+    "open",
+)
+# : Of an option that is not set, what its default is, where that is empty (jupyter_server, notebook): what is added is
+# all there is.
 EMPTY: dict[str, Callable[[], Any]] = {
-    **{f"{section}.{trait}": dict for section in ("NotebookApp", "ServerApp") for trait in ("tornado_settings", "terminado_settings")},
-    **{f"{section}.{trait}": list for section in ("NotebookApp", "ServerApp") for trait in ("extra_static_paths", "extra_template_paths")},
+    **{
+        f"{section}.{trait}": dict
+        for section in ("NotebookApp", "ServerApp")
+        for trait in ("tornado_settings", "terminado_settings")
+    },
+    **{
+        f"{section}.{trait}": list
+        for section in ("NotebookApp", "ServerApp")
+        for trait in ("extra_static_paths", "extra_template_paths")
+    },
     "NotebookApp.nbserver_extensions": dict,
     "ServerApp.jpserver_extensions": dict,
 }
@@ -220,7 +264,10 @@ class _Reader:
 
     def merged(self, values: list[Any]) -> Any:
         first = values[0]
-        if all(value is first or (isinstance(first, _SCALARS) and type(value) is type(first) and value == first) for value in values):
+        if all(
+            value is first or (isinstance(first, _SCALARS) and type(value) is type(first) and value == first)
+            for value in values
+        ):
             return first
         present = [value for value in values if value is not ABSENT]
         if not any(map(self.is_configuration, present)):
@@ -245,7 +292,11 @@ class _Reader:
         name = f"{section.name}.{trait}"
         before = self.options.pop(name, None)
         if self.conditions or not section.sure:
-            also = f"is set in line {before.line}, and in line {line}" if before and before.line != line else "is set there"
+            also = (
+                f"is set in line {before.line}, and in line {line}"
+                if before and before.line != line
+                else "is set there"
+            )
             how = f"only in some cases (line {self.conditions[-1]} decides)" if self.conditions else "perhaps"
             self.options[name] = Found(None, line, f"{also} {how}")
         elif isinstance(value, Lazy):
@@ -258,7 +309,9 @@ class _Reader:
         name = f"{section.name}.{trait}"
         if name in self.options:
             if self.conditions or not section.sure:
-                self.options[name] = Found(None, line, f"is set in line {self.options[name].line}, and may be taken out again there")
+                self.options[name] = Found(
+                    None, line, f"is set in line {self.options[name].line}, and may be taken out again there"
+                )
             else:
                 del self.options[name]
 
@@ -283,7 +336,10 @@ class _Reader:
         if self.is_configuration(owner) and not isinstance(owner, Lazy):
             if not isinstance(name, str):
                 return DOUBT
-            if not item and (name in ("update", "setdefault", "pop", "get", "merge", "clear", "copy", "popitem") or name.startswith("__")):
+            if not item and (
+                name in ("update", "setdefault", "pop", "get", "merge", "clear", "copy", "popitem")
+                or name.startswith("__")
+            ):
                 return Bound(owner, name)
             if not item and name in ("keys", "values", "items", "has_key", "deepcopy", "collisions"):
                 return Bound(owner, name)
@@ -303,7 +359,9 @@ class _Reader:
             return self.item(owner, name)
         if isinstance(owner, Module):
             path = f"{owner.name}.{name}"
-            return {"os.path": Module("os.path"), "os.path.join": Builtin("join"), "sys.exit": Builtin("exit")}.get(path, UNKNOWN)
+            return {"os.path": Module("os.path"), "os.path.join": Builtin("join"), "sys.exit": Builtin("exit")}.get(
+                path, UNKNOWN
+            )
         return Bound(owner, name) if isinstance(owner, (*_KNOWN, Lazy)) else UNKNOWN
 
     @staticmethod
@@ -338,7 +396,11 @@ class _Reader:
             else:
                 self.remark(line, f"sets {name[:60]!r} without a class, which is no option of Jupyter.")
         elif isinstance(owner, Lazy):
-            self.remark(line, f"sets a part of {owner.option.lstrip('.')[:100]}, which Jupyter cannot take: nothing is set before it.")
+            self.remark(
+                line,
+                f"sets a part of {owner.option.lstrip('.')[:100]}, which Jupyter cannot take: nothing is set"
+                " before it.",
+            )
         elif item and isinstance(owner, (list, dict)):
             if self.conditions or not isinstance(name, _SCALARS) or not self.spend():
                 self.touch(owner, line)
@@ -363,7 +425,8 @@ class _Reader:
                 self.touch(each, line)
 
     def forgotten(self, *values: Any) -> Any:
-        """Return that a value is unknown, which was made of these: what is done to it from now on may be done to them."""
+        """Return that a value is unknown, which was made of these: what is done to it from now on may be done to
+        them."""
         for value in values:
             self.touch(value, self.line)
         return UNKNOWN
@@ -401,7 +464,9 @@ class _Reader:
 
     def _do_others_of(self, child: Any, node: Any, scope: Scope) -> None:
         body = getattr(child, "body", None)
-        for name in [getattr(each, "name", None) for each in ast.walk(child) if type(each).__name__.startswith("Match")]:
+        for name in [
+            getattr(each, "name", None) for each in ast.walk(child) if type(each).__name__.startswith("Match")
+        ]:
             if name:
                 self.bind(scope, name, DOUBT)
         if isinstance(body, list):
@@ -410,7 +475,11 @@ class _Reader:
     def _do_Expr(self, node: Any, scope: Scope) -> int:
         self.value(node.value, scope)
         call = node.value
-        return STOP | SURE if isinstance(call, ast.Call) and self.quiet(call.func, scope) in (Builtin("exit"), Builtin("quit")) else 0
+        return (
+            STOP | SURE
+            if isinstance(call, ast.Call) and self.quiet(call.func, scope) in (Builtin("exit"), Builtin("quit"))
+            else 0
+        )
 
     def quiet(self, node: Any, scope: Scope) -> Any:
         """Return what a name, or an attribute of one, stands for."""
@@ -452,7 +521,12 @@ class _Reader:
             self.store(target.value, DOUBT if self.reaches(value) else UNKNOWN, scope)
         elif isinstance(target, (ast.Tuple, ast.List)):
             plain_ones = not any(isinstance(each, ast.Starred) for each in target.elts)
-            fits = plain_ones and isinstance(value, (list, tuple)) and len(value) == len(target.elts) and id(value) not in self.changed
+            fits = (
+                plain_ones
+                and isinstance(value, (list, tuple))
+                and len(value) == len(target.elts)
+                and id(value) not in self.changed
+            )
             rest = DOUBT if self.reaches(value) else UNKNOWN
             for number, each in enumerate(target.elts):
                 self.store(each, value[number] if fits else rest, scope)
@@ -606,12 +680,17 @@ class _Reader:
             ("os", "path"): Module("os.path"),
             ("os.path", "join"): Builtin("join"),
             ("sys", "exit"): Builtin("exit"),
-            **{(module, "Config"): Builtin("dict") for module in ("traitlets.config", "traitlets.config.loader", "IPython.config")},
+            **{
+                (module, "Config"): Builtin("dict")
+                for module in ("traitlets.config", "traitlets.config.loader", "IPython.config")
+            },
         }
         for alias in node.names:
             if alias.name == "*":
                 self.remark(
-                    node.lineno, f"takes all names of the module {str(node.module)[:60]}, which is not read: values of such names are unknown."
+                    node.lineno,
+                    f"takes all names of the module {str(node.module)[:60]}, which is not read: values of such names"
+                    " are unknown.",
                 )
                 for name, value in list(self.scope.names.items()):
                     if not self.is_configuration(value) and not isinstance(value, Builtin):
@@ -657,7 +736,8 @@ class _Reader:
     # --- expressions ---
 
     def value(self, node: Any, scope: Scope, quiet: bool = False) -> Any:
-        """Follow an expression and return its value; with ``quiet``, that of an expression that was followed already."""
+        """Follow an expression and return its value; with ``quiet``, that of an expression that was followed
+        already."""
         if quiet:
             if isinstance(node, (ast.Name, ast.Attribute)):
                 return self.quiet(node, scope)
@@ -690,7 +770,11 @@ class _Reader:
             return self.attribute(owner, key, item=True) if owner is DOUBT or self.is_configuration(owner) else DOUBT
         found = self.attribute(owner, key, item=True) if id(owner) not in self.changed else UNKNOWN
         if found is UNKNOWN and isinstance(owner, (list, tuple, dict)) and not isinstance(key, _SCALARS):
-            parts = [part for part in (owner.values() if isinstance(owner, dict) else owner) if isinstance(part, (*_CONTAINERS, tuple))]
+            parts = [
+                part
+                for part in (owner.values() if isinstance(owner, dict) else owner)
+                if isinstance(part, (*_CONTAINERS, tuple))
+            ]
             return self.forgotten(*parts)
         return found
 
@@ -718,14 +802,21 @@ class _Reader:
 
     def _of_Set(self, node: Any, scope: Scope) -> Any:
         found = self.elements(node.elts, scope)
-        return set(found) if found is not None and all(isinstance(each, _SCALARS) for each in found) else self.forgotten(*(found or ()))
+        return (
+            set(found)
+            if found is not None and all(isinstance(each, _SCALARS) for each in found)
+            else self.forgotten(*(found or ()))
+        )
 
     def _of_Dict(self, node: Any, scope: Scope) -> Any:
         found: dict[Any, Any] | None = {}
         for key_node, value_node in zip(node.keys, node.values):
             key = self.value(key_node, scope) if key_node is not None else None
             value = self.value(value_node, scope)
-            if found is None or (key_node is None and not (isinstance(value, dict) and self.spend(len(value)) and id(value) not in self.changed)):
+            if found is None or (
+                key_node is None
+                and not (isinstance(value, dict) and self.spend(len(value)) and id(value) not in self.changed)
+            ):
                 found = None
             elif key_node is None:
                 found.update(value)
@@ -783,7 +874,9 @@ class _Reader:
             if test is None:
                 rest = node.values[index + 1 :]
                 found = [value, *(self._either(node.lineno, [other, other], scope) for other in rest)]
-                return value if not rest else DOUBT if any(map(self.is_configuration, found)) else self.forgotten(*found)
+                return (
+                    value if not rest else DOUBT if any(map(self.is_configuration, found)) else self.forgotten(*found)
+                )
             if test is isinstance(node.op, ast.Or):
                 return value
         return value
@@ -805,8 +898,14 @@ class _Reader:
         if len(more) != 1 or not isinstance(left, _SCALARS):
             return UNKNOWN
         operator, right = type(node.ops[0]).__name__, more[0]
-        if operator in ("In", "NotIn") and isinstance(right, (list, tuple, set, dict, str)) and id(right) not in self.changed:
-            if not isinstance(right, str) and not (self.spend(len(right)) and all(isinstance(each, _SCALARS) for each in right)):
+        if (
+            operator in ("In", "NotIn")
+            and isinstance(right, (list, tuple, set, dict, str))
+            and id(right) not in self.changed
+        ):
+            if not isinstance(right, str) and not (
+                self.spend(len(right)) and all(isinstance(each, _SCALARS) for each in right)
+            ):
                 return UNKNOWN
             try:
                 return (left in right) is (operator == "In")
@@ -816,7 +915,11 @@ class _Reader:
             return UNKNOWN
         if operator in ("Is", "IsNot"):
             return (left is right) is (operator == "Is") if None in (left, right) else UNKNOWN
-        compare = getattr(operators, {"Eq": "eq", "NotEq": "ne", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge"}.get(operator, ""), None)
+        compare = getattr(
+            operators,
+            {"Eq": "eq", "NotEq": "ne", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge"}.get(operator, ""),
+            None,
+        )
         try:
             return compare(left, right) if compare else UNKNOWN
         except TypeError:
@@ -849,8 +952,15 @@ class _Reader:
                 and isinstance(right, set)
                 and self.spend(len(left) + len(right))
             ):
-                return {"BitOr": left | right, "BitAnd": left & right, "Sub": left - right, "BitXor": left ^ right}[name]
-            if name == "BitOr" and isinstance(left, dict) and isinstance(right, dict) and self.spend(len(left) + len(right)):
+                return {"BitOr": left | right, "BitAnd": left & right, "Sub": left - right, "BitXor": left ^ right}[
+                    name
+                ]
+            if (
+                name == "BitOr"
+                and isinstance(left, dict)
+                and isinstance(right, dict)
+                and self.spend(len(left) + len(right))
+            ):
                 return {**left, **right}
         except (ArithmeticError, TypeError, ValueError):
             pass
@@ -869,7 +979,11 @@ class _Reader:
 
     def iterable(self, value: Any) -> list[Any] | None:
         """Return what a loop over a value gets, or None."""
-        if not isinstance(value, (list, tuple, set, dict, str)) or id(value) in self.changed or not self.spend(len(value)):
+        if (
+            not isinstance(value, (list, tuple, set, dict, str))
+            or id(value) in self.changed
+            or not self.spend(len(value))
+        ):
             return None
         return sorted(value, key=repr) if isinstance(value, set) else list(value)
 
@@ -941,8 +1055,14 @@ class _Reader:
                 named = None
         line = node.lineno
         if arguments is None or named is None:
-            touched = self.is_configuration(function) or (isinstance(function, Bound) and self.is_configuration(function.owner))
-            if touched or function in (Builtin("setattr"), Builtin("exec"), Builtin("load_subconfig")) or isinstance(function, Function):
+            touched = self.is_configuration(function) or (
+                isinstance(function, Bound) and self.is_configuration(function.owner)
+            )
+            if (
+                touched
+                or function in (Builtin("setattr"), Builtin("exec"), Builtin("load_subconfig"))
+                or isinstance(function, Function)
+            ):
                 self.lost(line, ROOT, "hands over what is computed there to what may change the configuration.")
             return DOUBT if touched else UNKNOWN
         if isinstance(function, Builtin):
@@ -960,7 +1080,9 @@ class _Reader:
     def elsewhere(self, function: Any, given: list[Any], line: int) -> Any:
         """Follow a call of something that is not in this file."""
         for value in given:
-            parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+            parts = (
+                value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+            )
             for part in parts if self.spend(len(parts)) else ():
                 if isinstance(part, Function):
                     self.may_call(part, line)
@@ -1001,7 +1123,11 @@ class _Reader:
             if found is UNKNOWN and name not in HARMLESS and any(map(self.reaches, given)):
                 return self.elsewhere(UNKNOWN, given, line)
             return found
-        return self.made(name, given, named) if name == "join" else self.elsewhere(UNKNOWN, [*given, *named.values()], line)
+        return (
+            self.made(name, given, named)
+            if name == "join"
+            else self.elsewhere(UNKNOWN, [*given, *named.values()], line)
+        )
 
     def made(self, name: str, given: list[Any], named: dict[str, Any]) -> Any:
         """Return what the types of Python make of known values."""
@@ -1014,19 +1140,29 @@ class _Reader:
                 return UNKNOWN
             path = ""
             for each in given:  # as os.path.join does on Linux, wherever this runs
-                path = each if each.startswith("/") or not path else path + each if path.endswith("/") else f"{path}/{each}"
+                path = (
+                    each
+                    if each.startswith("/") or not path
+                    else path + each
+                    if path.endswith("/")
+                    else f"{path}/{each}"
+                )
             return path if len(path) <= LONGEST_TEXT else UNKNOWN
         if name == "dict" and len(given) <= 1:
             if not given or (isinstance(first, dict) and self.spend(len(first))):
                 return {**(first or {}), **named}
             pairs = self.iterable(first)
-            fit = pairs is not None and all(isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], _SCALARS) for pair in pairs)
+            fit = pairs is not None and all(
+                isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], _SCALARS) for pair in pairs
+            )
             return {**dict(pairs), **named} if fit else UNKNOWN  # type: ignore[arg-type]
         if named:
             return UNKNOWN
         if name in ("list", "tuple", "set", "frozenset", "reversed", "sorted", "enumerate") and len(given) <= 1:
             values = self.iterable(first) if given else []
-            if values is None or (name in ("set", "frozenset", "sorted") and not all(isinstance(each, str) for each in values)):
+            if values is None or (
+                name in ("set", "frozenset", "sorted") and not all(isinstance(each, str) for each in values)
+            ):
                 return UNKNOWN
             if name == "enumerate":
                 return list(enumerate(values))
@@ -1059,24 +1195,54 @@ class _Reader:
     def method(self, owner: Any, name: str, given: list[Any], named: dict[str, Any], line: int) -> Any:
         """Follow a method of a known value."""
         if isinstance(owner, (str, bytes)):
-            simple = name in ("strip", "lstrip", "rstrip", "lower", "upper", "split", "encode", "decode", "rstrip", "startswith", "endswith")
+            simple = name in (
+                "strip",
+                "lstrip",
+                "rstrip",
+                "lower",
+                "upper",
+                "split",
+                "encode",
+                "decode",
+                "rstrip",
+                "startswith",
+                "endswith",
+            )
             if simple and not named and all(isinstance(each, _SCALARS) for each in given) and self.spend(len(owner)):
                 try:
                     return getattr(owner, name)(*given) if name not in ("encode", "decode") or not given else UNKNOWN
                 except (TypeError, ValueError, AttributeError):
                     return UNKNOWN
             return UNKNOWN
-        if isinstance(owner, dict) and name in ("items", "keys", "values", "copy") and id(owner) not in self.changed and self.spend(len(owner)):
-            return {"items": lambda: list(owner.items()), "keys": lambda: list(owner), "values": lambda: list(owner.values()), "copy": owner.copy}[
-                name
-            ]()
-        if isinstance(owner, dict) and name == "get" and given and isinstance(given[0], _SCALARS) and id(owner) not in self.changed:
+        if (
+            isinstance(owner, dict)
+            and name in ("items", "keys", "values", "copy")
+            and id(owner) not in self.changed
+            and self.spend(len(owner))
+        ):
+            return {
+                "items": lambda: list(owner.items()),
+                "keys": lambda: list(owner),
+                "values": lambda: list(owner.values()),
+                "copy": owner.copy,
+            }[name]()
+        if (
+            isinstance(owner, dict)
+            and name == "get"
+            and given
+            and isinstance(given[0], _SCALARS)
+            and id(owner) not in self.changed
+        ):
             return owner.get(given[0], given[1] if len(given) > 1 else None)
         if isinstance(owner, list) and name == "copy" and id(owner) not in self.changed and self.spend(len(owner)):
             return list(owner)
         if name not in CHANGING and name != "__delitem__":
             return UNKNOWN
-        before = owner.get(given[0]) if isinstance(owner, dict) and name == "pop" and given and isinstance(given[0], _SCALARS) else UNKNOWN
+        before = (
+            owner.get(given[0])
+            if isinstance(owner, dict) and name == "pop" and given and isinstance(given[0], _SCALARS)
+            else UNKNOWN
+        )
         if self.conditions or id(owner) in self.changed or not self.change(owner, name, given, named):
             self.touch(owner, line)
             return DOUBT if self.reaches(owner) else UNKNOWN
@@ -1094,7 +1260,12 @@ class _Reader:
                 getattr(owner, name)(*given)
             elif isinstance(owner, list) and name == "extend" and more is not None:
                 owner.extend(more)
-            elif isinstance(owner, dict) and name == "update" and (not given or isinstance(given[0], dict)) and len(given) <= 1:
+            elif (
+                isinstance(owner, dict)
+                and name == "update"
+                and (not given or isinstance(given[0], dict))
+                and len(given) <= 1
+            ):
                 owner.update(*given, **named)
             elif (
                 isinstance(owner, dict)
@@ -1102,9 +1273,18 @@ class _Reader:
                 and all(isinstance(each, _SCALARS) for each in given[:1])
             ):
                 getattr(owner, name)(*given)
-            elif isinstance(owner, set) and name == "update" and more is not None and all(isinstance(each, _SCALARS) for each in more):
+            elif (
+                isinstance(owner, set)
+                and name == "update"
+                and more is not None
+                and all(isinstance(each, _SCALARS) for each in more)
+            ):
                 owner.update(more)
-            elif isinstance(owner, set) and name in ("add", "discard", "clear") and all(isinstance(each, _SCALARS) for each in given):
+            elif (
+                isinstance(owner, set)
+                and name in ("add", "discard", "clear")
+                and all(isinstance(each, _SCALARS) for each in given)
+            ):
                 getattr(owner, name)(*given)
             else:
                 return False
@@ -1126,14 +1306,25 @@ class _Reader:
             else:
                 self.set(Section(section), trait, UNKNOWN, line)
                 if not self.conditions:
-                    self.options[lazy.option] = Found(None, line, "is added to there, and what it holds before is Jupyter's own default")
+                    self.options[lazy.option] = Found(
+                        None, line, "is added to there, and what it holds before is Jupyter's own default"
+                    )
         return UNKNOWN
 
     def config_method(self, owner: Any, name: str, given: list[Any], named: dict[str, Any], line: int) -> Any:
         """Follow a method of the configuration, or of a class in it; both are mappings."""
-        if name in ("update", "merge") and len(given) <= 1 and all(isinstance(each, dict) and id(each) not in self.changed for each in given):
+        if (
+            name in ("update", "merge")
+            and len(given) <= 1
+            and all(isinstance(each, dict) and id(each) not in self.changed for each in given)
+        ):
             for key, value in {**(given[0] if given else {}), **named}.items():
-                if name == "merge" and not isinstance(owner, Section) and isinstance(value, dict) and isinstance(key, str):
+                if (
+                    name == "merge"
+                    and not isinstance(owner, Section)
+                    and isinstance(value, dict)
+                    and isinstance(key, str)
+                ):
                     for trait, each in value.items():
                         self.assign(Section(key, owner is ROOT), trait, each, line)
                 else:
@@ -1166,7 +1357,9 @@ class _Reader:
         """Follow a call of a function of this file."""
         node = function.node
         inside = ast.walk(node) if id(node) not in self.followed else iter(())
-        odd = isinstance(node, ast.AsyncFunctionDef) or any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in inside)
+        odd = isinstance(node, ast.AsyncFunctionDef) or any(
+            isinstance(each, (ast.Yield, ast.YieldFrom)) for each in inside
+        )
         if odd or len(self.calls) >= DEEPEST_CALL or not self.spend():
             self.may_call(function, line)
             return UNKNOWN
@@ -1187,7 +1380,9 @@ class _Reader:
             found.append(None)
         return self.merged(found) if found else UNKNOWN
 
-    def _parameters(self, node: Any, given: list[Any], named: dict[str, Any], scope: Scope) -> Iterator[tuple[str, Any]]:
+    def _parameters(
+        self, node: Any, given: list[Any], named: dict[str, Any], scope: Scope
+    ) -> Iterator[tuple[str, Any]]:
         arguments = node.args
         names = [each.arg for each in (*getattr(arguments, "posonlyargs", ()), *arguments.args)]
         for name, default in zip(reversed(names), reversed(arguments.defaults)):
@@ -1211,7 +1406,13 @@ class _Reader:
         self.followed.add(("may", id(node)))
         inner = Scope(function.scope)
         arguments = node.args
-        every = [*getattr(arguments, "posonlyargs", ()), *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        every = [
+            *getattr(arguments, "posonlyargs", ()),
+            *arguments.args,
+            *arguments.kwonlyargs,
+            arguments.vararg,
+            arguments.kwarg,
+        ]
         inner.names.update({each.arg: GIVEN for each in every if each is not None})
         self.calls.append(node)
         self.returned.append([])
@@ -1237,7 +1438,11 @@ def _number(name: str, left: Any, right: Any) -> Any:
     whole = isinstance(left, int) and isinstance(right, int)
     if whole and max(abs(left), abs(right)) >= LARGEST_NUMBER:
         return UNKNOWN
-    if name in ("Pow", "LShift", "RShift") and whole and (abs(right) > 256 or abs(left).bit_length() * (abs(right) if name == "Pow" else 1) > 512):
+    if (
+        name in ("Pow", "LShift", "RShift")
+        and whole
+        and (abs(right) > 256 or abs(left).bit_length() * (abs(right) if name == "Pow" else 1) > 512)
+    ):
         return UNKNOWN
     compute = getattr(operators, _COMPUTED.get(name, ""), None)
     value = compute(left, right) if compute else UNKNOWN

@@ -1,10 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A folder of notebooks as one archive, and back. Runs on hosts, as the account whose notebooks they are, and on the control node.
+"""A folder of notebooks as one archive, and back. Runs on hosts, as the account whose notebooks they are, and on the
+control node.
 
-An archive comes from a host, and a host may put anything into it. So only this much passes, here and there: regular files and folders, of nobody in
-particular, with the plain bits of their mode, and links that lead to another place within; up to a limit. What is left out is named.
+An archive comes from a host, and a host may put anything into it. So only this much passes, here and there: regular
+files and folders, of nobody in particular, with the plain bits of their mode, and links that lead to another place
+within; up to a limit. What is left out is named.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ class Archive:
         plain = _inside(name)
         if plain is None:
             self.leave_out(name, "not a name within the folder")
-        elif plain in self.made or any(self.made[above].type != tarfile.DIRTYPE for above in _above(plain) if above in self.made):
+        elif plain in self.made or any(
+            self.made[above].type != tarfile.DIRTYPE for above in _above(plain) if above in self.made
+        ):
             self.leave_out(name, "another one has that name")
         elif kind == tarfile.SYMTYPE and not _leads_within(plain, target):
             self.leave_out(name, "a link that leads elsewhere")
@@ -187,7 +191,17 @@ def parse(data: bytes, limit: int) -> Archive:
                 if length > limit:
                     raise BackupError("it unpacks to more than that")
                 _take(archive, tar, member)
-    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, LookupError, OverflowError, RecursionError, struct.error) as error:
+    except (
+        tarfile.TarError,
+        EOFError,
+        zlib.error,
+        OSError,
+        ValueError,
+        LookupError,
+        OverflowError,
+        RecursionError,
+        struct.error,
+    ) as error:
         raise BackupError(f"it is damaged, or no archive of notebooks ({type(error).__name__})") from error
     return archive
 
@@ -223,8 +237,12 @@ def clean(text: str, limit: int) -> tuple[bytes, list[str]]:
 
 
 def write(root: str, archive: Archive) -> None:
-    """Make what an archive holds in a folder, with the rights of whoever this process is. Nothing that is there is replaced."""
-    kinds = {kind: [name for name in sorted(archive.made) if archive.made[name].type == kind] for kind in (tarfile.DIRTYPE, tarfile.REGTYPE)}
+    """Make what an archive holds in a folder, with the rights of whoever this process is. Nothing that is there is
+    replaced."""
+    kinds = {
+        kind: [name for name in sorted(archive.made) if archive.made[name].type == kind]
+        for kind in (tarfile.DIRTYPE, tarfile.REGTYPE)
+    }
     for name in kinds[tarfile.DIRTYPE]:
         os.makedirs(os.path.join(root, name), 0o700, exist_ok=True)
     for name in kinds[tarfile.REGTYPE]:

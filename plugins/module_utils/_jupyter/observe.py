@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read the state of a host. Runs on the host, changes nothing, starts as few processes as it can.
 
-Everything here describes; :mod:`_state.compare` compares and decides. Files before processes: a fork costs more than all of /proc.
+Everything here describes; :mod:`_state.compare` compares and decides. Files before processes: a fork costs more than
+all of /proc.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from .._host import other_account, ownership
 from .._host.processes import is_here
 from . import config_file
 
-#: The mark in the command line of each server that this collection starts: ``python -X remote_notebooks=<instance>:<revision> ...``.
-#: Python ignores -X options it does not know; unlike the environment, the command line of a process may be read without special rights
-#: (proc(5)), and its children do not inherit it.
+# : The mark in the command line of each server that this collection starts: ``python -X
+# remote_notebooks=<instance>:<revision> ...``.
+# : Python ignores -X options it does not know; unlike the environment, the command line of a process may be read
+# without special rights
+# : (proc(5)), and its children do not inherit it.
 MARK = "remote_notebooks="
 
 #: What an environment was sealed with: its packages, and every file with its size.
@@ -62,8 +65,11 @@ UNKNOWN = {"kind": "other", "mode": "0000", "owner": "", "group": "", "modified"
 Command = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
-def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tunnel: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-    """Describe the host as far as ``probe`` asks (:func:`_state.probe.probe`). Raises OSError where this account may not look.
+def report(
+    probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tunnel: Callable[[dict[str, Any]], Any]
+) -> dict[str, Any]:
+    """Describe the host as far as ``probe`` asks (:func:`_state.probe.probe`). Raises OSError where this account may
+    not look.
 
     :param firewall: reads the firewall; called only where the plan, or an earlier run, has something to do with one.
     :param tunnel: reads the accounts that can only forward, with ``owner`` and ``accounts``; likewise.
@@ -72,13 +78,19 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
     things, machine, started, built = manifest(probe["manifest"]), system(), commands(), expand([probe["environments"]])
     sealed, told, owners = environments(built), options(probe["shadows"]), _owners(probe, things, machine)
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
-    services = {thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "service" and thing.get("manager") != "tmux"}
+    services = {
+        thing["id"].split(" ", 1)[1]
+        for thing in things
+        if thing["kind"] == "service" and thing.get("manager") != "tmux"
+    }
     managed = units(sorted({*probe["units"], *services}), probe["user_units"], run) if machine["systemd"] else {}
     running = servers(probe["site"], owners, started, {unit.get("MainPID") for unit in managed.values()})
     walled = probe["firewall"] or any(thing["kind"] == "rule" for thing in things)
     if asked:
         asked, mark = {"owner": asked["owner"], "accounts": asked["accounts"]}, asked["mark"]
-        tunnelled = machine["uid"] == 0 and bool(asked["accounts"] or any(entry.pw_gecos.split(",")[0] == mark for entry in pwd.getpwall()))
+        tunnelled = machine["uid"] == 0 and bool(
+            asked["accounts"] or any(entry.pw_gecos.split(",")[0] == mark for entry in pwd.getpwall())
+        )
     said = {
         "tunnel": tunnel(asked) if asked and tunnelled else None,
         "firewall": firewall() if walled and machine["uid"] == 0 else None,
@@ -88,7 +100,10 @@ def report(probe: dict[str, Any], run: Command, firewall: Callable[[], Any], tun
         "accounts": {name: account(name) for name in probe["accounts"]},
         "homes": homes(things, probe["accounts"]),
         "paths": {
-            **{name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"]) for name in sorted(names)},
+            **{
+                name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"])
+                for name in sorted(names)
+            },
             **shut(probe, things),
         },
         "used": used(built, started, {uid for uids in owners.values() for uid in uids} | {0}),
@@ -114,8 +129,11 @@ def trouble(error: OSError) -> str:
 
 
 def _owners(probe: dict[str, Any], things: list[dict[str, Any]], machine: dict[str, Any]) -> dict[str, set[int]]:
-    """Return by instance the numbers of the accounts it may run as: the one of the plan, and the one of an earlier run."""
-    listed = [(thing["instance"], thing["user"]) for thing in things if thing["kind"] == "service" and thing.get("user")]
+    """Return by instance the numbers of the accounts it may run as: the one of the plan, and the one of an earlier
+    run."""
+    listed = [
+        (thing["instance"], thing["user"]) for thing in things if thing["kind"] == "service" and thing.get("user")
+    ]
     found: dict[str, set[int]] = {}
     for instance, name in [*((instance, name) for instance, name in probe["owners"].items()), *listed]:
         with contextlib.suppress(KeyError):
@@ -158,16 +176,23 @@ def system() -> dict[str, Any]:
         "systemd": os.path.isdir("/run/systemd/system"),
         "pid1": first,
         "user_manager": os.path.exists(f"/run/user/{account.pw_uid}/systemd/private"),
-        # Either it lingers already, or polkit may let the account say so for itself (org.freedesktop.login1.set-self-linger).
+        # Either it lingers already, or polkit may let the account say so for itself
+        # (org.freedesktop.login1.set-self-linger).
         "lingers": os.path.exists(f"/var/lib/systemd/linger/{account.pw_name}"),
-        "polkit": any(os.path.exists(f"{folder}/polkitd") for folder in ("/usr/lib/polkit-1", "/usr/libexec", "/usr/libexec/polkit-1")),
+        "polkit": any(
+            os.path.exists(f"{folder}/polkitd")
+            for folder in ("/usr/lib/polkit-1", "/usr/libexec", "/usr/libexec/polkit-1")
+        ),
         "uid": account.pw_uid,
         "user": account.pw_name,
         "group": grp.getgrgid(account.pw_gid).gr_name,
         "home": account.pw_dir,
         # Debian keeps it in a package of its own; without it no virtual environment gets a pip.
         "ensurepip": importlib.util.find_spec("ensurepip") is not None,
-        "commands": {name: shutil.which(name) for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R", "fail2ban-client")},
+        "commands": {
+            name: shutil.which(name)
+            for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R", "fail2ban-client")
+        },
     }
 
 
@@ -182,7 +207,8 @@ def _libc() -> str:
 def python(wanted: str, run: Command) -> dict[str, Any]:
     """Find the interpreter called ``wanted``: a path, a name on PATH, or ``3.12`` for ``python3.12``.
 
-    ``python3`` is the one Ansible itself uses here. ``open`` tells whether every account may reach it: one below /root serves root alone.
+    ``python3`` is the one Ansible itself uses here. ``open`` tells whether every account may reach it: one below /root
+    serves root alone.
     """
     name = f"python{wanted}" if wanted[:1].isdigit() else wanted
     path = getattr(sys, "_base_executable", sys.executable) if wanted == "python3" else shutil.which(name)
@@ -224,9 +250,12 @@ def account(name: str) -> dict[str, Any] | None:
 
 
 def _home_is(entry: pwd.struct_passwd) -> str:
-    """Tell whether an account can work in its home: ``usable``; ``private``, where root may not enter (root_squash of exports(5), FUSE); ``missing``
-    or ``another's``, which is an administrator's doing; or ``shut``, which may be its own."""
-    look = other_account.begin(lambda: [os.path.isdir(entry.pw_dir), _works(entry.pw_dir)], entry.pw_name, seconds=SECONDS_OPTIONS)
+    """Tell whether an account can work in its home: ``usable``; ``private``, where root may not enter (root_squash of
+    exports(5), FUSE); ``missing`` or ``another's``, which is an administrator's doing; or ``shut``, which may be its
+    own."""
+    look = other_account.begin(
+        lambda: [os.path.isdir(entry.pw_dir), _works(entry.pw_dir)], entry.pw_name, seconds=SECONDS_OPTIONS
+    )
     try:
         there, works = look()
         if there and works:
@@ -234,7 +263,13 @@ def _home_is(entry: pwd.struct_passwd) -> str:
         # Where the account can change the way to its home, it may have taken it away itself.
         if _is_others(entry.pw_dir):
             return "shut"
-        return "missing" if not os.path.lexists(entry.pw_dir) else "shut" if os.stat(entry.pw_dir).st_uid == entry.pw_uid else "another's"
+        return (
+            "missing"
+            if not os.path.lexists(entry.pw_dir)
+            else "shut"
+            if os.stat(entry.pw_dir).st_uid == entry.pw_uid
+            else "another's"
+        )
     except OSError:
         return "shut"
 
@@ -251,7 +286,8 @@ def _enters(home: str) -> bool:
 
 
 def homes(things: list[dict[str, Any]], wanted: list[str]) -> dict[str, dict[str, Any]]:
-    """Describe the home of each account that an earlier run made, and that none of ``wanted`` is: it may be about to go."""
+    """Describe the home of each account that an earlier run made, and that none of ``wanted`` is: it may be about to
+    go."""
     found = {}
     for name in [thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "account"]:
         with contextlib.suppress(KeyError):
@@ -259,25 +295,35 @@ def homes(things: list[dict[str, Any]], wanted: list[str]) -> dict[str, dict[str
             if name not in wanted:
                 from .._host import homes as host_homes
 
-                notebooks = [thing["path"] for thing in things if thing.get("keep") and thing.get("path", "").startswith(f"{home}/")]
-                found[name] = {"path": home, "strangers": host_homes.strangers(name, home, [path[len(home) + 1 :] for path in notebooks])}
+                notebooks = [
+                    thing["path"]
+                    for thing in things
+                    if thing.get("keep") and thing.get("path", "").startswith(f"{home}/")
+                ]
+                found[name] = {
+                    "path": home,
+                    "strangers": host_homes.strangers(name, home, [path[len(home) + 1 :] for path in notebooks]),
+                }
     return found
 
 
 def _is_shared(entry: pwd.struct_passwd) -> bool:
-    """Tell whether another account is in the primary group of ``entry``, as far as this host lists them (a directory service may list none)."""
+    """Tell whether another account is in the primary group of ``entry``, as far as this host lists them (a directory
+    service may list none)."""
     try:
         members = set(grp.getgrgid(entry.pw_gid).gr_mem)
     except KeyError:
         members = set()
-    return bool(members - {entry.pw_name}) or any(other.pw_gid == entry.pw_gid and other.pw_name != entry.pw_name for other in pwd.getpwall())
+    return bool(members - {entry.pw_name}) or any(
+        other.pw_gid == entry.pw_gid and other.pw_name != entry.pw_name for other in pwd.getpwall()
+    )
 
 
 def path(name: str, text: bool = False) -> dict[str, Any] | None:
     """Describe what is at ``name``, or return None. ``text`` adds the content of a small text file.
 
-    In a folder of an account it may be another thing at any moment, and the way to it a circle, or a file system that shuts root out: that is as
-    good as nothing, and no reason to give up.
+    In a folder of an account it may be another thing at any moment, and the way to it a circle, or a file system that
+    shuts root out: that is as good as nothing, and no reason to give up.
     """
     try:
         return _path(name, text)
@@ -314,7 +360,8 @@ def _path(name: str, text: bool) -> dict[str, Any]:
 
 
 def shut(probe: dict[str, Any], things: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
-    """Describe what is of interest in homes that root may not enter (an NFS server's root_squash), with the rights of their accounts.
+    """Describe what is of interest in homes that root may not enter (an NFS server's root_squash), with the rights of
+    their accounts.
 
     What the account cannot look at either is something: nobody may take it for missing.
     """
@@ -323,9 +370,15 @@ def shut(probe: dict[str, Any], things: list[dict[str, Any]]) -> dict[str, dict[
     by_account: dict[str, list[str]] = {}
     for account_name, folder in probe["roots"].values():
         names = [folder, *(f"~{account_name}/{trace}" for trace in probe["traces"])]
-        by_account.setdefault(account_name, []).extend(above for name in names for above in _to(os.path.expanduser(name)))
+        by_account.setdefault(account_name, []).extend(
+            above for name in names for above in _to(os.path.expanduser(name))
+        )
     for thing in things:
-        if thing.get("path") and thing.get("owner") not in (None, "root") and (thing.get("keep") or thing.get("shared")):
+        if (
+            thing.get("path")
+            and thing.get("owner") not in (None, "root")
+            and (thing.get("keep") or thing.get("shared"))
+        ):
             by_account.setdefault(thing["owner"], []).append(thing["path"])
     begun = []
     for account_name, names in by_account.items():
@@ -384,10 +437,11 @@ def sessions(names: dict[str, str], owners: dict[str, str]) -> list[str]:
 
 
 def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return the instances whose folder of notebooks is there, and of no use to the account that is to work in it: ``unusable``, and ``astray``
-    where the account itself may have made it so. That must be in nobody else's way.
+    """Return the instances whose folder of notebooks is there, and of no use to the account that is to work in it:
+    ``unusable``, and ``astray`` where the account itself may have made it so. That must be in nobody else's way.
 
-    :param roots: by instance the account, and its folder, which may begin with ``~``. It may be a link: what counts is what the account can do.
+    :param roots: by instance the account, and its folder, which may begin with ``~``. It may be a link: what counts is
+        what the account can do.
     """
     begun = []
     for instance, (account_name, folder) in roots.items():
@@ -410,7 +464,8 @@ def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def _is_others(path: str) -> bool:
-    """Tell whether somebody but root can change what a path leads to: all but its last name, whose owner is what is to be corrected."""
+    """Tell whether somebody but root can change what a path leads to: all but its last name, whose owner is what is to
+    be corrected."""
     try:
         return bool(ownership.way(os.path.dirname(path)).stranger)
     except OSError:
@@ -429,7 +484,8 @@ def _answered(look: Callable[[], Any]) -> bool:
 
 
 def _entries(name: str) -> int:
-    """Count what is in a folder, up to :data:`MANY`. What may not be looked into is not empty: it belongs to somebody."""
+    """Count what is in a folder, up to :data:`MANY`. What may not be looked into is not empty: it belongs to
+    somebody."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -461,7 +517,8 @@ def _name(lookup: Callable[[int], Any], number: int) -> str:
 def environment(folder: str) -> dict[str, Any]:
     """Compare an environment with its seal.
 
-    :returns: ``{"sealed": bool, "missing": [relative path, ...] (ten at most), "built": seconds since the epoch, "before": path or None}``;
+    :returns: ``{"sealed": bool, "missing": [relative path, ...] (ten at most), "built": seconds since the epoch,
+        "before": path or None}``;
         ``before`` is the environment whose place it took.
     """
     return environments([folder])()[folder]
@@ -470,7 +527,8 @@ def environment(folder: str) -> dict[str, Any]:
 def environments(folders: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
     """Begin to compare each environment with its seal (:func:`environment`); return what waits for the answer.
 
-    To ask for the sizes of thousands of files is most of what a host has to do: other processes do it, one a core, while this one goes on.
+    To ask for the sizes of thousands of files is most of what a host has to do: other processes do it, one a core,
+    while this one goes on.
     """
     found: dict[str, dict[str, Any]] = {}
     files: list[tuple[str, str, int]] = []
@@ -515,7 +573,8 @@ def _differing(files: list[tuple[str, str, int]]) -> list[tuple[str, str]]:
 def manifest(name: str) -> list[dict[str, Any]]:
     """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost.
 
-    The packages that came to the system with them stand beside it, one name a line (``system_packages.sh`` of the role).
+    The packages that came to the system with them stand beside it, one name a line (``system_packages.sh`` of the
+    role).
     """
     path = os.path.expanduser(name)
     try:
@@ -530,15 +589,21 @@ def manifest(name: str) -> list[dict[str, Any]]:
             names = file.read().split()
     except OSError:
         names = []
-    return [*things, *({"id": f"package {package}", "kind": "package", "instance": "", "ours": True} for package in names)]
+    return [
+        *things,
+        *({"id": f"package {package}", "kind": "package", "instance": "", "ours": True} for package in names),
+    ]
 
 
 def _is_thing(thing: Any) -> bool:
-    """Tell whether an entry of the list is of the form that :func:`_state.manifest.manifest` gives it; a damaged one is none."""
+    """Tell whether an entry of the list is of the form that :func:`_state.manifest.manifest` gives it; a damaged one is
+    none."""
     if not isinstance(thing, dict) or not all(isinstance(thing.get(key), str) for key in ("id", "kind", "instance")):
         return False
     paths = [thing[key] for key in ("path", "origin", "backup") if key in thing]
-    return thing["id"].startswith(f"{thing['kind']} ") and all(isinstance(each, str) and each == os.path.abspath(each) for each in paths)
+    return thing["id"].startswith(f"{thing['kind']} ") and all(
+        isinstance(each, str) and each == os.path.abspath(each) for each in paths
+    )
 
 
 def commands() -> list[tuple[int, list[str]]]:
@@ -554,7 +619,8 @@ def commands() -> list[tuple[int, list[str]]]:
 
 
 def used(folders: list[str], started: list[tuple[int, list[str]]], uids: set[int]) -> list[str]:
-    """Return those of ``folders`` that a process runs the Python of: a server, a kernel, a program started in a terminal.
+    """Return those of ``folders`` that a process runs the Python of: a server, a kernel, a program started in a
+    terminal.
 
     :param uids: whose processes count. What anybody else writes into a command line keeps no environment alive.
     """
@@ -566,15 +632,19 @@ def used(folders: list[str], started: list[tuple[int, list[str]]], uids: set[int
     return sorted(found)
 
 
-def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, list[str]]], mains: set[str | None]) -> list[dict[str, Any]]:
-    """Find the servers that run now out of the environments in ``site``, by the mark in their command line, and by whose they are.
+def servers(
+    site: str, owners: dict[str, set[int]], started: list[tuple[int, list[str]]], mains: set[str | None]
+) -> list[dict[str, Any]]:
+    """Find the servers that run now out of the environments in ``site``, by the mark in their command line, and by
+    whose they are.
 
-    A command line is what its process says of itself. So it tells only which of an account's own processes is meant: one of another account
-    is a stranger, whatever it calls itself, and so is a container's. What is returned as ``environment`` lies in ``site``.
+    A command line is what its process says of itself. So it tells only which of an account's own processes is meant:
+    one of another account is a stranger, whatever it calls itself, and so is a container's. What is returned as
+    ``environment`` lies in ``site``.
 
     :param owners: by instance, the accounts it may run as.
-    :param mains: process ids, as text, that systemd says its units have. Those come first: where an account runs several of one name,
-        that one is the server.
+    :param mains: process ids, as text, that systemd says its units have. Those come first: where an account runs
+        several of one name, that one is the server.
     """
     found: list[dict[str, Any]] = []
     for pid, words in started:
@@ -597,12 +667,15 @@ def servers(site: str, owners: dict[str, set[int]], started: list[tuple[int, lis
             }
         )
     found.sort(key=lambda server: (str(server["pid"]) not in mains, server["pid"]))
-    several = {instance: [server for server in found if server["instance"] == instance][:SEVERAL] for instance in owners}
+    several = {
+        instance: [server for server in found if server["instance"] == instance][:SEVERAL] for instance in owners
+    }
     return [server for server in found if server in several[server["instance"]]]
 
 
 def _trial(environment_path: str) -> float:
-    """Return how many seconds it took this host to try an environment (:mod:`_jupyter.build`); 0 where that is not known."""
+    """Return how many seconds it took this host to try an environment (:mod:`_jupyter.build`); 0 where that is not
+    known."""
     try:
         return float(other_account.content(os.path.join(environment_path, f"{SEAL}.trial"), 20))
     except (OSError, ValueError):
@@ -619,13 +692,18 @@ def _uid(pid: int) -> int | None:
 def _environment(python_path: str, site: str) -> str:
     """Return the environment in ``site`` that an interpreter is the Python of; empty where it is of none."""
     folder = os.path.dirname(os.path.dirname(python_path))
-    if python_path != f"{folder}/bin/python" or os.path.dirname(folder) != site or os.path.basename(folder) in ("", ".", ".."):
+    if (
+        python_path != f"{folder}/bin/python"
+        or os.path.dirname(folder) != site
+        or os.path.basename(folder) in ("", ".", "..")
+    ):
         return ""
     return folder
 
 
 def _is_unchanged(environment_path: str) -> bool:
-    """Tell whether nobody but the account that we are can have put another program into the place of an environment's Python."""
+    """Tell whether nobody but the account that we are can have put another program into the place of an environment's
+    Python."""
     try:
         ownership.ours(f"{environment_path}/bin")
         return os.lstat(f"{environment_path}/bin/python").st_uid == os.geteuid()
@@ -634,7 +712,8 @@ def _is_unchanged(environment_path: str) -> bool:
 
 
 def _runs(pid: int, python_path: str) -> bool:
-    """Tell whether a process runs an interpreter; where it may not be looked at (root of a container, without CAP_SYS_PTRACE) that is believed."""
+    """Tell whether a process runs an interpreter; where it may not be looked at (root of a container, without
+    CAP_SYS_PTRACE) that is believed."""
     try:
         program = os.readlink(f"/proc/{pid}/exe")
     except OSError:
@@ -644,13 +723,17 @@ def _runs(pid: int, python_path: str) -> bool:
     return known == os.path.realpath(python_path) or not os.path.exists(python_path)
 
 
-def details(servers_found: list[dict[str, Any]], script: str, ports: dict[str, list[Any]], run: Command) -> dict[str, Any]:
-    """Look closer, for a report: what runs in the servers, which versions they are, and which certificate each port presents.
+def details(
+    servers_found: list[dict[str, Any]], script: str, ports: dict[str, list[Any]], run: Command
+) -> dict[str, Any]:
+    """Look closer, for a report: what runs in the servers, which versions they are, and which certificate each port
+    presents.
 
     :param script: ``busy_kernels.py`` of the role, which asks the kernels.
     :param ports: instance to address and port where it speaks TLS.
 
-    ``processes`` is by process id as text; ``busy`` is None where the kernels could not be asked. ``now`` is this host's clock.
+    ``processes`` is by process id as text; ``busy`` is None where the kernels could not be asked. ``now`` is this
+    host's clock.
     """
     processes: dict[str, dict[str, Any]] = {}
     families = _kernel_files()
@@ -667,13 +750,16 @@ def details(servers_found: list[dict[str, Any]], script: str, ports: dict[str, l
     return {
         "now": time.time(),
         "processes": processes,
-        "versions": {folder: _versions(folder) for folder in {process["environment"] for process in processes.values()}},
+        "versions": {
+            folder: _versions(folder) for folder in {process["environment"] for process in processes.values()}
+        },
         "presented": {name: _presented(*where) for name, where in ports.items()},
     }
 
 
 def _busy(said: str, pid: str) -> list[str] | None:
-    """Return what a server is busy with, by the last line that ``busy_kernels.py`` said; None where that is not what it says."""
+    """Return what a server is busy with, by the last line that ``busy_kernels.py`` said; None where that is not what it
+    says."""
     try:
         found = json.loads(said.strip().splitlines()[-1])[pid]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -687,12 +773,15 @@ def _words(pid: int) -> list[str]:
 
 
 def _kernel_files() -> dict[int, set[str]]:
-    """Map each process to the connection files of the kernels below it; a forked helper of a kernel has the same one."""
+    """Map each process to the connection files of the kernels below it; a forked helper of a kernel has the same
+    one."""
     found: dict[int, set[str]] = {}
     for entry in glob.glob("/proc/[0-9]*/cmdline"):
         pid = int(entry.split("/")[2])
         try:
-            names = [word for word in _words(pid) if os.path.basename(word).startswith("kernel-") and word.endswith(".json")]
+            names = [
+                word for word in _words(pid) if os.path.basename(word).startswith("kernel-") and word.endswith(".json")
+            ]
         except OSError:
             continue  # gone by now
         for above, _command in _ancestors(pid) if names else ():
@@ -755,14 +844,18 @@ def _started(pid: int) -> float:
 def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, Any]]:
     """Say who listens on each of ``ports``; a port nobody listens on is left out. Keys are decimal text.
 
-    :param likely: process ids to look at first, and whose they are; all others only where those do not hold every socket.
+    :param likely: process ids to look at first, and whose they are; all others only where those do not hold every
+        socket.
 
-    ``loopback`` tells that it is reached from the host itself only, ``everywhere`` that it listens at every address. Whoever listens at 127.0.0.2
-    and the like is left out: nobody is sent there, every account may do it, and it must be in nobody's way.
-    ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without CAP_SYS_PTRACE.
-    ``unit`` is the unit of systemd that has started it, where one has, and ``users`` tells that it is one of the account's own systemd. Where the
-    process cannot be told it is the only unit that runs anything as that account; where there are several, none.
-    Where several listen, each at another address, ``also`` holds those after the first one: what is at 127.0.0.1 need not be at ::1.
+    ``loopback`` tells that it is reached from the host itself only, ``everywhere`` that it listens at every address.
+    Whoever listens at 127.0.0.2 and the like is left out: nobody is sent there, every account may do it, and it must be
+    in nobody's way.
+    ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without
+    CAP_SYS_PTRACE.
+    ``unit`` is the unit of systemd that has started it, where one has, and ``users`` tells that it is one of the
+    account's own systemd. Where the process cannot be told it is the only unit that runs anything as that account;
+    where there are several, none. Where several listen, each at another address, ``also`` holds those after the first
+    one: what is at 127.0.0.1 need not be at ::1.
     """
     found: dict[str, dict[str, Any]] = {}
     owners: dict[str, list[dict[str, Any]]] = {}
@@ -794,7 +887,8 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                         owner.update(pid=pid, command=_printable(file.read()), **_unit_of(pid))
         except PermissionError:
-            # What holds for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others would tell no more.
+            # What holds for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others
+            # would tell no more.
             if likely.get(pid, os.geteuid()) != os.geteuid():
                 sockets = {name: owner for name, owner in sockets.items() if owner["uid"] != likely[pid]}
         except OSError:
@@ -806,10 +900,15 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
 
 
 def _unit_of(pid: int | str) -> dict[str, Any]:
-    """Return the service that a process belongs to, by its control group (systemd.resource-control(5)): anybody may read that."""
+    """Return the service that a process belongs to, by its control group (systemd.resource-control(5)): anybody may
+    read that."""
     try:
         with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
-            paths = [line.rstrip("\n").split(":", 2)[2] for line in file if line.startswith("0::") or ":name=systemd:" in line]
+            paths = [
+                line.rstrip("\n").split(":", 2)[2]
+                for line in file
+                if line.startswith("0::") or ":name=systemd:" in line
+            ]
     except (OSError, IndexError):
         return {}
     for path in paths:
@@ -831,10 +930,14 @@ def _only_unit(uid: int) -> dict[str, Any]:
 
 
 def _together(owners: list[dict[str, Any]]) -> dict[str, Any]:
-    """Describe who listens on one port: once for each process, or account where that cannot be told, and kind of address."""
-    # Any account may listen at an address of the host's own, as often as it likes: those who may be in a server's way come first.
+    """Describe who listens on one port: once for each process, or account where that cannot be told, and kind of
+    address."""
+    # Any account may listen at an address of the host's own, as often as it likes: those who may be in a server's way
+    # come first.
     owners.sort(key=lambda owner: not (owner["loopback"] or owner["everywhere"]))
-    first, *others = {(owner["pid"], owner["uid"], owner["loopback"], owner["everywhere"]): owner for owner in owners}.values()
+    first, *others = {
+        (owner["pid"], owner["uid"], owner["loopback"], owner["everywhere"]): owner for owner in owners
+    }.values()
     return {**first, **({"also": others[:SEVERAL]} if others else {})}
 
 
@@ -844,7 +947,8 @@ def _printable(text: str) -> str:
 
 
 def _opened(pid: int) -> Iterator[str]:
-    """Yield what each open descriptor of a process is (proc_pid_fd(5)). Raises PermissionError where this account may not look."""
+    """Yield what each open descriptor of a process is (proc_pid_fd(5)). Raises PermissionError where this account may
+    not look."""
     for descriptor in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):  # closed by now
             yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
@@ -852,16 +956,21 @@ def _opened(pid: int) -> Iterator[str]:
 
 def _address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """Read an address of /proc/net/tcp or tcp6: hexadecimal, in words of the machine's own byte order (proc(5))."""
-    words = [bytes.fromhex(address[start : start + 8])[:: -1 if sys.byteorder == "little" else 1] for start in range(0, len(address), 8)]
+    words = [
+        bytes.fromhex(address[start : start + 8])[:: -1 if sys.byteorder == "little" else 1]
+        for start in range(0, len(address), 8)
+    ]
     found = ipaddress.ip_address(b"".join(words))
     return getattr(found, "ipv4_mapped", None) or found
 
 
 def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
-    """Begin to say which options each configuration file of Jupyter sets, and what is wrong with it; return what waits for the answer.
+    """Begin to say which options each configuration file of Jupyter sets, and what is wrong with it; return what waits
+    for the answer.
 
-    Names and no value, for that may be a hash. Nothing of it is executed. What lies in a home is listed and read with the rights of its account, in a
-    process of its own: it may be a link to anywhere, a pipe, a device, endless, or nested so deeply that a parser gives up.
+    Names and no value, for that may be a hash. Nothing of it is executed. What lies in a home is listed and read with
+    the rights of its account, in a process of its own: it may be a link to anywhere, a pipe, a device, endless, or
+    nested so deeply that a parser gives up.
     """
     by_account: dict[str, list[str]] = {}
     for pattern in patterns:
@@ -894,7 +1003,9 @@ def _begin_options(patterns: list[str], account_name: str) -> Callable[[], Any]:
     def read() -> dict[str, dict[str, Any]]:
         return {name: _options_of(name) for name in expand(patterns)[:MANY]}
 
-    return other_account.begin(read, account_name, seconds=SECONDS_OPTIONS, limit=LARGEST_OPTIONS, memory=other_account.MEMORY)
+    return other_account.begin(
+        read, account_name, seconds=SECONDS_OPTIONS, limit=LARGEST_OPTIONS, memory=other_account.MEMORY
+    )
 
 
 def _options_of(path: str) -> dict[str, Any]:
@@ -923,23 +1034,30 @@ def _kernel_error(text: str) -> str:
 
 
 def aside(patterns: list[str], things: list[dict[str, Any]]) -> list[str]:
-    """Return what there is of the files that runs have moved aside, under their new name, and of their old names in the manifest."""
+    """Return what there is of the files that runs have moved aside, under their new name, and of their old names in the
+    manifest."""
     listed = [thing[key] for thing in things if thing["kind"] in ("shadow", "stranger") for key in ("origin", "backup")]
     return sorted({*expand(patterns), *filter(os.path.lexists, listed)})
 
 
 def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str]]:
-    """Return LoadState, ActiveState, SubState, UnitFileState, MainPID and NeedDaemonReload of each unit, as systemd says them."""
+    """Return LoadState, ActiveState, SubState, UnitFileState, MainPID and NeedDaemonReload of each unit, as systemd
+    says them."""
     if not names:
         return {}
-    # A login that did not come through PAM has no such variable (sudo, su, cron); pam_systemd(8) would have set it to this.
+    # A login that did not come through PAM has no such variable (sudo, su, cron); pam_systemd(8) would have set it to
+    # this.
     runtime = f"/run/user/{os.geteuid()}"
     ask = ["env", f"XDG_RUNTIME_DIR={runtime}", "systemctl", "--user"] if user else ["systemctl"]
     fields = "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload"
     code, out, err = run([*ask, "show", f"--property={fields}", *names])
     if code != 0:
         if user and os.path.exists(f"{runtime}/systemd/private"):
-            raise OSError(f"the systemd of this account does not answer: {err.strip()}")  # and what it runs is not known, which is not nothing
+            raise OSError(
+                f"the systemd of this account does not answer: {err.strip()}"
+            )  # and what it runs is not known, which is not nothing
         return {}
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")]
+    blocks = [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")
+    ]
     return {block["Id"]: block for block in blocks if "Id" in block}

@@ -1,10 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""uv for a host: one program out of one wheel whose digest this collection knows. Runs there, with the host's Python (3.8 or newer).
+"""uv for a host: one program out of one wheel whose digest this collection knows. Runs there, with the host's Python
+(3.8 or newer).
 
-The wheel comes from the package index (Simple Repository API, https://packaging.python.org/en/latest/specifications/simple-repository-api/)
-or with the wheels of the control node. pip could fetch it, without a digest, and takes as long as uv then takes to install all packages.
+The wheel comes from the package index (Simple Repository API,
+https://packaging.python.org/en/latest/specifications/simple-repository-api/) or with the wheels of the control node.
+pip could fetch it, without a digest, and takes as long as uv then takes to install all packages.
 """
 
 from __future__ import annotations
@@ -46,8 +48,9 @@ PATIENCE = 600
 #: What a machine is to a system of 32 bits that runs on its kernel of 64, as that of many a Raspberry Pi.
 NARROW = {"x86_64": "i686", "aarch64": "armv7l", "armv8l": "armv7l"}
 
-#: Prints the index that pip asks when nobody told it anything. The pip is the one that this Python puts into virtual environments, a wheel, or
-#: the one that its arguments name; Debian's Python has none without python3-venv.
+# : Prints the index that pip asks when nobody told it anything. The pip is the one that this Python puts into virtual
+# environments, a wheel, or
+# : the one that its arguments name; Debian's Python has none without python3-venv.
 DEFAULT_INDEX = """
 import glob, os, sys, sysconfig
 wheels = sys.argv[1:]
@@ -64,8 +67,10 @@ print(PyPI.simple_url)
 def program(prefix: str, python: str, pip: str, wheels: str, run: Run) -> str:
     """Return the path of uv, which is fetched once a host and version.
 
-    :param pip: a wheel of pip on this host, where Python comes without; or empty. :param wheels: a folder with uv's among others; or empty.
-    :raises BuildError: with the reason why it cannot be had. :raises OSError, http.client.HTTPException: from the index, or the disk.
+    :param pip: a wheel of pip on this host, where Python comes without; or empty. :param wheels: a folder with uv's
+        among others; or empty.
+    :raises BuildError: with the reason why it cannot be had. :raises OSError, http.client.HTTPException: from the
+        index, or the disk.
     """
     folder = os.path.join(prefix, "installer", f"uv-{VERSION}")
     uv = os.path.join(folder, "bin", "uv")
@@ -75,8 +80,9 @@ def program(prefix: str, python: str, pip: str, wheels: str, run: Run) -> str:
     content = _carried(wheels) if wheels else _fetched(f"uv-{VERSION}-py3-none-{_tag()}.whl", _index(python, pip, run))
     if hashlib.sha256(content).hexdigest() not in WHEELS.values():
         raise AlarmError(
-            "the wheel of uv is not the one that this collection was made with. Somebody put another file under that name: find out who, before "
-            "anything else comes from there. To do without uv, and have pip believe the same index, say jupyter_installer: pip."
+            "the wheel of uv is not the one that this collection was made with. Somebody put another file under that"
+            " name: find out who, before anything else comes from there. To do without uv, and have pip believe the"
+            " same index, say jupyter_installer: pip."
         )
     os.makedirs(os.path.dirname(uv), 0o755)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -91,11 +97,16 @@ def program(prefix: str, python: str, pip: str, wheels: str, run: Run) -> str:
 
 
 def _tag() -> str:
-    """Return the compatibility tag (PEP 425) of the wheel for this machine; of several the one that the oldest C library runs."""
+    """Return the compatibility tag (PEP 425) of the wheel for this machine; of several the one that the oldest C
+    library runs."""
     machine, libc = os.uname().machine, "manylinux" if _is_glibc() else "musllinux"
     if struct.calcsize("P") == 4:
         machine = NARROW.get(machine, machine)
-    fitting = sorted(tag for tag in WHEELS if any(part.startswith((libc, "linux_")) and part.endswith(f"_{machine}") for part in tag.split(".")))
+    fitting = sorted(
+        tag
+        for tag in WHEELS
+        if any(part.startswith((libc, "linux_")) and part.endswith(f"_{machine}") for part in tag.split("."))
+    )
     if not fitting:
         raise BuildError(f"there is no wheel of it for {machine} ({libc}).")
     return fitting[0]
@@ -151,7 +162,8 @@ def _fetched(name: str, index: str) -> bytes:
 
 
 def _get(url: str, index: str) -> tuple[bytes, str]:
-    """Return what is there, and the address that it came from in the end. Where that may be better in a moment, ask again."""
+    """Return what is there, and the address that it came from in the end. Where that may be better in a moment, ask
+    again."""
     for pause in PAUSES:
         with contextlib.suppress(OSError, http.client.HTTPException):
             return _answer(url, index)
@@ -189,7 +201,8 @@ def _whole(answer: Any) -> bytes:
 
 
 def _login(url: str, index: str) -> tuple[str, str] | None:
-    """Return name and password for an address: those that stand in the index's own address are for that host and no other; else those of netrc.
+    """Return name and password for an address: those that stand in the index's own address are for that host and no
+    other; else those of netrc.
 
     Where the index is read over TLS, none goes over anything else.
     """

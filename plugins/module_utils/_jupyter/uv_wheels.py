@@ -1,16 +1,23 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The wheels of uv for Linux: compatibility tag (PEP 425) and digest (SHA-256). `make lock` writes this file from the lock files."""
+"""The wheels of uv for Linux: compatibility tag (PEP 425) and digest (SHA-256).
+
+`make lock` writes this file from the lock files.
+"""
 
 from __future__ import annotations
 
 VERSION = "0.13.8"
 WHEELS = {
     "linux_armv6l": "0ec33661a14e38dea8dfb18167d2a4a5c7fe3d476c62dd8eb6acf5f378727201",
-    "manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64": "0b3e8b1a4f5e405e31e2ff33de8af4744831e9f7338539671efbd8c3c94e791d",
+    "manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64": (
+        "0b3e8b1a4f5e405e31e2ff33de8af4744831e9f7338539671efbd8c3c94e791d"
+    ),
     "manylinux_2_17_armv7l.manylinux2014_armv7l": "86f1319f851e645bc295bb921e6be19beae7e69216c75ae809010ca7817393aa",
-    "manylinux_2_17_armv7l.manylinux2014_armv7l.musllinux_1_1_armv7l": "9cf0b7b12f13da6ab1c85694ab618d97a2bbd0c904cdea7f0172fb1dd768b9d5",
+    "manylinux_2_17_armv7l.manylinux2014_armv7l.musllinux_1_1_armv7l": (
+        "9cf0b7b12f13da6ab1c85694ab618d97a2bbd0c904cdea7f0172fb1dd768b9d5"
+    ),
     "manylinux_2_17_i686.manylinux2014_i686": "5ace7ec339798aca31be51a75fa7c1544fe84e02fadd17a9fa3324813bbaf237",
     "manylinux_2_17_ppc64le.manylinux2014_ppc64le": "6999618363d03a0a085a9491db319e00b461dbda205db06ef1fd55dfcbf6472b",
     "manylinux_2_17_s390x.manylinux2014_s390x": "13050c64530a1ccfc223af0306a8152d41c0d36ea63bc19161221ca65dfe480a",

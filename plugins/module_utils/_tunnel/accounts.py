@@ -1,16 +1,18 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SSH accounts that forward to named ports and do nothing else: what they are, what stands in their way, what differs. Pure.
+"""SSH accounts that forward to named ports and do nothing else: what they are, what stands in their way, what differs.
+Pure.
 
 An *account* is complete after :func:`resolve`, and holds no secret::
 
-    {"name": "ipad", "permit_open": ["localhost:8888", "127.0.0.1:8888"], "public_keys": ["ecdsa-sha2-nistp256 AAAA... comment"],
+    {"name": "ipad", "permit_open": ["localhost:8888", "127.0.0.1:8888"], "public_keys": ["ecdsa-sha2-nistp256 AAAA...
+    comment"],
      "groups": [], "key_type": "ecdsa", "identity_file": ""}
 
-A *report* is what :mod:`_tunnel.host` read. Two fences stand around each account, and either holds alone: options before each of its keys
-(sshd(8), AUTHORIZED_KEYS FILE FORMAT), and a ``Match User`` block (sshd_config(5)). The keys lie in a folder of root's that only that block
-names, so that an account whose block is lost cannot log in at all.
+A *report* is what :mod:`_tunnel.host` read. Two fences stand around each account, and either holds alone: options
+before each of its keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT), and a ``Match User`` block (sshd_config(5)). The keys
+lie in a folder of root's that only that block names, so that an account whose block is lost cannot log in at all.
 """
 
 from __future__ import annotations
@@ -54,19 +56,23 @@ _OWNER = re.compile(r"[a-z][a-z0-9_]{0,19}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
-# --- what the user wrote -----------------------------------------------------------------------------------------------
+# --- what the user wrote
+# -----------------------------------------------------------------------------------------------
 
 
 def resolve(owner: str, given: list[dict[str, Any]], forwards: dict[str, list[Any]] | None = None) -> list[Account]:
     """Return the accounts that should be there, complete but for generated keys.
 
     :param given: the entries of ``tunnel_accounts``; a ``passphrase`` in them is passed over.
-    :param forwards: the targets by account, of a role that knows the ports. It is then the list, and ``given`` only says more of its accounts.
+    :param forwards: the targets by account, of a role that knows the ports. It is then the list, and ``given`` only
+        says more of its accounts.
     :raises TunnelError: with everything that is wrong, one a line, each naming the account, the key and the cure.
     """
     problems: list[str] = []
     if not _OWNER.fullmatch(owner):
-        problems.append(f"tunnel_owner: '{owner}' cannot be used. Write lower-case letters, digits and '_' (20 at most).")
+        problems.append(
+            f"tunnel_owner: '{owner}' cannot be used. Write lower-case letters, digits and '_' (20 at most)."
+        )
     entries = given
     if forwards is not None:
         own = [entry for entry in given if entry.get("name") in forwards]
@@ -76,7 +82,9 @@ def resolve(owner: str, given: list[dict[str, Any]], forwards: dict[str, list[An
     for entry in entries:
         account = _account(entry, (forwards or {}).get(str(entry.get("name", "")), []), problems)
         if any(account["name"] == other["name"] for other in accounts):
-            problems.append(f"tunnel account '{account['name']}': it is listed twice. Put all its targets into one entry.")
+            problems.append(
+                f"tunnel account '{account['name']}': it is listed twice. Put all its targets into one entry."
+            )
         elif entry.get("state", "present") == "present":
             accounts.append(account)
     if problems:
@@ -104,7 +112,11 @@ def _account(entry: dict[str, Any], more: list[Any], problems: list[str]) -> Acc
         except TunnelError as error:
             wrong("permit_open", str(error))
     present = entry.get("state", "present") == "present"
-    if present and not targets and not any(problem.startswith(f"tunnel account '{name}': permit_open") for problem in problems):
+    if (
+        present
+        and not targets
+        and not any(problem.startswith(f"tunnel account '{name}': permit_open") for problem in problems)
+    ):
         wrong("permit_open", "say at least one port that it may forward to, for example [8888].")
     keys = []
     for text in _several(entry.get("public_keys")):
@@ -128,8 +140,8 @@ def _several(given: Any) -> list[Any]:
 
 
 def targets_of(item: Any) -> list[str]:
-    """Return the targets that one entry of ``permit_open`` stands for. A bare port is this host's loopback under both its common names:
-    sshd compares what a client asks for as text. Raise TunnelError where it is none.
+    """Return the targets that one entry of ``permit_open`` stands for. A bare port is this host's loopback under both
+    its common names: sshd compares what a client asks for as text. Raise TunnelError where it is none.
     """
     text = str(item)
     if text.isdigit():
@@ -143,7 +155,9 @@ def targets_of(item: Any) -> list[str]:
         except ValueError as error:
             raise TunnelError(f"'{text}': {error}. Write for example [2001:db8::1]:8888.") from error
     if not _HOST.fullmatch(host):
-        raise TunnelError(f"'{text}': one host by its name or address, no wildcards; an IPv6 address stands in brackets.")
+        raise TunnelError(
+            f"'{text}': one host by its name or address, no wildcards; an IPv6 address stands in brackets."
+        )
     return [f"{host}:{_port(port)}"]
 
 
@@ -154,7 +168,8 @@ def _port(text: str) -> int:
 
 
 def public_keys(text: str) -> list[str]:
-    """Return every key of a text as :func:`public_key` does: of one ``.pub`` file, or of several that stand in one as in ``authorized_keys``."""
+    """Return every key of a text as :func:`public_key` does: of one ``.pub`` file, or of several that stand in one as
+    in ``authorized_keys``."""
     lines = list(enumerate(re.split(r"\r\n|\r|\n", text.lstrip("\ufeff")), 1))
     rows = [(number, line) for number, line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not rows:
@@ -169,14 +184,22 @@ def public_keys(text: str) -> list[str]:
 
 
 def public_key(text: str) -> str:
-    """Return a public key as ``type base64 comment``. Raise TunnelError for anything else; the text itself is never repeated."""
+    """Return a public key as ``type base64 comment``. Raise TunnelError for anything else; the text itself is never
+    repeated."""
     if "PRIVATE KEY" in text:
-        raise TunnelError("this is a private key. Keep it to yourself, and give the content of the .pub file beside it.")
+        raise TunnelError(
+            "this is a private key. Keep it to yourself, and give the content of the .pub file beside it."
+        )
     words = text.split()
     if len(words) < 2 or words[0] not in ALGORITHMS:
-        raise TunnelError(f"a key begins with its type ({', '.join(ALGORITHMS)}), without options in front: the role writes those.")
+        raise TunnelError(
+            f"a key begins with its type ({', '.join(ALGORITHMS)}), without options in front: the role writes those."
+        )
     if set(words[2:]) & set(ALGORITHMS):
-        raise TunnelError("two keys stand in one line. Give each a line of its own (YAML joins lines below '>', and keeps them below '|').")
+        raise TunnelError(
+            "two keys stand in one line. Give each a line of its own (YAML joins lines below '>', and keeps them below"
+            " '|')."
+        )
     try:
         blob = base64.b64decode(words[1], validate=True)
     except binascii.Error:
@@ -188,7 +211,8 @@ def public_key(text: str) -> str:
     return f"{words[0]} {words[1]} {comment}".rstrip()
 
 
-# --- what the host gets ------------------------------------------------------------------------------------------------
+# --- what the host gets
+# ------------------------------------------------------------------------------------------------
 
 
 def key_file(name: str) -> str:
@@ -198,7 +222,8 @@ def key_file(name: str) -> str:
 
 def authorized_keys(account: Account) -> str:
     """The lines that let an account in: no shell, no command, no -R, nothing but its targets (sshd(8))."""
-    # permitlisten="none" would make sshd refuse the whole key; port 1 is nobody's, and the Match block forbids -R altogether.
+    # permitlisten="none" would make sshd refuse the whole key; port 1 is nobody's, and the Match block forbids -R
+    # altogether.
     options = ["restrict", "port-forwarding", *(f'permitopen="{target}"' for target in account["permit_open"])]
     options += ['permitlisten="localhost:1"', 'command="/bin/false"']
     return "".join(f"{','.join(options)} {key}\n" for key in account["public_keys"])
@@ -247,15 +272,21 @@ def block(owner: str, accounts: list[Account]) -> str:
     if not accounts:
         return ""
     shared = {key: value for key, value in settings(accounts[0]).items() if key != "PermitOpen"}
-    lines = [f"{_HEADER}{owner}: they forward to the ports named and do nothing else. Written by Ansible (remote.notebooks)."]
+    lines = [
+        f"{_HEADER}{owner}: they forward to the ports named and do nothing else. Written by Ansible (remote.notebooks)."
+    ]
     for account in accounts:
         lines += [f"Match User {account['name']}", f"    PermitOpen {settings(account)['PermitOpen']}"]
-    lines += [f"Match User {','.join(account['name'] for account in accounts)}", *(f"    {key} {value}" for key, value in shared.items())]
+    lines += [
+        f"Match User {','.join(account['name'] for account in accounts)}",
+        *(f"    {key} {value}" for key, value in shared.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 
 def place(main: str, text: str, owner: str, folders: list[str]) -> dict[str, Any]:
-    """Decide where the block goes: a file of its own where the configuration includes a folder of them, else the end of the main file.
+    """Decide where the block goes: a file of its own where the configuration includes a folder of them, else the end of
+    the main file.
 
     :param folders: the folders that exist on the host among those that Include lines of ``text`` name.
     :returns: ``{"path": str, "include": str | None}``, the word of the Include line that covers the path.
@@ -268,7 +299,9 @@ def place(main: str, text: str, owner: str, folders: list[str]) -> dict[str, Any
             folder = pattern.rpartition("/")[0] if pattern.startswith("/") else f"/etc/ssh/{pattern}".rpartition("/")[0]
             # First of all files there: sshd takes the first value it finds.
             path = f"{folder}/00-remote-notebooks-{owner}.conf"
-            if folder in folders and fnmatch.fnmatchcase(path, pattern if pattern.startswith("/") else f"/etc/ssh/{pattern}"):
+            if folder in folders and fnmatch.fnmatchcase(
+                path, pattern if pattern.startswith("/") else f"/etc/ssh/{pattern}"
+            ):
                 return {"path": path, "include": word}
     return {"path": main, "include": None}
 
@@ -315,7 +348,8 @@ def by_user(arguments: str, groups: dict[str, list[str]]) -> str:
             said.append(word)
         elif word.lower() == "group":
             patterns = next(words, "").strip('"').split(",")
-            said.append(f"User {','.join(name for name, own in groups.items() if _in_groups(own, patterns)) or 'remote-notebooks-nobody'}")
+            members = ",".join(name for name, own in groups.items() if _in_groups(own, patterns))
+            said.append(f"User {members or 'remote-notebooks-nobody'}")
         else:
             said.append(f"{word} {next(words, '')}")
     return " ".join(said)
@@ -323,17 +357,23 @@ def by_user(arguments: str, groups: dict[str, list[str]]) -> str:
 
 def _in_groups(groups: list[str], patterns: list[str]) -> bool:
     """As sshd compares the groups of an account with a pattern list: one group that is excepted is enough."""
-    if any(fnmatch.fnmatchcase(group, pattern[1:]) for pattern in patterns if pattern.startswith("!") for group in groups):
+    if any(
+        fnmatch.fnmatchcase(group, pattern[1:]) for pattern in patterns if pattern.startswith("!") for group in groups
+    ):
         return False
     return any(fnmatch.fnmatchcase(group, pattern) for pattern in patterns for group in groups)
 
 
-# --- what stands in the way --------------------------------------------------------------------------------------------
+# --- what stands in the way
+# --------------------------------------------------------------------------------------------
 
 
 def strange_files(report: Report) -> list[str]:
-    """Return the files that are where ours belong, and are not ours: an account is made before its keys, and all of them before sshd's block."""
-    found = [key_file(name) for name, keys in report["keys"].items() if keys is not None and name not in report["owned"]]
+    """Return the files that are where ours belong, and are not ours: an account is made before its keys, and all of
+    them before sshd's block."""
+    found = [
+        key_file(name) for name, keys in report["keys"].items() if keys is not None and name not in report["owned"]
+    ]
     if report["place"].rpartition("/")[2].startswith("00-remote-notebooks-") and not _is_ours(report):
         found.append(report["place"])
     return found
@@ -349,8 +389,11 @@ def is_block(text: str) -> bool:
     return text.startswith(_HEADER)
 
 
-def refusals(accounts: list[Account], report: Report, owner: str, override: bool, *, strangers: bool = True) -> list[str]:
-    """Return why these accounts cannot work on this host, or must not be made; each with the file, the line and the cure.
+def refusals(
+    accounts: list[Account], report: Report, owner: str, override: bool, *, strangers: bool = True
+) -> list[str]:
+    """Return why these accounts cannot work on this host, or must not be made; each with the file, the line and the
+    cure.
 
     :param override: whether the accounts may be an exception from what the host's administrator set for everybody.
     :param strangers: whether files in the way are named; whoever asks may have a cure for them.
@@ -362,12 +405,16 @@ def refusals(accounts: list[Account], report: Report, owner: str, override: bool
     problems = []
     files = strange_files(report) if strangers else []
     if files:
-        problems.append(f"In the way, and made by no run of this role: {', '.join(files)}. Move {'it' if len(files) == 1 else 'them'} away.")
+        problems.append(
+            f"In the way, and made by no run of this role: {', '.join(files)}. Move"
+            f" {'it' if len(files) == 1 else 'them'} away."
+        )
     for account in accounts:
         found = report["accounts"].get(account["name"])
         if found and found["comment"] != mark(owner):
             problems.append(
-                f"tunnel account '{account['name']}': there is an account of that name already, and this role did not make it. Choose another name."
+                f"tunnel account '{account['name']}': there is an account of that name already, and this role did not"
+                " make it. Choose another name."
             )
         problems += _missing_groups(account, report)
     if not override:
@@ -386,15 +433,17 @@ def _loose(report: Report) -> list[str]:
     if _values(report["anyone"], "strictmodes") == ["no"]:
         return []
     return [
-        f"{each['path']} belongs to {each['owner']} and has mode {each['mode']}: others than root could change keys below it, and sshd takes none "
-        f"from there (StrictModes). Type: chown root {each['path']} && chmod go-w {each['path']}"
+        f"{each['path']} belongs to {each['owner']} and has mode {each['mode']}: others than root could change keys"
+        f" below it, and sshd takes none from there (StrictModes). Type: chown root {each['path']} && chmod go-w"
+        f" {each['path']}"
         for each in report["loose"]
     ]
 
 
 def _missing_groups(account: Account, report: Report) -> list[str]:
     return [
-        f"tunnel account '{account['name']}': groups: there is no group '{group}' on this host. Make it, or leave it out."
+        f"tunnel account '{account['name']}': groups: there is no group '{group}' on this host. Make it, or leave it"
+        " out."
         for group in account["groups"]
         if group not in report["groups"]
     ]
@@ -420,24 +469,36 @@ def _policy(anyone: dict[str, Any]) -> list[str]:
     """What the host's administrator decided for everybody and what our block would silently undo."""
     problems = []
     if _values(anyone, "disableforwarding") == ["yes"]:
-        problems.append(f"{_where(anyone, 'disableforwarding')} forbids all forwarding. Write 'DisableForwarding no' there, {EXCEPTION}")
+        problems.append(
+            f"{_where(anyone, 'disableforwarding')} forbids all forwarding. Write 'DisableForwarding no' there,"
+            f" {EXCEPTION}"
+        )
     if _values(anyone, "allowtcpforwarding")[:1] in (["no"], ["remote"]):
-        problems.append(f"{_where(anyone, 'allowtcpforwarding')} forbids tunnels. Write 'AllowTcpForwarding local' there, {EXCEPTION}")
+        problems.append(
+            f"{_where(anyone, 'allowtcpforwarding')} forbids tunnels. Write 'AllowTcpForwarding local' there,"
+            f" {EXCEPTION}"
+        )
     if _values(anyone, "permitopen") not in ([], ["any"]):
-        problems.append(f"{_where(anyone, 'permitopen')} limits what tunnels lead to. Write 'PermitOpen any' there, {EXCEPTION}")
+        problems.append(
+            f"{_where(anyone, 'permitopen')} limits what tunnels lead to. Write 'PermitOpen any' there, {EXCEPTION}"
+        )
     if _values(anyone, "pubkeyauthentication") == ["no"]:
-        problems.append(f"{_where(anyone, 'pubkeyauthentication')} forbids keys. Write 'PubkeyAuthentication yes' there, {EXCEPTION}")
+        problems.append(
+            f"{_where(anyone, 'pubkeyauthentication')} forbids keys. Write 'PubkeyAuthentication yes' there,"
+            f" {EXCEPTION}"
+        )
     methods = _values(anyone, "authenticationmethods")
     if methods and not {"any", "publickey"} & set(methods):
         problems.append(
-            f"{_where(anyone, 'authenticationmethods')} demands more than a key, and phone apps send a key or a password, not both. "
-            f"Write 'AuthenticationMethods any' there, {EXCEPTION}"
+            f"{_where(anyone, 'authenticationmethods')} demands more than a key, and phone apps send a key or a"
+            f" password, not both. Write 'AuthenticationMethods any' there, {EXCEPTION}"
         )
     return problems
 
 
 def _lists(account: Account, effective: dict[str, Any]) -> list[str]:
-    """AllowUsers, DenyUsers, AllowGroups, DenyGroups: sshd asks them before any key (sshd_config(5)); no Match block can lift a Deny."""
+    """AllowUsers, DenyUsers, AllowGroups, DenyGroups: sshd asks them before any key (sshd_config(5)); no Match block
+    can lift a Deny."""
     name = account["name"]
     groups = [name, *account["groups"]]
     problems = []
@@ -445,19 +506,25 @@ def _lists(account: Account, effective: dict[str, Any]) -> list[str]:
     if allow and not _among(name, allow):
         problems.append(f"{_where(effective, 'allowusers')} lets only those in. Add {name} to that line.")
     if _among(name, [pattern for pattern in deny if "@" not in pattern]):
-        problems.append(f"{_where(effective, 'denyusers')} keeps {name} out. Take it from that line, or choose another name.")
+        problems.append(
+            f"{_where(effective, 'denyusers')} keeps {name} out. Take it from that line, or choose another name."
+        )
     allow, deny = _values(effective, "allowgroups"), _values(effective, "denygroups")
     if allow and not _in_groups(groups, allow):
         problems.append(
-            f"{_where(effective, 'allowgroups')} lets only those groups in. Add {name} to that line, or give the account one of them: groups: [...]."
+            f"{_where(effective, 'allowgroups')} lets only those groups in. Add {name} to that line, or give the"
+            " account one of them: groups: [...]."
         )
     if _in_groups(groups, deny):
-        problems.append(f"{_where(effective, 'denygroups')} keeps {name} out. Take the group from that line, or from the account.")
+        problems.append(
+            f"{_where(effective, 'denygroups')} keeps {name} out. Take the group from that line, or from the account."
+        )
     return problems
 
 
 def _among(name: str, patterns: list[str], address: str = "") -> bool:
-    """Tell whether AllowUsers or DenyUsers means an account; with ``address``, from there, else from anywhere (USER@HOST)."""
+    """Tell whether AllowUsers or DenyUsers means an account; with ``address``, from there, else from anywhere
+    (USER@HOST)."""
     excepted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     if any(fnmatch.fnmatchcase(name, pattern) for pattern in excepted):
         return False
@@ -476,7 +543,8 @@ def _is_there(address: str, pattern: str) -> bool:
 
 
 def elsewhere(account: Account, report: Report) -> str:
-    """Name the line by which an account may come from other places only than this connection does; empty where there is none."""
+    """Name the line by which an account may come from other places only than this connection does; empty where there is
+    none."""
     effective, address, name = report["effective"][account["name"]], report["address"], account["name"]
     allow = _values(effective, "allowusers")
     if allow and not _among(name, allow, address):
@@ -490,19 +558,25 @@ def _algorithms(account: Account, effective: dict[str, Any]) -> list[str]:
     """A key of a type, or of a length, that sshd does not accept."""
     text = ",".join(_values(effective, "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"))
     accepted = set(text.split(","))
-    keyword = "pubkeyacceptedalgorithms" if "pubkeyacceptedalgorithms" in effective["values"] else "pubkeyacceptedkeytypes"
+    keyword = (
+        "pubkeyacceptedalgorithms" if "pubkeyacceptedalgorithms" in effective["values"] else "pubkeyacceptedkeytypes"
+    )
     problems = []
     for kind in dict.fromkeys(key.split()[0] for key in account["public_keys"]):
         if text and not accepted & set(ALGORITHMS[kind]):
             others = [name for name in KEY_TYPES if accepted & set(ALGORITHMS[TYPE_NAMES[name]])]
             problems.append(
-                f"{_where(effective, keyword)} does not accept the {kind} key of '{account['name']}'. "
-                f"Add {ALGORITHMS[kind][-1]} there, or choose another key_type{': ' + ' or '.join(others) if others else ''}."
+                f"{_where(effective, keyword)} does not accept the {kind} key of '{account['name']}'. Add"
+                f" {ALGORITHMS[kind][-1]} there, or choose another"
+                f" key_type{': ' + ' or '.join(others) if others else ''}."
             )
     least = next((int(value) for value in _values(effective, "requiredrsasize") if value.isdigit()), 0)
     bits = min((_rsa_bits(key) for key in account["public_keys"] if key.startswith("ssh-rsa ")), default=least)
     if bits < least:
-        problems.append(f"{_where(effective, 'requiredrsasize')} does not accept the RSA key of '{account['name']}', which has {bits} bits.")
+        problems.append(
+            f"{_where(effective, 'requiredrsasize')} does not accept the RSA key of '{account['name']}', which has"
+            f" {bits} bits."
+        )
     return problems
 
 
@@ -526,17 +600,19 @@ def _beaten(account: Account, candidate: dict[str, Any]) -> list[str]:
         found = candidate["values"].get(keyword.lower())
         if found is not None and sorted(" ".join(found).split()) != sorted(value.split()):
             problems.append(
-                f"{_where(candidate, keyword.lower())} comes before the block for '{account['name']}' and wins over its '{keyword} {value}'. "
-                f"Take that line away, or keep its Match line from meaning {account['name']}."
+                f"{_where(candidate, keyword.lower())} comes before the block for '{account['name']}' and wins over its"
+                f" '{keyword} {value}'. Take that line away, or keep its Match line from meaning {account['name']}."
             )
     return problems
 
 
-# --- what differs ------------------------------------------------------------------------------------------------------
+# --- what differs
+# ------------------------------------------------------------------------------------------------------
 
 
 def difference(accounts: list[Account], report: Report, owner: str) -> list[dict[str, Any]]:
-    """Compare. Each entry is ``{"id", "kind": "account" | "keys" | "sshd" | "unwanted", "name", "text"}``; empty: nothing to do."""
+    """Compare. Each entry is ``{"id", "kind": "account" | "keys" | "sshd" | "unwanted", "name", "text"}``; empty:
+    nothing to do."""
     changes: list[dict[str, Any]] = []
 
     def differs(kind: str, name: str, text: str) -> None:
@@ -552,7 +628,8 @@ def difference(accounts: list[Account], report: Report, owner: str) -> list[dict
             for key, wanted in (("shell", SHELL), ("home", HOME), ("groups", account["groups"])):
                 if found[key] != wanted:
                     differs("account", name, f"{key} is {found[key]}, wanted {wanted}")
-            # '!' locks the account, and with UsePAM no sshd then refuses its keys as well (sshd(8)); '*' only fits no password.
+            # '!' locks the account, and with UsePAM no sshd then refuses its keys as well (sshd(8)); '*' only fits no
+            # password.
             if found["password"] != "disabled":  # noqa: S105 - a word for what is there
                 differs("account", name, f"password is {found['password']}, wanted disabled")
         keys = report["keys"].get(name)
@@ -563,7 +640,11 @@ def difference(accounts: list[Account], report: Report, owner: str) -> list[dict
         elif (keys["mode"], keys["owner"]) != ("0644", "root"):
             differs("keys", name, f"mode and owner are {keys['mode']} {keys['owner']}, wanted 0644 root")
     if report["block"] != block(owner, accounts) and (accounts or _is_ours(report)):
-        differs("sshd", report["place"], "the block is another, wanted its own" if report["block"] and accounts else "the block is absent, wanted")
+        differs(
+            "sshd",
+            report["place"],
+            "the block is another, wanted its own" if report["block"] and accounts else "the block is absent, wanted",
+        )
         if not accounts:
             changes[-1]["text"] = f"tunnel sshd {report['place']}: left by an earlier run, no longer wanted"
     for name in report["owned"]:
@@ -573,7 +654,8 @@ def difference(accounts: list[Account], report: Report, owner: str) -> list[dict
 
 
 def due(accounts: list[Account], changes: list[dict[str, Any]]) -> list[str]:
-    """The accounts that have to log in before a run is green: those that changed themselves, else all, where sshd's block did."""
+    """The accounts that have to log in before a run is green: those that changed themselves, else all, where sshd's
+    block did."""
     own = {change["name"] for change in changes if change["kind"] in ("account", "keys")}
     every = not own and any(change["kind"] == "sshd" for change in changes)
     return [account["name"] for account in accounts if every or account["name"] in own]
@@ -589,11 +671,13 @@ def cut_off(accounts: list[Account], report: Report) -> list[str]:
     return ended
 
 
-# --- what the user's ssh gets ------------------------------------------------------------------------------------------
+# --- what the user's ssh gets
+# ------------------------------------------------------------------------------------------
 
 
 def local_forwards(targets: list[str]) -> list[tuple[int, str]]:
-    """Give each target a port of the user's machine: the same number where that is free and needs no root (80 becomes 8080)."""
+    """Give each target a port of the user's machine: the same number where that is free and needs no root (80 becomes
+    8080)."""
     forwards: dict[int, str] = {}
     loopback = set()
     for target in targets:
@@ -610,7 +694,8 @@ def local_forwards(targets: list[str]) -> list[tuple[int, str]]:
 
 
 def jump(ssh_args: list[str]) -> str:
-    """The line by which the inventory reaches a host through another one, as ssh_config(5) writes it; empty where it does not.
+    """The line by which the inventory reaches a host through another one, as ssh_config(5) writes it; empty where it
+    does not.
 
     :param ssh_args: the words of ``ansible_ssh_common_args`` and its like.
     """
@@ -622,7 +707,10 @@ def jump(ssh_args: list[str]) -> str:
             option = word[2:] or next(words, "")
             parts = re.match(r"\s*(ProxyJump|ProxyCommand)(?:\s*=\s*|\s+)(.+)", option, re.IGNORECASE | re.DOTALL)
             if parts:
-                return f"{'ProxyJump' if parts.group(1).lower() == 'proxyjump' else 'ProxyCommand'} {parts.group(2).strip()}"
+                return (
+                    f"{'ProxyJump' if parts.group(1).lower() == 'proxyjump' else 'ProxyCommand'}"
+                    f" {parts.group(2).strip()}"
+                )
     return ""
 
 
@@ -642,7 +730,12 @@ def client_config(host: str, account: Account, server: tuple[str, int], known_ho
     :param server: address and port.
     :param via: a ``ProxyJump`` or ``ProxyCommand`` line, or "".
     """
-    lines = [f"Host {alias(host, account['name'])}", f"    HostName {server[0]}", f"    Port {server[1]}", f"    User {account['name']}"]
+    lines = [
+        f"Host {alias(host, account['name'])}",
+        f"    HostName {server[0]}",
+        f"    Port {server[1]}",
+        f"    User {account['name']}",
+    ]
     if account["identity_file"]:
         lines += [f"    IdentityFile {quoted(account['identity_file'])}", "    IdentitiesOnly yes"]
     lines += [f"    UserKnownHostsFile {quoted(known_hosts_file)}", "    StrictHostKeyChecking yes"]
@@ -653,6 +746,7 @@ def client_config(host: str, account: Account, server: tuple[str, int], known_ho
 
 
 def with_include(text: str, line: str, wanted: bool) -> str:
-    """A user's own ssh configuration with our one line at its top (below a Host line it would count for that host alone), or without it."""
+    """A user's own ssh configuration with our one line at its top (below a Host line it would count for that host
+    alone), or without it."""
     rest = "".join(row for row in text.splitlines(keepends=True) if row.rstrip("\n") != line)
     return f"{line}\n{rest}" if wanted else rest

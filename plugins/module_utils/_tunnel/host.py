@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's tunnel accounts: read them, try a changed configuration of its SSH server, install it, take it back. Runs on the host, as root.
+"""A host's tunnel accounts: read them, try a changed configuration of its SSH server, install it, take it back. Runs on
+the host, as root.
 
 :mod:`accounts` compares and decides; :mod:`_tunnel.sshd` asks sshd.
 """
@@ -41,11 +42,13 @@ NOLOGIN = ("/etc/nologin", "/run/nologin", "/var/run/nologin")
 RECENT = 60
 
 
-# --- read --------------------------------------------------------------------------------------------------------------
+# --- read
+# --------------------------------------------------------------------------------------------------------------
 
 
 def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, Any]:
-    """Describe what :mod:`accounts` compares. Nothing on the host changes; a trial of the block lives in a folder that is gone at the end."""
+    """Describe what :mod:`accounts` compares. Nothing on the host changes; a trial of the block lives in a folder that
+    is gone at the end."""
     names = [account["name"] for account in accounts]
     complaint = ""
     block = None
@@ -58,7 +61,11 @@ def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, 
     report: dict[str, Any] = {
         "accounts": {name: _account(name) for name in names},
         # Those that are asked for: a directory service may have a hundred thousand.
-        "groups": [name for name in sorted({name for account in accounts for name in account.get("groups", [])}) if _has_group(name)],
+        "groups": [
+            name
+            for name in sorted({name for account in accounts for name in account.get("groups", [])})
+            if _has_group(name)
+        ],
         "owned": mine,
         "keys": {name: _keys(name) for name in sorted({*names, *mine})},
         "block": block.found if block else "",
@@ -75,7 +82,11 @@ def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, 
     wanted = tunnel_accounts.block(owner, accounts)
     try:
         # As it will be: with the block, and with the accounts in their groups, where sshd does not yet know either.
-        with Trial(server, block.files(wanted), {ANYONE: [ANYONE], **{name: _groups(account) for name, account in zip(names, accounts)}}) as trial:
+        with Trial(
+            server,
+            block.files(wanted),
+            {ANYONE: [ANYONE], **{name: _groups(account) for name, account in zip(names, accounts)}},
+        ) as trial:
             complaint = "" if block.found == wanted else trial.test()
             if complaint:
                 server.effective(ANYONE, server.config)  # fails where it was broken before
@@ -119,7 +130,10 @@ def _user(uid: int) -> str:
 
 def _relevant(effective: dict[str, Any]) -> dict[str, Any]:
     """What the comparison looks at; sshd has a hundred settings, and the report goes over the wire."""
-    return {part: {keyword: value for keyword, value in effective[part].items() if keyword in tunnel_accounts.KEYWORDS} for part in effective}
+    return {
+        part: {keyword: value for keyword, value in effective[part].items() if keyword in tunnel_accounts.KEYWORDS}
+        for part in effective
+    }
 
 
 def _has_group(name: str) -> bool:
@@ -154,7 +168,9 @@ def _password(name: str) -> str:
     for line in (_text("/etc/shadow") or "").splitlines():
         if line.startswith(f"{name}:"):
             field = line.split(":")[1]
-            return "disabled" if field == "*" else "locked" if field.startswith("!") else "empty" if not field else "set"
+            return (
+                "disabled" if field == "*" else "locked" if field.startswith("!") else "empty" if not field else "set"
+            )
     return "unknown"
 
 
@@ -188,7 +204,9 @@ class _Block:
             if keyword == "include"
             for path in included(arguments)
         }
-        self.place = tunnel_accounts.place(server.config, self.main, owner, [folder for folder in folders if os.path.isdir(folder)])
+        self.place = tunnel_accounts.place(
+            server.config, self.main, owner, [folder for folder in folders if os.path.isdir(folder)]
+        )
         self.in_folder = self.place["include"] is not None
         # What stands in the other of the two places was put there before the configuration changed its ways.
         self.bare_main = tunnel_accounts.with_block(self.main, owner, "")
@@ -196,33 +214,41 @@ class _Block:
         if self.in_folder:
             self.found = (_text(self.place["path"]) or "") + ("" if self.bare_main == self.main else self.main)
         else:
-            # A file that is no longer included does nothing, so it must not count as what is wanted, even where it says the same.
+            # A file that is no longer included does nothing, so it must not count as what is wanted, even where it says
+            # the same.
             self.found = self._inner() + (f"# {self.stale}\n" if os.path.exists(self.stale) else "")
 
     def _inner(self) -> str:
         """The block within the main file, without its marks."""
         found = re.search(
-            rf"# BEGIN remote\.notebooks {self.owner}\b[^\n]*\n(.*?)Match all\n# END remote\.notebooks {self.owner}\n", self.main, re.DOTALL
+            rf"# BEGIN remote\.notebooks {self.owner}\b[^\n]*\n(.*?)Match all\n# END remote\.notebooks {self.owner}\n",
+            self.main,
+            re.DOTALL,
         )
         return found.group(1) if found else ""
 
     def files(self, wanted: str) -> dict[str, str | None]:
-        """Each file of the configuration that is ours or holds ours, as it should be: its text, or None where it should not be."""
+        """Each file of the configuration that is ours or holds ours, as it should be: its text, or None where it should
+        not be."""
         if self.in_folder:
             return {self.place["path"]: wanted or None, self.server.config: self.bare_main}
         return {self.server.config: tunnel_accounts.with_block(self.main, self.owner, wanted), self.stale: None}
 
 
-# --- act ---------------------------------------------------------------------------------------------------------------
+# --- act
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def plan(owner: str, accounts: list[dict[str, Any]], run: Command) -> list[dict[str, Any]]:
-    """List the files that :func:`install` would change: ``{"path", "before": text | None, "after": text | None}``, keys first."""
+    """List the files that :func:`install` would change: ``{"path", "before": text | None, "after": text | None}``, keys
+    first."""
     block = _Block(Server(run), owner)
     names = {account["name"] for account in accounts}
     if not accounts and not owned(owner) and block.found and not tunnel_accounts.is_block(block.found):
         return []  # somebody else's file, by the name that ours would have
-    files: dict[str, str | None] = {tunnel_accounts.key_file(account["name"]): tunnel_accounts.authorized_keys(account) for account in accounts}
+    files: dict[str, str | None] = {
+        tunnel_accounts.key_file(account["name"]): tunnel_accounts.authorized_keys(account) for account in accounts
+    }
     files.update({tunnel_accounts.key_file(name): None for name in set(owned(owner)) - names})
     files.update(block.files(tunnel_accounts.block(owner, accounts)))
     changes = []
@@ -235,11 +261,14 @@ def plan(owner: str, accounts: list[dict[str, Any]], run: Command) -> list[dict[
     return changes
 
 
-def install(owner: str, accounts: list[dict[str, Any]], run: Command, move: Callable[[str, str], None]) -> list[dict[str, Any]]:
+def install(
+    owner: str, accounts: list[dict[str, Any]], run: Command, move: Callable[[str, str], None]
+) -> list[dict[str, Any]]:
     """Bring keys and configuration up to date and let sshd read it. Return what changed, as :func:`plan` does.
 
-    The whole configuration is tried first, in a copy: sshd must take it, and it must not change what applies to anybody else.
-    Raises TunnelError, with the configuration as it was, where either fails. What was there before is kept, for :func:`take_back`.
+    The whole configuration is tried first, in a copy: sshd must take it, and it must not change what applies to anybody
+    else. Raises TunnelError, with the configuration as it was, where either fails. What was there before is kept, for
+    :func:`take_back`.
 
     :param move: puts a file in the place of another in one step, with the owner, mode and context of that.
     """
@@ -250,7 +279,11 @@ def install(owner: str, accounts: list[dict[str, Any]], run: Command, move: Call
     server = Server(run)
     configuration = [change for change in changes if not change["path"].startswith(f"{tunnel_accounts.FOLDER}/")]
     if configuration:
-        _try(server, _Block(server, owner).files(tunnel_accounts.block(owner, accounts)), {account["name"] for account in accounts})
+        _try(
+            server,
+            _Block(server, owner).files(tunnel_accounts.block(owner, accounts)),
+            {account["name"] for account in accounts},
+        )
     _keep(owner, changes if accounts else [])
     _exchange(server, changes, move)
     return changes
@@ -301,7 +334,10 @@ def take_back(owner: str, new: list[str], run: Command, move: Callable[[str, str
     path = _kept(owner)
     said = _text(path)
     if said is not None:
-        changes = [{"path": each["path"], "before": each["after"], "after": each["before"]} for each in reversed(json.loads(said))]
+        changes = [
+            {"path": each["path"], "before": each["after"], "after": each["before"]}
+            for each in reversed(json.loads(said))
+        ]
         _exchange(Server(run), changes, move)
         os.unlink(path)
     for name in set(new) & set(owned(owner)):
@@ -311,8 +347,11 @@ def take_back(owner: str, new: list[str], run: Command, move: Callable[[str, str
             raise TunnelError(f"'userdel {name}' failed: {' '.join((err or out).split())}")
 
 
-def explain(owner: str, accounts: list[dict[str, Any]], about: str, override: bool, run: Command) -> dict[str, list[str]]:
-    """Say why an account is not let in: what its settings have against it, and what sshd wrote into its log since the last change."""
+def explain(
+    owner: str, accounts: list[dict[str, Any]], about: str, override: bool, run: Command
+) -> dict[str, list[str]]:
+    """Say why an account is not let in: what its settings have against it, and what sshd wrote into its log since the
+    last change."""
     why = tunnel_accounts.refusals(accounts, read(owner, accounts, run), owner, override)
     why += [f"{path} lets nobody in but root. Remove it." for path in NOLOGIN if os.path.exists(path)]
     try:
@@ -334,8 +373,9 @@ def _try(server: Server, files: dict[str, str | None], ours: set[str]) -> None:
             for keyword in sorted({*before[name], *after}):
                 if before[name].get(keyword) != after.get(keyword):
                     raise TunnelError(
-                        f"Nothing was changed, because '{keyword}' would become {after.get(keyword)} instead of {before[name].get(keyword)} "
-                        f"for the account '{name}'. Look at the end of {server.config}: lines below a Match line count for that alone."
+                        f"Nothing was changed, because '{keyword}' would become {after.get(keyword)} instead of"
+                        f" {before[name].get(keyword)} for the account '{name}'. Look at the end of {server.config}:"
+                        " lines below a Match line count for that alone."
                     )
 
 
@@ -353,7 +393,8 @@ def _put(path: str, text: str | None, move: Callable[[str, str], None]) -> None:
         return
     if path.startswith(f"{tunnel_accounts.FOLDER}/"):
         os.makedirs(tunnel_accounts.FOLDER, mode=0o755, exist_ok=True)
-        # sshd reads them as the account itself, so they are open to all; whatever the umask was, only root writes (StrictModes).
+        # sshd reads them as the account itself, so they are open to all; whatever the umask was, only root writes
+        # (StrictModes).
         os.chmod(tunnel_accounts.FOLDER, 0o755)  # noqa: S103
         os.chown(tunnel_accounts.FOLDER, 0, 0)
     descriptor, temporary = tempfile.mkstemp(prefix=".remote-notebooks-", dir=os.path.dirname(path))

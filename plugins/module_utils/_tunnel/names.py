@@ -26,7 +26,8 @@ def alias(host: str, account: str) -> str:
 
 
 def quoted(path: str) -> str:
-    """A path as ssh_config(5) takes it: % begins a token there, a space ends a word, and a backslash takes a quote's meaning away."""
+    """A path as ssh_config(5) takes it: % begins a token there, a space ends a word, and a backslash takes a quote's
+    meaning away."""
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
 
 

@@ -1,10 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's SSH server: which one it is, what it would do, how it reads its configuration again. Runs on the host, as root.
+"""A host's SSH server: which one it is, what it would do, how it reads its configuration again. Runs on the host, as
+root.
 
-What sshd would do is asked of sshd itself: ``sshd -T -C user=...,addr=...`` says what applies to an account that comes as the present connection
-comes, and with ``-ddd`` which line of which file says so.
+What sshd would do is asked of sshd itself: ``sshd -T -C user=...,addr=...`` says what applies to an account that comes
+as the present connection comes, and with ``-ddd`` which line of which file says so.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ WORDS = 5
 
 
 class Server:
-    """The SSH server that the present connection came through, else the one that listens: its program, its configuration, its processes."""
+    """The SSH server that the present connection came through, else the one that listens: its program, its
+    configuration, its processes."""
 
     def __init__(self, run: Command) -> None:
         self.run = run
@@ -45,7 +47,9 @@ class Server:
         found = listeners()
         self.connection = connection()
         serving = (
-            [each for each in found if self.connection.get("lport") in each["ports"]] or [each for each in found if 22 in each["ports"]] or found
+            [each for each in found if self.connection.get("lport") in each["ports"]]
+            or [each for each in found if 22 in each["ports"]]
+            or found
         )
         self.config: str = serving[0]["config"] if serving else CONFIG
         #: Given on its command line, they win over every file.
@@ -61,7 +65,8 @@ class Server:
         return "" if code == 0 else " ".join((err or out).split()) or f"sshd -t ended with {code}"
 
     def effective(self, user: str, config: str) -> tuple[dict[str, list[str]], str]:
-        """Return what sshd applies to an account that comes as this connection did, by keyword, and its words on how it got there."""
+        """Return what sshd applies to an account that comes as this connection did, by keyword, and its words on how it
+        got there."""
         code, out, err = self._ask(["-T", "-ddd", "-f", config, "-C", f"user={user},{self.criteria}"])
         if code != 0:
             said = " ".join(line for line in err.splitlines() if not line.startswith("debug"))
@@ -84,7 +89,8 @@ class Server:
         return code, out, err
 
     def reload(self) -> None:
-        """Let every sshd that uses this configuration read it again. Open sessions are processes of their own and go on."""
+        """Let every sshd that uses this configuration read it again. Open sessions are processes of their own and go
+        on."""
         for each in self.listeners:
             _reload(each["pid"], self.run)
 
@@ -99,7 +105,11 @@ def connection() -> dict[str, Any]:
         for item in (text(f"/proc/{pid}/environ") or "").split("\0"):
             words = item.partition("=")[2].split() if item.startswith("SSH_CONNECTION=") else []
             # Else "UNKNOWN": no network, but vsock or a pipe.
-            if len(words) == 4 and all(re.fullmatch(r"[0-9A-Fa-f.:]+(?:%\w+)?", address) for address in (words[0], words[2])) and words[3].isdigit():
+            if (
+                len(words) == 4
+                and all(re.fullmatch(r"[0-9A-Fa-f.:]+(?:%\w+)?", address) for address in (words[0], words[2]))
+                and words[3].isdigit()
+            ):
                 return {"addr": _plain(words[0]), "laddr": _plain(words[2]), "lport": int(words[3])}
         parent = re.search(r"^PPid:\s*(\d+)", text(f"/proc/{pid}/status") or "", re.MULTILINE)
         pid = int(parent.group(1)) if parent else 0
@@ -111,7 +121,8 @@ def _plain(address: str) -> str:
 
 
 def listeners() -> list[dict[str, Any]]:
-    """Every sshd of this host that waits for connections: ``{"pid", "ports", "config", "options"}``; none where a socket has yet to start it."""
+    """Every sshd of this host that waits for connections: ``{"pid", "ports", "config", "options"}``; none where a
+    socket has yet to start it."""
     sockets = _listening()
     found = []
     for entry in glob.glob("/proc/[0-9]*"):
@@ -124,7 +135,9 @@ def listeners() -> list[dict[str, Any]]:
                 words = (text(f"{entry}/cmdline") or "").replace("\0", " ")
                 given = re.search(r"\s-f\s*(\S+)", words)
                 options = [word for value in re.findall(r"\s-o\s*(\S+=\S+)", words) for word in ("-o", value)]
-                found.append({"pid": pid, "ports": ports, "config": given.group(1) if given else CONFIG, "options": options})
+                found.append(
+                    {"pid": pid, "ports": ports, "config": given.group(1) if given else CONFIG, "options": options}
+                )
     return sorted(found, key=lambda each: int(each["pid"]))
 
 
@@ -153,7 +166,8 @@ def _sockets(pid: int) -> set[str]:
 def _reload(pid: int, run: Command) -> None:
     held = _sockets(pid) & set(_listening())
     unit = next(iter(re.findall(r"/([^/\s]+\.service)\s*$", text(f"/proc/{pid}/cgroup") or "", re.MULTILINE)), "")
-    # A socket that systemd made and keeps (ssh.socket): sshd could not bind it a second time, and SIGHUP, so also `systemctl reload`, would end it.
+    # A socket that systemd made and keeps (ssh.socket): sshd could not bind it a second time, and SIGHUP, so also
+    # `systemctl reload`, would end it.
     if unit and held & _sockets(1):
         _systemctl("restart", unit, run)
         return
@@ -167,9 +181,14 @@ def _reload(pid: int, run: Command) -> None:
         if not os.path.exists(f"/proc/{pid}"):
             break
     if os.path.exists(f"/proc/{pid}") and _sockets(pid) & set(_listening()):
-        raise TunnelError("sshd did not read its configuration again when told to (SIGHUP). Restart it, and run this again.")
+        raise TunnelError(
+            "sshd did not read its configuration again when told to (SIGHUP). Restart it, and run this again."
+        )
     if not unit:
-        raise TunnelError("sshd ended when it was told to read its configuration again (SIGHUP). Start it again from another way in than SSH.")
+        raise TunnelError(
+            "sshd ended when it was told to read its configuration again (SIGHUP). Start it again from another way in"
+            " than SSH."
+        )
     _systemctl("restart", unit, run)
 
 
@@ -183,10 +202,19 @@ def heard(account: str, since: float, run: Command) -> list[str]:
     """What sshd wrote into the host's log about connections of an account, the last lines of it."""
     since_text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(since))
     code, out, _err = (
-        run(["journalctl", "--no-pager", "--quiet", "--output=short", f"--since={since_text}"]) if shutil.which("journalctl") else (1, "", "")
+        run(["journalctl", "--no-pager", "--quiet", "--output=short", f"--since={since_text}"])
+        if shutil.which("journalctl")
+        else (1, "", "")
     )
     if code != 0:
-        out = next((said for said in (_tail(path) for path in ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")) if said), "")
+        out = next(
+            (
+                said
+                for said in (_tail(path) for path in ("/var/log/auth.log", "/var/log/secure", "/var/log/messages"))
+                if said
+            ),
+            "",
+        )
     rows = re.findall(r"\bsshd(?:-session|-auth)?\[(\d+)\]: (.*)$", out, re.MULTILINE)
     mine = {pid for pid, said in rows if re.search(rf"\b{re.escape(account)}\b", said)}
     return list(dict.fromkeys(said for pid, said in rows if pid in mine and not said.startswith("Accepted ")))[-WORDS:]
@@ -222,11 +250,13 @@ def included(arguments: str) -> list[str]:
 class Trial:
     """A copy of the whole configuration in which some files are others; nothing on the host changes.
 
-    An account that is yet to be made is in no group for sshd, so a ``Match Group`` line says nothing of it. With ``groups`` such a line is turned
-    into ``Match User`` and the names of those it will mean.
+    An account that is yet to be made is in no group for sshd, so a ``Match Group`` line says nothing of it. With
+    ``groups`` such a line is turned into ``Match User`` and the names of those it will mean.
     """
 
-    def __init__(self, server: Server, files: dict[str, str | None], groups: dict[str, list[str]] | None = None) -> None:
+    def __init__(
+        self, server: Server, files: dict[str, str | None], groups: dict[str, list[str]] | None = None
+    ) -> None:
         self.server, self.files, self.groups = server, files, groups
         self.names: dict[str, str] = {}  # the copy, by the path that it stands for
         self.rows: dict[str, list[tuple[str, str, int, str]]] = {}  # of the real file, by its path
@@ -248,7 +278,8 @@ class Trial:
         return self._effective(user)[0]
 
     def effective(self, user: str) -> dict[str, Any]:
-        """Return what would apply to an account: ``{"values": {keyword: [value, ...]}, "origins": {keyword: where}}``."""
+        """Return what would apply to an account: ``{"values": {keyword: [value, ...]}, "origins": {keyword:
+        where}}``."""
         values, words = self._effective(user)
         return {"values": values, "origins": self._origins(words)}
 
@@ -271,7 +302,9 @@ class Trial:
         self.rows[path] = accounts.parse(said or "")
         for keyword, arguments, number, _match in accounts.parse(said or "", matches=True):
             if keyword == "include":
-                lines[number - 1] = "Include " + (" ".join(map(self._copy, self._files(arguments))) or f"{self._folder.name}/none")
+                lines[number - 1] = "Include " + (
+                    " ".join(map(self._copy, self._files(arguments))) or f"{self._folder.name}/none"
+                )
             elif keyword == "match" and self.groups is not None:
                 lines[number - 1] = f"Match {accounts.by_user(arguments, self.groups)}"
         write(copy, "\n".join(lines))
@@ -280,7 +313,11 @@ class Trial:
     def _files(self, arguments: str) -> Iterator[str]:
         """The files that an Include line means, with those that are to come and without those that are to go."""
         for pattern in included(arguments):
-            more = [path for path in self.files if path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern)]
+            more = [
+                path
+                for path in self.files
+                if path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern)
+            ]
             for path in sorted({*glob.glob(pattern), *more}):
                 if self.files.get(path, "") is not None and (path in self.files or os.path.isfile(path)):
                     yield path
@@ -292,13 +329,23 @@ class Trial:
         return words
 
     def _origins(self, words: str) -> dict[str, dict[str, Any]]:
-        """Find in sshd's own words which line gave each keyword: the first under a satisfied Match, else the first at all (sshd_config(5))."""
+        """Find in sshd's own words which line gave each keyword: the first under a satisfied Match, else the first at
+        all (sshd_config(5))."""
         origins: dict[str, dict[str, Any]] = {}
-        # It goes through its files twice: for what holds for all, then for the Match lines, and calls the first file by another name then.
+        # It goes through its files twice: for what holds for all, then for the Match lines, and calls the first file by
+        # another name then.
         everybody, found, matched = words.partition("debug3: checking match for")
-        for part in (matched.replace("\ndebug3: reprocess config:", f"\ndebug3: {self.server.config}:"), everybody) if found else (everybody,):
-            for path, number, keyword in re.findall(r"^debug3: (/.+):(\d+) setting ([A-Za-z0-9]+)\b", part, re.MULTILINE):
+        for part in (
+            (matched.replace("\ndebug3: reprocess config:", f"\ndebug3: {self.server.config}:"), everybody)
+            if found
+            else (everybody,)
+        ):
+            for path, number, keyword in re.findall(
+                r"^debug3: (/.+):(\d+) setting ([A-Za-z0-9]+)\b", part, re.MULTILINE
+            ):
                 row = next((row for row in self.rows.get(path, []) if row[2] == int(number)), None)
                 said = f"{keyword} {row[1]}" if row else keyword
-                origins.setdefault(keyword.lower(), {"path": path, "line": int(number), "text": said, "match": row[3] if row else ""})
+                origins.setdefault(
+                    keyword.lower(), {"path": path, "line": int(number), "text": said, "match": row[3] if row else ""}
+                )
         return origins

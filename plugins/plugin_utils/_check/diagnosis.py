@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Why a client is kept out, as the host itself tells it. Pure: no I/O, no Ansible.
 
-A client sees only that nothing answers. Whether the server is down, listens on the loopback alone, is shut in by the host's own firewall, or
-is cut off on the way (a cloud's security group, a router), only a fresh look at the host can tell: the module ``jupyter_state`` takes it.
+A client sees only that nothing answers. Whether the server is down, listens on the loopback alone, is shut in by the
+host's own firewall, or is cut off on the way (a cloud's security group, a router), only a fresh look at the host can
+tell: the module ``jupyter_state`` takes it.
 """
 
 from __future__ import annotations
@@ -73,11 +74,14 @@ def probe(plan: dict[str, Any], files: bool = False) -> dict[str, Any]:
     }
 
 
-def known(targets: list[dict[str, Any]], plan: dict[str, Any], report: dict[str, Any] | None, proven: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def known(
+    targets: list[dict[str, Any]], plan: dict[str, Any], report: dict[str, Any] | None, proven: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
     """Return the targets (:func:`endpoints.targets`) with what a client has to know before it sends a password.
 
-    ``proven`` tells that only the server can be at the other end: it shows the certificate that was issued for it alone, or the host says that its
-    process has the port. ``stranger`` is the conclusion where the host says that another one has it.
+    ``proven`` tells that only the server can be at the other end: it shows the certificate that was issued for it
+    alone, or the host says that its process has the port. ``stranger`` is the conclusion where the host says that
+    another one has it.
 
     :param report: what the host said; None where it said nothing.
     :param proven: names of instances that have proved themselves since then.
@@ -88,21 +92,32 @@ def known(targets: list[dict[str, Any]], plan: dict[str, Any], report: dict[str,
         item, name = items[target["instance"]], target["instance"]
         who = "" if report is None or name in proven else stranger(item, report)
         sure = by_certificate(target) or name in proven or (report is not None and bool(in_the_way(item, report)))
-        concluded = conclude("port_held", {"port": item["port"], "host": plan["host"], "instance": name, "who": who}) if who else None
+        concluded = (
+            conclude("port_held", {"port": item["port"], "host": plan["host"], "instance": name, "who": who})
+            if who
+            else None
+        )
         seconds = plan["timeout"] or patience(name, report) or target.get("seconds") or LEAST
         found.append({**target, "proven": sure and not who, "stranger": concluded, "seconds": seconds})
     return found
 
 
 def patience(name: str, report: dict[str, Any] | None) -> float:
-    """Return how long the check of an instance may take: four times what the trial of its environment took there; 0 where that is not known."""
-    took = max((server["trial"] for server in report["servers"] if server["instance"] == name), default=0) if report else 0
+    """Return how long the check of an instance may take: four times what the trial of its environment took there; 0
+    where that is not known."""
+    took = (
+        max((server["trial"] for server in report["servers"] if server["instance"] == name), default=0) if report else 0
+    )
     return max(LEAST, min(MOST, 4 * took)) if took else 0
 
 
 def by_certificate(target: dict[str, Any]) -> bool:
     """Tell whether the certificate alone proves the server: no other has its key."""
-    return bool(target["url"].startswith("https:") and target["possible"] and (target.get("sha256") or target["way"] == "network"))
+    return bool(
+        target["url"].startswith("https:")
+        and target["possible"]
+        and (target.get("sha256") or target["way"] == "network")
+    )
 
 
 def stranger(item: dict[str, Any], report: dict[str, Any]) -> str:
@@ -126,7 +141,8 @@ def _stranger(item: dict[str, Any], report: dict[str, Any]) -> dict[str, Any] | 
 
 
 def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
-    """Return what the host tells about an instance that a client could not use: what is, and what to do; empty where all is as it should be there."""
+    """Return what the host tells about an instance that a client could not use: what is, and what to do; empty where
+    all is as it should be there."""
     if not report["manifest"]:
         return "On the host: nothing was installed by remote.notebooks. Run the site playbook."
     name, port = item["name"], item["port"]
@@ -136,16 +152,29 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
     if server is None:
         state = f", and {UNIT.format(name=name)} is {unit['ActiveState']}" if unit.get("LoadState") == "loaded" else ""
         strange = listener is not None and listener.get("unit", UNIT.format(name=name)) != UNIT.format(name=name)
-        taken = f"; the port is held by {_holder(listener)}{f'. {stopping(listener)}' if strange else ''}" if listener else ""
+        taken = (
+            f"; the port is held by {_holder(listener)}{f'. {stopping(listener)}' if strange else ''}"
+            if listener
+            else ""
+        )
         broken = _unreadable(item, report)
-        return f"On the host: no server of the instance '{name}' runs{state}{taken}.{broken} Read its log there, then run the site playbook."
+        return (
+            f"On the host: no server of the instance '{name}' runs{state}{taken}.{broken} Read its log there, then run"
+            " the site playbook."
+        )
     if listener is None:
-        return f"On the host: the server runs, but nothing listens on TCP port {port}. Read its log there, then run the site playbook."
+        return (
+            f"On the host: the server runs, but nothing listens on TCP port {port}. Read its log there, then run the"
+            " site playbook."
+        )
     other = _stranger(item, report)
     if other:
         return f"On the host: TCP port {port} is held by {_holder(other)}. {stopping(other)}, or choose another port."
     if item["access"] != "tunnel" and all(each["loopback"] for each in in_the_way(item, report)):
-        return f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site playbook."
+        return (
+            f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site"
+            " playbook."
+        )
     if cause in OF_THE_KERNEL:
         return _beside(item, report)
     return _walls(item, cause, report["firewall"])
@@ -159,16 +188,26 @@ def _home(item: dict[str, Any], report: dict[str, Any]) -> str:
 def _unreadable(item: dict[str, Any], report: dict[str, Any]) -> str:
     """Name the settings beside ours that end a server at its start."""
     found = report["shadows"]
-    broken = [path for path in leftovers.suspects(_home(item, report), found) if conflicts.is_configuration(path) and found[path]["error"]]
-    return "".join(f" {path} cannot be read by Jupyter: {found[path]['error']} Correct it, or move it aside." for path in broken)
+    broken = [
+        path
+        for path in leftovers.suspects(_home(item, report), found)
+        if conflicts.is_configuration(path) and found[path]["error"]
+    ]
+    return "".join(
+        f" {path} cannot be read by Jupyter: {found[path]['error']} Correct it, or move it aside." for path in broken
+    )
 
 
 def _beside(item: dict[str, Any], report: dict[str, Any]) -> str:
-    """Name what the server and its kernels read or run beside what is ours: they may be to blame, and nothing else tells which of them is."""
+    """Name what the server and its kernels read or run beside what is ours: they may be to blame, and nothing else
+    tells which of them is."""
     paths = leftovers.suspects(_home(item, report), report["shadows"])
     if not paths:
         return ""
-    return f"On the host: it reads or runs these as well: {', '.join(paths[:NAMED])}. Correct what fails there, or move it aside, and check again."
+    return (
+        f"On the host: it reads or runs these as well: {', '.join(paths[:NAMED])}. Correct what fails there, or move it"
+        " aside, and check again."
+    )
 
 
 def _holder(listener: dict[str, Any]) -> str:
@@ -188,12 +227,12 @@ def _walls(item: dict[str, Any], cause: str, firewall: dict[str, Any] | None) ->
     admitted = compare.admits(firewall, "tcp", port, client)
     if admitted is False:
         return (
-            f"On the host: the server listens, but the firewall there ({firewall['provider']}) does not let {client} in. "
-            "Add that network to allowed_sources and run the site playbook."
+            f"On the host: the server listens, but the firewall there ({firewall['provider']}) does not let {client}"
+            " in. Add that network to allowed_sources and run the site playbook."
         )
     if admitted and cause != "refused":
         return (
-            f"On the host: the server listens and the firewall there lets {client} in, so the connection is lost on the way. "
-            f"Open TCP port {port} in the cloud's security group, or forward it in the router."
+            f"On the host: the server listens and the firewall there lets {client} in, so the connection is lost on the"
+            f" way. Open TCP port {port} in the cloud's security group, or forward it in the router."
         )
     return ""

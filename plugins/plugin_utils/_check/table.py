@@ -1,14 +1,16 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the check of a whole inventory found: from the answers of ``connection_check`` to rows, a table, and sentences. Pure: no I/O, no Ansible.
+"""What the check of a whole inventory found: from the answers of ``connection_check`` to rows, a table, and sentences.
+Pure: no I/O, no Ansible.
 
 A *target* is one way to one server (:func:`endpoints.targets`); a *row* is what came of it::
 
     {"host": str, "instance": str, "way": "network" | "tunnel" | "loopback", "url": str,
      "verdict": "reachable" | "untrusted" | "unreachable" | "unknown", "cause": str, "message": str, "cure": str,
      "host_says": str,                       # what a look on the host itself added; "" where there was none
-     "certificate_days": int | None, "certificate_sha256": str | None, "milliseconds": int | None, "server_version": str | None}
+     "certificate_days": int | None, "certificate_sha256": str | None, "milliseconds": int | None, "server_version": str
+     | None}
 
 ``unknown`` is no verdict of the client: the check could not be made, and ``message`` says why.
 """
@@ -33,7 +35,11 @@ def row(target: dict[str, Any], answer: dict[str, Any] | None, host_says: str, n
     made: Row = {key: target[key] for key in ("host", "instance", "way", "url")}
     answer = _unasked(target) if answer is None else answer
     if answer.get("failed"):
-        answer = _unknown("check_failed", str(answer.get("msg", "The check ended without a word.")), "Correct that and run the check again.")
+        answer = _unknown(
+            "check_failed",
+            str(answer.get("msg", "The check ended without a word.")),
+            "Correct that and run the check again.",
+        )
     certificate = answer.get("certificate") or {}
     if answer["verdict"] == REACHABLE and not target["proven"]:
         answer = {**answer, **_unproven(target)}
@@ -72,7 +78,8 @@ def _unasked(target: dict[str, Any]) -> dict[str, Any]:
 def _unproven(target: dict[str, Any]) -> dict[str, Any]:
     return _unknown(
         "listener_unknown",
-        f"Something answers at {target['url']}, but the host could not tell whose process that is, so no password was sent there.",
+        f"Something answers at {target['url']}, but the host could not tell whose process that is, so no password was"
+        " sent there.",
         "Let Ansible ask the host: with become, and once the server runs.",
     )
 
@@ -93,7 +100,10 @@ def table(rows: list[Row]) -> list[str]:
     """Return a header and one line a row, in columns."""
     lines = [COLUMNS, *(_cells(one) for one in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    return ["  ".join(_align(name, cell, width) for name, cell, width in zip(COLUMNS, line, widths)).rstrip() for line in lines]
+    return [
+        "  ".join(_align(name, cell, width) for name, cell, width in zip(COLUMNS, line, widths)).rstrip()
+        for line in lines
+    ]
 
 
 def _cells(one: Row) -> tuple[str, ...]:
@@ -108,11 +118,20 @@ def _align(name: str, cell: str, width: int) -> str:
 def sentences(one: Row) -> list[str]:
     """Return what a person should read of one row: which server, what is, what to do."""
     where = f"{one['host']}/{one['instance']} {one['way']} {one['url']}" if one["url"] else one["host"]
-    return [plain(where), *(f"  {plain(text, 1000)}" for part in ("message", "cure", "host_says") for text in one[part].split("\n") if text)]
+    return [
+        plain(where),
+        *(
+            f"  {plain(text, 1000)}"
+            for part in ("message", "cure", "host_says")
+            for text in one[part].split("\n")
+            if text
+        ),
+    ]
 
 
 def log(one: Row, instances: list[dict[str, Any]]) -> list[str]:
-    """Return where the server's own words are, for who does not find the cause in these; nothing where the host has not said what keeps it.
+    """Return where the server's own words are, for who does not find the cause in these; nothing where the host has not
+    said what keeps it.
 
     :param instances: as :func:`_state.instances.complete` returns them.
     """
@@ -120,7 +139,9 @@ def log(one: Row, instances: list[dict[str, Any]]) -> list[str]:
     if item is None:
         return []
     scope = "--user " if item["keeper"] == "systemd_user" else ""
-    return [f"  What it says, on the host: {f'journalctl {scope}-u ' + item['unit'] if item['keeper'] else item['attach']}"]
+    return [
+        f"  What it says, on the host: {f'journalctl {scope}-u ' + item['unit'] if item['keeper'] else item['attach']}"
+    ]
 
 
 def summary(rows: list[Row]) -> str:
@@ -138,7 +159,11 @@ def bad(rows: list[Row]) -> dict[str, str]:
     hosts: dict[str, list[str]] = {}
     for one in rows:
         if not is_good(one):
-            said = f"{one['instance']} ({one['way']}) is {one['verdict']} ({one['cause']})" if one["url"] else "the inventory is refused"
+            said = (
+                f"{one['instance']} ({one['way']}) is {one['verdict']} ({one['cause']})"
+                if one["url"]
+                else "the inventory is refused"
+            )
             hosts.setdefault(one["host"], []).append(said)
     return {host: f"{', '.join(all_said)}. The table above says what to do." for host, all_said in hosts.items()}
 

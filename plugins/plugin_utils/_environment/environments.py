@@ -3,17 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which environment each server and each kernel runs in, and which ones may go. Pure: no I/O, no Ansible.
 
-An environment is a folder that never changes once it is sealed. Its name says what went in: ``<key>`` for the interpreter and the list of
-packages, ``<key>-<lock>`` where a lock file names every version, and ``<key>-<stamp>`` for what an upgrade of that time found without one.
-Several environments may therefore fit one wish; the link of the *slot* (``lab``, or ``lab.spark`` for a kernel of it) says which is in use, and that
-is all the state there is.
+An environment is a folder that never changes once it is sealed. Its name says what went in: ``<key>`` for the
+interpreter and the list of packages, ``<key>-<lock>`` where a lock file names every version, and ``<key>-<stamp>`` for
+what an upgrade of that time found without one. Several environments may therefore fit one wish; the link of the *slot*
+(``lab``, or ``lab.spark`` for a kernel of it) says which is in use, and that is all the state there is.
 
 An *aim* says what a run wants beyond that::
 
-    {"do": "keep" | "new" | "previous" | "back", "stamp": str, "instances": [str, ...], "environments": {slot: path}, "same": [path, ...]}
+    {"do": "keep" | "new" | "previous" | "back", "stamp": str, "instances": [str, ...], "environments": {slot: path},
+    "same": [path, ...]}
 
-``instances`` empty means all of them. ``back`` returns to ``environments``, after an upgrade that failed. ``same`` names what ``new`` would have
-made and turned out to hold nothing newer.
+``instances`` empty means all of them. ``back`` returns to ``environments``, after an upgrade that failed. ``same``
+names what ``new`` would have made and turned out to hold nothing newer.
 """
 
 from __future__ import annotations
@@ -43,11 +44,15 @@ def _fits(name: str, wish: str) -> bool:
 
 def _age(known: Known) -> list[str]:
     """Return the paths of the sealed environments, the oldest first."""
-    return sorted((path for path, state in known.items() if state["sealed"]), key=lambda path: (known[path].get("built") or 0, path))
+    return sorted(
+        (path for path, state in known.items() if state["sealed"]),
+        key=lambda path: (known[path].get("built") or 0, path),
+    )
 
 
 def _before(known: Known, path: str | None) -> str | None:
-    """Return what an environment took the place of. After a rollback and another upgrade that is not the next older one: nobody wants that back."""
+    """Return what an environment took the place of. After a rollback and another upgrade that is not the next older
+    one: nobody wants that back."""
     return known.get(path or "", {}).get("before")
 
 
@@ -59,8 +64,8 @@ def concerns(aim: Aim, instance: str) -> bool:
 def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
     """Return the path of the environment that a slot is to run in.
 
-    :param slot: ``{"slot": its name, "key": what the plan wants, "lock": digest of the lock file that names the versions, or None,
-        "link": where its link leads now, or None}``.
+    :param slot: ``{"slot": its name, "key": what the plan wants, "lock": digest of the lock file that names the
+        versions, or None, "link": where its link leads now, or None}``.
     :param folder: where the environments lie.
     :param known: what is in ``folder``, as :func:`observe.environment` describes it, by path.
     """
@@ -84,7 +89,8 @@ def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
 
 
 def require_change(chosen: dict[str, str], links: dict[str, str], locks: dict[str, Any], aim: Aim) -> None:
-    """Refuse a rollback that would change nothing of an instance. With a lock file, :mod:`lockfiles` has refused it before.
+    """Refuse a rollback that would change nothing of an instance. With a lock file, :mod:`lockfiles` has refused it
+    before.
 
     :raises PlanError: naming the instances.
     """
@@ -95,18 +101,23 @@ def require_change(chosen: dict[str, str], links: dict[str, str], locks: dict[st
     if stuck:
         raise PlanError(
             "\n".join(
-                f"instance '{name}': there is no earlier environment of what the inventory asks for now. "
-                "Take the change in the inventory back and run site.yml: what was built for it and is still there is used again."
+                f"instance '{name}': there is no earlier environment of what the inventory asks for now. Take the"
+                " change in the inventory back and run site.yml: what was built for it and is still there is used"
+                " again."
                 for name in stuck
             )
         )
 
 
-def unneeded(wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim, *, replaced: list[str] | None = None) -> list[str]:
-    """Return the environments that may go: sealed, not wanted, run by nobody, and not among the first ``keep`` of their kind to go back to.
+def unneeded(
+    wanted: list[str], known: Known, used: list[str], keep: int, aim: Aim, *, replaced: list[str] | None = None
+) -> list[str]:
+    """Return the environments that may go: sealed, not wanted, run by nobody, and not among the first ``keep`` of their
+    kind to go back to.
 
-    Each wish that still stands keeps its own; all other environments together are one kind. What has no seal is somebody's building site or
-    what a run left that was cut off: the next builder clears it away under the lock that both of them need.
+    Each wish that still stands keeps its own; all other environments together are one kind. What has no seal is
+    somebody's building site or what a run left that was cut off: the next builder clears it away under the lock that
+    both of them need.
 
     :param used: environments that a process runs in.
     :param replaced: those whose place is taken by what this run is still to build.

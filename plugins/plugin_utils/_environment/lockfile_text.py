@@ -1,10 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lock files: one for each Python version, machine and list of requirements, with every version and its hashes. Pure: no I/O, no Ansible.
+"""Lock files: one for each Python version, machine and list of requirements, with every version and its hashes. Pure:
+no I/O, no Ansible.
 
-The format is pip's (https://pip.pypa.io/en/stable/topics/secure-installs/), so either installer reads it. Three comments stand above it: what was
-asked for, for which Python, and the *stamp* of the run that wrote it. By the stamp the hosts of one run know that it was done for them already.
+The format is pip's (https://pip.pypa.io/en/stable/topics/secure-installs/), so either installer reads it. Three
+comments stand above it: what was asked for, for which Python, and the *stamp* of the run that wrote it. By the stamp
+the hosts of one run know that it was done for them already.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ def command(uv: str, version: list[int], machine: str) -> list[str]:
     :raises LockError: for a machine that uv does not know.
     """
     if machine not in MACHINES:
-        raise LockError(f"lock: versions cannot be resolved for {machine}, only for {' and '.join(MACHINES)}. Leave lock out for this host.")
+        raise LockError(
+            f"lock: versions cannot be resolved for {machine}, only for {' and '.join(MACHINES)}. Leave lock out for"
+            " this host."
+        )
     words = [uv, "pip", "compile", "--generate-hashes", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
     return [*words, "--python-version", f"{version[0]}.{version[1]}", "--python-platform", MACHINES[machine], "-"]
 

@@ -30,8 +30,11 @@ BACK = "-back"
 SAME = "-same"
 
 
-def settle(directory: str, slot: dict[str, Any], machine: str, aim: dict[str, Any], writing: bool) -> tuple[str, str | None]:
-    """Bring the lock file of a slot to what the aim wants. Return its path, and its digest or None where check mode did not make it.
+def settle(
+    directory: str, slot: dict[str, Any], machine: str, aim: dict[str, Any], writing: bool
+) -> tuple[str, str | None]:
+    """Bring the lock file of a slot to what the aim wants. Return its path, and its digest or None where check mode did
+    not make it.
 
     :param slot: see :func:`_state.instances.slots`.
     :param aim: see :mod:`environments`.
@@ -57,7 +60,8 @@ def settle(directory: str, slot: dict[str, Any], machine: str, aim: dict[str, An
                 _files.write(path + PREVIOUS, text.encode(), 0o644)
             _files.write(path, new.encode(), 0o644)
             text = new
-        # A kernel whose versions no upgrade has moved stays as it is; a server without anything to go back to is said to have nothing.
+        # A kernel whose versions no upgrade has moved stays as it is; a server without anything to go back to is said
+        # to have nothing.
         elif do == "previous" and not done and (_read(path + PREVIOUS) or "." not in slot["slot"]):
             text = _swap(path, text, aim["stamp"])
         elif do == "back" and lockfile_text.stamp(text) == aim["stamp"] and _read(path + PREVIOUS):
@@ -74,7 +78,8 @@ def _swap(path: str, text: str, stamp: str) -> str:
     previous = _read(path + PREVIOUS)
     if not previous:
         raise LockError(
-            f"There is no {os.path.basename(path)}{PREVIOUS} to go back to: since this lock was made, no upgrade has found anything newer."
+            f"There is no {os.path.basename(path)}{PREVIOUS} to go back to: since this lock was made, no upgrade has"
+            " found anything newer."
         )
     previous = lockfile_text.stamped(previous, stamp)
     _files.write(path + PREVIOUS, text.encode(), 0o644)
@@ -91,19 +96,23 @@ def _resolve(slot: dict[str, Any], machine: str) -> str:
     requirements = "".join(f"{package}\n" for package in slot["packages"])
     environment = installer_environment(instance["index_url"], instance["http_proxy"])
     # uv obeys a uv.toml where it runs, and in each folder above that: in /tmp anybody may have put one.
-    answer = subprocess.run(command, check=False, capture_output=True, text=True, input=requirements, env=environment, cwd="/")
+    answer = subprocess.run(
+        command, check=False, capture_output=True, text=True, input=requirements, env=environment, cwd="/"
+    )
     if answer.returncode:
         from ...module_utils._jupyter import build
 
-        raise LockError(f"instance '{slot['slot']}': packages: {build.explain('resolving on the control node', answer.stderr)}")
+        raise LockError(
+            f"instance '{slot['slot']}': packages: {build.explain('resolving on the control node', answer.stderr)}"
+        )
     return answer.stdout
 
 
 def installer_environment(index_url: str, http_proxy: str) -> dict[str, str]:
     """Return the variables for uv and pip on the control node.
 
-    What this machine's own settings say about indexes, proxies and authorities holds, where the inventory says nothing. Settings for uv alone
-    are told pip as well, so that both ask the same index.
+    What this machine's own settings say about indexes, proxies and authorities holds, where the inventory says nothing.
+    Settings for uv alone are told pip as well, so that both ask the same index.
     """
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     if index_url:

@@ -15,10 +15,12 @@ from email import message_from_bytes
 
 
 def wheel(versions: list[list[int]]) -> str:
-    """Return the path of a wheel of pip on this machine that runs with each of ``versions`` of Python; empty where there is none.
+    """Return the path of a wheel of pip on this machine that runs with each of ``versions`` of Python; empty where
+    there is none.
 
-    Each Python keeps one for the virtual environments it makes (``ensurepip``), in a folder of its own or where its distributor says
-    (``WHEEL_PKG_DIR``). pip runs out of its wheel: https://pip.pypa.io/en/stable/installation/#standalone-zip-application.
+    Each Python keeps one for the virtual environments it makes (``ensurepip``), in a folder of its own or where its
+    distributor says (``WHEEL_PKG_DIR``). pip runs out of its wheel:
+    https://pip.pypa.io/en/stable/installation/#standalone-zip-application.
     """
     folders = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
     with contextlib.suppress(ImportError):  # Debian has no ensurepip without python3-venv
@@ -39,7 +41,10 @@ def _runs_with(path: str, versions: list[list[int]]) -> bool:
     wanted = SpecifierSet(about.get("Requires-Python", ""))
     if not all(wanted.contains(".".join(map(str, version))) for version in versions):
         return False
-    newest, named = max(versions, default=[0]), re.findall(r"Python :: (\d+)\.(\d+)", "\n".join(about.get_all("Classifier", [])))
+    newest, named = (
+        max(versions, default=[0]),
+        re.findall(r"Python :: (\d+)\.(\d+)", "\n".join(about.get_all("Classifier", []))),
+    )
     known = max(([int(major), int(minor)] for major, minor in named), default=[0, 0])
     # Out of its wheel, none before 23.1.2 runs with a Python that has no pkgutil.ImpImporter: 3.12 and later.
     # One version newer than those that it names is well (23.2.1 with 3.13 was tried); who knows about the next.

@@ -1,11 +1,14 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wheels for hosts that reach no package index: which ones, and what the archive of them is called. Pure: no I/O, no Ansible.
+"""Wheels for hosts that reach no package index: which ones, and what the archive of them is called. Pure: no I/O, no
+Ansible.
 
-A lock file names versions and hashes; a wheel is for a Python version, a machine and a C library. An *order* says all of it, and how to get there::
+A lock file names versions and hashes; a wheel is for a Python version, a machine and a C library. An *order* says all
+of it, and how to get there::
 
-    {"folder": where the archives lie, "name": of the lock file, "python": "3.11", "machine": "x86_64", "libc": "glibc 2.36",
+    {"folder": where the archives lie, "name": of the lock file, "python": "3.11", "machine": "x86_64", "libc": "glibc
+    2.36",
      "index_url": str, "http_proxy": str}
 """
 
@@ -30,7 +33,8 @@ OLDEST = 5
 def order(lock: str, version: list[int], system: dict[str, Any], instance: dict[str, Any]) -> Order:
     """Return what a host needs for a lock file.
 
-    :param lock: the path of the lock file. The archives lie in ``wheels`` beside its folder: lock files go into git, wheels do not.
+    :param lock: the path of the lock file. The archives lie in ``wheels`` beside its folder: lock files go into git,
+        wheels do not.
     :param system: the host, as :func:`observe.system` describes it.
     """
     name = posixpath.splitext(posixpath.basename(lock))[0]
@@ -51,7 +55,8 @@ def family(wanted: Order) -> str:
 
 
 def archive(wanted: Order, lock: str, uv: str) -> str:
-    """Return what the archive is called, for example ``py3.11-x86_64-1a2b3c4d-glibc2.36-5e6f7a8b.tar``: another content has another name.
+    """Return what the archive is called, for example ``py3.11-x86_64-1a2b3c4d-glibc2.36-5e6f7a8b.tar``: another content
+    has another name.
 
     :param lock: the text of the lock file. :param uv: the version of uv that goes along; empty for none.
     """
@@ -66,14 +71,27 @@ def options(wanted: Order) -> list[str]:
     """
     found = re.fullmatch(r"glibc 2\.(\d+)", wanted["libc"])
     if not found:
-        raise LockError("this host's C library is not GNU's, and no wheels are carried to it. Leave wheelhouse out for it.")
+        raise LockError(
+            "this host's C library is not GNU's, and no wheels are carried to it. Leave wheelhouse out for it."
+        )
     names = [*(f"manylinux_2_{minor}" for minor in range(int(found[1]), OLDEST - 1, -1)), *OLD_NAMES, "linux"]
     abi = f"cp{wanted['python'].replace('.', '')}"
-    words = ["--only-binary", ":all:", "--no-deps", "--python-version", wanted["python"], "--implementation", "cp", "--abi", abi]
+    words = [
+        "--only-binary",
+        ":all:",
+        "--no-deps",
+        "--python-version",
+        wanted["python"],
+        "--implementation",
+        "cp",
+        "--abi",
+        abi,
+    ]
     return [*words, *(word for name in names for word in ("--platform", f"{name}_{wanted['machine']}"))]
 
 
 def missing(said: str) -> str:
-    """Return the requirement that pip found no wheel of; empty where it failed for another reason, such as an index that is away."""
+    """Return the requirement that pip found no wheel of; empty where it failed for another reason, such as an index
+    that is away."""
     found = re.search(r"No matching distribution found for (\S+)", said)
     return found[1] if found and not re.search(r"Retrying|Cannot connect|CERTIFICATE_VERIFY_FAILED", said) else ""

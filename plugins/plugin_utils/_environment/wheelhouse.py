@@ -27,7 +27,8 @@ PATIENCE = 3600
 def settle(wanted: dict[str, Any], lock: str, uv: str) -> str:
     """Return the path of an archive of all wheels of a lock file, downloaded if need be.
 
-    :param wanted: see :mod:`wheel_names`. :param lock: the text of the lock file. :param uv: the version of uv that goes along; empty for none.
+    :param wanted: see :mod:`wheel_names`. :param lock: the text of the lock file. :param uv: the version of uv that
+        goes along; empty for none.
     :raises LockError: where a package has no wheel for the host, or the index cannot be reached.
     """
     folder = wanted["folder"]
@@ -51,7 +52,9 @@ def settle(wanted: dict[str, Any], lock: str, uv: str) -> str:
 
 def _download(wanted: dict[str, Any], folder: str, what: list[str]) -> None:
     if importlib.util.find_spec("pip") is None:
-        raise LockError(f"the Python that Ansible runs on has no pip to download wheels with. Run: {sys.executable} -m ensurepip")
+        raise LockError(
+            f"the Python that Ansible runs on has no pip to download wheels with. Run: {sys.executable} -m ensurepip"
+        )
     words = ["--quiet", "--disable-pip-version-check", "--no-input", "--dest", folder]
     command = [sys.executable, "-m", "pip", "download", *words, *wheel_names.options(wanted), *what]
     environment = installer_environment(wanted["index_url"], wanted["http_proxy"])
@@ -62,8 +65,9 @@ def _download(wanted: dict[str, Any], folder: str, what: list[str]) -> None:
         package = wheel_names.missing(said)
         if package:
             raise LockError(
-                f"{package} has no wheel for Python {wanted['python']} on {wanted['machine']} with {wanted['libc']}, and nothing is built for a "
-                "wheelhouse. Name a version of it that has one in packages, or leave wheelhouse out for this instance."
+                f"{package} has no wheel for Python {wanted['python']} on {wanted['machine']} with {wanted['libc']},"
+                " and nothing is built for a wheelhouse. Name a version of it that has one in packages, or leave"
+                " wheelhouse out for this instance."
             )
         raise LockError(build.explain("downloading wheels on the control node", said))
 

@@ -31,8 +31,12 @@ def resolve(host: str, port: int) -> tuple[str, str] | None:
 def others(own: str) -> list[str]:
     """Return further addresses of this machine, of the family of its own one; none where its system has no ``ip``."""
     try:
-        done = subprocess.run(["ip", "-json", "address"], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=10)
-        said = [item["local"] for link in json.loads(done.stdout) for item in link.get("addr_info", []) if item.get("local")]
+        done = subprocess.run(
+            ["ip", "-json", "address"], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=10
+        )
+        said = [
+            item["local"] for link in json.loads(done.stdout) for item in link.get("addr_info", []) if item.get("local")
+        ]
         found = [ipaddress.ip_address(text) for text in said]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, subprocess.SubprocessError):
         return []

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the actions around the hand-off share: read the records and authorities of the control node, make the files in memory. Writes nothing."""
+"""What the actions around the hand-off share: read the records and authorities of the control node, make the files in
+memory. Writes nothing."""
 
 from __future__ import annotations
 
@@ -67,7 +68,9 @@ class Handoff:
         self.directory, self.predicting, self.include_password = directory, predicting, include_password
         #: Of the fleet's authority, in lines to compare; known once the files are made, empty where there is none.
         self.fingerprint: list[str] = []
-        self.signer = signer and _signer()(_existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"])
+        self.signer = signer and _signer()(
+            _existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"]
+        )
 
     def require(self, given: list[dict[str, Any]]) -> None:
         """Raise PkiError where an authority is missing that a record names: before anything is made."""
@@ -81,7 +84,8 @@ class Handoff:
         return [handoff_pages.from_json(_files.read(path) or b"", path) for path in paths]
 
     def files(self, given: list[dict[str, Any]], stored: list[dict[str, Any]]) -> dict[str, bytes]:
-        """Each file of the hand-off, by its path below the directory: those of ``given``, and an index that names ``stored`` as well."""
+        """Each file of the hand-off, by its path below the directory: those of ``given``, and an index that names
+        ``stored`` as well."""
         authorities = {path: self._authority(path) for path in {record["tls"]["ca_file"] for record in given} if path}
         for record in given:
             authority = authorities.get(record["tls"]["ca_file"])
@@ -90,7 +94,9 @@ class Handoff:
         records = sorted(given + stored, key=stem)
         shared = handoff_pages.shared_authority(given)
         if shared is None:  # none of these servers has the fleet's; another one of the fleet may
-            shared = next((path for path in [handoff_pages.shared_authority(records)] if path and _files.read(path)), None)
+            shared = next(
+                (path for path in [handoff_pages.shared_authority(records)] if path and _files.read(path)), None
+            )
             authorities.update({shared: self._authority(shared)} if shared else {})
         fleet = authorities.get(shared)
         files = self._authority_files(fleet, "ca") if fleet else {}
@@ -100,7 +106,9 @@ class Handoff:
             own = authorities.get(record["tls"]["ca_file"])
             is_shared = fleet is not None and record["tls"]["ca_sha256"] == fleet["sha256"]
             fresh = record in given
-            page = handoff_pages.view(record, own, "../ca" if is_shared else record["instance"], self._password(record) if fresh else None)
+            page = handoff_pages.view(
+                record, own, "../ca" if is_shared else record["instance"], self._password(record) if fresh else None
+            )
             pages.append(handoff_pages.entry(page))
             if fresh:
                 files[f"{stem(record)}.json"] = handoff_pages.as_json(record)
@@ -177,7 +185,11 @@ def _program() -> bytes:
 
 def _render(template: str, **values: Any) -> bytes:
     environment = jinja2.Environment(
-        autoescape=True, loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals["qr_code"] = lambda text: handoff_pages.qr_code(text, f"QR code of {text}")
     return f"{environment.get_template(template).render(**values)}\n".encode()

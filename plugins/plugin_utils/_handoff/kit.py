@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The device kit: what a phone or a colleague's laptop may fetch for a few minutes. Pure: no I/O, no Ansible.
 
-An *answer* is ``(status, headers, body)``; :func:`answer` gives it for a method and a path, and knows nothing but the kit's files.
+An *answer* is ``(status, headers, body)``; :func:`answer` gives it for a method and a path, and knows nothing but the
+kit's files.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from ...module_utils._errors import PlanError
 
 Answer = Tuple[int, Dict[str, str], bytes]
 
-#: What makes a device offer to install the file instead of showing it:
-#: the first is Apple's for profiles, the second what Netscape called a CA in DER, and Android, Firefox and Windows still do.
+# : What makes a device offer to install the file instead of showing it:
+# : the first is Apple's for profiles, the second what Netscape called a CA in DER, and Android, Firefox and Windows
+# still do.
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".mobileconfig": "application/x-apple-aspen-config",
@@ -54,7 +56,8 @@ def name(token: str, target: str) -> str:
 
 
 def answer(files: dict[str, bytes], token: str, method: str, target: str) -> Answer:
-    """Answer one request: a file below ``/<token>/``, its ``index.html`` for the folder itself, or 404 for everything else."""
+    """Answer one request: a file below ``/<token>/``, its ``index.html`` for the folder itself, or 404 for everything
+    else."""
     if method not in ("GET", "HEAD"):
         return 405, {**HEADERS, "Allow": "GET, HEAD", "Content-Length": "0"}, b""
     wanted = name(token, target)

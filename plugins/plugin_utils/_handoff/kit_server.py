@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serve the device kit over plain HTTP until the time or the number of requests is used up. Reads no file: everything is in memory."""
+"""Serve the device kit over plain HTTP until the time or the number of requests is used up. Reads no file: everything
+is in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from typing import Any
 from ...module_utils._errors import PlanError
 from . import kit
 
-#: Seconds that one connection may stay silent, may take to ask, and may take in all: a stuck phone must not keep others out.
+# : Seconds that one connection may stay silent, may take to ask, and may take in all: a stuck phone must not keep
+# others out.
 SILENCE = 10.0
 READING = 10.0
 SENDING = 120.0
@@ -37,7 +39,9 @@ def own_address() -> str:
         try:
             probe.connect(("192.0.2.1", 9))
         except OSError as error:
-            raise PlanError(f"address: this machine has no network ({error.strerror}). Name the address to serve on.") from error
+            raise PlanError(
+                f"address: this machine has no network ({error.strerror}). Name the address to serve on."
+            ) from error
         return str(probe.getsockname()[0])
 
 
@@ -57,12 +61,19 @@ class KitServer(http.server.ThreadingHTTPServer):
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
-            raise PlanError(f"address: '{address}' is no IP address. Name one of this machine that the device can reach.") from None
+            raise PlanError(
+                f"address: '{address}' is no IP address. Name one of this machine that the device can reach."
+            ) from None
         parsed = getattr(parsed, "ipv4_mapped", None) or parsed  # ::ffff:0.0.0.0 is 0.0.0.0 to the system
         if int(parsed) == 0:
-            raise PlanError(f"address: {address} would serve on every network of this machine. Name the one address that the device can reach.")
+            raise PlanError(
+                f"address: {address} would serve on every network of this machine. Name the one address that the device"
+                " can reach."
+            )
         if parsed.is_multicast or (parsed.version == 4 and (parsed.packed[0] == 0 or parsed.is_reserved)):
-            raise PlanError(f"address: {address} is no address of one machine. Name the one address that the device can reach.")
+            raise PlanError(
+                f"address: {address} is no address of one machine. Name the one address that the device can reach."
+            )
         address = str(parsed)
         self.address_family = socket.AF_INET6 if parsed.version == 6 else socket.AF_INET
         self.files, self.token = files, secrets.token_urlsafe(12)
@@ -74,7 +85,8 @@ class KitServer(http.server.ThreadingHTTPServer):
             super().__init__((address, port), _Handler)
         except OSError as error:
             raise PlanError(
-                f"address: cannot listen on {address} port {port} ({error.strerror}). Name an address of this machine and a free port."
+                f"address: cannot listen on {address} port {port} ({error.strerror}). Name an address of this machine"
+                " and a free port."
             ) from error
         host = f"[{address}]" if parsed.version == 6 else address
         self.url = f"http://{host}:{self.server_address[1]}/{self.token}/"
@@ -135,7 +147,8 @@ class KitServer(http.server.ThreadingHTTPServer):
         """A device that hangs up is no error of ours."""
 
     def serve(self, seconds: float, requests: int, tell: Callable[[dict[str, Any]], None]) -> str:
-        """Serve until ``seconds`` are over or ``requests`` were served; ``tell`` hears of each. Return which of the two ended it.
+        """Serve until ``seconds`` are over or ``requests`` were served; ``tell`` hears of each. Return which of the two
+        ended it.
 
         What anybody in the network asks without knowing the address counts nothing, or he would end it.
         """
@@ -190,7 +203,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         status, headers, body = kit.answer(self.server.files, self.server.token, self.command, self.path)
         name = kit.name(self.server.token, self.path)
-        self.server.answering(self.connection, {"client": self.client_address[0], "status": status, "file": name} if status == 200 else None)
+        self.server.answering(
+            self.connection,
+            {"client": self.client_address[0], "status": status, "file": name} if status == 200 else None,
+        )
         self.send_response(status)
         for header, value in headers.items():
             self.send_header(header, value)

@@ -14,10 +14,10 @@ A *record* is what the role knows about one server once it runs::
              "ca_sha256": str | None,          # of its DER form, lower-case hex
              "not_after": str | None},         # of the server's certificate, ISO 8601
      "ssh": {"host": str, "port": int, "user": str | None, "local_port": int, "remote_port": int,
-             "private_key_file": str | None,   # on the control node, where the user is an account that can forward and do nothing else;
-             "pem_file": str | None,           # the same key in PEM;
-             "alias": str | None,              # that account's name in ssh's configuration there
-             "others": [{"user", "private_key_file", "pem_file", "alias"}, ...]} | None,  # further accounts of that kind
+             "private_key_file": str | None,   # on the control node, where the user is an account that can forward and
+             do nothing else; "pem_file": str | None,           # the same key in PEM; "alias": str | None,
+             # that account's name in ssh's configuration there "others": [{"user", "private_key_file", "pem_file",
+             "alias"}, ...]} | None,  # further accounts of that kind
      "password_file": str | None,              # on the control node; the password itself is in no record
      "service": str,
      "clients": ["browser" | "juno" | "vscode", ...],
@@ -46,7 +46,19 @@ if TYPE_CHECKING:
     from ...module_utils._check.causes import Certificate
 
 #: The keys of a record, in the order of the file.
-RECORD_KEYS = ("host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic")
+RECORD_KEYS = (
+    "host",
+    "instance",
+    "url",
+    "api_url",
+    "access",
+    "tls",
+    "ssh",
+    "password_file",
+    "service",
+    "clients",
+    "classic",
+)
 TLS_KEYS = ("mode", "ca_file", "ca_sha256", "not_after")
 SSH_KEYS = ("host", "port", "user", "local_port", "remote_port", "private_key_file", "pem_file", "alias", "others")
 LOGIN_KEYS = ("user", "private_key_file", "pem_file", "alias")
@@ -58,10 +70,14 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     label = f"servers: {record['host']}/{record['instance']}"
     for key in ("host", "instance"):
         if not HOST.fullmatch(str(record[key])):
-            raise PlanError(f"{label}: {key}: '{record[key]}' cannot name a file. Use letters, digits, '.', '-' and '_'.")
+            raise PlanError(
+                f"{label}: {key}: '{record[key]}' cannot name a file. Use letters, digits, '.', '-' and '_'."
+            )
     parts = urlsplit(str(record["url"]))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
-        raise PlanError(f"{label}: url: '{record['url']}' is not an address. Write https://host:port/ and nothing secret in it.")
+        raise PlanError(
+            f"{label}: url: '{record['url']}' is not an address. Write https://host:port/ and nothing secret in it."
+        )
     if not str(record["url"]).endswith("/"):
         record["url"] = f"{record['url']}/"
     record["api_url"] = record["api_url"] or f"{record['url']}api"
@@ -74,7 +90,9 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     ssh = given.get("ssh")
     record["ssh"] = {key: ssh.get(key) for key in SSH_KEYS} if ssh else None
     if record["ssh"]:
-        record["ssh"]["others"] = [{key: other.get(key) for key in LOGIN_KEYS} for other in record["ssh"]["others"] or []]
+        record["ssh"]["others"] = [
+            {key: other.get(key) for key in LOGIN_KEYS} for other in record["ssh"]["others"] or []
+        ]
     if record["access"] != "direct" and record["ssh"] is None:
         raise PlanError(f"{label}: ssh: access '{record['access']}' goes through a tunnel; say to which host and port.")
     record["clients"] = list(record["clients"] or ["browser"])
@@ -96,23 +114,40 @@ def from_json(data: bytes, path: str) -> dict[str, Any]:
 
 
 def shared_authority(records: list[dict[str, Any]]) -> str | None:
-    """The file of the fleet's authority: the first that is a private one. A self-signed or provided one belongs to its server alone."""
-    return next((record["tls"]["ca_file"] for record in records if record["tls"]["mode"] == "private_ca" and record["tls"]["ca_file"]), None)
+    """The file of the fleet's authority: the first that is a private one. A self-signed or provided one belongs to its
+    server alone."""
+    return next(
+        (
+            record["tls"]["ca_file"]
+            for record in records
+            if record["tls"]["mode"] == "private_ca" and record["tls"]["ca_file"]
+        ),
+        None,
+    )
 
 
-# --- the authority -----------------------------------------------------------------------------------------------------
+# --- the authority
+# -----------------------------------------------------------------------------------------------------
 
 
 def authority(pem: bytes, certificates: list[Certificate]) -> dict[str, Any]:
     """The authority in ``pem``, whose certificates were read as ``certificates``.
 
-    The first is the one in use; the others, while one authority takes over from another, are trusted beside it (``others``).
+    The first is the one in use; the others, while one authority takes over from another, are trusted beside it
+    (``others``).
     """
     import ssl
 
-    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem.decode("ascii", "replace"), re.DOTALL)
+    blocks = re.findall(
+        r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem.decode("ascii", "replace"), re.DOTALL
+    )
     first, *others = [
-        {"name": common_name(certificate.subject), "sha256": certificate.sha256, "der": der, "pem": ssl.DER_cert_to_PEM_cert(der).encode()}
+        {
+            "name": common_name(certificate.subject),
+            "sha256": certificate.sha256,
+            "der": der,
+            "pem": ssl.DER_cert_to_PEM_cert(der).encode(),
+        }
         for certificate, der in zip(certificates, map(ssl.PEM_cert_to_DER_cert, blocks))
     ]
     return {**first, "others": others}
@@ -184,19 +219,23 @@ def mobileconfig(authority: dict[str, Any]) -> bytes:
     return plistlib.dumps(profile)
 
 
-# --- the page ----------------------------------------------------------------------------------------------------------
+# --- the page
+# ----------------------------------------------------------------------------------------------------------
 
 
 def qr_code(text: str, title: str) -> str:
     """A QR code as an inline SVG without a size of its own. Black on nothing: the page gives it a white ground."""
     import segno
 
-    svg: str = segno.make(text, error="m", micro=False).svg_inline(omitsize=True, border=0, svgclass=None, lineclass=None, title=title)
+    svg: str = segno.make(text, error="m", micro=False).svg_inline(
+        omitsize=True, border=0, svgclass=None, lineclass=None, title=title
+    )
     return svg
 
 
 def terminal_qr_code(text: str) -> str:
-    """A QR code in half blocks, two of its rows to a line, in white on black whatever the terminal's own colours are."""
+    """A QR code in half blocks, two of its rows to a line, in white on black whatever the terminal's own colours
+    are."""
     import segno
 
     code = io.StringIO()
@@ -205,15 +244,20 @@ def terminal_qr_code(text: str) -> str:
     return "".join(f"\033[38;5;231;48;5;16m{line}\033[0m\n" for line in code.getvalue().splitlines() if line)
 
 
-def view(record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None) -> dict[str, Any]:
+def view(
+    record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None
+) -> dict[str, Any]:
     """What the page of one server says, as ready text.
 
-    :param ca_path: the authority's files without their ending, as links of the page: ``<ca_path>.crt``, ``.pem``, ``.mobileconfig``.
+    :param ca_path: the authority's files without their ending, as links of the page: ``<ca_path>.crt``, ``.pem``,
+        ``.mobileconfig``.
     :param password: shown on the page; None where it stays out of it.
     """
     direct = _address(record["url"], record["classic"]) if record["access"] != "tunnel" else None
     ssh = record["ssh"] or {"others": []}
-    tunnels = [_tunnel(record, {**ssh, **other}) for other in ({}, *ssh["others"])] if record["access"] != "direct" else []
+    tunnels = (
+        [_tunnel(record, {**ssh, **other}) for other in ({}, *ssh["others"])] if record["access"] != "direct" else []
+    )
     tunnel = next(iter(tunnels), None)
     near = direct or tunnel
     scan = direct["url"] if direct else f"ssh://{tunnel['login']}:{tunnel['ssh_port']}" if tunnel else ""
@@ -258,8 +302,13 @@ def authority_view(authority: dict[str, Any], ca_path: str) -> dict[str, Any]:
 
 
 def profile_path(ca_path: str) -> str:
-    """Where the profile lies beside an authority's files: the fleet's has a name of its own, for people see it on their device."""
-    return f"{ca_path[:-2]}remote-notebooks.mobileconfig" if ca_path.rsplit("/", maxsplit=1)[-1] == "ca" else f"{ca_path}.mobileconfig"
+    """Where the profile lies beside an authority's files: the fleet's has a name of its own, for people see it on their
+    device."""
+    return (
+        f"{ca_path[:-2]}remote-notebooks.mobileconfig"
+        if ca_path.rsplit("/", maxsplit=1)[-1] == "ca"
+        else f"{ca_path}.mobileconfig"
+    )
 
 
 def _address(url: str, classic: str) -> dict[str, Any]:
@@ -280,7 +329,8 @@ def _address(url: str, classic: str) -> dict[str, Any]:
 
 
 def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
-    """The tunnel of one account: what to type, what to write into ssh's configuration, and the address at its near end."""
+    """The tunnel of one account: what to type, what to write into ssh's configuration, and the address at its near
+    end."""
     parts = urlsplit(record["url"])
     near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}", record["classic"])
     login = f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
@@ -306,7 +356,10 @@ def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
         "remote_port": ssh["remote_port"],
         "key": key,
         "pem": ssh["pem_file"],
-        "command": f"ssh -N{port}{f' -i {shlex.quote(key)}' if key else ''} -L {ssh['local_port']}:localhost:{ssh['remote_port']} {login}",
+        "command": (
+            f"ssh -N{port}{f' -i {shlex.quote(key)}' if key else ''} -L"
+            f" {ssh['local_port']}:localhost:{ssh['remote_port']} {login}"
+        ),
         "alias": alias,
         "alias_command": f"ssh -N {alias}",
         "block": "\n".join(block),

@@ -5,7 +5,8 @@
 
 Apple's devices call a signed profile *Verified* where they trust the signer
 (https://support.apple.com/guide/deployment/dep2fb43e4c9), so the signer is best one that they know already:
-a certificate of a public authority. Signed attributes are left out: one holds the time of day, and nobody would read it.
+a certificate of a public authority. Signed attributes are left out: one holds the time of day, and nobody would read
+it.
 """
 
 from __future__ import annotations
@@ -40,27 +41,38 @@ class Signer:
         try:
             self.certificate, *self.chain = x509.load_pem_x509_certificates(certificate)
         except ValueError as error:
-            raise PkiError(f"signer: certificate: no certificate in PEM form ({error}). Name the file that begins with the signer's.") from error
+            raise PkiError(
+                f"signer: certificate: no certificate in PEM form ({error}). Name the file that begins with the"
+                " signer's."
+            ) from error
         try:
             self.key: Any = serialization.load_pem_private_key(key, passphrase.encode() if passphrase else None)
         except (TypeError, ValueError, UnsupportedAlgorithm) as error:
             raise PkiError(
-                f"signer: key: it cannot be read ({error}). Name a private key in PEM form, and its passphrase where it has one."
+                f"signer: key: it cannot be read ({error}). Name a private key in PEM form, and its passphrase where it"
+                " has one."
             ) from error
         if not isinstance(self.key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
-            raise PkiError("signer: key: only RSA and ECDSA keys can sign a profile. Name such a key and its certificate.")
+            raise PkiError(
+                "signer: key: only RSA and ECDSA keys can sign a profile. Name such a key and its certificate."
+            )
         if self.key.public_key() != self.certificate.public_key():
-            raise PkiError("signer: the key is not that of the first certificate. Name the two files that were issued together.")
+            raise PkiError(
+                "signer: the key is not that of the first certificate. Name the two files that were issued together."
+            )
 
     def sign(self, content: bytes) -> bytes:
         """Return ``content`` inside its signature, DER."""
-        builder = pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(self.certificate, self.key, hashes.SHA256())
+        builder = (
+            pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(self.certificate, self.key, hashes.SHA256())
+        )
         for certificate in self.chain:
             builder = builder.add_certificate(certificate)
         return builder.sign(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoAttributes])
 
     def made(self, signed: bytes, content: bytes) -> bool:
-        """Tell whether ``signed`` is this signer's signature of ``content``. ECDSA gives other bytes each time, so they cannot be compared."""
+        """Tell whether ``signed`` is this signer's signature of ``content``. ECDSA gives other bytes each time, so they
+        cannot be compared."""
         try:
             certificates = pkcs7.load_der_pkcs7_certificates(signed)
         except ValueError:
@@ -69,7 +81,8 @@ class Signer:
         return whole and any(self._holds(signed[-length:], content) for length in self._lengths(signed))
 
     def _lengths(self, signed: bytes) -> list[int]:
-        """How long the signature, which is what the file ends with, may be: fixed for RSA, for ECDSA what the byte before it says."""
+        """How long the signature, which is what the file ends with, may be: fixed for RSA, for ECDSA what the byte
+        before it says."""
         if isinstance(self.key, rsa.RSAPrivateKey):
             return [self.key.key_size // 8]
         return [length for length in range(8, min(160, len(signed) - 1)) if signed[-length - 1] == length]

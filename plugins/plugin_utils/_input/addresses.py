@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clients type as the address of a server: a DNS name or an IP address, in the one form that certificates and URLs carry. Pure."""
+"""What clients type as the address of a server: a DNS name or an IP address, in the one form that certificates and URLs
+carry. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 def address(value: object) -> str:
-    """Return an IP address in its shortest form, or a DNS name in lower case, international ones as A-labels of IDNA 2008 (RFC 5891).
+    """Return an IP address in its shortest form, or a DNS name in lower case, international ones as A-labels of IDNA
+    2008 (RFC 5891).
 
     :raises ValueError: with what is wrong, as the end of a sentence.
     """
@@ -32,7 +34,10 @@ def address(value: object) -> str:
     if getattr(parsed, "scope_id", None):
         raise ValueError("it has a zone. Leave out everything from the % on")
     if parsed.is_unspecified:
-        raise ValueError("it stands for every address of a host where a server listens, and no client can type it. Write the host's own address")
+        raise ValueError(
+            "it stands for every address of a host where a server listens, and no client can type it. Write the host's"
+            " own address"
+        )
     if parsed.is_multicast or parsed == ipaddress.ip_address("255.255.255.255"):
         raise ValueError("it is the address of a group, not of a host")
     return str(parsed)
@@ -58,9 +63,12 @@ def dns_name(text: str) -> str:
 
 def _a_labels(name: str) -> str:
     if idna is None:
-        raise ValueError("Python's library idna is missing on the control node. Install it, or write the name as DNS has it (xn--…)")
+        raise ValueError(
+            "Python's library idna is missing on the control node. Install it, or write the name as DNS has it (xn--…)"
+        )
     try:
-        # UTS 46 is what browsers do first: capital letters, wide letters and the full stops of other scripts become what is registered
+        # UTS 46 is what browsers do first: capital letters, wide letters and the full stops of other scripts become
+        # what is registered
         return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
     except idna.IDNAError as error:
         raise ValueError(f"it has no form that DNS knows ({error})") from None

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way in for what a host says: every answer passes here before anything on the control node sees it.
 
-A host may be in other hands, and then it is its owner who answers. What comes back is made anew out of keys that are known, of types that are
-known, within bounds; names are those that the plan asked for, or fit the pattern of such names. Nothing else of an answer goes on: no
+A host may be in other hands, and then it is its owner who answers. What comes back is made anew out of keys that are
+known, of types that are known, within bounds; names are those that the plan asked for, or fit the pattern of such
+names. Nothing else of an answer goes on: no
 ``add_host``, no ``ansible_facts``, no ``warnings``, no ``invocation``.
 """
 
@@ -28,12 +29,14 @@ from .._jupyter import migration
 from .._jupyter.plan import NAME as INSTANCE
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
 
-#: The report of a host with dozens of servers has some hundred kilobytes; one of 100,000 rules that block an address each, 25 million.
+# : The report of a host with dozens of servers has some hundred kilobytes; one of 100,000 rules that block an address
+# each, 25 million.
 MOST = 32_000_000
 #: Of rules, and of addresses in one: countries are blocked that way.
 MOST_RULES = 500_000
 
-#: What a report names by its path. Words such as ``..`` are the host's own business: no path of the control node is built from one.
+# : What a report names by its path. Words such as ``..`` are the host's own business: no path of the control node is
+# built from one.
 PATH = line(4096, r"/[^\0]*")
 #: A directory service has accounts such as O'Brien, and groups such as R&D (EU).
 ACCOUNT_PATTERN = r"(?![-~. ])[\w.@\\+ '&()#%!,-]*[\w$)-]"
@@ -54,12 +57,27 @@ PYTHON = line(200, r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_.+-]+)+")
 #: Any number of processes may run there, and any account may name its own as it likes.
 SERVER = record(
     {
-        **{"pid": PROCESS, "uid": number(), "instance": INSTANCE_NAME, "revision": line(), "environment": PATH, "started": moment, "tmux": flag},
+        **{
+            "pid": PROCESS,
+            "uid": number(),
+            "instance": INSTANCE_NAME,
+            "revision": line(),
+            "environment": PATH,
+            "started": moment,
+            "tmux": flag,
+        },
         "trial": moment,
     }
 )
 
-LISTENER = {"pid": maybe(PROCESS), "command": maybe(line()), "loopback": flag, "everywhere": flag, "uid": number(), "account": line(256)}
+LISTENER = {
+    "pid": maybe(PROCESS),
+    "command": maybe(line()),
+    "loopback": flag,
+    "everywhere": flag,
+    "uid": number(),
+    "account": line(256),
+}
 #: Of a listener that a unit of systemd has started (systemd.unit(5)).
 STARTED = {"unit": line(210, r"[A-Za-z0-9:_.\\@-]{1,200}\.service"), "users": flag}
 
@@ -104,15 +122,32 @@ PERSON = record(
 
 STATE = where(
     record(
-        {"kind": choice("file", "directory", "link", "other"), "mode": MODE, "owner": line(256), "group": line(256), "modified": moment},
-        {"target": line(4096), "directory": flag, "entries": number(), "digest": line(64, rf"(?:{DIGITS})?"), "text": block(2_000_000)},
+        {
+            "kind": choice("file", "directory", "link", "other"),
+            "mode": MODE,
+            "owner": line(256),
+            "group": line(256),
+            "modified": moment,
+        },
+        {
+            "target": line(4096),
+            "directory": flag,
+            "entries": number(),
+            "digest": line(64, rf"(?:{DIGITS})?"),
+            "text": block(2_000_000),
+        },
     ),
     (
         "does not say what it holds",
-        lambda state: {"file": "digest", "directory": "entries", "link": "target", "other": "kind"}[state["kind"]] in state,
+        lambda state: (
+            {"file": "digest", "directory": "entries", "link": "target", "other": "kind"}[state["kind"]] in state
+        ),
     ),
 )
-SEALED = record({"sealed": flag, "missing": many(line(4096), 10)}, {"built": maybe(moment), "before": maybe(line(4096, r"(?:/[^\0]*)?"))})
+SEALED = record(
+    {"sealed": flag, "missing": many(line(4096), 10)},
+    {"built": maybe(moment), "before": maybe(line(4096, r"(?:/[^\0]*)?"))},
+)
 
 #: What a thing of each kind has besides.
 _NEEDED = {
@@ -125,7 +160,11 @@ _NEEDED = {
 #: Of a list that an earlier release has written there, what is still known counts.
 THING = where(
     record(
-        {"id": line(5000, r"[a-z_]+ .+"), "kind": line(20, r"[a-z_]+"), "instance": line(32, rf"(?:{INSTANCE.pattern})?")},
+        {
+            "id": line(5000, r"[a-z_]+ .+"),
+            "kind": line(20, r"[a-z_]+"),
+            "instance": line(32, rf"(?:{INSTANCE.pattern})?"),
+        },
         {
             **dict.fromkeys(("path", "origin", "backup"), PATH),
             **dict.fromkeys(("shared", "keep", "alone", "ours", "due"), flag),
@@ -158,7 +197,11 @@ def _condition(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list) or len(value) != 3:
         raise AnswerError(f"{place}: is no condition")
     field, operator, values = value
-    return [line(100)(field, place), choice("in", "not in")(operator, place), many(line(500), MOST_RULES)(values, place)]
+    return [
+        line(100)(field, place),
+        choice("in", "not in")(operator, place),
+        many(line(500), MOST_RULES)(values, place),
+    ]
 
 
 FILTER = record(
@@ -194,7 +237,17 @@ FIREWALL = record(
         "ssh": record({}, {"client": line(100, r"[0-9A-Fa-f.:]+"), "port": number(0, 65535)}),
         "ssh_ports": many(number(0, 65535), 100),
         "rules": many(
-            record({**OPENING, "provider": choice(*PROVIDERS), "owner": line(), "comment": line(5000), "live": flag, "saved": flag}), MOST_RULES
+            record(
+                {
+                    **OPENING,
+                    "provider": choice(*PROVIDERS),
+                    "owner": line(),
+                    "comment": line(5000),
+                    "live": flag,
+                    "saved": flag,
+                }
+            ),
+            MOST_RULES,
         ),
         "chains": many(CHAIN, MOST_RULES),
         "firewalld": record(
@@ -218,7 +271,9 @@ FIREWALL = record(
 
 ORIGIN = record({"path": line(4096), "line": number(), "text": line(20_000), "match": line(20_000)})
 APPLIES = {"values": table(line(100), many(line(20_000))), "origins": table(line(100), ORIGIN)}
-FORWARDER = record({"uid": number(), "comment": line(), "shell": line(4096), "home": line(4096), "password": line(20), "groups": WORDS})
+FORWARDER = record(
+    {"uid": number(), "comment": line(), "shell": line(4096), "home": line(4096), "password": line(20), "groups": WORDS}
+)
 KEYS = record({"text": block(1_000_000), "mode": MODE, "owner": line(256)})
 
 
@@ -243,7 +298,10 @@ def _tunnels(names: Collection[str]) -> Shape:
     return where(
         asked,
         ("speaks of some accounts only", lambda said: bool(said["error"]) or len(said["effective"]) == len(set(names))),
-        ("does not say what applies to everybody", lambda said: bool(said["error"]) or not names or len(said["anyone"]) == 2),
+        (
+            "does not say what applies to everybody",
+            lambda said: bool(said["error"]) or not names or len(said["anyone"]) == 2,
+        ),
     )
 
 
@@ -266,7 +324,9 @@ def report(probe: dict[str, Any]) -> Shape:
         {
             "now": moment,
             "processes": table(
-                line(10, r"[0-9]+"), record({"environment": PATH, "kernels": number(), "busy": maybe(many(line(5000), 10_000))}), 10_000
+                line(10, r"[0-9]+"),
+                record({"environment": PATH, "kernels": number(), "busy": maybe(many(line(5000), 10_000))}),
+                10_000,
             ),
             "versions": table(PATH, table(line(100), line(100))),
             "presented": each(closer["ports"] if closer else (), maybe(_presented)),
@@ -301,7 +361,9 @@ def report(probe: dict[str, Any]) -> Shape:
 def built(value: Any, place: str) -> dict[str, Any]:
     """What :func:`_jupyter.build.attempt` answers."""
     failed = isinstance(value, dict) and value.get("failed")
-    shape = record({"failed": flag, "msg": block(20_000)} if failed else {"changed": flag, "same": flag, "remark": block(20_000)})
+    shape = record(
+        {"failed": flag, "msg": block(20_000)} if failed else {"changed": flag, "same": flag, "remark": block(20_000)}
+    )
     return dict(shape(value, place))
 
 
@@ -321,7 +383,8 @@ REMOVED = record({"removed": many(line(5000), 100_000), "remarks": many(line(20_
 
 
 def notebooks(limit: float) -> Shape:
-    """A folder of notebooks of so many MB at most, as the module jupyter_notebooks packs it, or what it says of one that it has unpacked."""
+    """A folder of notebooks of so many MB at most, as the module jupyter_notebooks packs it, or what it says of one
+    that it has unpacked."""
     most = int(2_000_000 * limit) + 1_000_000
     return record(
         {
@@ -374,8 +437,18 @@ TUNNEL_STATE = record(
     {
         "difference": many(
             where(
-                record({"id": line(5000), "kind": choice("account", "keys", "sshd", "unwanted"), "name": line(4096), "text": line(20_000)}),
-                ("is no name of an account", lambda one: one["kind"] == "sshd" or bool(tunnel_names.NAME.fullmatch(one["name"]))),
+                record(
+                    {
+                        "id": line(5000),
+                        "kind": choice("account", "keys", "sshd", "unwanted"),
+                        "name": line(4096),
+                        "text": line(20_000),
+                    }
+                ),
+                (
+                    "is no name of an account",
+                    lambda one: one["kind"] == "sshd" or bool(tunnel_names.NAME.fullmatch(one["name"])),
+                ),
             ),
             10_000,
         ),
@@ -392,7 +465,9 @@ STORES = record({"stores": many(PATH)})
 
 
 #: The configuration of a person, by the names of its files.
-CONFIGURATION = record({"texts": among(migration.FILES, block(1_000_000)), "account": line(256, rf"(?:{ACCOUNT_PATTERN})?")})
+CONFIGURATION = record(
+    {"texts": among(migration.FILES, block(1_000_000)), "account": line(256, rf"(?:{ACCOUNT_PATTERN})?")}
+)
 
 
 def slurped(most: int) -> Shape:
@@ -426,8 +501,8 @@ def parse(text: str) -> Any:
 def refused(host: str, error: AnswerError) -> AnsibleActionFail:
     """The failure of a host whose answer is not one."""
     return AnsibleActionFail(
-        f"{host} gave an answer that no program of ours gives, so nothing of it was used: {error}. "
-        f"Another program may answer in its place: look at it before you trust it, and leave it out meanwhile (--limit '!{host}')."
+        f"{host} gave an answer that no program of ours gives, so nothing of it was used: {error}. Another program may"
+        f" answer in its place: look at it before you trust it, and leave it out meanwhile (--limit '!{host}')."
     )
 
 
@@ -448,12 +523,31 @@ _ENDED = record(
 #: What stands in any result and is Ansible's own, or nobody's.
 _AROUND = {
     *("changed", "failed", "unreachable", "skipped", "msg", "rc", "module_stderr", "module_stdout", "diff"),
-    *("ansible_facts", "warnings", "deprecations", "invocation", "exception", "stdout_lines", "stderr_lines", "tmpdir", "_ansible_parsed"),
+    *(
+        "ansible_facts",
+        "warnings",
+        "deprecations",
+        "invocation",
+        "exception",
+        "stdout_lines",
+        "stderr_lines",
+        "tmpdir",
+        "_ansible_parsed",
+    ),
 }
-_DIFF = record({}, dict.fromkeys(("before", "after"), block(4_000_000)) | dict.fromkeys(("before_header", "after_header"), line(4096)))
+_DIFF = record(
+    {},
+    dict.fromkeys(("before", "after"), block(4_000_000)) | dict.fromkeys(("before_header", "after_header"), line(4096)),
+)
 
 
-def module(action: ActionBase, task_vars: dict[str, Any], shape: Shape, name: str | None = None, arguments: dict[str, Any] | None = None) -> Any:
+def module(
+    action: ActionBase,
+    task_vars: dict[str, Any],
+    shape: Shape,
+    name: str | None = None,
+    arguments: dict[str, Any] | None = None,
+) -> Any:
     """Run a module on the host, and return what of its result is of ``shape``, and whether it failed and why.
 
     :param name: another module than that of the task.
@@ -471,7 +565,8 @@ def module(action: ActionBase, task_vars: dict[str, Any], shape: Shape, name: st
 
 @contextlib.contextmanager
 def unlogged(action: ActionBase) -> Iterator[None]:
-    """Keep what a host says meanwhile out of every log: ``-vvv`` prints it as the connection brings it, and a module's result may hold a hash.
+    """Keep what a host says meanwhile out of every log: ``-vvv`` prints it as the connection brings it, and a module's
+    result may hold a hash.
 
     The connection has a play context of its own since ansible-core 2.19, and asks that one.
     """
@@ -489,7 +584,9 @@ def unlogged(action: ActionBase) -> Iterator[None]:
 def observe(action: ActionBase, task_vars: dict[str, Any], probe: dict[str, Any]) -> dict[str, Any]:
     """Ask the module ``jupyter_state`` what a bare program would say."""
     shape = record({"report": report(probe)})
-    answer: dict[str, Any] = module(action, task_vars, shape, "remote.notebooks.jupyter_state", {"plan": {}, "probe": probe})
+    answer: dict[str, Any] = module(
+        action, task_vars, shape, "remote.notebooks.jupyter_state", {"plan": {}, "probe": probe}
+    )
     found = answer.get("ansible_facts", {}).get("discovered_interpreter_python")
     return {**answer, **({"python": found} if found else {})}
 
@@ -525,27 +622,37 @@ _OTHERS = (*_IDENTITY, "inventory_dir", "inventory_file", "playbook_dir", "targe
 def require_own_variables(variables: dict[str, Any], connection: str = "ssh") -> None:
     """Refuse a host that decides what is the inventory's to decide.
 
-    Any module may return facts, and Ansible makes variables of them that win over the inventory (``INJECT_FACTS_AS_VARS``): a host that is in
-    other hands could name a folder of the control node that way, or a file there that it wants to have, or say that it is another host.
+    Any module may return facts, and Ansible makes variables of them that win over the inventory
+    (``INJECT_FACTS_AS_VARS``): a host that is in other hands could name a folder of the control node that way, or a
+    file there that it wants to have, or say that it is another host.
 
-    :param connection: the plugin that leads there. Ansible lets a fact decide some of its options, which programs it runs here among them.
+    :param connection: the plugin that leads there. Ansible lets a fact decide some of its options, which programs it
+        runs here among them.
     """
     facts = variables.get("ansible_facts") or {}
     for name in facts:
         # A fact whose name begins so loses that among the facts, and keeps it as a variable.
         full = f"ansible_{name}"
-        said = name if str(name).lstrip("_").startswith(OWN) or name in _OTHERS else full if full in _connected(connection) else None
+        said = (
+            name
+            if str(name).lstrip("_").startswith(OWN) or name in _OTHERS
+            else full
+            if full in _connected(connection)
+            else None
+        )
         if said in variables and variables[said] == facts[name]:
             own = None if said == "inventory_hostname" else variables.get("inventory_hostname")
             raise AnsibleActionFail(
-                f"{own or 'A host'} says by a fact what {printable(str(said))} is, and that is for the inventory alone to say. If no playbook of "
-                "yours sets it with cacheable: true, another program may answer there: look at the host before you trust it."
+                f"{own or 'A host'} says by a fact what {printable(str(said))} is, and that is for the inventory alone"
+                " to say. If no playbook of yours sets it with cacheable: true, another program may answer there: look"
+                " at the host before you trust it."
             )
 
 
 @functools.cache
 def _connected(plugin: str) -> frozenset[str]:
-    """The variables by which a connection is set up, without those that Ansible takes from no fact (ansible.vars.clean)."""
+    """The variables by which a connection is set up, without those that Ansible takes from no fact
+    (ansible.vars.clean)."""
     known = {name for names in C.MAGIC_VARIABLE_MAPPING.values() for name in names} | C.COMMON_CONNECTION_VARS
     names = set(C.config.get_plugin_vars("connection", plugin))
     return frozenset(name for name in names - known if not name.startswith("ansible_ssh_"))

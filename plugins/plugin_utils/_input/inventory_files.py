@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No secret where Ansible looks for hosts: of a folder that is an inventory it reads every file, and what it cannot make sense of is a host's name.
+"""No secret where Ansible looks for hosts: of a folder that is an inventory it reads every file, and what it cannot
+make sense of is a host's name.
 
-A password would be looked up as such a name, by whoever answers for names in the network, and stand on ssh's command line.
+A password would be looked up as such a name, by whoever answers for names in the network, and stand on ssh's command
+line.
 """
 
 from __future__ import annotations
@@ -32,13 +34,16 @@ def require_apart(name: str, place: str, folders: list[str]) -> None:
     for folder in folders:
         if _is_read(os.path.abspath(place), folder) or _is_read(os.path.realpath(place), os.path.realpath(folder)):
             raise AnsibleActionFail(
-                f"{name}: {place} lies in {folder}, and Ansible reads every file in there as an inventory: each password would be the name "
-                f"of a host, looked up in the network and shown. Nothing was done. Name the inventory's file in place of its folder "
-                f"(-i {os.path.join(folder, 'hosts.yml')}), or set {name} to a folder elsewhere. If passwords are in there already, and a run "
-                "has read them, replace them (rotate_password.yml)."
+                f"{name}: {place} lies in {folder}, and Ansible reads every file in there as an inventory: each"
+                " password would be the name of a host, looked up in the network and shown. Nothing was done. Name the"
+                f" inventory's file in place of its folder (-i {os.path.join(folder, 'hosts.yml')}), or set {name} to a"
+                " folder elsewhere. If passwords are in there already, and a run has read them, replace them"
+                " (rotate_password.yml)."
             )
 
 
 def _is_read(place: str, folder: str) -> bool:
     below = os.path.relpath(place, folder)
-    return not below.startswith("..") and not any(IGNORED.search(os.fsencode(part)) for part in below.split(os.sep) if part != ".")
+    return not below.startswith("..") and not any(
+        IGNORED.search(os.fsencode(part)) for part in below.split(os.sep) if part != "."
+    )

@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an inventory says, against what an argument specification asks for, in the words of YAML. Pure: no I/O, no Ansible.
+"""What an inventory says, against what an argument specification asks for, in the words of YAML. Pure: no I/O, no
+Ansible.
 
-Ansible's own validator takes a key with nothing behind it for one that is not there, makes a text of a mapping, and speaks of Python's classes.
+Ansible's own validator takes a key with nothing behind it for one that is not there, makes a text of a mapping, and
+speaks of Python's classes.
 """
 
 from __future__ import annotations
@@ -13,13 +15,22 @@ from typing import Any
 
 #: By the type of a specification: what to write for none of it.
 NOTHING = {"list": "[]", "dict": "{}", "str": '""', "path": '""'}
-NOUNS = {"int": "whole number", "float": "number", "bool": "true or false", "list": "list", "dict": "mapping", "str": "text", "path": "path"}
+NOUNS = {
+    "int": "whole number",
+    "float": "number",
+    "bool": "true or false",
+    "list": "list",
+    "dict": "mapping",
+    "str": "text",
+    "path": "path",
+}
 
 
 def problems(label: str, value: Any, spec: dict[str, Any]) -> list[str]:
     """Say what is wrong with the shape of a value.
 
-    :param label: what the user calls it. :param spec: ``type``, ``elements`` and ``choices``, as in an argument specification.
+    :param label: what the user calls it. :param spec: ``type``, ``elements`` and ``choices``, as in an argument
+        specification.
     """
     kind = spec.get("type", "str")
     if value is None:
@@ -30,7 +41,11 @@ def problems(label: str, value: Any, spec: dict[str, Any]) -> list[str]:
             return [f"{label}: a mapping is written where a list is meant. Begin each of its entries with '- '."]
         elements = {"type": spec.get("elements", "raw")}
         entries = enumerate(value, 1) if isinstance(value, (list, tuple)) else ()
-        return [problem for number, entry in entries for problem in _entry(f"{label}: entry {number}", entry, elements["type"])]
+        return [
+            problem
+            for number, entry in entries
+            for problem in _entry(f"{label}: entry {number}", entry, elements["type"])
+        ]
     return _misplaced(label, value, kind)
 
 
@@ -57,7 +72,9 @@ def _shown(value: Any) -> str:
     return "a list" if isinstance(value, (list, tuple)) else f"'{str(value)[:60]}'"
 
 
-_UNFIT = re.compile(r"(?:argument|Elements value for option) '(?P<name>[^']+)'.* unable to convert to (?P<kind>\w+): .*", re.DOTALL)
+_UNFIT = re.compile(
+    r"(?:argument|Elements value for option) '(?P<name>[^']+)'.* unable to convert to (?P<kind>\w+): .*", re.DOTALL
+)
 
 
 def reworded(message: str, values: dict[str, Any], secret: Any) -> str:
@@ -69,14 +86,22 @@ def reworded(message: str, values: dict[str, Any], secret: Any) -> str:
     if found is None:
         return message
     value = values.get(found["name"])
-    shown = _shown(value) if found["name"] not in secret and not isinstance(value, (list, dict)) else "what is written there"
-    return f"{found['name']}: {shown} is {'neither ' if found['kind'] == 'bool' else 'no '}{NOUNS.get(found['kind'], found['kind'])}.".replace(
-        "neither true or", "neither true nor"
+    shown = (
+        _shown(value)
+        if found["name"] not in secret and not isinstance(value, (list, dict))
+        else "what is written there"
+    )
+    return (
+        f"{found['name']}: {shown} is"
+        f" {'neither ' if found['kind'] == 'bool' else 'no '}{NOUNS.get(found['kind'], found['kind'])}.".replace(
+            "neither true or", "neither true nor"
+        )
     )
 
 
 def fits(value: Any, spec: dict[str, Any]) -> bool:
-    """Tell whether a value is of the kind that a specification asks for: one that is not was written for something else."""
+    """Tell whether a value is of the kind that a specification asks for: one that is not was written for something
+    else."""
     kind = spec.get("type", "str")
     if kind in ("list", "dict"):
         return isinstance(value, list if kind == "list" else dict)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Variables as YAML that mean, word for word, what they say.
 
-Ansible takes a text in a file of variables for a template, wherever the text comes from; one that is tagged ``!unsafe`` stays a text.
+Ansible takes a text in a file of variables for a template, wherever the text comes from; one that is tagged ``!unsafe``
+stays a text.
 """
 
 from __future__ import annotations
@@ -40,4 +41,7 @@ def dump(variables: dict[str, Any]) -> str:
     try:
         return str(yaml.dump(variables, Dumper=_Literally, sort_keys=True, allow_unicode=True))
     except (yaml.YAMLError, RecursionError) as error:
-        raise PlanError(f"The configuration holds a value that no variable can hold ({str(error)[:100]}). Leave it out, and run again.") from error
+        raise PlanError(
+            f"The configuration holds a value that no variable can hold ({str(error)[:100]}). Leave it out, and run"
+            " again."
+        ) from error

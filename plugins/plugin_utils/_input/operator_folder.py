@@ -6,8 +6,8 @@
 It is, the first of these that there is:
 
 1. what the environment variable ``REMOTE_NOTEBOOKS_HOME`` says;
-2. the folder of the inventory, as long as it can be written, or already holds what an earlier run kept there, and is no part of an installed
-   collection, which goes when the collection is updated;
+2. the folder of the inventory, as long as it can be written, or already holds what an earlier run kept there, and is no
+   part of an installed collection, which goes when the collection is updated;
 3. ``~/.local/share/remote-notebooks``.
 """
 
@@ -23,7 +23,8 @@ from .answers import require_own_variables
 VARIABLE = "REMOTE_NOTEBOOKS_HOME"
 #: Below the home of whoever runs Ansible.
 OWN = ".local/share/remote-notebooks"
-#: Where one of these lies, an earlier run was: what it kept has to be found again, even where somebody else may not write there.
+# : Where one of these lies, an earlier run was: what it kept has to be found again, even where somebody else may not
+# write there.
 KEPT = ("credentials", "pki")
 
 
@@ -33,7 +34,8 @@ def folder(variables: Mapping[str, Any]) -> str:
 
 
 def inventory(variables: Mapping[str, Any]) -> str:
-    """Return the folder of the inventory that a host is from, empty where there is none. Ansible says ``None`` then, as a text.
+    """Return the folder of the inventory that a host is from, empty where there is none. Ansible says ``None`` then, as
+    a text.
 
     The implicit localhost is from no inventory: it works for the others, and has the folder of the first of them.
     """
@@ -53,14 +55,20 @@ def decide(inventory_folder: str, environment: Mapping[str, str]) -> str:
     named = os.path.expanduser(environment.get(VARIABLE, ""))
     if named:
         if not os.path.isabs(named):
-            raise FilesError(f"{VARIABLE} is '{named}', which is another folder from every place. Write a path that begins with / or ~/.")
+            raise FilesError(
+                f"{VARIABLE} is '{named}', which is another folder from every place. Write a path that begins with /"
+                " or ~/."
+            )
         return os.path.normpath(named)
     if inventory_folder and _serves(inventory_folder):
         return inventory_folder
     own = os.path.join(os.path.expanduser("~"), OWN)
     if not _can_be_written(own):
         tried = f"{inventory_folder}, the folder of the inventory, and " if inventory_folder else ""
-        raise FilesError(f"Passwords and keys have no place: {tried}{own} cannot be written. Name a folder of yours in the variable {VARIABLE}.")
+        raise FilesError(
+            f"Passwords and keys have no place: {tried}{own} cannot be written. Name a folder of yours in the variable"
+            f" {VARIABLE}."
+        )
     return own
 
 
@@ -71,7 +79,8 @@ def _serves(path: str) -> bool:
 
 
 def is_installed(path: str) -> bool:
-    """Tell whether ``path`` is in a collection that ansible-galaxy has put there, which leaves a MANIFEST.json; a checkout has none."""
+    """Tell whether ``path`` is in a collection that ansible-galaxy has put there, which leaves a MANIFEST.json; a
+    checkout has none."""
     path = os.path.abspath(path)
     while path != os.path.dirname(path):
         root = os.path.basename(os.path.dirname(os.path.dirname(path))) == "ansible_collections"

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What data from elsewhere must look like before anything is done with it.
 
-A *shape* is a function: it takes a value and the words for where that stands, and returns the value, made anew out of what is known of it.
-Whatever is not of the shape raises :class:`AnswerError`. Signs that no screen shows are written out in every text, so that none of them
-reaches a terminal or a file: only what is wanted word for word is compared with a pattern instead.
+A *shape* is a function: it takes a value and the words for where that stands, and returns the value, made anew out of
+what is known of it. Whatever is not of the shape raises :class:`AnswerError`. Signs that no screen shows are written
+out in every text, so that none of them reaches a terminal or a file: only what is wanted word for word is compared with
+a pattern instead.
 """
 
 from __future__ import annotations
@@ -116,7 +117,10 @@ def table(key: Shape, of: Shape, most: int = 1000) -> Shape:
             raise _wrong(where, "is no dictionary")
         if len(value) > most:
             raise _wrong(where, f"has {len(value)} entries, and {most} are the most that make sense")
-        return {key(name, f"a key of {where}"): of(one, f"{where}.{printable(str(name)[:60])}") for name, one in value.items()}
+        return {
+            key(name, f"a key of {where}"): of(one, f"{where}.{printable(str(name)[:60])}")
+            for name, one in value.items()
+        }
 
     return shape
 

@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses with a password in them, ``http://user:password@proxy``: an action takes the real one in, and gives a hidden one out.
+"""Addresses with a password in them, ``http://user:password@proxy``: an action takes the real one in, and gives a
+hidden one out.
 
-A result is registered, shown with ``-v`` and logged; whoever needs the real address reads it again where it was given, in the inventory.
+A result is registered, shown with ``-v`` and logged; whoever needs the real address reads it again where it was given,
+in the inventory.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Logins:
                 self._hidden[str(address)] = masked(str(address), len(self._hidden))
 
     def hide(self, value: Any) -> Any:
-        """Return ``value`` with the password of each such address hidden, also where its host stands alone or is another one."""
+        """Return ``value`` with the password of each such address hidden, also where its host stands alone or is
+        another one."""
         if not self._hidden:
             return value
         logins = [_parts(real)[1:3] for real in self._hidden]
@@ -75,7 +78,8 @@ def masked(address: str, number: int) -> str:
 
 
 def scrubbed(diff: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return a diff without the passwords of addresses, whoever's they are: what was there before may hold one that no inventory knows any more."""
+    """Return a diff without the passwords of addresses, whoever's they are: what was there before may hold one that no
+    inventory knows any more."""
     return [{key: _LOGIN.sub(rf"\1{HIDDEN}@", text) for key, text in part.items()} for part in diff]
 
 
@@ -86,7 +90,8 @@ def _each(text: str, words: dict[str, str]) -> str:
 
 
 def _replaced(value: Any, change: Callable[[str], str]) -> Any:
-    """Return ``value`` with ``change`` applied to each text in it, however deep; what it leaves alone stays the same object."""
+    """Return ``value`` with ``change`` applied to each text in it, however deep; what it leaves alone stays the same
+    object."""
     if isinstance(value, str):
         new = change(value)
         return value if new == value else new

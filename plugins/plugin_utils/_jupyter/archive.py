@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One encrypted archive of what a control node keeps for its hosts, notebooks where they were asked for, and the way back.
+"""One encrypted archive of what a control node keeps for its hosts, notebooks where they were asked for, and the way
+back.
 
 The form is that of :mod:`archive`, which two tools of every Unix open as well. In it lie the folders by their names
 (``credentials/``, ``pki/``, ...), and ``notebooks/<host>/<instance>.tar.gz``.
@@ -24,7 +25,8 @@ from .._pki import archive
 #: Path inside the archive to content and mode.
 Files = Dict[str, Tuple[bytes, int]]
 
-#: Remembers in each folder which archive it came from: a restore that was cut off goes on, although the main job has worked in the folder since.
+# : Remembers in each folder which archive it came from: a restore that was cut off goes on, although the main job has
+# worked in the folder since.
 MARK = ".restored"
 NOTEBOOKS = "notebooks/"
 SUFFIX = ".tar.gz"
@@ -33,13 +35,19 @@ LIMIT = 100_000_000
 
 
 def backup(
-    destination: str, passphrase: str, folders: dict[str, str], notebooks: dict[str, str], *, check_mode: bool, limit: int = LIMIT
+    destination: str,
+    passphrase: str,
+    folders: dict[str, str],
+    notebooks: dict[str, str],
+    *,
+    check_mode: bool,
+    limit: int = LIMIT,
 ) -> dict[str, object]:
     """Write the archive unless ``destination`` already holds exactly that.
 
     :param folders: name in the archive to folder on this machine; one that does not exist is left out.
-    :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64. What it holds, a host has said:
-        only what :mod:`notebooks` lets through is saved.
+    :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64. What it holds, a
+        host has said: only what :mod:`notebooks` lets through is saved.
     :param limit: what the notebooks of one server may hold, in bytes.
     :raises BackupError: FilesError: where nothing could be saved; the old archive is then untouched.
     """
@@ -47,9 +55,13 @@ def backup(
     existing = {name: os.path.realpath(path) for name, path in folders.items() if os.path.isdir(path)}
     for path in existing.values():
         if os.path.realpath(destination).startswith(path + os.sep):
-            raise BackupError(f"backup_file {destination} lies inside {path}: it would be lost with it. Give a path elsewhere.")
+            raise BackupError(
+                f"backup_file {destination} lies inside {path}: it would be lost with it. Give a path elsewhere."
+            )
     if not existing:
-        raise BackupError(f"There is nothing to back up: none of {', '.join(folders.values())} exists. Run the site playbook first.")
+        raise BackupError(
+            f"There is nothing to back up: none of {', '.join(folders.values())} exists. Run the site playbook first."
+        )
     files: Files = {}
     with contextlib.ExitStack() as locks:
         for name, path in existing.items():
@@ -74,13 +86,17 @@ def _clean(name: str, content: str, limit: int) -> tuple[bytes, list[str]]:
         data, left_out = jupyter_notebooks.clean(content, limit)
     except BackupError as error:
         raise BackupError(
-            f"The notebooks of {jupyter_notebooks.printable(name)} cannot be taken, at most {limit // 1_000_000} MB (backup_limit): {error}."
+            f"The notebooks of {jupyter_notebooks.printable(name)} cannot be taken, at most {limit // 1_000_000} MB"
+            f" (backup_limit): {error}."
         ) from error
     return data, [f"{jupyter_notebooks.printable(name)}: {each}" for each in jupyter_notebooks.named(left_out)]
 
 
-def restore(source: str, passphrase: str, folders: dict[str, str], *, check_mode: bool, limit: int = LIMIT) -> dict[str, object]:
-    """Bring the folders of an archive back, each to a place that holds nothing else, and return its notebooks, as ``backup`` takes them today.
+def restore(
+    source: str, passphrase: str, folders: dict[str, str], *, check_mode: bool, limit: int = LIMIT
+) -> dict[str, object]:
+    """Bring the folders of an archive back, each to a place that holds nothing else, and return its notebooks, as
+    ``backup`` takes them today.
 
     :raises BackupError: FilesError: then nothing was changed.
     """
@@ -104,7 +120,10 @@ def restore(source: str, passphrase: str, folders: dict[str, str], *, check_mode
         _files.require_safe_place(path)
         existing = archive.collect(path) if os.path.isdir(path) else {}
         if existing and existing != inner and _files.read(os.path.join(path, MARK)) != mark:
-            raise BackupError(f"{path} already holds {len(existing)} files that are not those of {source}. Move it away, then restore.")
+            raise BackupError(
+                f"{path} already holds {len(existing)} files that are not those of {source}. Move it away, then"
+                " restore."
+            )
         if inner and not existing:
             wanted[path] = inner
     if not check_mode:
@@ -116,12 +135,20 @@ def restore(source: str, passphrase: str, folders: dict[str, str], *, check_mode
                 # An authority's certificate last: without it the folder counts as empty, should this be cut off.
                 ordered = sorted(inner, key=lambda name: (name.endswith(".cert.pem"), name))
                 _files.write_all([(os.path.join(path, name), *inner[name]) for name in ordered], path)
-    return {"changed": bool(wanted), "folders": sorted(wanted), "files": len(files), "notebooks": notebooks, "left_out": left_out}
+    return {
+        "changed": bool(wanted),
+        "folders": sorted(wanted),
+        "files": len(files),
+        "notebooks": notebooks,
+        "left_out": left_out,
+    }
 
 
 def _require_passphrase(passphrase: str) -> None:
     if len(passphrase) < archive.SHORTEST_PASSPHRASE:
-        raise BackupError(f"backup_passphrase has {len(passphrase)} characters. Give at least {archive.SHORTEST_PASSPHRASE}.")
+        raise BackupError(
+            f"backup_passphrase has {len(passphrase)} characters. Give at least {archive.SHORTEST_PASSPHRASE}."
+        )
 
 
 def _open(data: bytes, passphrase: str, source: str) -> Files:

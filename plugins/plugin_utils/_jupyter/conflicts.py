@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Configuration beside ours: which file says what, and who wins. Pure: no I/O, no Ansible.
 
-Our file is passed with ``--config``. That stands in for every other ``jupyter_server_config``, and for nothing else: ``jupyter_config``,
-``jupyter_lab_config`` and ``jupyter_notebook_config`` of each folder are merged in, option by option, below ours (traitlets and jupyter_core;
-tried with jupyter_server 2.21.1 and JupyterLab 4.6). So what ours leaves open, they decide.
+Our file is passed with ``--config``. That stands in for every other ``jupyter_server_config``, and for nothing else:
+``jupyter_config``,
+``jupyter_lab_config`` and ``jupyter_notebook_config`` of each folder are merged in, option by option, below ours
+(traitlets and jupyter_core; tried with jupyter_server 2.21.1 and JupyterLab 4.6). So what ours leaves open, they
+decide.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ def is_configuration(path: str) -> bool:
 
 
 def is_read(path: str) -> bool:
-    """Tell whether a server of ours may have read a file: ``--config`` stands in for every other jupyter_server_config."""
+    """Tell whether a server of ours may have read a file: ``--config`` stands in for every other
+    jupyter_server_config."""
     return not path.rpartition("/")[2].startswith("jupyter_server_config")
 
 
@@ -67,13 +70,19 @@ def notable(plan: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str,
 
     :param found: by path ``{"options": ["Section.trait", ...], "error": str}``; no value ever leaves the host.
     """
-    own = {f"{section}.{trait}" for item in plan["instances"] for section, traits in item["settings"].items() for trait in traits}
+    own = {
+        f"{section}.{trait}"
+        for item in plan["instances"]
+        for section, traits in item["settings"].items()
+        for trait in traits
+    }
     said = {path: _about(path, found[path], own) for path in sorted(found) if is_configuration(path)}
     return {path: text for path, text in said.items() if text}
 
 
 def movable(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the files that ``jupyter_shadows: move`` moves in this run: where they are, who moves them, whose they are (empty: the host's)."""
+    """Return the files that ``jupyter_shadows: move`` moves in this run: where they are, who moves them, whose they are
+    (empty: the host's)."""
     if plan["shadows"] != "move":
         return []
     taken, homes = {*report["aside"]}, _homes(plan, report)
@@ -87,7 +96,8 @@ def movable(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]
 
 
 def moved(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
-    """Return what earlier runs moved and what stays moved while a server of ours could read it: by their list, and by what lies there."""
+    """Return what earlier runs moved and what stays moved while a server of ours could read it: by their list, and by
+    what lies there."""
     if not plan["instances"]:
         return []
     homes, found = _homes(plan, report), {}
@@ -140,8 +150,15 @@ def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
             said.append(f"{text} It stays, because {path}{SUFFIX} holds an older one. Move one of the two away.")
         else:
             folder = path.rpartition("/")[0]
-            how = " (jupyter_shadows: move)" if plan["shadows"] == "report" and _mover(plan, report, folder, homes) is not None else ""
-            said.append(f"{text} Move it aside{how}, or turn it into variables: playbooks/migrate.yml -e migrate_folder={folder}")
+            how = (
+                " (jupyter_shadows: move)"
+                if plan["shadows"] == "report" and _mover(plan, report, folder, homes) is not None
+                else ""
+            )
+            said.append(
+                f"{text} Move it aside{how}, or turn it into variables: playbooks/migrate.yml -e"
+                f" migrate_folder={folder}"
+            )
     return [*said, *_stranded(plan, report), *_lost_folders(plan, report)]
 
 
@@ -151,7 +168,9 @@ def _stranded(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     return [
         f"{thing['backup']} keeps that name: something else is at {thing['origin']} now."
         for thing in report["manifest"]
-        if thing.get("kind") == "shadow" and thing["origin"] not in staying and {thing["origin"], thing["backup"]} <= {*report["aside"]}
+        if thing.get("kind") == "shadow"
+        and thing["origin"] not in staying
+        and {thing["origin"], thing["backup"]} <= {*report["aside"]}
     ]
 
 
@@ -163,8 +182,8 @@ def _lost_folders(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
             found = report["paths"].get(folder)
             if found and found["kind"] == "directory" and found["owner"] != user:
                 said.append(
-                    f"{folder} belongs to {found['owner']}, so servers of '{user}' cannot write there, and may not start. "
-                    f"On the host: sudo chown -R {user}: {shlex.quote(folder)}"
+                    f"{folder} belongs to {found['owner']}, so servers of '{user}' cannot write there, and may not"
+                    f" start. On the host: sudo chown -R {user}: {shlex.quote(folder)}"
                 )
     return said
 
@@ -173,8 +192,14 @@ def _about(path: str, file: dict[str, Any], own: set[str]) -> str:
     if file["error"]:
         return f"{path} cannot be read by Jupyter: {file['error']} It may keep JupyterLab from loading."
     if not is_read(path):
-        return f"{path} is not read by these servers, so it says in vain: {', '.join(file['options'])}." if file["options"] else ""
-    fatal = [option for option in file["options"] if option.startswith("NotebookApp.") and option.split(".", 1)[1] in GONE]
+        return (
+            f"{path} is not read by these servers, so it says in vain: {', '.join(file['options'])}."
+            if file["options"]
+            else ""
+        )
+    fatal = [
+        option for option in file["options"] if option.startswith("NotebookApp.") and option.split(".", 1)[1] in GONE
+    ]
     if fatal:
         return f"{path} may keep a server from starting: JupyterLab knows no {', '.join(fatal)}."
     beaten = [option for option in file["options"] if new_name(option) in OURS | own or option in OURS | own]

@@ -23,18 +23,27 @@ from . import secrets
 
 
 class Credentials:
-    """The files of the instances of ``plan`` below ``directory``. What cannot be is refused here, before anything is asked or written.
+    """The files of the instances of ``plan`` below ``directory``. What cannot be is refused here, before anything is
+    asked or written.
 
     :param action: the action that keeps them: its check mode, its templates, its connection.
     :param rotate: names of instances that get a new password, ``*`` for all.
     :param predict: write nothing, as in check mode.
     :raises AnsibleActionFail: where libpass is missing, a given hash is none, or a given password is to be rotated.
 
-    ``rotated`` names the instances that got a new password, ``changed`` tells whether a file was written, or in check mode would be.
+    ``rotated`` names the instances that got a new password, ``changed`` tells whether a file was written, or in check
+    mode would be.
     """
 
     def __init__(
-        self, action: ActionBase, task_vars: dict[str, Any], plan: dict[str, Any], directory: str, rotate: list[str], *, predict: bool = False
+        self,
+        action: ActionBase,
+        task_vars: dict[str, Any],
+        plan: dict[str, Any],
+        directory: str,
+        rotate: list[str],
+        *,
+        predict: bool = False,
     ) -> None:
         self._action, self._task_vars, self._plan, self._rotate = action, task_vars, plan, rotate
         self._directory, self._folder = directory, os.path.join(directory, plan["host"])
@@ -45,22 +54,28 @@ class Credentials:
         self.aside: list[str] = []
         if not jupyter_password.is_possible():
             raise AnsibleActionFail(missing_required_lib("libpass", reason="to hash passwords"))
-        self._given = {instance["name"]: secrets.given(action._templar, task_vars, instance["name"]) for instance in plan["instances"]}
+        self._given = {
+            instance["name"]: secrets.given(action._templar, task_vars, instance["name"])
+            for instance in plan["instances"]
+        }
         for name, given in self._given.items():
             self._require(name, given)
 
     def _require(self, name: str, given: dict[str, str]) -> None:
         if name in self._rotate and (given["password"] or given["password_hash"]):
             raise AnsibleActionFail(
-                f"instance '{name}': its password stands in the inventory, so it is changed there: give a new one, then run site.yml."
+                f"instance '{name}': its password stands in the inventory, so it is changed there: give a new one, then"
+                " run site.yml."
             )
         if given["password_hash"] and not jupyter_password.is_hash(given["password_hash"]):
             raise AnsibleActionFail(
-                f"instance '{name}': password_hash: Jupyter cannot read it. Make one with: jupyter server password; it begins with 'argon2:'."
+                f"instance '{name}': password_hash: Jupyter cannot read it. Make one with: jupyter server password; it"
+                " begins with 'argon2:'."
             )
 
     def keep(self) -> dict[str, Any]:
-        """Bring the files of each instance up to date. Return where they are and what the hash's digest is, never a secret.
+        """Bring the files of each instance up to date. Return where they are and what the hash's digest is, never a
+        secret.
 
         :raises FilesError: where they cannot be read or written.
         """
@@ -80,7 +95,8 @@ class Credentials:
         """
         if not all(jupyter_plan.NAME.fullmatch(name) for name in names) or os.path.islink(self._folder):
             raise FilesError(
-                f"{', '.join(map(repr, names))}: not all of these are names of instances with files in {self._folder}. Nothing was removed."
+                f"{', '.join(map(repr, names))}: not all of these are names of instances with files in {self._folder}."
+                " Nothing was removed."
             )
         paths = [self._path(name, kind) for name in names for kind in ("password", "hash", "token")]
         if self._checking:
@@ -101,7 +117,10 @@ class Credentials:
             password = (_files.read(paths["password"]) or b"").decode().strip()
             if name in self._rotate or "*" in self._rotate:
                 self.rotated.append(name)
-                password = str(self._action._templar.template(self._task_vars.get("rotate_password")) or "") or jupyter_password.generate()
+                password = (
+                    str(self._action._templar.template(self._task_vars.get("rotate_password")) or "")
+                    or jupyter_password.generate()
+                )
                 self._write(paths["password"], password)
             elif not password and not self._checking:
                 password = jupyter_password.generate()
@@ -120,7 +139,8 @@ class Credentials:
         }
 
     def _hash(self, name: str, password: str, stored: str) -> str:
-        """Return a hash that verifies: the control node's, else the host's, else a new one. An unchanged text keeps everybody logged in."""
+        """Return a hash that verifies: the control node's, else the host's, else a new one. An unchanged text keeps
+        everybody logged in."""
         if not password or (stored and jupyter_password.verifies(password, stored)):
             return stored
         on_host = self._host_hash(name)
@@ -133,7 +153,9 @@ class Credentials:
         action = self._action
         source = {"src": f"{self._plan['config_dir']}/{name}/hashed_password"}
         with answers.unlogged(action):
-            answer = answers.module(action, self._task_vars, answers.slurped(jupyter_password.LONGEST), "ansible.builtin.slurp", source)
+            answer = answers.module(
+                action, self._task_vars, answers.slurped(jupyter_password.LONGEST), "ansible.builtin.slurp", source
+            )
         if answer.get("unreachable"):
             raise AnsibleActionFail(answer.get("msg", "The host cannot be reached."))
         found = answers.decoded(answer.get("content", "")).decode("utf-8", "replace").strip()

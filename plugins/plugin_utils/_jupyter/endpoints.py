@@ -17,10 +17,14 @@ from ...module_utils._tunnel import names
 from .._pki import paths
 
 
-def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return for each instance the hand-off record (see the module ``jupyter_handoff``) and, under ``checks``, how the control node tries it.
+def servers(
+    plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return for each instance the hand-off record (see the module ``jupyter_handoff``) and, under ``checks``, how the
+    control node tries it.
 
-    :param pki: the result of the ``pki`` role: ``authority`` and ``certificates``; empty where no certificate is in use.
+    :param pki: the result of the ``pki`` role: ``authority`` and ``certificates``; empty where no certificate is in
+        use.
     """
     return [_server(plan, instance, credentials.get(instance["name"], {}), pki) for instance in instances]
 
@@ -28,7 +32,8 @@ def servers(plan: dict[str, Any], instances: list[dict[str, Any]], credentials: 
 def connect(servers: list[dict[str, Any]], instances: list[dict[str, Any]], pages: str, ssh_config: str) -> list[str]:
     """Return the lines that say where to connect, at the end of a run.
 
-    :param pages: the folder of the hand-off. :param ssh_config: the file of the accounts that can only forward; empty where there are none.
+    :param pages: the folder of the hand-off. :param ssh_config: the file of the accounts that can only forward; empty
+        where there are none.
     """
     lines = []
     for server in servers:
@@ -36,10 +41,19 @@ def connect(servers: list[dict[str, Any]], instances: list[dict[str, Any]], page
         lines.append(f"{server['instance']} on {server['host']}: {server['url']}")
         if "alias" in ssh:
             logins = [ssh, *ssh["others"]]
-            lines += [f"as {each['user']}, which can forward and do nothing else: ssh -F {ssh_config} -N {each['alias']}" for each in logins]
+            lines += [
+                f"as {each['user']}, which can forward and do nothing else: ssh -F {ssh_config} -N {each['alias']}"
+                for each in logins
+            ]
         elif server["access"] != "direct":
-            port, login = f" -p {ssh['port']}" if ssh["port"] != 22 else "", f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
-            lines.append(f"from another machine first: ssh -N -L {ssh['local_port']}:localhost:{ssh['remote_port']}{port} {login}")
+            port, login = (
+                f" -p {ssh['port']}" if ssh["port"] != 22 else "",
+                (f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]),
+            )
+            lines.append(
+                f"from another machine first: ssh -N -L {ssh['local_port']}:localhost:{ssh['remote_port']}{port}"
+                f" {login}"
+            )
         if server["tls"]["ca_file"]:
             lines.append(f"trust once on each device: {server['tls']['ca_file']}")
         if server["password_file"]:
@@ -47,16 +61,22 @@ def connect(servers: list[dict[str, Any]], instances: list[dict[str, Any]], page
         lines.append(f"the page to hand over: {page}")
     for instance in instances:
         if instance["attach"]:
-            lines.append(f"{instance['name']} runs in tmux; on the host: {instance['attach']} (leave with Ctrl-b, then d)")
+            lines.append(
+                f"{instance['name']} runs in tmux; on the host: {instance['attach']} (leave with Ctrl-b, then d)"
+            )
     return lines
 
 
-def targets(plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every way to an instance, the one it is handed over by first, with what the control node needs for going it.
+def targets(
+    plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return every way to an instance, the one it is handed over by first, with what the control node needs for going
+    it.
 
     :param ca_file: what clients trust; None for the system's own list.
-    :param credential: ``password_file`` of a generated password, ``given``: "password" or "token" of the inventory. No secret. A login takes one:
-        a server with a token has a generated password all the same, and that is what people type.
+    :param credential: ``password_file`` of a generated password, ``given``: "password" or "token" of the inventory. No
+        secret. A login takes one: a server with a token has a generated password all the same, and that is what people
+        type.
     """
     generated = credential.get("password_file")
     known = {"ca_file": ca_file, "password_file": generated, "given": "" if generated else credential.get("given", "")}
@@ -64,14 +84,18 @@ def targets(plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None,
 
 
 def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every way by which clients come to an instance, and how the control node goes it; the first is the one it is handed over by.
+    """Return every way by which clients come to an instance, and how the control node goes it; the first is the one it
+    is handed over by.
 
-    ``{"way": "network" | "tunnel" | "loopback", "url": str, "possible": bool, "tunnel": dict | None}``: ``url`` is what a client types, ``tunnel``
-    is the option of the module ``connection_check``; ``possible`` is false where only the host's own loopback leads there.
+    ``{"way": "network" | "tunnel" | "loopback", "url": str, "possible": bool, "tunnel": dict | None}``: ``url`` is what
+    a client types, ``tunnel`` is the option of the module ``connection_check``; ``possible`` is false where only the
+    host's own loopback leads there.
     """
     contact, found = plan["contact"], []
     if instance["access"] != "tunnel":
-        found.append({"way": "network", "url": _url(instance, instance["addresses"][0]), "possible": True, "tunnel": None})
+        found.append(
+            {"way": "network", "url": _url(instance, instance["addresses"][0]), "possible": True, "tunnel": None}
+        )
     if instance["access"] != "direct" and contact["connection"] == "local":
         found.append({"way": "loopback", "url": instance["local_url"], "possible": True, "tunnel": None})
     elif instance["access"] != "direct":
@@ -83,7 +107,8 @@ def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]
             "ssh_args": contact["ssh_args"],
             "remote_port": instance["port"],
         }
-        # The way of an account that can forward and do nothing else is the one that has to work; nobody is there to type a passphrase.
+        # The way of an account that can forward and do nothing else is the one that has to work; nobody is there to
+        # type a passphrase.
         account = next((each for each in _accounts(plan, instance) if each.get("locked") is False), None)
         if account:
             ssh.update(user=account["name"], private_key_file=account["identity_file"])
@@ -94,7 +119,8 @@ def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def authority_file(host: str, instance: dict[str, Any], pki_directory: str) -> str | None:
-    """Return the file of the control node that holds what clients have to trust; None where that is the system's own list, or nothing."""
+    """Return the file of the control node that holds what clients have to trust; None where that is the system's own
+    list, or nothing."""
     if instance["tls"] == "private_ca":
         return paths.bundle_path(pki_directory)
     if instance["tls"] == "self_signed":
@@ -106,10 +132,14 @@ def _url(instance: dict[str, Any], host: str) -> str:
     return f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{instance['port']}{instance['base_url']}"
 
 
-def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
+def _server(
+    plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any]
+) -> dict[str, Any]:
     contact, port = plan["contact"], instance["port"]
     url = _url(instance, "localhost" if instance["access"] == "tunnel" else instance["addresses"][0])
-    certificate = pki.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {}) if instance["tls"] != "none" else {}
+    certificate = (
+        pki.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {}) if instance["tls"] != "none" else {}
+    )
     trust = _trust(instance, certificate, pki.get("authority", {}))
     return {
         "host": plan["host"],
@@ -122,23 +152,36 @@ def _server(plan: dict[str, Any], instance: dict[str, Any], credential: dict[str
             **trust,
             "not_after": certificate.get("not_after"),
         },
-        "ssh": {"host": _ssh_host(plan, instance), "port": contact["port"] or 22, **_login(plan, instance), "local_port": port, "remote_port": port},
+        "ssh": {
+            "host": _ssh_host(plan, instance),
+            "port": contact["port"] or 22,
+            **_login(plan, instance),
+            "local_port": port,
+            "remote_port": port,
+        },
         "password_file": credential.get("password_file"),
         "service": instance["unit"] if instance["keeper"] else instance["session"],
         "clients": instance["clients"],
         "classic": instance["classic"],
-        "checks": [{**target, "sha256": certificate.get("sha256")} for target in _provable(plan, instance, trust["ca_file"], credential)],
+        "checks": [
+            {**target, "sha256": certificate.get("sha256")}
+            for target in _provable(plan, instance, trust["ca_file"], credential)
+        ],
     }
 
 
-def _provable(plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the ways that have to work; a certificate from elsewhere does not name the localhost at which a tunnel ends."""
+def _provable(
+    plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the ways that have to work; a certificate from elsewhere does not name the localhost at which a tunnel
+    ends."""
     found = targets(plan, instance, ca_file, credential)
     return found[:1] if instance["tls"] == "provided" else found
 
 
 def _trust(instance: dict[str, Any], certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
-    """Say what clients have to trust: ``ca_file`` (None for the system's own list) and ``ca_sha256`` (None where the file alone tells)."""
+    """Say what clients have to trust: ``ca_file`` (None for the system's own list) and ``ca_sha256`` (None where the
+    file alone tells)."""
     if instance["tls"] == "private_ca":
         # All roots to trust, the one in use first: two while one authority takes over from another.
         return {"ca_file": authority.get("bundle"), "ca_sha256": authority.get("sha256")}
@@ -150,7 +193,9 @@ def _trust(instance: dict[str, Any], certificate: dict[str, Any], authority: dic
 def _ssh_host(plan: dict[str, Any], instance: dict[str, Any]) -> str:
     """Name the host for somebody who sits elsewhere: this very machine is localhost to nobody else."""
     contact = plan["contact"]
-    return str(instance["addresses"][0] if contact["connection"] == "local" and instance["addresses"] else contact["host"])
+    return str(
+        instance["addresses"][0] if contact["connection"] == "local" and instance["addresses"] else contact["host"]
+    )
 
 
 def _accounts(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,10 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernels as data: from what an instance says to complete records, and to the file that Jupyter reads. Pure: no I/O, no Ansible.
+"""Kernels as data: from what an instance says to complete records, and to the file that Jupyter reads. Pure: no I/O, no
+Ansible.
 
-A *kernel* is ``{"name", "display_name", "language", "env", ...}`` and one of three kinds: with ``argv`` it is taken as given; with ``language: R``
-it runs the system's R; else it is a Python with an environment of its own (``python``, ``packages``).
+A *kernel* is ``{"name", "display_name", "language", "env", ...}`` and one of three kinds: with ``argv`` it is taken as
+given; with ``language: R`` it runs the system's R; else it is a Python with an environment of its own (``python``,
+``packages``).
 
 The format is Jupyter's: https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
 """
@@ -27,7 +29,9 @@ R_COMMAND = ("R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_fi
 _NAME = re.compile(r"[a-z0-9._-]+")
 
 
-def complete(given: list[dict[str, Any]], python: str, wrong: Callable[[str], None], unknown: Callable[[str], str]) -> list[Kernel]:
+def complete(
+    given: list[dict[str, Any]], python: str, wrong: Callable[[str], None], unknown: Callable[[str], str]
+) -> list[Kernel]:
     """Return the kernels of an instance with every key filled in.
 
     :param python: the interpreter of the instance, for Python kernels that name none.
@@ -81,7 +85,10 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
         if not kernel["language"]:
             wrong("with argv, say its language, too: clients choose the editor's mode and icons by it.")
         if own:
-            wrong(f"{' and '.join(sorted(own))} belong to a Python kernel that the role installs. Leave out either them or argv.")
+            wrong(
+                f"{' and '.join(sorted(own))} belong to a Python kernel that the role installs. Leave out either them"
+                " or argv."
+            )
     elif kernel["language"].lower() == "r":
         kernel.update(language="R", argv=list(R_COMMAND))
         if own:
@@ -93,7 +100,9 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
             packages = []
         kernel.update(python=str(entry.get("python") or python), packages=sorted({*BASE_PACKAGES, *map(str, packages)}))
     else:
-        wrong(f"language '{kernel['language']}' needs argv, the command that starts it; only Python and R are known here.")
+        wrong(
+            f"language '{kernel['language']}' needs argv, the command that starts it; only Python and R are known here."
+        )
     return kernel
 
 

@@ -1,11 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people have in their homes from other installations: which of it counts, and what is said of it. Pure: no I/O, no Ansible.
+"""What people have in their homes from other installations: which of it counts, and what is said of it. Pure: no I/O,
+no Ansible.
 
-What carries a name of ours counts for nothing: the kernel ``python3`` and those of ``jupyter_kernels``, modules that an environment
-holds, extensions that it enables. Whatever else is there counts as in any Jupyter: kernels and packages of other names, IPython's profile,
-extensions of the pages. (Tried with JupyterLab 4, Python 3.11 and 3.13.) Settings of Jupyter itself are :mod:`conflicts`'s.
+What carries a name of ours counts for nothing: the kernel ``python3`` and those of ``jupyter_kernels``, modules that an
+environment holds, extensions that it enables. Whatever else is there counts as in any Jupyter: kernels and packages of
+other names, IPython's profile, extensions of the pages. (Tried with JupyterLab 4, Python 3.11 and 3.13.) Settings of
+Jupyter itself are :mod:`conflicts`'s.
 """
 
 from __future__ import annotations
@@ -26,7 +28,11 @@ PACKAGES = ".local/lib/python3.*/site-packages"
 PLACES = (
     ".local/share/jupyter/kernels/*/kernel.json",
     ".ipython/kernels/*/kernel.json",
-    *(f".ipython/profile_default/{name}.{ending}" for name in ("ipython_config", "ipython_kernel_config") for ending in ("json", "py")),
+    *(
+        f".ipython/profile_default/{name}.{ending}"
+        for name in ("ipython_config", "ipython_kernel_config")
+        for ending in ("json", "py")
+    ),
     *(f"{STARTUP}/*.{ending}" for ending in ("ipy", "py")),
     *(f"{PACKAGES}/{name}-*.dist-info/METADATA" for name in CORE),
     f"{PACKAGES}/usercustomize.py",
@@ -59,10 +65,17 @@ def _about(path: str, error: str, names: set[str], user: str) -> str:
     if name == "kernel.json":
         kernel = posixpath.basename(posixpath.dirname(path))
         if kernel.lower() in names:
-            return f"is not used: servers here have a kernel '{kernel}' of their own. Call its folder something else to have both."
+            return (
+                f"is not used: servers here have a kernel '{kernel}' of their own. Call its folder something else to"
+                " have both."
+            )
         return f"is a kernel that cannot start: {error} Correct it, or remove its folder." if error else ""
     if name == "package.json":
-        return f"cannot be read by JupyterLab: {error} Its page may not open. Correct it, or remove its folder." if error else ""
+        return (
+            f"cannot be read by JupyterLab: {error} Its page may not open. Correct it, or remove its folder."
+            if error
+            else ""
+        )
     if error and (name.startswith("ipython_") or (name.endswith(".py") and _is_run(path))):
         return f"fails in each kernel of '{user}': {error} Correct it, or move it aside."
     return ""

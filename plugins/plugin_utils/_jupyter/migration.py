@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a Jupyter configuration that somebody wrote by hand to the variables of the role. Pure: no I/O, no Ansible; nothing of the file is executed.
+"""From a Jupyter configuration that somebody wrote by hand to the variables of the role. Pure: no I/O, no Ansible;
+nothing of the file is executed.
 
 Each option that a file sets becomes a variable, or a remark with its line.
 
@@ -21,8 +22,11 @@ from ...module_utils._jupyter.config_file import LONGEST_NAME, Reading, read
 from .password import is_hash
 from .plan import SERVICE_ACCOUNT
 
-#: The files of a classic setup, in the order in which the first that says an option wins: JSON before Python, new names before old.
-FILES = tuple(f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py"))
+# : The files of a classic setup, in the order in which the first that says an option wins: JSON before Python, new
+# names before old.
+FILES = tuple(
+    f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py")
+)
 
 #: A class and a trait of it, as Python names things.
 _OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*")
@@ -81,19 +85,34 @@ DECIDED = {
 #: Settings that are kept and that open a server to others, with the value that does.
 OPENING: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ServerApp.disable_check_xsrf": (bool, "any page that a browser shows can then act in its name"),
-    "ServerApp.allow_origin": (lambda value: value == "*", "any page that a browser shows can then read from the server"),
+    "ServerApp.allow_origin": (
+        lambda value: value == "*",
+        "any page that a browser shows can then read from the server",
+    ),
     "ServerApp.allow_origin_pat": (
         lambda value: str(value).strip("^$") in (".*", ".+", r"https?://.*", "https://.*", "http://.*", "(.*)"),
         "it fits any page",
     ),
     "ServerApp.allow_credentials": (bool, "pages of other origins that are allowed then act as who is logged in"),
     "ServerApp.trust_xheaders": (bool, "without a proxy before it, a client says itself who it is"),
-    "ServerApp.authenticate_prometheus": (lambda value: not value, "numbers about the server are then told to everybody"),
-    "ServerApp.identity_provider_class": (lambda value: True, "another class then decides who may log in, and jupyter_password may decide nothing"),
-    "ServerApp.login_handler_class": (lambda value: True, "another class then decides who may log in, and jupyter_password may decide nothing"),
+    "ServerApp.authenticate_prometheus": (
+        lambda value: not value,
+        "numbers about the server are then told to everybody",
+    ),
+    "ServerApp.identity_provider_class": (
+        lambda value: True,
+        "another class then decides who may log in, and jupyter_password may decide nothing",
+    ),
+    "ServerApp.login_handler_class": (
+        lambda value: True,
+        "another class then decides who may log in, and jupyter_password may decide nothing",
+    ),
     "ServerApp.authorizer_class": (lambda value: True, "another class then decides who may do what"),
     "ServerApp.tornado_settings": (
-        lambda value: re.search(r"frame-ancestors[^;]*\*|Access-Control-Allow-Origin'?: '\*|xsrf_cookies'?: False", str(value)) is not None,
+        lambda value: (
+            re.search(r"frame-ancestors[^;]*\*|Access-Control-Allow-Origin'?: '\*|xsrf_cookies'?: False", str(value))
+            is not None
+        ),
         "other people's pages may then show or use the server",
     ),
     "KernelManager.ip": (lambda value: value not in NEAR, "kernels then listen on the network"),
@@ -119,39 +138,44 @@ PACKAGES = {
     "AiExtension": "jupyter-ai",
     "SchedulerApp": "jupyter-scheduler",
 }
-#: Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_jupyter.plan`, and of what they are made of.
+# : Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_jupyter.plan`, and of what
+# they are made of.
 _OWN = """
-AllowAllAuthorizer Application AsyncCheckpoints AsyncContentsManager AsyncFileCheckpoints AsyncFileContentsManager AsyncFileManagerMixin
-AsyncGenericFileCheckpoints AsyncIOLoopKernelManager AsyncIOLoopKernelRestarter AsyncKernelClient AsyncKernelManager AsyncLargeFileManager
-AsyncMappingKernelManager AsyncMultiKernelManager Authorizer BaseExtensionApp BaseJSONConfigManager BaseKernelWebsocketConnection
-BlockingKernelClient Checkpoints ConfigManager Configurable ConnectionFileMixin ContentsManager DebugLogFileMixin DisableServerExtensionApp
-EnableServerExtensionApp EventLogger ExtensionApp ExtensionConfigManager ExtensionManager ExtensionPackage FileCheckpoints
-FileContentsManager FileManagerMixin GatewayClient GatewayKernelClient GatewayKernelManager GatewayKernelSpecManager
-GatewayMappingKernelManager GatewaySessionManager GatewayTokenRenewerBase GatewayWebSocketConnection GenericFileCheckpoints
-IOLoopKernelManager IOLoopKernelRestarter IdentityProvider JupyterApp JupyterAsyncApp JupyterPasswordApp JupyterServerListApp
-JupyterServerStopApp KernelClient KernelManager KernelProvisionerBase KernelProvisionerFactory KernelRestarter KernelSpecManager LabApp
-LabBuildApp LabCleanApp LabLicensesApp LabPathApp LabServerApp LabWorkspaceApp LabWorkspaceExportApp LabWorkspaceImportApp
-LabWorkspaceListApp LargeFileManager LegacyIdentityProvider LicensesApp LicensesManager ListServerExtensionsApp LocalPortCache
-LocalProvisioner LoggingConfigurable MappingKernelManager MultiKernelManager NoOpTokenRenewer NotebookApp NotebookNotary
-PasswordIdentityProvider PluginManager PyPIExtensionManager ReadOnlyExtensionManager SQLiteSignatureStore ServerApp ServerExtensionApp
-ServerKernelManager Session SessionFactory SessionManager SingletonConfigurable TerminalManager TerminalsExtensionApp
-ToggleServerExtensionApp TrustNotebookApp WorkspaceExportApp WorkspaceImportApp WorkspaceListApp WorkspacesManager
-ZMQChannelsWebsocketConnection
+AllowAllAuthorizer Application AsyncCheckpoints AsyncContentsManager AsyncFileCheckpoints AsyncFileContentsManager
+AsyncFileManagerMixin AsyncGenericFileCheckpoints AsyncIOLoopKernelManager AsyncIOLoopKernelRestarter
+AsyncKernelClient AsyncKernelManager AsyncLargeFileManager AsyncMappingKernelManager AsyncMultiKernelManager
+Authorizer BaseExtensionApp BaseJSONConfigManager BaseKernelWebsocketConnection BlockingKernelClient Checkpoints
+ConfigManager Configurable ConnectionFileMixin ContentsManager DebugLogFileMixin DisableServerExtensionApp
+EnableServerExtensionApp EventLogger ExtensionApp ExtensionConfigManager ExtensionManager ExtensionPackage
+FileCheckpoints FileContentsManager FileManagerMixin GatewayClient GatewayKernelClient GatewayKernelManager
+GatewayKernelSpecManager GatewayMappingKernelManager GatewaySessionManager GatewayTokenRenewerBase
+GatewayWebSocketConnection GenericFileCheckpoints IOLoopKernelManager IOLoopKernelRestarter IdentityProvider
+JupyterApp JupyterAsyncApp JupyterPasswordApp JupyterServerListApp JupyterServerStopApp KernelClient KernelManager
+KernelProvisionerBase KernelProvisionerFactory KernelRestarter KernelSpecManager LabApp LabBuildApp LabCleanApp
+LabLicensesApp LabPathApp LabServerApp LabWorkspaceApp LabWorkspaceExportApp LabWorkspaceImportApp LabWorkspaceListApp
+LargeFileManager LegacyIdentityProvider LicensesApp LicensesManager ListServerExtensionsApp LocalPortCache
+LocalProvisioner LoggingConfigurable MappingKernelManager MultiKernelManager NoOpTokenRenewer NotebookApp
+NotebookNotary PasswordIdentityProvider PluginManager PyPIExtensionManager ReadOnlyExtensionManager
+SQLiteSignatureStore ServerApp ServerExtensionApp ServerKernelManager Session SessionFactory SessionManager
+SingletonConfigurable TerminalManager TerminalsExtensionApp ToggleServerExtensionApp TrustNotebookApp
+WorkspaceExportApp WorkspaceImportApp WorkspaceListApp WorkspacesManager ZMQChannelsWebsocketConnection
 """
 OWN = frozenset(_OWN.split())
 #: What ServerApp has, in the oldest release that BASE_PACKAGES allows. Of NotebookApp's options some are gone.
 _SERVER = """
-allow_credentials allow_external_kernels allow_origin allow_origin_pat allow_password_change allow_remote_access allow_root
-allow_unauthenticated_access answer_yes authenticate_prometheus authorizer_class autoreload base_url browser certfile client_ca config_file
-config_file_name config_manager_class contents_manager_class cookie_options cookie_secret cookie_secret_file custom_display_url default_url
-disable_check_xsrf external_connection_dir extra_log_scrub_param_keys extra_services extra_static_paths extra_template_paths file_to_run
-file_url_prefix generate_config get_secure_cookie_kwargs identity_provider_class iopub_data_rate_limit iopub_msg_rate_limit ip
+allow_credentials allow_external_kernels allow_origin allow_origin_pat allow_password_change allow_remote_access
+allow_root allow_unauthenticated_access answer_yes authenticate_prometheus authorizer_class autoreload base_url
+browser certfile client_ca config_file config_file_name config_manager_class contents_manager_class cookie_options
+cookie_secret cookie_secret_file custom_display_url default_url disable_check_xsrf external_connection_dir
+extra_log_scrub_param_keys extra_services extra_static_paths extra_template_paths file_to_run file_url_prefix
+generate_config get_secure_cookie_kwargs identity_provider_class iopub_data_rate_limit iopub_msg_rate_limit ip
 jinja_environment_options jinja_template_vars jpserver_extensions kernel_manager_class kernel_spec_manager_class
-kernel_websocket_connection_class kernel_ws_protocol keyfile limit_rate local_hostnames log_datefmt log_format log_level logging_config
-login_handler_class logout_handler_class max_body_size max_buffer_size min_open_files_limit nbconvert_csp_sandbox notebook_dir open_browser
-password password_required port port_retries preferred_dir pylab quit_button rate_limit_window reraise_server_extension_failures root_dir
-session_manager_class show_config show_config_json shutdown_no_activity_timeout sock sock_mode ssl_options static_immutable_cache
-terminado_settings terminals_enabled token tornado_settings trust_xheaders use_redirect_file webbrowser_open_new
+kernel_websocket_connection_class kernel_ws_protocol keyfile limit_rate local_hostnames log_datefmt log_format
+log_level logging_config login_handler_class logout_handler_class max_body_size max_buffer_size min_open_files_limit
+nbconvert_csp_sandbox notebook_dir open_browser password password_required port port_retries preferred_dir pylab
+quit_button rate_limit_window reraise_server_extension_failures root_dir session_manager_class show_config
+show_config_json shutdown_no_activity_timeout sock sock_mode ssl_options static_immutable_cache terminado_settings
+terminals_enabled token tornado_settings trust_xheaders use_redirect_file webbrowser_open_new
 websocket_compression_options websocket_ping_interval websocket_ping_timeout websocket_url
 """
 SERVER = frozenset(_SERVER.split())
@@ -198,7 +222,8 @@ class _Option(NamedTuple):
 
 
 def convert(files: dict[str, str], account: str = "") -> dict[str, Any]:
-    """Return ``{"variables": {jupyter_...: value}, "remarks": [str, ...]}`` for the files of one account, by their path.
+    """Return ``{"variables": {jupyter_...: value}, "remarks": [str, ...]}`` for the files of one account, by their
+    path.
 
     A hash is kept word for word: the old password logs in afterwards, and who is logged in stays so.
 
@@ -207,7 +232,9 @@ def convert(files: dict[str, str], account: str = "") -> dict[str, Any]:
     """
     remarks: list[str] = []
     options: dict[str, _Option] = {}
-    for path in sorted(files, key=lambda each: FILES.index(each.rsplit("/", 1)[-1]) if each.rsplit("/", 1)[-1] in FILES else len(FILES)):
+    for path in sorted(
+        files, key=lambda each: FILES.index(each.rsplit("/", 1)[-1]) if each.rsplit("/", 1)[-1] in FILES else len(FILES)
+    ):
         _collect(path, _read(files[path], path), options, remarks)
     variables: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
@@ -226,7 +253,10 @@ def convert(files: dict[str, str], account: str = "") -> dict[str, Any]:
     if settings:
         variables["jupyter_settings"] = settings
     if account == "root":
-        remarks.append(f"These are root's, and Jupyter never runs as root here: the server will run as '{SERVICE_ACCOUNT}', or as jupyter_user says.")
+        remarks.append(
+            f"These are root's, and Jupyter never runs as root here: the server will run as '{SERVICE_ACCOUNT}', or as"
+            " jupyter_user says."
+        )
     elif account and files:
         variables["jupyter_user"] = account
     said = list(dict.fromkeys(remarks))
@@ -291,7 +321,9 @@ def _variable(name: str, option: _Option, variables: dict[str, Any], remarks: li
             wrong = "is no number of a port"
         elif value < 1024:
             wrong = (
-                "is a port that is free at the moment" if value == 0 else "is a port that is reserved for root, and Jupyter never runs as root here"
+                "is a port that is free at the moment"
+                if value == 0
+                else "is a port that is reserved for root, and Jupyter never runs as root here"
             )
     elif not isinstance(value, str):
         wrong = "is no text"
@@ -316,7 +348,9 @@ def _setting(name: str, option: _Option, settings: dict[str, dict[str, Any]], re
     settings.setdefault(section, {})[trait] = option.value
     opens, why = OPENING.get(name, (None, ""))
     if opens is not None and opens(option.value):
-        remarks.append(f"{option.place}: {option.name} is kept, and is dangerous: {why}. Take it out unless you need it.")
+        remarks.append(
+            f"{option.place}: {option.name} is kept, and is dangerous: {why}. Take it out unless you need it."
+        )
 
 
 def _warn(options: dict[str, _Option], variables: dict[str, Any], remarks: list[str]) -> None:
@@ -326,12 +360,19 @@ def _warn(options: dict[str, _Option], variables: dict[str, Any], remarks: list[
         if option and not option.why and option.value in ("", None):
             remarks.append(
                 f"{option.place}: {option.name} is empty there, so the old server asked for no {word}. "
-                + ("It is left out." if word == "token" or "jupyter_password_hash" in variables else "Here a password is always required.")
+                + (
+                    "It is left out."
+                    if word == "token" or "jupyter_password_hash" in variables
+                    else "Here a password is always required."
+                )
             )
 
 
-def _packages(settings: dict[str, dict[str, Any]], options: dict[str, _Option], variables: dict[str, Any], remarks: list[str]) -> None:
-    """Take along what brings the classes of some settings; leave out those that nobody would know: a run refuses them."""
+def _packages(
+    settings: dict[str, dict[str, Any]], options: dict[str, _Option], variables: dict[str, Any], remarks: list[str]
+) -> None:
+    """Take along what brings the classes of some settings; leave out those that nobody would know: a run refuses
+    them."""
     needed = set()
     for section in sorted(settings):
         if section in OWN:
@@ -340,15 +381,18 @@ def _packages(settings: dict[str, dict[str, Any]], options: dict[str, _Option], 
         if section in PACKAGES:
             needed.add(PACKAGES[section])
             remarks.append(
-                f"{places}: {section} belongs to the package {PACKAGES[section]}, which is written to jupyter_packages. "
-                "That stands in place of the jupyter_packages of an inventory: add those to it, or take out both."
+                f"{places}: {section} belongs to the package {PACKAGES[section]}, which is written to jupyter_packages."
+                " That stands in place of the jupyter_packages of an inventory: add those to it, or take out both."
             )
             continue
         del settings[section]
         cure = (
             "that belongs to JupyterHub, which is no server for one person"
             if section in HUB
-            else "no class of the server has that name. Where a package brings it, write both by hand: jupyter_packages and jupyter_settings"
+            else (
+                "no class of the server has that name. Where a package brings it, write both by hand: jupyter_packages"
+                " and jupyter_settings"
+            )
         )
         remarks.append(f"{places}: {section} is left out: {cure}.")
     if needed:
@@ -357,23 +401,37 @@ def _packages(settings: dict[str, dict[str, Any]], options: dict[str, _Option], 
 
 def _place(options: dict[str, _Option], variables: dict[str, Any], remarks: list[str]) -> None:
     """Settle who may connect and how it is encrypted, from ``ip``, ``certfile`` and ``keyfile``."""
-    files = [options[name] for name in ("ServerApp.certfile", "ServerApp.keyfile") if name in options and not options[name].why]
+    files = [
+        options[name]
+        for name in ("ServerApp.certfile", "ServerApp.keyfile")
+        if name in options and not options[name].why
+    ]
     given = [option for option in files if option.value not in ("", None)]
-    remarks += [f"{option.place}: {option.name} is empty there, which is the default." for option in files if option not in given]
+    remarks += [
+        f"{option.place}: {option.name} is empty there, which is the default."
+        for option in files
+        if option not in given
+    ]
     bind = options.get("ServerApp.ip")
     if bind is None or bind.why or not _listens(bind, variables, remarks):
-        remarks += [f"{option.place}: {option.name} is left out: through an SSH tunnel no certificate is needed." for option in given]
+        remarks += [
+            f"{option.place}: {option.name} is left out: through an SSH tunnel no certificate is needed."
+            for option in given
+        ]
         return
     if given:
         # No variable: that would be a path on the control node, and what lies there would be sent to the host.
         remarks.append(
-            f"{given[0].place}: {' and '.join(option.name for option in given)} lie on the host: "
-            f"{' and '.join(str(option.value) for option in given)}. "
-            "To go on with them, copy them to the control node, and write where they lie there as "
-            "jupyter_certificate_file and jupyter_key_file, with jupyter_tls: provided. Without, the server gets one of the private authority."
+            f"{given[0].place}: {' and '.join(option.name for option in given)} lie on the host:"
+            f" {' and '.join(str(option.value) for option in given)}. To go on with them, copy them to the control"
+            " node, and write where they lie there as jupyter_certificate_file and jupyter_key_file, with jupyter_tls:"
+            " provided. Without, the server gets one of the private authority."
         )
     elif not any(options[name].why for name in ("ServerApp.certfile", "ServerApp.keyfile") if name in options):
-        remarks.append(f"{bind.place}: It listened on the network without TLS. With access 'direct' it gets a certificate of the private authority.")
+        remarks.append(
+            f"{bind.place}: It listened on the network without TLS. With access 'direct' it gets a certificate of the"
+            " private authority."
+        )
 
 
 def _listens(bind: _Option, variables: dict[str, Any], remarks: list[str]) -> bool:
@@ -383,11 +441,16 @@ def _listens(bind: _Option, variables: dict[str, Any], remarks: list[str]) -> bo
         try:
             near = ipaddress.ip_address(bind.value).is_loopback
             if near:
-                remarks.append(f"{bind.place}: {bind.name} is an address of the loopback. With access 'tunnel' it is localhost.")
+                remarks.append(
+                    f"{bind.place}: {bind.name} is an address of the loopback. With access 'tunnel' it is localhost."
+                )
             else:
                 variables["jupyter_bind_address"] = bind.value
         except ValueError:
-            remarks.append(f"{bind.place}: {bind.name} is no IP address. Write one as jupyter_bind_address; without, it listens on all.")
+            remarks.append(
+                f"{bind.place}: {bind.name} is no IP address. Write one as jupyter_bind_address; without, it listens on"
+                " all."
+            )
     elif not near and not isinstance(bind.value, str):
         remarks.append(f"{bind.place}: {bind.name} is no address and is left out. {_by_hand('ServerApp.ip')}")
         return False

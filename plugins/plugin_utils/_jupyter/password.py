@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Passwords and the hashes Jupyter accepts for them. Pure, but for the random numbers.
 
-Jupyter's own parameters (``jupyter_server.auth.security.passwd``): argon2id with 10 MiB, 10 passes, 8 lanes, a salt of 16 and a
-digest of 32 bytes, behind the word ``argon2:``. The text of the hash is part of the key that signs the cookies: a new text, even of the
-same password, logs every device out. So a hash that still verifies is never made anew.
+Jupyter's own parameters (``jupyter_server.auth.security.passwd``): argon2id with 10 MiB, 10 passes, 8 lanes, a salt of
+16 and a digest of 32 bytes, behind the word ``argon2:``. The text of the hash is part of the key that signs the
+cookies: a new text, even of the same password, logs every device out. So a hash that still verifies is never made anew.
 """
 
 from __future__ import annotations
@@ -48,14 +48,17 @@ def generate() -> str:
 
 def hash_password(password: str) -> str:
     """Return the hash of ``password`` in Jupyter's form, with a fresh salt."""
-    hasher = _argon2().using(type="ID", memory_cost=MEMORY, time_cost=PASSES, parallelism=LANES, salt_size=16, digest_size=32)
+    hasher = _argon2().using(
+        type="ID", memory_cost=MEMORY, time_cost=PASSES, parallelism=LANES, salt_size=16, digest_size=32
+    )
     return PREFIX + str(hasher.hash(password))
 
 
 def verifies(password: str, hashed: str) -> bool:
     """Tell whether ``hashed`` is an argon2 hash of ``password``; another or a damaged text simply does not verify.
 
-    Neither does one that costs ten times what Jupyter's own cost: it may come from a host, and this machine has other things to do.
+    Neither does one that costs ten times what Jupyter's own cost: it may come from a host, and this machine has other
+    things to do.
     """
     if not hashed.startswith(PREFIX) or not is_hash(hashed) or not _is_affordable(hashed):
         return False
@@ -67,9 +70,15 @@ def verifies(password: str, hashed: str) -> bool:
 
 def _is_affordable(hashed: str) -> bool:
     memory, passes, lanes = (int(number) for number in re.findall(r"[mtp]=(\d{1,9})(?=[,$])", hashed)[:3])
-    return memory <= 10 * MEMORY and memory * passes <= 10 * MEMORY * PASSES and passes <= 10 * PASSES and lanes <= 10 * LANES
+    return (
+        memory <= 10 * MEMORY
+        and memory * passes <= 10 * MEMORY * PASSES
+        and passes <= 10 * PASSES
+        and lanes <= 10 * LANES
+    )
 
 
 def is_hash(text: str) -> bool:
-    """Tell whether Jupyter would accept ``text`` as a hash. (It answers a malformed one with HTTP 500, at login only.)"""
+    """Tell whether Jupyter would accept ``text`` as a hash. (It answers a malformed one with HTTP 500, at login
+    only.)"""
     return len(text) <= LONGEST and bool(_FORMAT.fullmatch(text))

@@ -88,17 +88,26 @@ EVERYWHERE = ("*", "0.0.0.0", "::")  # noqa: S104
 FILE_KEYS = ("certificate_file", "key_file", "ca_file")
 SECRET_KEYS = ("password", "password_hash", "token")
 
-#: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new account.
+# : The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new
+# account.
 SERVICE_ACCOUNT = "jupyter"
 
-#: jupyter_server 2.21 is the first release with every known hole closed (GHSA-c3mw-737p-c7g2 was the last).
-#: pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to change.
+# : jupyter_server 2.21 is the first release with every known hole closed (GHSA-c3mw-737p-c7g2 was the last).
+# : pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to
+# change.
 BASE_PACKAGES = ("jupyterlab>=4,<5", "jupyter_server>=2.21,<3", "ipykernel", "pip")
-#: What each ``interface`` is made of, the program that serves it, and the oldest Python that its packages accept in their metadata.
-#: ``lab`` has no ``notebook``: without it the classic pages that Juno opens answer at /tree, beside /lab.
-#: ``notebook6`` is a server of its own: it reads NotebookApp names alone, and takes distutils, gone since Python 3.12, from setuptools.
+# : What each ``interface`` is made of, the program that serves it, and the oldest Python that its packages accept in
+# their metadata.
+# : ``lab`` has no ``notebook``: without it the classic pages that Juno opens answer at /tree, beside /lab.
+# : ``notebook6`` is a server of its own: it reads NotebookApp names alone, and takes distutils, gone since Python 3.12,
+# from setuptools.
 INTERFACES: dict[str, dict[str, Any]] = {
-    "lab": {"packages": BASE_PACKAGES, "command": "jupyter-lab", "config": "jupyter_server_config.py", "python": (3, 10)},
+    "lab": {
+        "packages": BASE_PACKAGES,
+        "command": "jupyter-lab",
+        "config": "jupyter_server_config.py",
+        "python": (3, 10),
+    },
     "notebook7": {
         "packages": (*BASE_PACKAGES, "notebook>=7.5,<8"),
         "command": "jupyter-notebook",
@@ -144,17 +153,20 @@ PLANNED_SETTINGS = {
     "NotebookApp.password_required": "password",
     "NotebookApp.token": "token",
 }
-#: Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they hold.
+# : Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they
+# hold.
 SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
-#: What a run may be asked for besides the main job. Those that change a host work on servers that are there, and on nothing but their subject.
+# : What a run may be asked for besides the main job. Those that change a host work on servers that are there, and on
+# nothing but their subject.
 DAY2 = ("rotate_password", "upgrade", "rollback", "renew")
 VERBS = (*DAY2, "backup", "report", "uninstall")
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
 #: Of an account that is made here.
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-#: Of one that is there: a directory service has Ann, ann.smith, ann@example.org, EXAMPLE\\ann. Whether there is one, the host says.
+# : Of one that is there: a directory service has Ann, ann.smith, ann@example.org, EXAMPLE\\ann. Whether there is one,
+# the host says.
 _EXISTING = re.compile(r"(?!\d+\Z)[\w][\w.@+\\-]{0,254}\$?")
 _MEMORY = re.compile(r"[0-9]+[KMGT]?|[0-9]+%|infinity")
 _QUOTA = re.compile(r"[0-9]+%")
@@ -176,7 +188,8 @@ def default_addresses(host: str, inventory_name: str, own: list[str]) -> list[st
     """Return the names by which clients reach a host, best first, where the user names none.
 
     :param host: where Ansible connects to. :param inventory_name: what the inventory calls it.
-    :param own: for the very machine Ansible works on, its address and name: what the inventory calls it may be known to nobody else.
+    :param own: for the very machine Ansible works on, its address and name: what the inventory calls it may be known to
+        nobody else.
     """
     named = [*own, inventory_name] if own else [host, inventory_name]
     found = [name for text in named for name in [_address_or_none(text)] if name]
@@ -222,7 +235,9 @@ def resolve(
     if keep_environments < 0:
         problems.append("jupyter_keep_environments: say how many, 0 or more. 0 leaves nothing to roll back to.")
     if not 0 <= timeout <= 3600:
-        problems.append(f"jupyter_timeout: {timeout} seconds cannot be waited. Say 1 to 3600, or 0 for what suits the host.")
+        problems.append(
+            f"jupyter_timeout: {timeout} seconds cannot be waited. Say 1 to 3600, or 0 for what suits the host."
+        )
     if problems:
         raise PlanError("\n".join(problems))
     present = [instance for instance in resolved if instance["state"] == "present"]
@@ -288,11 +303,18 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     instance: Instance = {**defaults, **{key: value for key, value in given.items() if key in INSTANCE_KEYS}}
 
     if not NAME.fullmatch(str(instance.get("name", ""))):
-        wrong("name", "give each instance a short name of lower-case letters, digits, '-' and '_' (32 at most), for example 'lab'.")
+        wrong(
+            "name",
+            "give each instance a short name of lower-case letters, digits, '-' and '_' (32 at most), for example"
+            " 'lab'.",
+        )
     if not 1 <= instance["port"] <= 65535:
         wrong("port", f"{instance['port']} is no TCP port. Choose one from 1024 to 65535.")
     elif instance["port"] < 1024:
-        wrong("port", f"{instance['port']} is reserved for root, and Jupyter never runs as root. Choose one from 1024 to 65535.")
+        wrong(
+            "port",
+            f"{instance['port']} is reserved for root, and Jupyter never runs as root. Choose one from 1024 to 65535.",
+        )
     instance["addresses"] = _all_addresses(instance["addresses"], wrong)
     _sources(instance, wrong)
     _access(instance, wrong)
@@ -307,14 +329,23 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
 
     base = "/".join(part for part in instance["base_url"].split("/") if part)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", base):
-        wrong("base_url", f"'{instance['base_url']}' holds characters that need quoting in a URL. Use letters, digits, '-', '_', '.', '~' and '/'.")
+        wrong(
+            "base_url",
+            f"'{instance['base_url']}' holds characters that need quoting in a URL. Use letters, digits, '-', '_', '.',"
+            " '~' and '/'.",
+        )
     instance["base_url"] = f"/{base}/" if base else "/"
     instance["scheme"] = "http" if instance["tls"] == "none" else "https"
     near = loopback(instance["bind_address"])
-    instance["local_url"] = f"{instance['scheme']}://{f'[{near}]' if ':' in near else near}:{instance['port']}{instance['base_url']}"
+    instance["local_url"] = (
+        f"{instance['scheme']}://{f'[{near}]' if ':' in near else near}:{instance['port']}{instance['base_url']}"
+    )
     instance["packages"], instance["classic"] = _packages(instance)
     instance["kernels"] = kernels.complete(
-        instance["kernels"], instance["python"], lambda text: wrong("kernels", text), lambda key: unknown_key(key, kernels.KEYS)
+        instance["kernels"],
+        instance["python"],
+        lambda text: wrong("kernels", text),
+        lambda key: unknown_key(key, kernels.KEYS),
     )
     # What is carried to a host has to be known by name beforehand.
     instance["lock"] = instance["lock"] or instance["wheelhouse"]
@@ -345,7 +376,8 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
 
 
 def _packages(instance: Instance) -> tuple[list[str], str]:
-    """Return what the environment is made of, and the path of the classic pages below the base URL, empty where there are none."""
+    """Return what the environment is made of, and the path of the classic pages below the base URL, empty where there
+    are none."""
     needed = {*INTERFACES[instance["interface"]]["packages"], *instance["packages"]}
     if instance["interface"] == "notebook6":
         return sorted(needed), "tree"
@@ -360,7 +392,10 @@ def _sources(instance: Instance, wrong: Any) -> None:
         try:
             ipaddress.ip_network(source)
         except ValueError as error:
-            wrong("allowed_sources", f"'{source}' is not a network ({error}). Write CIDR, for example 192.0.2.0/24 or 2001:db8::/32.")
+            wrong(
+                "allowed_sources",
+                f"'{source}' is not a network ({error}). Write CIDR, for example 192.0.2.0/24 or 2001:db8::/32.",
+            )
 
 
 def _access(instance: Instance, wrong: Any) -> None:
@@ -371,11 +406,21 @@ def _access(instance: Instance, wrong: Any) -> None:
         instance["tls"] = "none" if loopback or instance["plain_http"] else given
     if instance["tls"] == "provided":
         if not instance["certificate_file"]:
-            wrong("certificate_file", "tls 'provided' needs it: the certificate on the control node, in PEM, with its chain behind it.")
+            wrong(
+                "certificate_file",
+                "tls 'provided' needs it: the certificate on the control node, in PEM, with its chain behind it.",
+            )
         if loopback:
-            wrong("tls", "'provided' with access 'tunnel': clients come to localhost, which no such certificate names. Leave tls out: SSH encrypts.")
+            wrong(
+                "tls",
+                "'provided' with access 'tunnel': clients come to localhost, which no such certificate names. Leave tls"
+                " out: SSH encrypts.",
+            )
     elif instance["certificate_file"] and instance["tls"] in ("private_ca", "self_signed"):
-        wrong("certificate_file", f"contradicts tls '{instance['tls']}'. Say tls: provided, or leave certificate_file out.")
+        wrong(
+            "certificate_file",
+            f"contradicts tls '{instance['tls']}'. Say tls: provided, or leave certificate_file out.",
+        )
     if not loopback and instance["tls"] == "none":
         if not instance["plain_http"]:
             wrong(
@@ -386,17 +431,20 @@ def _access(instance: Instance, wrong: Any) -> None:
         elif not instance["allowed_sources"] or not all(_is_private(source) for source in instance["allowed_sources"]):
             wrong(
                 "plain_http",
-                "needs allowed_sources with nothing but private networks, for example 192.168.1.0/24: everyone on the way reads the password.",
+                "needs allowed_sources with nothing but private networks, for example 192.168.1.0/24: everyone on the"
+                " way reads the password.",
             )
     if instance["plain_http"] and instance["tls"] != "none":
         wrong("plain_http", f"contradicts tls '{instance['tls']}'. Leave one of the two out.")
     if not instance["bind_address"]:
-        # Both loopbacks: sshd's localhost is often ::1 first, and another account that listened there would be sent what comes through the tunnel.
+        # Both loopbacks: sshd's localhost is often ::1 first, and another account that listened there would be sent
+        # what comes through the tunnel.
         instance["bind_address"] = "localhost" if loopback else "*"
     elif loopback and instance["bind_address"] not in LOOPBACK:
         wrong(
             "bind_address",
-            f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access: direct, or leave it out.",
+            f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access:"
+            " direct, or leave it out.",
         )
     elif not loopback:
         _listener(instance, wrong)
@@ -413,9 +461,15 @@ def _listener(instance: Instance, wrong: Any) -> None:
         wrong("bind_address", f"'{bind}' is no IP address of this host. Write one, or '*' for all.")
         return
     if near:
-        wrong("bind_address", f"'{bind}' is the loopback, which no network reaches, with access '{access}'. Say access: tunnel, or leave it out.")
+        wrong(
+            "bind_address",
+            f"'{bind}' is the loopback, which no network reaches, with access '{access}'. Say access: tunnel, or leave"
+            " it out.",
+        )
     elif access == "both" and bind not in EVERYWHERE:
-        wrong("bind_address", f"'{bind}' with access 'both': a tunnel ends at the loopback. Say '*', or access: direct.")
+        wrong(
+            "bind_address", f"'{bind}' with access 'both': a tunnel ends at the loopback. Say '*', or access: direct."
+        )
 
 
 def _is_private(source: str) -> bool:
@@ -428,41 +482,65 @@ def _is_private(source: str) -> bool:
 def _account(instance: Instance, scope: str, wrong: Any) -> None:
     if scope == "user":
         if instance["user"] != SERVICE_ACCOUNT:
-            wrong("user", f"with scope 'user' the server runs as the account Ansible logs in as. Leave user: {instance['user']} out.")
+            wrong(
+                "user",
+                f"with scope 'user' the server runs as the account Ansible logs in as. Leave user: {instance['user']}"
+                " out.",
+            )
         if instance["service_manager"] == "systemd":
             wrong("service_manager", "'systemd' needs root, and scope 'user' has none. Use systemd_user, tmux or auto.")
         instance["user"] = ""
     else:
         if instance["user"] == "root":
-            wrong("user", "Jupyter never runs as root: whoever has the password would own the machine. Leave user out, or name an ordinary account.")
+            wrong(
+                "user",
+                "Jupyter never runs as root: whoever has the password would own the machine. Leave user out, or name an"
+                " ordinary account.",
+            )
         elif not _EXISTING.fullmatch(instance["user"]):
             wrong("user", f"'{instance['user']}' cannot be the name of an account.")
         elif instance["create_user"] and not _ACCOUNT.fullmatch(instance["user"]):
             wrong(
                 "user",
-                f"'{instance['user']}' is no name for a new account: lower-case letters, digits, '-' and '_', 32 at most. "
-                "Choose another, or make the account yourself and leave create_user out.",
+                f"'{instance['user']}' is no name for a new account: lower-case letters, digits, '-' and '_', 32 at"
+                " most. Choose another, or make the account yourself and leave create_user out.",
             )
         if instance["service_manager"] == "systemd_user":
-            wrong("service_manager", "'systemd_user' belongs to scope 'user'. Use systemd, tmux or auto, or set jupyter_scope: user.")
+            wrong(
+                "service_manager",
+                "'systemd_user' belongs to scope 'user'. Use systemd, tmux or auto, or set jupyter_scope: user.",
+            )
     if instance["root_dir"] and not instance["root_dir"].startswith(("/", "~/")):
-        wrong("root_dir", f"'{instance['root_dir']}' is relative. Write a path from '/' or from '~/', the account's home.")
+        wrong(
+            "root_dir", f"'{instance['root_dir']}' is relative. Write a path from '/' or from '~/', the account's home."
+        )
     if any(ord(character) < 32 or ord(character) == 127 for character in instance["root_dir"]):
-        wrong("root_dir", f"{instance['root_dir']!r} holds a character that no line of a file can hold. Rename the folder.")
+        wrong(
+            "root_dir",
+            f"{instance['root_dir']!r} holds a character that no line of a file can hold. Rename the folder.",
+        )
     if instance["hardening"] == "strict" and {"'", '"'} & {*instance["root_dir"]}:
         # systemd 256 and 257 hand a path of BindPaths= on to themselves without quoting it.
-        wrong("root_dir", f"systemd cannot show {instance['root_dir']} in a sandbox. Rename the folder without quotes, or say hardening: standard.")
+        wrong(
+            "root_dir",
+            f"systemd cannot show {instance['root_dir']} in a sandbox. Rename the folder without quotes, or say"
+            " hardening: standard.",
+        )
 
 
 def _tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any) -> None:
-    """Accounts that may forward to this server: root makes them, and where nobody comes through SSH nobody needs them."""
+    """Accounts that may forward to this server: root makes them, and where nobody comes through SSH nobody needs
+    them."""
     names = instance["tunnel_accounts"]
     if instance["access"] == "direct":
         if names and own:
             wrong("tunnel_accounts", "access 'direct' leads past SSH. Say access: both, or leave tunnel_accounts out.")
         instance["tunnel_accounts"] = []
     elif names and scope == "user":
-        wrong("tunnel_accounts", "only root can make an account, and scope 'user' has none. Leave it out, or set jupyter_scope: system.")
+        wrong(
+            "tunnel_accounts",
+            "only root can make an account, and scope 'user' has none. Leave it out, or set jupyter_scope: system.",
+        )
     for name in names:
         if not _ACCOUNT.fullmatch(name) or name in ("root", instance["user"]):
             wrong("tunnel_accounts", f"'{name}' cannot be an account for tunnels alone. Choose a name such as 'ipad'.")
@@ -470,25 +548,44 @@ def _tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any) -> N
 
 def _limits(instance: Instance, wrong: Any) -> None:
     if instance["memory_max"] and not _MEMORY.fullmatch(instance["memory_max"]):
-        wrong("memory_max", f"'{instance['memory_max']}' is no size. Write for example 4G or 50% (systemd.resource-control(5)).")
+        wrong(
+            "memory_max",
+            f"'{instance['memory_max']}' is no size. Write for example 4G or 50% (systemd.resource-control(5)).",
+        )
     if instance["cpu_quota"] and not _QUOTA.fullmatch(instance["cpu_quota"]):
-        wrong("cpu_quota", f"'{instance['cpu_quota']}' is no quota. Write for example 200% for two cores (systemd.resource-control(5)).")
+        wrong(
+            "cpu_quota",
+            f"'{instance['cpu_quota']}' is no quota. Write for example 200% for two cores"
+            " (systemd.resource-control(5)).",
+        )
     if instance["tasks_max"] and not _TASKS.fullmatch(instance["tasks_max"]):
-        wrong("tasks_max", f"'{instance['tasks_max']}' is no number of tasks. Write for example 500 or 10% (systemd.resource-control(5)).")
+        wrong(
+            "tasks_max",
+            f"'{instance['tasks_max']}' is no number of tasks. Write for example 500 or 10%"
+            " (systemd.resource-control(5)).",
+        )
 
 
 def _settings(instance: Instance, wrong: Any) -> None:
     for section, traits in instance["settings"].items():
         if not isinstance(traits, dict) or not all(_TRAIT.fullmatch(str(name)) for name in (section, *traits)):
             wrong(
-                "settings", f"'{section}' is not a class with its traits. Write for example settings: {{ServerApp: {{max_body_size: 1073741824}}}}."
+                "settings",
+                f"'{section}' is not a class with its traits. Write for example settings: {{ServerApp: {{max_body_size:"
+                " 1073741824}}.",
             )
             continue
         if instance["interface"] == "notebook6" and section in SERVER_SECTIONS:
-            wrong("settings", f"Notebook 6 knows no {section} and would skip it. Use the name of its time, most often NotebookApp.")
+            wrong(
+                "settings",
+                f"Notebook 6 knows no {section} and would skip it. Use the name of its time, most often NotebookApp.",
+            )
         for trait in traits:
             if f"{section}.{trait}" in PLANNED_SETTINGS:
-                wrong("settings", f"{section}.{trait} is decided by {PLANNED_SETTINGS[f'{section}.{trait}']}. Set that instead.")
+                wrong(
+                    "settings",
+                    f"{section}.{trait} is decided by {PLANNED_SETTINGS[f'{section}.{trait}']}. Set that instead.",
+                )
 
 
 def _conflicts(instances: list[Instance]) -> list[str]:
@@ -501,6 +598,9 @@ def _conflicts(instances: list[Instance]) -> list[str]:
                 continue
             value = instance.get(key, "")
             if value in seen:
-                problems.append(f"instance '{instance['name']}': {key}: {value} is taken by instance '{seen[value]}' already. Give each its own.")
+                problems.append(
+                    f"instance '{instance['name']}': {key}: {value} is taken by instance '{seen[value]}' already. Give"
+                    " each its own."
+                )
             seen.setdefault(value, instance.get("name", "?"))
     return problems

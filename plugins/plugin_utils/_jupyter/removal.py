@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What may go from a host, and what a verb may touch: removal is said, and never inferred. Pure: no I/O, no Ansible.
 
-It is said by ``state: absent``, by ``uninstall``, or by a run that is told to prune. A server of ours of which the inventory says nothing ends a
-run before its first change: another inventory, or the ``vars`` of a play, may be where it is named. docs/operations.md has the rules as a table.
+It is said by ``state: absent``, by ``uninstall``, or by a run that is told to prune. A server of ours of which the
+inventory says nothing ends a run before its first change: another inventory, or the ``vars`` of a play, may be where it
+is named. docs/operations.md has the rules as a table.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ TOLD = 5
 
 def found(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the servers that the host's own list names: the service of each, by the instance's name."""
-    return {thing["instance"]: thing for thing in report["manifest"] if thing["kind"] == "service" and thing["instance"]}
+    return {
+        thing["instance"]: thing for thing in report["manifest"] if thing["kind"] == "service" and thing["instance"]
+    }
 
 
 def unnamed(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
@@ -41,7 +44,8 @@ def _going(plan: dict[str, Any], report: dict[str, Any]) -> set[str]:
 def is_said(plan: dict[str, Any], report: dict[str, Any], thing: dict[str, Any]) -> bool:
     """Tell whether somebody has said that this goes: a folder of notebooks, what servers left in a home, or an account.
 
-    Each goes with the servers it was made for. One that is left over because the inventory has another ``user`` or ``root_dir`` now stays.
+    Each goes with the servers it was made for. One that is left over because the inventory has another ``user`` or
+    ``root_dir`` now stays.
     """
     if plan["prune"]:
         return True
@@ -49,7 +53,11 @@ def is_said(plan: dict[str, Any], report: dict[str, Any], thing: dict[str, Any])
     if thing["instance"]:
         return thing["instance"] in going
     account = thing["id"].split(" ", 1)[1] if thing["kind"] == "account" else thing.get("owner")
-    users = {other["instance"] for other in report["manifest"] if account == other.get("user" if other["kind"] == "service" else "owner")}
+    users = {
+        other["instance"]
+        for other in report["manifest"]
+        if account == other.get("user" if other["kind"] == "service" else "owner")
+    }
     return users - {""} != set() and users - {""} <= going
 
 
@@ -65,33 +73,46 @@ def refusals(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     missing = [item["name"] for item in plan["instances"] if item["name"] not in here]
     problems = [
         *([f"{_listed(strange, here)}: here, and the inventory says nothing of them."] if strange else []),
-        *([f"{_listed(leaving, here)}: here, and the inventory says state: absent. site.yml removes them."] if leaving else []),
-        *([f"{', '.join(missing)}: not here, though the inventory names them. site.yml makes them."] if missing else []),
+        *(
+            [f"{_listed(leaving, here)}: here, and the inventory says state: absent. site.yml removes them."]
+            if leaving
+            else []
+        ),
+        *(
+            [f"{', '.join(missing)}: not here, though the inventory names them. site.yml makes them."]
+            if missing
+            else []
+        ),
     ]
     if not problems:
         return []
     return [
-        f"{verb}.yml makes no server and removes none, so the inventory has to name those that are here, and no others.\n"
+        f"{verb}.yml makes no server and removes none, so the inventory has to name those that are here, and no"
+        " others.\n"
         + "".join(f"  {problem}\n" for problem in problems)
-        + "Use the inventory that describes this host; where a play does so in its vars, put them into it, or give them with -e @file.yml. "
-        "Nothing was changed."
+        + "Use the inventory that describes this host; where a play does so in its vars, put them into it, or give them"
+        " with -e @file.yml. Nothing was changed."
     ]
 
 
 def _unnamed(names: list[str], here: dict[str, dict[str, Any]]) -> str:
     return (
-        f"There are servers here of which the inventory says nothing: {_listed(names, here)}. Nothing was changed. "
-        "Name each in jupyter_instances - with state: absent where it is to go - or, if another inventory or the vars of a play name them, use that. "
-        "To remove all that is not named: -e jupyter_prune=true"
+        f"There are servers here of which the inventory says nothing: {_listed(names, here)}. Nothing was changed. Name"
+        " each in jupyter_instances - with state: absent where it is to go - or, if another inventory or the vars of a"
+        " play name them, use that. To remove all that is not named: -e jupyter_prune=true"
     )
 
 
 def _listed(names: list[str], here: dict[str, dict[str, Any]]) -> str:
-    return ", ".join(f"{name} (port {here[name].get('port', '?')}, account {here[name].get('user') or 'of the login'})" for name in names)
+    return ", ".join(
+        f"{name} (port {here[name].get('port', '?')}, account {here[name].get('user') or 'of the login'})"
+        for name in names
+    )
 
 
 def beyond(verb: str, changes: list[dict[str, Any]]) -> list[str]:
-    """Refuse a verb on a host that differs from the inventory in more than the verb is about: it would mend, add or remove that as well.
+    """Refuse a verb on a host that differs from the inventory in more than the verb is about: it would mend, add or
+    remove that as well.
 
     :param changes: what the main job would do, without the verb.
     """
@@ -103,15 +124,18 @@ def beyond(verb: str, changes: list[dict[str, Any]]) -> list[str]:
         return []
     more = f"  and {len(other) - TOLD} more\n" if len(other) > TOLD else ""
     return [
-        f"{verb}.yml changes {SUBJECTS[verb]} and nothing else, and this host differs from the inventory in more than that:\n"
+        f"{verb}.yml changes {SUBJECTS[verb]} and nothing else, and this host differs from the inventory in more than"
+        " that:\n"
         + "".join(f"  {text}\n" for text in other[:TOLD])
         + more
-        + "Use the inventory that describes these servers; if this is the one, run site.yml first, which mends that. Nothing was changed."
+        + "Use the inventory that describes these servers; if this is the one, run site.yml first, which mends that."
+        " Nothing was changed."
     ]
 
 
 def _own(verb: str, changes: list[dict[str, Any]]) -> Any:
-    """Return what tells whether a change is none of the inventory's: a verb's own, or one that waits from an earlier run."""
+    """Return what tells whether a change is none of the inventory's: a verb's own, or one that waits from an earlier
+    run."""
     passwords = verb == "rotate_password" and any(_is_password(change) for change in changes)
     # The list of what there is, is the last that a run writes: where it differs, one was cut off.
     unfinished = any(change["stage"] == "manifest" for change in changes)
@@ -123,8 +147,13 @@ def _own(verb: str, changes: list[dict[str, Any]]) -> Any:
             return bool(change["what"] == "unwanted" or change["found"] != "absent")
         if change["what"] == "content" and change["id"].endswith("/tls.pem"):
             return True  # it is renewed by every run, and not known before it is
-        if change["what"] == "content" and change["instance"] and (change["stage"] == "service" or change["id"].endswith("/kernel.json")):
-            # What a server, or a kernel, is started with: its environment and the hash of its password are a part of that.
+        if (
+            change["what"] == "content"
+            and change["instance"]
+            and (change["stage"] == "service" or change["id"].endswith("/kernel.json"))
+        ):
+            # What a server, or a kernel, is started with: its environment and the hash of its password are a part of
+            # that.
             return passwords or (unfinished and verb in ("upgrade", "rollback"))
         return passwords and _is_password(change)
 
@@ -146,11 +175,14 @@ def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
             continue
         if home["strangers"]:
             told.append(
-                f"The account '{name}' stays, for its home {home['path']} holds what no run of ours put there: {', '.join(home['strangers'])}. "
-                f"To remove both, on the host: sudo userdel --remove {name}"
+                f"The account '{name}' stays, for its home {home['path']} holds what no run of ours put there:"
+                f" {', '.join(home['strangers'])}. To remove both, on the host: sudo userdel --remove {name}"
             )
         elif not is_said(plan, report, thing):
-            told.append(f"The account '{name}' stays, though no server uses it any more. To remove it with its home: -e jupyter_prune=true")
+            told.append(
+                f"The account '{name}' stays, though no server uses it any more. To remove it with its home: -e"
+                " jupyter_prune=true"
+            )
     return told
 
 
@@ -161,7 +193,8 @@ def _is_full(plan: dict[str, Any], report: dict[str, Any], thing: dict[str, Any]
 
 
 def staying(plan: dict[str, Any], report: dict[str, Any], left: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return of what the plan no longer wants the things that stay: notebooks, accounts that own them, and homes with something of somebody's."""
+    """Return of what the plan no longer wants the things that stay: notebooks, accounts that own them, and homes with
+    something of somebody's."""
     owners = {f"account {thing.get('owner')}" for thing in left if _is_full(plan, report, thing)}
 
     def stays(thing: dict[str, Any]) -> bool:

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs where: from what ``jupyter_state`` read to rows, a table, JSON and the textfile of a metrics collector. Pure: no I/O, no Ansible.
+"""What runs where: from what ``jupyter_state`` read to rows, a table, JSON and the textfile of a metrics collector.
+Pure: no I/O, no Ansible.
 
 The *overview* of one host is::
 
@@ -45,13 +46,17 @@ def overview(
 ) -> Overview:
     """Return the overview of one host.
 
-    :param compared: ``changes`` and ``steps`` of :mod:`_state.compare`, ``servers`` of :mod:`endpoints`, and ``texts``: path to
-        wanted content of files.
+    :param compared: ``changes`` and ``steps`` of :mod:`_state.compare`, ``servers`` of :mod:`endpoints`, and ``texts``:
+        path to wanted content of files.
     :param report: what the host said, its ``details`` included.
     :param expiries: instance to the end of the certificate that it presents, seconds since the epoch.
     """
     urls = {server["instance"]: server["url"] for server in compared["servers"]}
-    due = {step["instance"]: step["why"] or "what it was started from has changed" for step in compared["steps"] if step["step"] == "restart"}
+    due = {
+        step["instance"]: step["why"] or "what it was started from has changed"
+        for step in compared["steps"]
+        if step["step"] == "restart"
+    }
     return {
         "host": plan["host"],
         "servers": [
@@ -167,7 +172,13 @@ def summary(overviews: list[Overview], silent: list[str]) -> str:
     stopped, drift = sum(not server["running"] for server in servers), sum(len(one["drift"]) for one in overviews)
     parts = [f"{len(servers)} server{'s' * (len(servers) != 1)} on {len(overviews)} host{'s' * (len(overviews) != 1)}"]
     parts += [f"{stopped} stopped"] if stopped else []
-    parts += [f"{drift} difference{'s' * (drift != 1)} from the inventory (site.yml mends them)" if drift else "no difference from the inventory"]
+    parts += [
+        (
+            f"{drift} difference{'s' * (drift != 1)} from the inventory (site.yml mends them)"
+            if drift
+            else "no difference from the inventory"
+        )
+    ]
     parts += [f"no answer from {', '.join(silent)}"] if silent else []
     return f"{'; '.join(parts)}."
 
@@ -175,18 +186,36 @@ def summary(overviews: list[Overview], silent: list[str]) -> str:
 def as_json(overviews: list[Overview], silent: list[str], now: float) -> bytes:
     """Return everything as the file that other programs read; moments are seconds since the epoch and ISO 8601."""
     written = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return (json.dumps({"written": written, "hosts": overviews, "silent": silent}, indent=2, ensure_ascii=False) + "\n").encode()
+    return (
+        json.dumps({"written": written, "hosts": overviews, "silent": silent}, indent=2, ensure_ascii=False) + "\n"
+    ).encode()
 
 
 #: Name, help and value of each metric of a server. https://prometheus.io/docs/practices/naming/
 METRICS = (
     ("up", "Whether the server's process runs.", lambda server, drift: int(server["running"])),
-    ("start_time_seconds", "When the server was started, seconds since the epoch.", lambda server, drift: server["started"]),
+    (
+        "start_time_seconds",
+        "When the server was started, seconds since the epoch.",
+        lambda server, drift: server["started"],
+    ),
     ("kernels", "Kernels of the server.", lambda server, drift: server["kernels"]),
-    ("busy", "Kernels and terminals in which something runs.", lambda server, drift: None if server["busy"] is None else len(server["busy"])),
-    ("certificate_expiry_timestamp_seconds", "End of the certificate that is presented.", lambda server, drift: server["certificate_expires"]),
+    (
+        "busy",
+        "Kernels and terminals in which something runs.",
+        lambda server, drift: None if server["busy"] is None else len(server["busy"]),
+    ),
+    (
+        "certificate_expiry_timestamp_seconds",
+        "End of the certificate that is presented.",
+        lambda server, drift: server["certificate_expires"],
+    ),
     ("restart_due", "Whether the server waits for a restart.", lambda server, drift: int(bool(server["restart_due"]))),
-    ("drift", "Differences from the inventory.", lambda server, drift: sum(entry["instance"] == server["instance"] for entry in drift)),
+    (
+        "drift",
+        "Differences from the inventory.",
+        lambda server, drift: sum(entry["instance"] == server["instance"] for entry in drift),
+    ),
 )
 INFO = ("jupyterlab", "jupyter_server", "environment", "service")
 
@@ -194,9 +223,10 @@ INFO = ("jupyterlab", "jupyter_server", "environment", "service")
 def textfile(overviews: list[Overview], silent: list[str], now: float) -> bytes:
     """Return the metrics in the text format that node_exporter's textfile collector reads.
 
-    https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format: one HELP and one TYPE before the samples of a metric,
-    which stand together; backslash, quote and line feed of a label are escaped; the file ends with a line feed. No time stamps: the
-    collector refuses them (https://github.com/prometheus/node_exporter#textfile-collector).
+    https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format: one HELP and one TYPE before the
+    samples of a metric, which stand together; backslash, quote and line feed of a label are escaped; the file ends with
+    a line feed. No time stamps: the collector refuses them
+    (https://github.com/prometheus/node_exporter#textfile-collector).
     """
     lines: list[str] = []
 
@@ -208,15 +238,26 @@ def textfile(overviews: list[Overview], silent: list[str], now: float) -> bytes:
 
     servers = [(server, one["drift"]) for one in overviews for server in one["servers"]]
     for name, explained, value in METRICS:
-        metric(name, explained, [({key: server[key] for key in ("host", "instance")}, value(server, drift)) for server, drift in servers])
+        metric(
+            name,
+            explained,
+            [({key: server[key] for key in ("host", "instance")}, value(server, drift)) for server, drift in servers],
+        )
     metric(
         "info",
         "What the server runs.",
-        [({**{key: server[key] for key in ("host", "instance")}, **{key: server[key] or "" for key in INFO}}, 1) for server, _drift in servers],
+        [
+            ({**{key: server[key] for key in ("host", "instance")}, **{key: server[key] or "" for key in INFO}}, 1)
+            for server, _drift in servers
+        ],
     )
     answered = [({"host": one["host"]}, 1) for one in overviews] + [({"host": host}, 0) for host in silent]
     metric("host_answered", "Whether the host answered the report.", answered)
-    metric("host_drift", "Differences from the inventory on the host.", [({"host": one["host"]}, len(one["drift"])) for one in overviews])
+    metric(
+        "host_drift",
+        "Differences from the inventory on the host.",
+        [({"host": one["host"]}, len(one["drift"])) for one in overviews],
+    )
     lines += [
         "# HELP remote_notebooks_report_timestamp_seconds When the report was made.",
         "# TYPE remote_notebooks_report_timestamp_seconds gauge",

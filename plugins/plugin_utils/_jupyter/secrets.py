@@ -9,7 +9,8 @@ from typing import Any
 
 
 def given(templar: Any, task_vars: dict[str, Any], name: str) -> dict[str, str]:
-    """Return ``password``, ``password_hash`` and ``token`` of the instance ``name``: its own value, else the host-wide one; empty for none."""
+    """Return ``password``, ``password_hash`` and ``token`` of the instance ``name``: its own value, else the host-wide
+    one; empty for none."""
     instances = templar.template(task_vars.get("jupyter_instances")) or []
     own: dict[str, Any] = next((instance for instance in instances if instance.get("name") == name), {})
     secrets = {}

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stands at a place of ours, and is not ours. Pure: no I/O, no Ansible.
 
-Ours is what the host's own list names: it is written before the first change, so a run that was cut off has listed what it made. Anything else
-that is found where a managed thing belongs was there before us. It stops the run, or, where ``jupyter_replace_existing`` says so, it gets another
-name beside its old one, and the old name back when ours goes.
+Ours is what the host's own list names: it is written before the first change, so a run that was cut off has listed what
+it made. Anything else that is found where a managed thing belongs was there before us. It stops the run, or, where
+``jupyter_replace_existing`` says so, it gets another name beside its old one, and the old name back when ours goes.
 """
 
 from __future__ import annotations
@@ -50,14 +50,20 @@ def _name(thing: dict[str, Any]) -> str:
 
 
 def is_lost(report: dict[str, Any]) -> bool:
-    """Tell whether the host's list is gone: an environment of ours is sealed, and no run of ours seals one before there is a list.
+    """Tell whether the host's list is gone: an environment of ours is sealed, and no run of ours seals one before there
+    is a list.
 
-    Or that is gone as well, with the whole folder, and of the settings several files are there: one might be somebody's, not all of them.
+    Or that is gone as well, with the whole folder, and of the settings several files are there: one might be
+    somebody's, not all of them.
     """
     if report["manifest"]:
         return False
     user = report["system"]["user"]
-    files = [path for path, state in report["paths"].items() if state and state["kind"] == "file" and state["owner"] == user and _OURS in path]
+    files = [
+        path
+        for path, state in report["paths"].items()
+        if state and state["kind"] == "file" and state["owner"] == user and _OURS in path
+    ]
     return len(files) > 1 or any(state["sealed"] for state in report["environments"].values())
 
 
@@ -84,7 +90,9 @@ def _is_strange(thing: dict[str, Any], path: str, report: dict[str, Any]) -> boo
     if thing["kind"] != "directory" or state["kind"] != "directory" or state["owner"] != thing["owner"]:
         return True
     # A run that was cut off between its first folder and its list has left an empty one.
-    return bool(state["entries"] > (1 if FIREWALL_FOLDER in report["paths"] and FIREWALL_FOLDER.startswith(f"{path}/") else 0))
+    return bool(
+        state["entries"] > (1 if FIREWALL_FOLDER in report["paths"] and FIREWALL_FOLDER.startswith(f"{path}/") else 0)
+    )
 
 
 def _has_rules(things: list[dict[str, Any]]) -> bool:
@@ -92,12 +100,16 @@ def _has_rules(things: list[dict[str, Any]]) -> bool:
 
 
 def _of_firewalls(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
-    """Return the files that are where a first rule of ours would have its own; which they are, the role ``firewall`` knows."""
+    """Return the files that are where a first rule of ours would have its own; which they are, the role ``firewall``
+    knows."""
     if not _has_rules(things) or _has_rules(report["manifest"]):
         return []
     found = [path for path in report["paths"] if path.startswith(f"{FIREWALL_FOLDER}/{FIREWALL_OWNER}.")]
     # Other owners of rules share this one.
-    return [*found, *([FIREWALL_UNIT] if report["paths"].get(FIREWALL_UNIT) and not report["paths"].get(FIREWALL_FOLDER) else [])]
+    return [
+        *found,
+        *([FIREWALL_UNIT] if report["paths"].get(FIREWALL_UNIT) and not report["paths"].get(FIREWALL_FOLDER) else []),
+    ]
 
 
 def _of_tunnels(report: dict[str, Any]) -> list[str]:
@@ -111,7 +123,8 @@ def _of_tunnels(report: dict[str, Any]) -> list[str]:
 def moved(plan: dict[str, Any], things: list[dict[str, Any]], report: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what is moved aside in this run, and what earlier runs have moved, while ours is in its place.
 
-    Each is ``{"origin", "backup", "due"}``. What an earlier run meant to move, and was cut off before it did, is still due.
+    Each is ``{"origin", "backup", "due"}``. What an earlier run meant to move, and was cut off before it did, is still
+    due.
     """
     gone, found = {*report["aside"]}, {}
     for thing in report["manifest"]:
@@ -134,54 +147,69 @@ def _is_taken(origin: str, plan: dict[str, Any], things: list[dict[str, Any]], r
 
 def refusals(plan: dict[str, Any], things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
     """Return what a person has to see to before anything of ours is made here."""
-    found = [] if is_lost(report) else [*_homes(things, report), *_units(things, report), *_sessions(things, report), *_tables(things, report)]
+    found = (
+        []
+        if is_lost(report)
+        else [*_homes(things, report), *_units(things, report), *_sessions(things, report), *_tables(things, report)]
+    )
     if plan["replace_existing"]:
         return found
     found += _accounts(plan, report)
     paths = find(things, report)
     if paths:
         found.append(
-            f"In the way, and made by no run of ours: {', '.join(paths)}. Move {'it' if len(paths) == 1 else 'them'} away, or set "
-            f"jupyter_replace_existing: true, which renames {'it' if len(paths) == 1 else 'each'} to <name>{SUFFIX}{plan['today']} beside it, "
-            "and gives the old name back at uninstall."
+            f"In the way, and made by no run of ours: {', '.join(paths)}. Move {'it' if len(paths) == 1 else 'them'}"
+            f" away, or set jupyter_replace_existing: true, which renames {'it' if len(paths) == 1 else 'each'} to"
+            f" <name>{SUFFIX}{plan['today']} beside it, and gives the old name back at uninstall."
         )
     return found
 
 
 def _homes(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
     return [
-        f"There is no account '{_name(thing)}', and a folder with something in it where its home would be: {thing['home']}. "
-        "Move that away, or name another account (jupyter_user)."
+        f"There is no account '{_name(thing)}', and a folder with something in it where its home would be:"
+        f" {thing['home']}. Move that away, or name another account (jupyter_user)."
         for thing in things
         if thing["kind"] == "account" and not report["accounts"].get(_name(thing)) and not _is_listed(thing, report)
-        if (report["paths"].get(thing["home"]) or {}).get("entries", 0) or (report["paths"].get(thing["home"]) or {}).get("kind") == "file"
+        if (report["paths"].get(thing["home"]) or {}).get("entries", 0)
+        or (report["paths"].get(thing["home"]) or {}).get("kind") == "file"
     ]
 
 
 def _accounts(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
-    """Refuse an account of the name that ours would have, unless a server of ours runs as it already: it belongs to somebody."""
+    """Refuse an account of the name that ours would have, unless a server of ours runs as it already: it belongs to
+    somebody."""
     taken = {thing.get("user") for thing in report["manifest"] if thing["kind"] == "service"}
     found = report["accounts"].get(SERVICE_ACCOUNT)
-    if plan["scope"] != "system" or not found or found["comment"] == ACCOUNT_COMMENT or SERVICE_ACCOUNT in taken or is_lost(report):
+    if (
+        plan["scope"] != "system"
+        or not found
+        or found["comment"] == ACCOUNT_COMMENT
+        or SERVICE_ACCOUNT in taken
+        or is_lost(report)
+    ):
         return []
     names = [item["name"] for item in plan["instances"] if item["user"] == SERVICE_ACCOUNT]
     if not names:
         return []
     return [
-        f"There is an account '{SERVICE_ACCOUNT}' on this host already, and no run of ours has made it. Name another one for {', '.join(names)} "
-        "(jupyter_user: notebooks, jupyter_create_user: true), or set jupyter_replace_existing: true: it is then used as it is, "
-        "and stays at uninstall."
+        f"There is an account '{SERVICE_ACCOUNT}' on this host already, and no run of ours has made it. Name another"
+        f" one for {', '.join(names)} (jupyter_user: notebooks, jupyter_create_user: true), or set"
+        " jupyter_replace_existing: true: it is then used as it is, and stays at uninstall."
     ]
 
 
 def _units(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
-    """Refuse a unit of a server's name that is at work, or that systemd starts at boot: what it does is not ours to end."""
+    """Refuse a unit of a server's name that is at work, or that systemd starts at boot: what it does is not ours to
+    end."""
     said = []
     for thing in things:
         if thing["kind"] != "service" or thing["manager"] == "tmux" or _is_listed(thing, report):
             continue
         unit, name = report["units"].get(_name(thing), {}), _name(thing)
-        if unit.get("ActiveState", "inactive") in ("active", "activating", "reloading") or unit.get("UnitFileState") in (
+        if unit.get("ActiveState", "inactive") in ("active", "activating", "reloading") or unit.get(
+            "UnitFileState"
+        ) in (
             "enabled",
             "enabled-runtime",
         ):
@@ -198,7 +226,10 @@ def _sessions(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]
         f"instance '{thing['instance']}': '{thing['user']}' has a tmux of its own called {_name(thing)}. "
         f"As that account: tmux -L {_name(thing)} kill-server - or give the instance another name."
         for thing in things
-        if thing["kind"] == "service" and thing["manager"] == "tmux" and not _is_listed(thing, report) and thing["instance"] in report["sessions"]
+        if thing["kind"] == "service"
+        and thing["manager"] == "tmux"
+        and not _is_listed(thing, report)
+        and thing["instance"] in report["sessions"]
     ]
 
 
@@ -210,7 +241,10 @@ def _tables(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
     name = table(FIREWALL_OWNER)
     if all(chain["table"] != name for chain in report["firewall"]["chains"]):
         return []
-    return [f"nftables has a table {name} already, and no run of ours has made it. On the host: sudo nft delete table inet {name}"]
+    return [
+        f"nftables has a table {name} already, and no run of ours has made it. On the host: sudo nft delete table inet"
+        f" {name}"
+    ]
 
 
 def _is_listed(thing: dict[str, Any], report: dict[str, Any]) -> bool:
@@ -222,4 +256,11 @@ def without(things: list[dict[str, Any]], report: dict[str, Any]) -> dict[str, A
     due = tuple(thing["origin"] for thing in things if thing["kind"] == "stranger" and thing["due"])
     if not due:
         return report
-    return {**report, "paths": {path: state for path, state in report["paths"].items() if not any(f"{path}/".startswith(f"{each}/") for each in due)}}
+    return {
+        **report,
+        "paths": {
+            path: state
+            for path, state in report["paths"].items()
+            if not any(f"{path}/".startswith(f"{each}/") for each in due)
+        },
+    }

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wrong passwords cost time: what fail2ban is told of our servers. Pure: no I/O, no Ansible.
 
-Jupyter answers any number of wrong passwords at once. fail2ban reads the unit's log (jail.conf(5), backend ``systemd``) and shuts the server's
-port, and no other, to an address that guesses. What it counts is a line of the server's own (``login_log.py.j2``). Where fail2ban came with us, its
-own jail for SSH stays off: nobody asked for that one.
+Jupyter answers any number of wrong passwords at once. fail2ban reads the unit's log (jail.conf(5), backend ``systemd``)
+and shuts the server's port, and no other, to an address that guesses. What it counts is a line of the server's own
+(``login_log.py.j2``). Where fail2ban came with us, its own jail for SSH stays off: nobody asked for that one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ FILES = (FILTER, ACTION, JAIL)
 
 
 def settle(instance: dict[str, Any], own: bool, scope: str) -> bool | None:
-    """Return whether logins to ``instance`` are throttled; None where nobody said so, and the host decides (:func:`is_possible`).
+    """Return whether logins to ``instance`` are throttled; None where nobody said so, and the host decides
+    (:func:`is_possible`).
 
     :param own: the instance says it itself, and not the host for all of them.
     :raises PlanError: where it was asked for and cannot be.
@@ -52,8 +53,8 @@ def hindrance(instance: dict[str, Any], scope: str) -> str:
 
 
 def is_possible(manager: str, system: dict[str, Any], family: str | None) -> bool:
-    """Tell whether this host can have it without being asked for: only some systems have fail2ban among their own packages. RHEL's is in EPEL, that
-    of SLES in PackageHub, and those are the owner's to add.
+    """Tell whether this host can have it without being asked for: only some systems have fail2ban among their own
+    packages. RHEL's is in EPEL, that of SLES in PackageHub, and those are the owner's to add.
     """
     comes = family == "debian" or system["id"].startswith("opensuse")
     return manager == "systemd" and (comes or bool(system["commands"].get(COMMAND)))
@@ -67,13 +68,21 @@ def lack(manager: str) -> str:
 
 
 def refusal(manager: str) -> str:
-    """Say why logins cannot be throttled on this host; empty where they can. ``manager`` is the service manager in use."""
-    return "" if manager == "systemd" else f"login_throttle: it reads the log that systemd keeps, and this server runs under {manager}. Leave it out."
+    """Say why logins cannot be throttled on this host; empty where they can. ``manager`` is the service manager in
+    use."""
+    return (
+        ""
+        if manager == "systemd"
+        else f"login_throttle: it reads the log that systemd keeps, and this server runs under {manager}. Leave it out."
+    )
 
 
 def is_alone(report: dict[str, Any]) -> bool:
-    """Tell whether fail2ban is here for us alone; a run that was cut off has noted it in the manifest before it installed anything."""
-    ours = any(thing.get("alone") or (thing["id"] == "package fail2ban" and thing.get("ours")) for thing in report["manifest"])
+    """Tell whether fail2ban is here for us alone; a run that was cut off has noted it in the manifest before it
+    installed anything."""
+    ours = any(
+        thing.get("alone") or (thing["id"] == "package fail2ban" and thing.get("ours")) for thing in report["manifest"]
+    )
     return ours or not report["system"]["commands"].get(COMMAND)
 
 
@@ -85,5 +94,8 @@ def jails(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def difference(report: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """Return (what, found, wanted) for each way in which fail2ban itself differs."""
     unit = report["units"].get(DAEMON, {})
-    found = [("service", unit.get("ActiveState") or "absent", "active"), ("start at boot", unit.get("UnitFileState") or "off", "enabled")]
+    found = [
+        ("service", unit.get("ActiveState") or "absent", "active"),
+        ("start at boot", unit.get("UnitFileState") or "off", "enabled"),
+    ]
     return [entry for entry in found if entry[1] != entry[2]]

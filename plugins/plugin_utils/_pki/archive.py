@@ -41,13 +41,18 @@ _LEFT_OUT = (".lock", ".gitignore", ".restored")
 
 
 def backup(directory: str, destination: str, passphrase: str, check_mode: bool) -> dict[str, object]:
-    """Write the archive of ``directory`` unless ``destination`` already holds exactly that. Raises PkiError or FilesError."""
+    """Write the archive of ``directory`` unless ``destination`` already holds exactly that. Raises PkiError or
+    FilesError."""
     _require_passphrase(passphrase)
     certificate = os.path.join(directory, "ca", "certs", "ca.cert.pem")
     if os.path.realpath(destination).startswith(os.path.realpath(directory) + os.sep):
-        raise PkiError(f"pki_backup_file {destination} lies inside {directory}: it would be lost with it. Give a path elsewhere.")
+        raise PkiError(
+            f"pki_backup_file {destination} lies inside {directory}: it would be lost with it. Give a path elsewhere."
+        )
     if not os.path.isdir(directory):
-        raise PkiError(f"{directory} does not exist, so there is nothing to back up. Give the pki_dir of your authority.")
+        raise PkiError(
+            f"{directory} does not exist, so there is nothing to back up. Give the pki_dir of your authority."
+        )
     if check_mode:
         files = collect(directory)
     else:
@@ -65,7 +70,8 @@ def backup(directory: str, destination: str, passphrase: str, check_mode: bool) 
 
 
 def restore(source: str, directory: str, passphrase: str, check_mode: bool) -> dict[str, object]:
-    """Bring an archive back to ``directory``, which must not hold anything else. Raises PkiError or FilesError; then nothing was changed."""
+    """Bring an archive back to ``directory``, which must not hold anything else. Raises PkiError or FilesError; then
+    nothing was changed."""
     data = _files.read(source)
     if data is None:
         raise PkiError(f"pki_backup_file {source} does not exist. Give the path of the archive on the control node.")
@@ -74,7 +80,10 @@ def restore(source: str, directory: str, passphrase: str, check_mode: bool) -> d
     existing = collect(directory) if os.path.isdir(directory) else {}
     changed = existing != files
     if changed and existing:
-        raise PkiError(f"{directory} already holds {len(existing)} files that are not those of {source}. Move it away, then restore.")
+        raise PkiError(
+            f"{directory} already holds {len(existing)} files that are not those of {source}. Move it away, then"
+            " restore."
+        )
     if changed and not check_mode:
         _files.directory(directory)
         with _files.lock(directory):
@@ -133,11 +142,13 @@ def unseal(data: bytes, passphrase: str, source: str) -> dict[str, tuple[bytes, 
             raise ValueError
     except _TooLargeError:
         raise PkiError(
-            f"{source} unpacks to more than {_most(data) // 1_000_000} MB, and that is no archive of ours. Give a file that a backup has written."
+            f"{source} unpacks to more than {_most(data) // 1_000_000} MB, and that is no archive of ours. Give a file"
+            " that a backup has written."
         ) from None
     except (ValueError, KeyError, EOFError, OSError, tarfile.TarError, zlib.error, gzip.BadGzipFile):
         raise PkiError(
-            f"pki_backup_passphrase does not open {source}, or the file is damaged. Give the one it was made with, or an older archive."
+            f"pki_backup_passphrase does not open {source}, or the file is damaged. Give the one it was made with, or"
+            " an older archive."
         ) from None
     return files
 
@@ -172,7 +183,9 @@ def _most(data: bytes) -> int:
 def _unpacked(plain: bytes) -> dict[str, tuple[bytes, int]]:
     """Return the regular files of a packed archive. Raises ValueError for what :func:`seal` packs never."""
     files: dict[str, tuple[bytes, int]] = {}
-    with gzip.GzipFile(fileobj=io.BytesIO(plain)) as stream, tarfile.open(fileobj=_Limited(stream, _most(plain)), mode="r|") as archive:
+    with gzip.GzipFile(fileobj=io.BytesIO(plain)) as stream, tarfile.open(
+        fileobj=_Limited(stream, _most(plain)), mode="r|"
+    ) as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isreg() and member.size <= _most(plain) else None
             if content is None or not _is_below(member.name) or member.name in files:
@@ -185,7 +198,8 @@ def _unpacked(plain: bytes) -> dict[str, tuple[bytes, int]]:
 
 
 def _mode(mode: int) -> int:
-    """The mode that a file is kept with: whoever made it says what is secret. That others write there, or run it, is not theirs to say."""
+    """The mode that a file is kept with: whoever made it says what is secret. That others write there, or run it, is
+    not theirs to say."""
     return mode & 0o644 | 0o400
 
 
@@ -209,7 +223,9 @@ def _opened_or_none(data: bytes, passphrase: str) -> dict[str, tuple[bytes, int]
 def _is_below(name: str) -> bool:
     """Tell whether a name of the archive is a path below the folder it goes to, as every file system takes it."""
     parts = name.split("/")
-    fits = len(name.encode("utf-8", "surrogateescape")) < 1000 and all(0 < len(part.encode("utf-8", "surrogateescape")) < 256 for part in parts)
+    fits = len(name.encode("utf-8", "surrogateescape")) < 1000 and all(
+        0 < len(part.encode("utf-8", "surrogateescape")) < 256 for part in parts
+    )
     return fits and name.isprintable() and not {".", ".."} & set(parts)
 
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The authority on the control node's disk: read it, make it, keep its books as `openssl ca` does.
 
-Its folder has the layout that openssl works on, so either tool can follow the other (``ca`` is ``intermediate`` for that one)::
+Its folder has the layout that openssl works on, so either tool can follow the other (``ca`` is ``intermediate`` for
+that one)::
 
     <directory>/
       private/ca.key.pem        PKCS#8 under AES-256 (0400)
@@ -137,7 +138,8 @@ class Passphrase:
         """The passphrase for a key that is about to be made; without one, one of 256 random bits is made and kept."""
         if self.given is not None and len(self.given) < SHORTEST_PASSPHRASE:
             raise PkiError(
-                f"pki_passphrase has {len(self.given)} characters. Give at least {SHORTEST_PASSPHRASE}, or leave it out: then one is made and kept."
+                f"pki_passphrase has {len(self.given)} characters. Give at least {SHORTEST_PASSPHRASE}, or leave it"
+                " out: then one is made and kept."
             )
         text = self.text()
         if text is None:
@@ -155,19 +157,37 @@ class Passphrase:
         try:
             return x509.load_key(data, text.encode() if text else None)
         except TypeError:
-            raise PkiError(f"{path} is encrypted, and there is no passphrase: give pki_passphrase, or put {self.file} back from a backup.") from None
+            raise PkiError(
+                f"{path} is encrypted, and there is no passphrase: give pki_passphrase, or put {self.file} back from a"
+                " backup."
+            ) from None
         except ValueError:
             # A wrong passphrase and a damaged key look alike to the library; the outer form tells most damage.
-            if not re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*\n-----END [A-Z ]*PRIVATE KEY-----", data, re.DOTALL):
+            if not re.search(
+                rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*\n-----END [A-Z ]*PRIVATE KEY-----", data, re.DOTALL
+            ):
                 other = x509.other_form(data)
                 if other:
                     raise PkiError(f"{path} cannot be used as it is: {other}.") from None
-                raise PkiError(f"{path} is damaged. Put it back from a backup; an authority is never replaced by itself.") from None
+                raise PkiError(
+                    f"{path} is damaged. Put it back from a backup; an authority is never replaced by itself."
+                ) from None
             source = "pki_passphrase" if self.given else f"the passphrase in {self.file}"
             beside = os.path.join(os.path.dirname(path), "passphrase")
-            own = "" if self.file == beside else f" Has this key a passphrase of its own? Put it into {beside} (mode 0600)."
-            cure = f" Leave pki_passphrase out to use the one kept in {self.file}." if self.given and os.path.exists(self.file) else ""
-            raise PkiError(f"{source} does not open {path}. Give the one it was made with, or put the key back from a backup.{cure}{own}") from None
+            own = (
+                ""
+                if self.file == beside
+                else f" Has this key a passphrase of its own? Put it into {beside} (mode 0600)."
+            )
+            cure = (
+                f" Leave pki_passphrase out to use the one kept in {self.file}."
+                if self.given and os.path.exists(self.file)
+                else ""
+            )
+            raise PkiError(
+                f"{source} does not open {path}. Give the one it was made with, or put the key back from a"
+                f" backup.{cure}{own}"
+            ) from None
 
 
 class Layout:
@@ -211,7 +231,8 @@ class Authority:
 
     @functools.cached_property
     def key(self) -> Any:
-        """The key, or None where it is kept elsewhere. Its passphrase costs a tenth of a second and more: a run that signs nothing asks for none."""
+        """The key, or None where it is kept elsewhere. Its passphrase costs a tenth of a second and more: a run that
+        signs nothing asks for none."""
         return self.opens() if self.opens else None
 
     @property
@@ -268,14 +289,20 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
         other = x509.other_form(certificate_data)
         if other:
             raise PkiError(f"{layout.certificate} cannot be used as it is: {other}.") from None
-        raise PkiError(f"{layout.certificate} is damaged ({error}). Put it back from a backup; an authority is never replaced by itself.") from None
+        raise PkiError(
+            f"{layout.certificate} is damaged ({error}). Put it back from a backup; an authority is never replaced by"
+            " itself."
+        ) from None
     if not is_authority:
-        raise PkiError(f"{layout.certificate} is no authority: its basicConstraints lack CA:TRUE. Put the right certificate there.")
+        raise PkiError(
+            f"{layout.certificate} is no authority: its basicConstraints lack CA:TRUE. Put the right certificate there."
+        )
     key_type = x509.key_type_of(public_key)
     if not key_type.startswith(("rsa_", "ecdsa_")):
         raise PkiError(
-            f"{layout.certificate} has a key of type {key_type}. Browsers, phones and most of TLS trust authorities with RSA or ECDSA keys only "
-            "(CA/Browser Forum Baseline Requirements, 6.1.5). Adopt one of those, or give an empty folder: then one is made."
+            f"{layout.certificate} has a key of type {key_type}. Browsers, phones and most of TLS trust authorities"
+            " with RSA or ECDSA keys only (CA/Browser Forum Baseline Requirements, 6.1.5). Adopt one of those, or give"
+            " an empty folder: then one is made."
         )
     opens = None
     if key_data is not None:
@@ -291,7 +318,8 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
             changes.add(layout.key, key_data, 0o400)
         if b"ENCRYPTED" not in key_data:
             changes.warnings.append(
-                f"{layout.key} has no passphrase. Run: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {layout.key} -out {layout.key}.new, and rename it."
+                f"{layout.key} has no passphrase. Run: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {layout.key} -out"
+                f" {layout.key}.new, and rename it."
             )
     authority = Authority(layout, certificate, opens, parent, index=index)
     authority.crl = _read_crl(authority, changes)
@@ -303,7 +331,10 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
 def _opened(layout: Layout, passphrase: Passphrase, data: bytes, public_key: Any) -> Any:
     key = passphrase.open(layout.key, data)
     if not x509.matches(key, public_key):
-        raise PkiError(f"{layout.key} does not belong to {layout.certificate}. Put the pair that belongs together back from a backup.")
+        raise PkiError(
+            f"{layout.key} does not belong to {layout.certificate}. Put the pair that belongs together back from a"
+            " backup."
+        )
     return key
 
 
@@ -314,8 +345,8 @@ def _read_index(layout: Layout) -> dict[int, pki_index.Entry]:
     except (PkiError, UnicodeDecodeError) as error:
         what = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error)
         raise PkiError(
-            f"{layout.index} is damaged: {what}. Put it back from index.txt.old or a backup; or move it away, and the next run makes it again "
-            f"from {layout.newcerts} and the revocation list."
+            f"{layout.index} is damaged: {what}. Put it back from index.txt.old or a backup; or move it away, and the"
+            f" next run makes it again from {layout.newcerts} and the revocation list."
         ) from None
 
 
@@ -329,12 +360,15 @@ def _read_crl(authority: Authority, changes: Changes) -> Any:
             return crl
     except ValueError:
         pass
-    changes.warnings.append(f"{authority.layout.crl} was damaged or not this authority's: it is made again from the index.")
+    changes.warnings.append(
+        f"{authority.layout.crl} was damaged or not this authority's: it is made again from the index."
+    )
     return None
 
 
 def _complete_index(authority: Authority, changes: Changes) -> None:
-    """Add to the index what it lacks of newcerts/ and of the revocation list: both say what a lost or older index forgot."""
+    """Add to the index what it lacks of newcerts/ and of the revocation list: both say what a lost or older index
+    forgot."""
     layout, index = authority.layout, authority.index
     before = [entry.line for entry in index.values()]
     with contextlib.suppress(OSError):
@@ -363,7 +397,9 @@ def certificates_in(path: str) -> list[Any]:
 
 def _enter(index: dict[int, pki_index.Entry], certificate: Any) -> None:
     serial = certificate.serial_number
-    index[serial] = pki_index.issued(x509.hexadecimal(serial), x509.oneline(certificate.subject), certificate.not_valid_after_utc)
+    index[serial] = pki_index.issued(
+        x509.hexadecimal(serial), x509.oneline(certificate.subject), certificate.not_valid_after_utc
+    )
 
 
 def _put_books(authority: Authority, changes: Changes) -> None:
@@ -385,7 +421,8 @@ def _put_books(authority: Authority, changes: Changes) -> None:
 
 
 def put_index(authority: Authority, changes: Changes) -> None:
-    """Put the index as it is now into ``changes``, and the one on the disk beside it as index.txt.old, as openssl does."""
+    """Put the index as it is now into ``changes``, and the one on the disk beside it as index.txt.old, as openssl
+    does."""
     layout = authority.layout
     changes.files = [file for file in changes.files if file[0] not in (layout.index, f"{layout.index}.old")]
     before = _files.read(layout.index)
@@ -395,7 +432,8 @@ def put_index(authority: Authority, changes: Changes) -> None:
 
 
 def record(authority: Authority, certificates: list[Any], changes: Changes) -> None:
-    """Enter new certificates into the authority's books: first the index, then newcerts/, so that the index never knows less."""
+    """Enter new certificates into the authority's books: first the index, then newcerts/, so that the index never knows
+    less."""
     for certificate in certificates:
         _enter(authority.index, certificate)
     put_index(authority, changes)
@@ -403,8 +441,11 @@ def record(authority: Authority, certificates: list[Any], changes: Changes) -> N
         changes.add(authority.layout.issued(certificate.serial_number), x509.certificate_pem(certificate), 0o644)
 
 
-def make_root(layout: Layout, passphrase: Passphrase, wanted: WantedAuthority, now: datetime.datetime, changes: Changes) -> Authority:
-    """Make a root authority. Its certificate is written last: until it is there, the next run takes up the key that a killed run left."""
+def make_root(
+    layout: Layout, passphrase: Passphrase, wanted: WantedAuthority, now: datetime.datetime, changes: Changes
+) -> Authority:
+    """Make a root authority. Its certificate is written last: until it is there, the next run takes up the key that a
+    killed run left."""
     key = _take_or_make_key(layout, passphrase, wanted.key_type, changes)
     # Eight digits tell the roots of two fleets apart in a device's list
     name = wanted.common_name or f"Private CA {secrets.token_hex(4).upper()}"
@@ -420,15 +461,23 @@ def make_root(layout: Layout, passphrase: Passphrase, wanted: WantedAuthority, n
 
 
 def make_intermediate(
-    layout: Layout, passphrase: Passphrase, wanted: WantedAuthority, now: datetime.datetime, changes: Changes, *, root: Authority
+    layout: Layout,
+    passphrase: Passphrase,
+    wanted: WantedAuthority,
+    now: datetime.datetime,
+    changes: Changes,
+    *,
+    root: Authority,
 ) -> Authority:
     """Make an intermediate authority below ``root``, whose key must be here for it."""
     if root.key is None:
-        raise PkiError(f"{root.layout.key} is missing, and it must sign {layout.certificate}. Put the key back for this one run.")
+        raise PkiError(
+            f"{root.layout.key} is missing, and it must sign {layout.certificate}. Put the key back for this one run."
+        )
     if x509.path_length_of(root.certificate) == 0:
         raise PkiError(
-            f"{root.layout.certificate} may have no authority below it (path length 0). Leave out pki_authority: intermediate, "
-            "or make a new root for it (README of the role: rotation)."
+            f"{root.layout.certificate} may have no authority below it (path length 0). Leave out pki_authority:"
+            " intermediate, or make a new root for it (README of the role: rotation)."
         )
     key = _take_or_make_key(layout, passphrase, wanted.key_type, changes)
     authority = Authority(layout, _sign_intermediate(key, root, now), lambda: key, root, created=True)
@@ -437,14 +486,20 @@ def make_intermediate(
 
 
 def renew_intermediate(authority: Authority, now: datetime.datetime, changes: Changes) -> None:
-    """Sign the intermediate again with the same key while it can still cover the longest certificate, as far as the root allows."""
+    """Sign the intermediate again with the same key while it can still cover the longest certificate, as far as the
+    root allows."""
     root = authority.root
     left = (authority.certificate.not_valid_after_utc - now).days
-    gains = root.certificate.not_valid_after_utc - authority.certificate.not_valid_after_utc > datetime.timedelta(days=1)
+    gains = root.certificate.not_valid_after_utc - authority.certificate.not_valid_after_utc > datetime.timedelta(
+        days=1
+    )
     if left >= x509.LONGEST_DAYS or not gains:
         return
     if root.key is None:
-        changes.warnings.append(f"{authority.layout.certificate} ends in {left} days. Put {root.layout.key} back for one run, and it is renewed.")
+        changes.warnings.append(
+            f"{authority.layout.certificate} ends in {left} days. Put {root.layout.key} back for one run, and it is"
+            " renewed."
+        )
         return
     authority.certificate = _sign_intermediate(authority.key, root, now)
     record(root, [authority.certificate], changes)
@@ -476,7 +531,9 @@ def _made(authority: Authority, wanted: WantedAuthority, changes: Changes) -> Au
         text = OPENSSL_CNF.format(stem=layout.stem, crl_days=wanted.crl_days, days=x509.DEFAULT_DAYS)
         changes.add(layout.openssl_cnf, text.encode(), 0o644)
     changes.add(layout.certificate, x509.certificate_pem(authority.certificate), 0o644)
-    changes.notes.append(f"{'intermediate' if authority.parent else 'authority'} made: {x509.common_name(authority.certificate.subject)}")
+    changes.notes.append(
+        f"{'intermediate' if authority.parent else 'authority'} made: {x509.common_name(authority.certificate.subject)}"
+    )
     return authority
 
 
@@ -489,7 +546,10 @@ def put_crl(authority: Authority, crl_days: int, now: datetime.datetime, changes
     layout = authority.layout
     if authority.key is None:
         if authority.crl is not None or revoked:
-            changes.warnings.append(f"{layout.crl} should be made again ({reason}), but {layout.key} is elsewhere. Put the key back for one run.")
+            changes.warnings.append(
+                f"{layout.crl} should be made again ({reason}), but {layout.key} is elsewhere. Put the key back for one"
+                " run."
+            )
         return
     # `is not None`: an empty list counts as false
     before = x509.crl_number(authority.crl) if authority.crl is not None else 0
@@ -527,11 +587,15 @@ def require_valid(authority: Authority, now: datetime.datetime) -> None:
     start, end = authority.certificate.not_valid_before_utc, authority.certificate.not_valid_after_utc
     path = authority.layout.certificate
     if now < start:
-        raise PkiError(f"{path} starts on {start:%Y-%m-%d %H:%M} UTC, but this machine's clock says {now:%Y-%m-%d %H:%M} UTC. Set the clock.")
+        raise PkiError(
+            f"{path} starts on {start:%Y-%m-%d %H:%M} UTC, but this machine's clock says {now:%Y-%m-%d %H:%M} UTC. Set"
+            " the clock."
+        )
     if now > end:
         raise PkiError(
-            f"{path} ended on {end:%Y-%m-%d}, and nothing it signed is trusted any more (this machine's clock says {now:%Y-%m-%d}). "
-            f"Move {authority.root.layout.directory} away: the next run makes a new authority, which every device must then install."
+            f"{path} ended on {end:%Y-%m-%d}, and nothing it signed is trusted any more (this machine's clock says"
+            f" {now:%Y-%m-%d}). Move {authority.root.layout.directory} away: the next run makes a new authority, which"
+            " every device must then install."
         )
 
 
@@ -541,11 +605,14 @@ def differences(authority: Authority, options: Mapping[str, Any], wanted: Wanted
     found = {
         "common_name": (x509.common_name(certificate.subject), wanted.common_name),
         "key_type": (x509.key_type_of(certificate.public_key()), wanted.key_type),
-        "name_constraints": (_permitted(certificate), sorted(wanted.name_constraints) if options.get("name_constraints") != "inventory" else None),
+        "name_constraints": (
+            _permitted(certificate),
+            sorted(wanted.name_constraints) if options.get("name_constraints") != "inventory" else None,
+        ),
     }
     return [
-        f"pki_authority: {key} is {asked!r}, but {authority.layout.certificate} has {has!r} and is never replaced by itself "
-        "(README of the role: rotation). It stays in use."
+        f"pki_authority: {key} is {asked!r}, but {authority.layout.certificate} has {has!r} and is never replaced by"
+        " itself (README of the role: rotation). It stays in use."
         for key, (has, asked) in found.items()
         if key in options and asked is not None and has != asked
     ]
@@ -553,4 +620,4 @@ def differences(authority: Authority, options: Mapping[str, Any], wanted: Wanted
 
 def _permitted(certificate: Any) -> list[str]:
     constraints = x509.constraints_of(certificate)
-    return sorted(str(subtree.value) for subtree in (constraints.permitted_subtrees or [])) if constraints else []
+    return sorted(str(subtree.value) for subtree in constraints.permitted_subtrees or []) if constraints else []

@@ -1,10 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A private key behind a passphrase, as PKCS#8 (RFC 5958) under PBES2 (RFC 8018): what ``openssl pkcs8 -topk8 -iter`` writes and everybody reads.
+"""A private key behind a passphrase, as PKCS#8 (RFC 5958) under PBES2 (RFC 8018): what ``openssl pkcs8 -topk8 -iter``
+writes and everybody reads.
 
-``cryptography`` writes the same form with 2,048 rounds of PBKDF2 and lets nobody say how many. A graphics card tries a short passphrase
-against that some hundred times as fast as against these.
+``cryptography`` writes the same form with 2,048 rounds of PBKDF2 and lets nobody say how many. A graphics card tries a
+short passphrase against that some hundred times as fast as against these.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ except ImportError:
 #: OWASP's number for PBKDF2 with HMAC-SHA256 (Password Storage Cheat Sheet).
 ROUNDS = 600_000
 
-# Object identifiers, encoded (X.690): PBES2, PBKDF2 and hmacWithSHA256 of RFC 8018, aes256-CBC of RFC 3565, scrypt of RFC 7914
+# Object identifiers, encoded (X.690): PBES2, PBKDF2 and hmacWithSHA256 of RFC 8018, aes256-CBC of RFC 3565, scrypt of
+# RFC 7914
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 _PBKDF2 = bytes.fromhex("06092a864886f70d01050c")
 _HMAC_SHA256 = bytes.fromhex("06082a864886f70d0209")
@@ -47,18 +49,27 @@ def pem(key: bytes, passphrase: bytes) -> bytes:
 
 
 def is_whole(data: bytes) -> bool:
-    """Tell whether PEM is a key as :func:`pem` makes it, from its first byte to its last. Opens nothing: within, anything may be wrong."""
-    found = re.fullmatch(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----\n([A-Za-z0-9+/=\n]*)-----END ENCRYPTED PRIVATE KEY-----\n", data)
+    """Tell whether PEM is a key as :func:`pem` makes it, from its first byte to its last. Opens nothing: within,
+    anything may be wrong."""
+    found = re.fullmatch(
+        rb"-----BEGIN ENCRYPTED PRIVATE KEY-----\n([A-Za-z0-9+/=\n]*)-----END ENCRYPTED PRIVATE KEY-----\n", data
+    )
     try:
         der = base64.b64decode(found.group(1)) if found else b""
     except ValueError:
         return False
     size = der[1] & 0x7F if len(der) > 1 and der[1] & 0x80 else 0
-    return der[:1] == b"\x30" and size > 0 and 2 + size + int.from_bytes(der[2 : 2 + size], "big") == len(der) and _PBES2 in der
+    return (
+        der[:1] == b"\x30"
+        and size > 0
+        and 2 + size + int.from_bytes(der[2 : 2 + size], "big") == len(der)
+        and _PBES2 in der
+    )
 
 
 def is_weak(data: bytes) -> bool:
-    """Tell whether a private key in PEM is encrypted, and its passphrase is quicker to guess than it needs to be. Opens nothing."""
+    """Tell whether a private key in PEM is encrypted, and its passphrase is quicker to guess than it needs to be. Opens
+    nothing."""
     if b"ENCRYPTED" not in data:
         return False
     found = re.search(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----(.*?)-----END", data, re.DOTALL)

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell a folder that somebody else keeps from one in which an authority may be made: only an absent or an empty one is filled."""
+"""Tell a folder that somebody else keeps from one in which an authority may be made: only an absent or an empty one is
+filled."""
 
 from __future__ import annotations
 
@@ -33,13 +34,29 @@ KINDS = (
     Kind("an authority of minica", "minica.pem", "minica.pem", "minica-key.pem"),
     Kind("an authority of cfssl", "ca-key.pem", "ca.pem", "ca-key.pem"),
     Kind("an authority of Caddy", "root.key", "root.crt", "root.key"),
-    Kind("an authority in openssl's layout", "certs/ca.cert.pem", "certs/ca.cert.pem", "private/ca.key.pem", "index.txt"),
+    Kind(
+        "an authority in openssl's layout", "certs/ca.cert.pem", "certs/ca.cert.pem", "private/ca.key.pem", "index.txt"
+    ),
     Kind("certificates of certbot", "renewal"),
 )
-#: What an authority's folder of ours holds before its certificate is there: a run was cut off, or the certificate was lost.
+# : What an authority's folder of ours holds before its certificate is there: a run was cut off, or the certificate was
+# lost.
 _AUTHORITY = {
-    "": {"private", "certs", "newcerts", "crl", "index.txt", "index.txt.attr", "serial", "crlnumber", "openssl.cnf", "intermediate"}
-    | {"index.txt.old", "index.txt.attr.old", "serial.old", "crlnumber.old"},
+    "": (
+        {
+            "private",
+            "certs",
+            "newcerts",
+            "crl",
+            "index.txt",
+            "index.txt.attr",
+            "serial",
+            "crlnumber",
+            "openssl.cnf",
+            "intermediate",
+        }
+        | {"index.txt.old", "index.txt.attr.old", "serial.old", "crlnumber.old"}
+    ),
     "private": {"ca.key.pem", "passphrase"},
     "certs": {"ca.cert.der", "ca-chain.cert.pem"},
 }
@@ -47,7 +64,8 @@ _AROUND = {"passphrase", "ca-bundle.pem", "certificates", "exports"}
 
 
 def require_own_place(directory: str, authority: str, also: tuple[str, ...] = ()) -> None:
-    """Refuse to make an authority in ``authority`` below or beside ``directory`` where either holds what this collection did not put there.
+    """Refuse to make an authority in ``authority`` below or beside ``directory`` where either holds what this
+    collection did not put there.
 
     ``also``: further folders of authorities. Raises PkiError that names what was found, and says how to go on with it.
     """
@@ -57,12 +75,31 @@ def require_own_place(directory: str, authority: str, also: tuple[str, ...] = ()
 
 
 def _require(folder: str, option: str, known: dict[str, set[str]], directory: str) -> None:
-    strange = [os.path.join(below, name) for below, names in known.items() for name in _names(os.path.join(folder, below)) if name not in names]
+    strange = [
+        os.path.join(below, name)
+        for below, names in known.items()
+        for name in _names(os.path.join(folder, below))
+        if name not in names
+    ]
     if not strange:
         return
-    kind = next((kind for kind in KINDS if os.path.lexists(os.path.join(folder, kind.mark)) and not _is_known(kind.mark, known)), None)
-    what = f"{kind.name} ({kind.mark})" if kind else f"{', '.join(sorted(strange)[:3])}{' and more' if len(strange) > 3 else ''}"
-    message = f"{option}: {folder} holds {what}, which is not of this collection. Only an empty or absent folder is filled: give another one."
+    kind = next(
+        (
+            kind
+            for kind in KINDS
+            if os.path.lexists(os.path.join(folder, kind.mark)) and not _is_known(kind.mark, known)
+        ),
+        None,
+    )
+    what = (
+        f"{kind.name} ({kind.mark})"
+        if kind
+        else f"{', '.join(sorted(strange)[:3])}{' and more' if len(strange) > 3 else ''}"
+    )
+    message = (
+        f"{option}: {folder} holds {what}, which is not of this collection. Only an empty or absent folder is filled:"
+        " give another one."
+    )
     if kind and all(name and os.path.isfile(os.path.join(folder, name)) for name in (kind.certificate, kind.key)):
         message += f" To go on with that authority, copy it there first: {_copy(kind, folder, directory)}"
     raise PkiError(message)

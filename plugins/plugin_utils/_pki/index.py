@@ -45,7 +45,15 @@ def parse(text: str) -> list[Entry]:
                 raise ValueError
             moment, _comma, reason = revoked.partition(",")
             entries.append(
-                Entry(status, _read_time(end), int(serial, 16), subject, line, _read_time(moment) if moment else None, reason or None),
+                Entry(
+                    status,
+                    _read_time(end),
+                    int(serial, 16),
+                    subject,
+                    line,
+                    _read_time(moment) if moment else None,
+                    reason or None,
+                ),
             )
         except ValueError:
             raise PkiError(f"line {number} is not an entry of an openssl index") from None
@@ -59,7 +67,8 @@ def issued(serial: str, subject: str, end: datetime.datetime) -> Entry:
 
 
 def revoked(entry: Entry, moment: datetime.datetime, reason: str | None) -> Entry:
-    """The entry of the same certificate, revoked. ``reason`` is a CRLReason of RFC 5280, for example ``keyCompromise``."""
+    """The entry of the same certificate, revoked. ``reason`` is a CRLReason of RFC 5280, for example
+    ``keyCompromise``."""
     fields = entry.line.split("\t")
     fields[0] = "R"
     fields[2] = _write_time(moment) + (f",{reason}" if reason else "")

@@ -21,16 +21,26 @@ from .. import _files
 from . import lint, request, x509
 
 
-def lint_files(patterns: list[str], *, ca_file: str | None, key_file: str | None, addresses: list[str], now: datetime.datetime) -> dict[str, Any]:
-    """Check certificate files by `_x509_lint.lint`; return what `pki_lint` returns. A pattern that meets no file is an error."""
+def lint_files(
+    patterns: list[str], *, ca_file: str | None, key_file: str | None, addresses: list[str], now: datetime.datetime
+) -> dict[str, Any]:
+    """Check certificate files by `_x509_lint.lint`; return what `pki_lint` returns. A pattern that meets no file is an
+    error."""
     paths = [
-        path for pattern in patterns for path in (sorted(glob.glob(os.path.expanduser(pattern), recursive=True)) or [os.path.expanduser(pattern)])
+        path
+        for pattern in patterns
+        for path in sorted(glob.glob(os.path.expanduser(pattern), recursive=True)) or [os.path.expanduser(pattern)]
     ]
     if key_file and len(paths) > 1:
-        raise PkiError(f"key_file {key_file} belongs to one certificate, but paths has {len(paths)}. Check that one by itself.")
+        raise PkiError(
+            f"key_file {key_file} belongs to one certificate, but paths has {len(paths)}. Check that one by itself."
+        )
     names = tuple(request.address("addresses", name) for name in addresses)
     roots = read_certificates(ca_file) if ca_file else None
-    reports = {path: lint.lint(read_certificates(path), now=now, key=_key_for(path, key_file), roots=roots, addresses=names) for path in paths}
+    reports = {
+        path: lint.lint(read_certificates(path), now=now, key=_key_for(path, key_file), roots=roots, addresses=names)
+        for path in paths
+    }
     return {
         "changed": False,
         "accepted": all(not report.refused for report in reports.values()),
@@ -62,9 +72,13 @@ def _key_for(path: str, key_file: str | None) -> Any:
     try:
         return x509.load_key(data)
     except TypeError:
-        raise PkiError(f"The key in {source} is encrypted. A server could not read it either: decrypt it with openssl pkey.") from None
+        raise PkiError(
+            f"The key in {source} is encrypted. A server could not read it either: decrypt it with openssl pkey."
+        ) from None
     except ValueError:
-        raise PkiError(f"{source} holds no private key that can be read. {x509.cure_of_form(data, 'Give it in PEM')}.") from None
+        raise PkiError(
+            f"{source} holds no private key that can be read. {x509.cure_of_form(data, 'Give it in PEM')}."
+        ) from None
 
 
 # Served
@@ -73,7 +87,8 @@ def _key_for(path: str, key_file: str | None) -> Any:
 def probe(endpoints: list[Mapping[str, Any]], *, ca_file: str | None, timeout: float, wait: float) -> dict[str, Any]:
     """Ask each server which certificate it presents; return what `pki_probe` returns.
 
-    ``timeout``: seconds for one attempt; ``wait``: how long a server that does not yet present ``sha256`` is asked again.
+    ``timeout``: seconds for one attempt; ``wait``: how long a server that does not yet present ``sha256`` is asked
+    again.
     """
     checked = [_endpoint(number, endpoint) for number, endpoint in enumerate(endpoints, start=1)]
     with ThreadPoolExecutor(max_workers=32) as pool:
@@ -85,7 +100,9 @@ def _endpoint(number: int, endpoint: Mapping[str, Any]) -> dict[str, Any]:
     where = f"endpoints, entry {number}"
     known = {"host", "port", "server_name", "sha256"}
     if not isinstance(endpoint, Mapping) or not {"host", "port"} <= set(endpoint) <= known:
-        raise PkiError(f"{where}: expected a dict with host and port, and perhaps server_name and sha256; found {endpoint!r}.")
+        raise PkiError(
+            f"{where}: expected a dict with host and port, and perhaps server_name and sha256; found {endpoint!r}."
+        )
     try:
         port = int(endpoint["port"])
     except (TypeError, ValueError):
@@ -93,7 +110,12 @@ def _endpoint(number: int, endpoint: Mapping[str, Any]) -> dict[str, Any]:
     if not 0 < port < 65536:
         raise PkiError(f"{where}: port is {endpoint['port']!r}. Give 1 to 65535.")
     fingerprint = str(endpoint.get("sha256") or "").replace(":", "").lower()
-    return {"host": str(endpoint["host"]), "port": port, "server_name": str(endpoint.get("server_name") or endpoint["host"]), "sha256": fingerprint}
+    return {
+        "host": str(endpoint["host"]),
+        "port": port,
+        "server_name": str(endpoint.get("server_name") or endpoint["host"]),
+        "sha256": fingerprint,
+    }
 
 
 def _probe_until(endpoint: dict[str, Any], ca_file: str | None, timeout: float, wait: float) -> dict[str, Any]:
@@ -107,23 +129,36 @@ def _probe_until(endpoint: dict[str, Any], ca_file: str | None, timeout: float, 
 
 def _probe_once(endpoint: dict[str, Any], ca_file: str | None, timeout: float) -> dict[str, Any]:
     where = f"{endpoint['host']}:{endpoint['port']}"
-    result: dict[str, Any] = {"host": endpoint["host"], "port": endpoint["port"], "sha256": None, "serial": None, "verified": None, "problem": None}
+    result: dict[str, Any] = {
+        "host": endpoint["host"],
+        "port": endpoint["port"],
+        "sha256": None,
+        "serial": None,
+        "verified": None,
+        "problem": None,
+    }
     try:
         der = _handshake(endpoint, _context(None), timeout)
         certificate = x509.load_der(der)
         result.update(sha256=hashlib.sha256(der).hexdigest(), serial=x509.hexadecimal(certificate.serial_number))
         if endpoint["sha256"] and endpoint["sha256"] != result["sha256"]:
             result["problem"] = (
-                f"{where} presents the certificate {result['serial']} (until {x509.iso(certificate.not_valid_after_utc)}), not the expected one "
-                f"with SHA-256 {endpoint['sha256']}. Put the new file in its place there, or restart the server if it reads it only at its start."
+                f"{where} presents the certificate {result['serial']} (until"
+                f" {x509.iso(certificate.not_valid_after_utc)}), not the expected one with SHA-256"
+                f" {endpoint['sha256']}. Put the new file in its place there, or restart the server if it reads it only"
+                " at its start."
             )
         elif ca_file:
             _handshake(endpoint, _context(ca_file), timeout)
             result["verified"] = True
     except ssl.SSLCertVerificationError as error:
-        result.update(verified=False, problem=f"{where}: a client that trusts {ca_file} refuses it: {error.verify_message}.")
+        result.update(
+            verified=False, problem=f"{where}: a client that trusts {ca_file} refuses it: {error.verify_message}."
+        )
     except (OSError, ValueError) as error:
-        result["problem"] = f"{where} cannot be asked: {error}. Look whether the server runs and speaks TLS on that port."
+        result["problem"] = (
+            f"{where} cannot be asked: {error}. Look whether the server runs and speaks TLS on that port."
+        )
     return result
 
 

@@ -9,12 +9,12 @@
       passphrase              of the authority's key, where the user gave none (0600)
       ca/                     the authority (see _pki_authority)
       ca-bundle.pem           every root that clients should trust
-      certificates/<name>.pem key + certificate + chain of one server in one file, so that the pair can never be torn (0600)
-      exports/<name>.p12, …   other forms of the same (0600)
+      certificates/<name>.pem key + certificate + chain of one server in one file, so that the pair can never be torn
+      (0600) exports/<name>.p12, …   other forms of the same (0600)
 
-Nothing is written before everything was checked and signed in memory; then all of it reaches the disk before the first name
-changes. A run that was cut off at any point is harmless: the index knows a certificate before its file appears, and the next
-run takes up what is there and issues what is missing.
+Nothing is written before everything was checked and signed in memory; then all of it reaches the disk before the first
+name changes. A run that was cut off at any point is harmless: the index knows a certificate before its file appears,
+and the next run takes up what is there and issues what is missing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Settings:
 
 
 def ensure(settings: Settings) -> dict[str, Any]:
-    """Make the authority where there is none, issue what `_pki_wanted.decide` asks for, and return what `pki_certificates` returns.
+    """Make the authority where there is none, issue what `_pki_wanted.decide` asks for, and return what
+    `pki_certificates` returns.
 
     Raises PkiError or FilesError, and then nothing was changed.
     """
@@ -71,10 +72,15 @@ def ensure(settings: Settings) -> dict[str, Any]:
         changes = pki_authority.Changes()
         passphrase = _passphrase(settings.directory, settings.passphrase)
         authority = _authority(settings, wanted_authority, passphrase, changes)
-        trusted = [authority.root, *(_trusted(folder, settings, wanted_authority, passphrase, changes) for folder in settings.also_trusted)]
+        trusted = [
+            authority.root,
+            *(_trusted(folder, settings, wanted_authority, passphrase, changes) for folder in settings.also_trusted),
+        ]
         changes.put(
             bundle_path(settings.directory),
-            b"".join(x509.certificate_pem(certificate) for certificate in dict.fromkeys(each.certificate for each in trusted)),
+            b"".join(
+                x509.certificate_pem(certificate) for certificate in dict.fromkeys(each.certificate for each in trusted)
+            ),
             0o644,
         )
         _require_permitted(wanted, authority)
@@ -98,7 +104,9 @@ def authority_directory(directory: str, name: str) -> str:
 
 def _require_own_place(settings: Settings, wanted: pki_request.WantedAuthority) -> None:
     """Before anything is written: an authority that is not there is made only where nobody else keeps anything."""
-    folders = tuple(authority_directory(settings.directory, name) for name in (wanted.directory, *settings.also_trusted))
+    folders = tuple(
+        authority_directory(settings.directory, name) for name in (wanted.directory, *settings.also_trusted)
+    )
     for folder in folders:
         if not os.path.lexists(pki_authority.Layout(folder).certificate):
             foreign.require_own_place(os.path.normpath(settings.directory), folder, folders)
@@ -127,23 +135,35 @@ def _require_known(settings: Settings, wanted: list[pki_request.Wanted]) -> None
     unknown = [name for name in settings.renew if name != "*" and name not in names]
     if unknown:
         raise PkiError(
-            f"pki_renew: '{unknown[0]}' is not in pki_certificates. Give names from there, or '*' for all: {', '.join(sorted(names)[:20])}."
+            f"pki_renew: '{unknown[0]}' is not in pki_certificates. Give names from there, or '*' for all:"
+            f" {', '.join(sorted(names)[:20])}."
         )
-    both = [item.name for item in wanted if settings.requests is not None and item.host and {"pkcs12", "pkcs12_legacy"} & set(item.exports)]
+    both = [
+        item.name
+        for item in wanted
+        if settings.requests is not None and item.host and {"pkcs12", "pkcs12_legacy"} & set(item.exports)
+    ]
     if both:
         raise PkiError(
-            f"pki_certificates, '{both[0]}': exports has pkcs12, which holds the key, but the key stays on the host. Leave it out of exports."
+            f"pki_certificates, '{both[0]}': exports has pkcs12, which holds the key, but the key stays on the host."
+            " Leave it out of exports."
         )
     with_key = [item.name for item in wanted if {"pkcs12", "pkcs12_legacy"} & set(item.exports)]
     if with_key and not settings.export_passphrase:
-        raise PkiError(f"pki_certificates, '{with_key[0]}': exports has pkcs12, which holds the key. Give pki_export_passphrase to encrypt it.")
+        raise PkiError(
+            f"pki_certificates, '{with_key[0]}': exports has pkcs12, which holds the key. Give pki_export_passphrase to"
+            " encrypt it."
+        )
 
 
 # The authority
 
 
 def _authority(
-    settings: Settings, wanted: pki_request.WantedAuthority, passphrase: pki_authority.Passphrase, changes: pki_authority.Changes
+    settings: Settings,
+    wanted: pki_request.WantedAuthority,
+    passphrase: pki_authority.Passphrase,
+    changes: pki_authority.Changes,
 ) -> pki_authority.Authority:
     """The authority that signs: the root, or the intermediate below it."""
     layout = pki_authority.Layout(authority_directory(settings.directory, wanted.directory))
@@ -157,7 +177,8 @@ def _authority(
         return pki_authority.make_intermediate(below, passphrase, wanted, settings.now, changes, root=root)
     if not x509.signed_by(authority.certificate, root.certificate):
         raise PkiError(
-            f"{below.certificate} was not signed by {layout.certificate}. Put the pair that belongs together back, or move {below.directory} away."
+            f"{below.certificate} was not signed by {layout.certificate}. Put the pair that belongs together back, or"
+            f" move {below.directory} away."
         )
     pki_authority.require_valid(authority, settings.now)
     pki_authority.renew_intermediate(authority, settings.now, changes)
@@ -179,8 +200,9 @@ def _root(
     left = (root.certificate.not_valid_after_utc - settings.now).days
     if left < ROTATE_DAYS:
         changes.warnings.append(
-            f"{layout.certificate} ends on {root.certificate.not_valid_after_utc:%Y-%m-%d}, in {left} days. After that nothing it signed is trusted, "
-            "and every device must install another root. Begin now, while both can be trusted (README of the role: rotation)."
+            f"{layout.certificate} ends on {root.certificate.not_valid_after_utc:%Y-%m-%d}, in {left} days. After that"
+            " nothing it signed is trusted, and every device must install another root. Begin now, while both can be"
+            " trusted (README of the role: rotation)."
         )
     report = lint.lint([root.certificate], now=settings.now)
     changes.warnings += [f"{layout.certificate}: {finding.text}. {finding.cure}" for finding in report.refused]
@@ -195,7 +217,9 @@ def _trusted(
     changes: pki_authority.Changes,
 ) -> pki_authority.Authority:
     """A root that clients should trust beside the one in use: the next, which is made if need be, or the last."""
-    return _root(pki_authority.Layout(authority_directory(settings.directory, folder)), wanted, passphrase, settings, changes)
+    return _root(
+        pki_authority.Layout(authority_directory(settings.directory, folder)), wanted, passphrase, settings, changes
+    )
 
 
 def _require_permitted(wanted: list[pki_request.Wanted], authority: pki_authority.Authority) -> None:
@@ -207,8 +231,9 @@ def _require_permitted(wanted: list[pki_request.Wanted], authority: pki_authorit
             for address in item.addresses if item.source == "authority" else ():
                 if not x509.permits(constraints, address):
                     raise PkiError(
-                        f"pki_certificates, '{item.name}': {address} lies outside the name constraints of {each.layout.certificate}, so clients "
-                        "would refuse it. Leave it out of addresses, or make a wider authority (README of the role: rotation)."
+                        f"pki_certificates, '{item.name}': {address} lies outside the name constraints of"
+                        f" {each.layout.certificate}, so clients would refuse it. Leave it out of addresses, or make a"
+                        " wider authority (README of the role: rotation)."
                     )
 
 
@@ -226,7 +251,9 @@ class _Entry:
         #: None where the key stays on its host
         self.key: Any = None
         self.request: Any = None
-        self.key_is_elsewhere = settings.requests is not None and wanted.host is not None and wanted.source == "authority"
+        self.key_is_elsewhere = (
+            settings.requests is not None and wanted.host is not None and wanted.source == "authority"
+        )
         self.verdict = pki_request.Verdict(True, "missing")
         self.findings: tuple[lint.Finding, ...] = ()
         #: Taken up from the authority's books, so not to be entered there again
@@ -241,17 +268,20 @@ class _Entry:
             try:
                 self.request = x509.load_request(request)
             except ValueError as error:
-                raise PkiError(f"pki_certificates, '{self.wanted.name}': the request cannot be used: {error}. Make it again on the host.") from None
+                raise PkiError(
+                    f"pki_certificates, '{self.wanted.name}': the request cannot be used: {error}. Make it again on the"
+                    " host."
+                ) from None
         found = self._measure(authority)
         if found and not found.damage and found.start > settings.now:
             raise PkiError(
-                f"{self.path} starts on {found.start:%Y-%m-%d %H:%M} UTC, but this machine's clock says {settings.now:%Y-%m-%d %H:%M} UTC. "
-                "Set the clock; if it is right, move the file away."
+                f"{self.path} starts on {found.start:%Y-%m-%d %H:%M} UTC, but this machine's clock says"
+                f" {settings.now:%Y-%m-%d %H:%M} UTC. Set the clock; if it is right, move the file away."
             )
         if found and found.revoked and found.key_matches and self.request:
             raise PkiError(
-                f"pki_certificates, '{self.wanted.name}': its certificate was revoked, and the request comes with the same key. "
-                "Remove the key on the host; the next run makes a new one there."
+                f"pki_certificates, '{self.wanted.name}': its certificate was revoked, and the request comes with the"
+                " same key. Remove the key on the host; the next run makes a new one there."
             )
         own = self.wanted.source == "self_signed"
         self.verdict = pki_request.decide(
@@ -259,13 +289,19 @@ class _Entry:
             found,
             now=settings.now,
             renew_before_days=settings.renew_before_days,
-            latest_end=datetime.datetime.max.replace(tzinfo=datetime.timezone.utc) if own else authority.certificate.not_valid_after_utc,
+            latest_end=(
+                datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+                if own
+                else authority.certificate.not_valid_after_utc
+            ),
             asked=self.wanted.name in settings.renew or "*" in settings.renew,
             key_is_elsewhere=self.key_is_elsewhere,
         )
         if self.verdict.issue and self.key_is_elsewhere and not self.request and not settings.check_mode:
             self.certificate = None
-            self.verdict = pki_request.Verdict(False, f"{self.verdict.reason}; not issued, because no request came from its host")
+            self.verdict = pki_request.Verdict(
+                False, f"{self.verdict.reason}; not issued, because no request came from its host"
+            )
 
     def _measure(self, authority: pki_authority.Authority) -> pki_request.Found | None:
         data = _files.read(self.path, follow=False)
@@ -303,7 +339,8 @@ class _Entry:
         self.chain = self._current_chain(authority)
 
     def _take_provided(self, settings: Settings) -> None:
-        """Read a certificate from elsewhere and hold it to the same rules as ours. Raises PkiError with all it breaks."""
+        """Read a certificate from elsewhere and hold it to the same rules as ours. Raises PkiError with all it
+        breaks."""
         wanted, where = self.wanted, f"pki_certificates, '{self.wanted.name}'"
         certificate_file = wanted.certificate_file or ""
         self.certificate, *self.chain = _certificates_from(where, "certificate_file", certificate_file)
@@ -311,7 +348,10 @@ class _Entry:
         data = _files.read(key_file)
         try:
             if data is None:
-                raise PkiError(f"{where}: key_file {key_file} does not exist. Give the path of the private key on the control node.")
+                raise PkiError(
+                    f"{where}: key_file {key_file} does not exist. Give the path of the private key on the control"
+                    " node."
+                )
             self.key = x509.load_key(data)
         except TypeError:
             raise PkiError(
@@ -323,13 +363,20 @@ class _Entry:
             cure = x509.cure_of_form(data or b"", "Give key_file, in PEM")
             raise PkiError(f"{where}: {option}{key_file} holds no private key that can be read. {cure}.") from None
         roots = _certificates_from(where, "ca_file", wanted.ca_file) if wanted.ca_file else None
-        report = lint.lint([self.certificate, *self.chain], now=settings.now, key=self.key, roots=roots, addresses=wanted.addresses)
+        report = lint.lint(
+            [self.certificate, *self.chain], now=settings.now, key=self.key, roots=roots, addresses=wanted.addresses
+        )
         if report.refused:
-            broken = "; ".join(f"{finding.text} ({', '.join(finding.refused_by)} refuse it: {finding.rule})" for finding in report.refused)
+            broken = "; ".join(
+                f"{finding.text} ({', '.join(finding.refused_by)} refuse it: {finding.rule})"
+                for finding in report.refused
+            )
             raise PkiError(f"{where}: {certificate_file} cannot be used: {broken}. {report.refused[0].cure}")
         self.findings = report.findings
         if _files.read(self.path, follow=False) == self.pem():
-            self.verdict = pki_request.Verdict(False, f"provided, valid until {self.certificate.not_valid_after_utc:%Y-%m-%d}")
+            self.verdict = pki_request.Verdict(
+                False, f"provided, valid until {self.certificate.not_valid_after_utc:%Y-%m-%d}"
+            )
         else:
             self.verdict = pki_request.Verdict(False, "provided, taken over", rewrite=True)
 
@@ -345,14 +392,23 @@ def _certificates_from(where: str, option: str, path: str) -> list[Any]:
     try:
         return x509.load_certificates(data)
     except ValueError:
-        raise PkiError(f"{where}: {option} {path} holds no certificate that can be read. {x509.cure_of_form(data, 'Give it in PEM')}.") from None
+        raise PkiError(
+            f"{where}: {option} {path} holds no certificate that can be read."
+            f" {x509.cure_of_form(data, 'Give it in PEM')}."
+        ) from None
 
 
 def _reuse(entries: list[_Entry], authority: pki_authority.Authority, settings: Settings) -> None:
-    """Take up what the authority's books already hold for a key: issued by hand with openssl, or by a run that was cut off."""
+    """Take up what the authority's books already hold for a key: issued by hand with openssl, or by a run that was cut
+    off."""
     waiting = {}
     for entry in entries:
-        if entry.verdict.issue and entry.wanted.source == "authority" and entry.wanted.name not in settings.renew and "*" not in settings.renew:
+        if (
+            entry.verdict.issue
+            and entry.wanted.source == "authority"
+            and entry.wanted.name not in settings.renew
+            and "*" not in settings.renew
+        ):
             if entry.request and not authority.is_revoked(entry.certificate.serial_number if entry.certificate else -1):
                 waiting[x509.key_id(entry.request.public_key())] = entry
             elif entry.key is not None and entry.verdict.keep_key and not settings.renew_keys:
@@ -386,20 +442,31 @@ def _reuse(entries: list[_Entry], authority: pki_authority.Authority, settings: 
                 candidate.reused = True
     for entry in waiting.values():
         if entry.reused:
-            entry.verdict = pki_request.Verdict(False, f"{entry.verdict.reason}; the authority had already issued another", rewrite=True)
+            entry.verdict = pki_request.Verdict(
+                False, f"{entry.verdict.reason}; the authority had already issued another", rewrite=True
+            )
 
 
-def _issue(entries: list[_Entry], authority: pki_authority.Authority, wanted: pki_request.WantedAuthority, settings: Settings) -> None:
-    """Give each entry that needs one its certificate, and its key where it cannot or shall not keep the old one. In memory."""
+def _issue(
+    entries: list[_Entry], authority: pki_authority.Authority, wanted: pki_request.WantedAuthority, settings: Settings
+) -> None:
+    """Give each entry that needs one its certificate, and its key where it cannot or shall not keep the old one. In
+    memory."""
     to_issue = [entry for entry in entries if entry.verdict.issue]
     by_authority = [entry for entry in to_issue if entry.wanted.source == "authority"]
     if by_authority and authority.key is None:
         names = ", ".join(entry.wanted.name for entry in by_authority[:5])
-        raise PkiError(f"{authority.layout.key} is missing, and there is something to sign: {names}. Put the key back from where you keep it.")
+        raise PkiError(
+            f"{authority.layout.key} is missing, and there is something to sign: {names}. Put the key back from where"
+            " you keep it."
+        )
     if settings.check_mode or not to_issue:
         return
-    new_keys = [entry for entry in to_issue if not entry.request and (settings.renew_keys or not entry.verdict.keep_key)]
-    # Making an RSA key takes long and lets other threads run: all cores work. An EC key takes no longer than a thread's start.
+    new_keys = [
+        entry for entry in to_issue if not entry.request and (settings.renew_keys or not entry.verdict.keep_key)
+    ]
+    # Making an RSA key takes long and lets other threads run: all cores work. An EC key takes no longer than a thread's
+    # start.
     slow = [entry for entry in new_keys if entry.wanted.key_type.startswith("rsa")]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for entry, key in zip(slow, pool.map(x509.generate_key, [entry.wanted.key_type for entry in slow])):
@@ -413,12 +480,20 @@ def _issue(entries: list[_Entry], authority: pki_authority.Authority, wanted: pk
             public_key = (entry.request or entry.key).public_key()
             entry.give(signer.sign(public_key, entry.wanted.addresses, entry.wanted.days), authority)
         else:
-            entry.give(x509.sign_by_itself(entry.key, entry.wanted.addresses, entry.wanted.days, settings.now), authority)
+            entry.give(
+                x509.sign_by_itself(entry.key, entry.wanted.addresses, entry.wanted.days, settings.now), authority
+            )
         entry.findings = lint.lint([entry.certificate], now=settings.now).findings
 
 
-def _put_certificates(entries: list[_Entry], authority: pki_authority.Authority, settings: Settings, changes: pki_authority.Changes) -> None:
-    issued = [entry.certificate for entry in entries if entry.verdict.issue and entry.wanted.source == "authority" and entry.certificate]
+def _put_certificates(
+    entries: list[_Entry], authority: pki_authority.Authority, settings: Settings, changes: pki_authority.Changes
+) -> None:
+    issued = [
+        entry.certificate
+        for entry in entries
+        if entry.verdict.issue and entry.wanted.source == "authority" and entry.certificate
+    ]
     if issued and not settings.check_mode:
         pki_authority.record(authority, issued, changes)
     for entry in entries:
@@ -451,7 +526,9 @@ def _exports(entry: _Entry, settings: Settings) -> dict[str, bytes | None]:
         elif before is not None and x509.pkcs12_holds(before, entry.key, entry.certificate, entry.chain, passphrase):
             data = before
         else:
-            data = x509.pkcs12(entry.wanted.name, entry.key, entry.certificate, entry.chain, passphrase, legacy=kind == "pkcs12_legacy")
+            data = x509.pkcs12(
+                entry.wanted.name, entry.key, entry.certificate, entry.chain, passphrase, legacy=kind == "pkcs12_legacy"
+            )
         files[path] = None if data == before else data
     return files
 
@@ -495,7 +572,12 @@ def _result(
                 if not entry.certificate and not settings.check_mode
             ),
         ],
-        "diff": {"before": "", "after": "".join(f"{line}\n" for line in [*changes.notes, *issued, *(f"exported: {path}" for path in exported)])},
+        "diff": {
+            "before": "",
+            "after": "".join(
+                f"{line}\n" for line in [*changes.notes, *issued, *(f"exported: {path}" for path in exported)]
+            ),
+        },
     }
 
 
@@ -506,7 +588,11 @@ def _describe(entry: _Entry, authority: pki_authority.Authority, settings: Setti
         "pem": entry.path,
         "key": None if entry.key_is_elsewhere else entry.path,
         "content": entry.pem().decode() if certificate and entry.key_is_elsewhere else None,
-        "certificate": authority.layout.issued(certificate.serial_number) if certificate and entry.wanted.source == "authority" else None,
+        "certificate": (
+            authority.layout.issued(certificate.serial_number)
+            if certificate and entry.wanted.source == "authority"
+            else None
+        ),
         "exports": {kind: export_path(settings.directory, entry.wanted.name, kind) for kind in entry.wanted.exports},
         "serial": x509.hexadecimal(certificate.serial_number) if certificate else None,
         "sha256": x509.sha256(certificate) if certificate else None,
@@ -520,25 +606,38 @@ def _describe(entry: _Entry, authority: pki_authority.Authority, settings: Setti
 
 
 def revoke(settings: Settings, names: list[str], serials: list[str], reason: str) -> dict[str, Any]:
-    """Revoke certificates by name or serial number and make the revocation list again; return what `pki_revoke` returns.
+    """Revoke certificates by name or serial number and make the revocation list again; return what `pki_revoke`
+    returns.
 
-    A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and whoever has the
-    key could go on with a certificate from before. Raises PkiError, and then nothing was changed.
+    A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and whoever has
+    the key could go on with a certificate from before. Raises PkiError, and then nothing was changed.
     """
     if not names and not serials:
-        raise PkiError("Nothing to revoke. Give pki_revoke (names from pki_certificates, such as web1/lab) or pki_revoke_serials.")
-    wanted_authority = pki_request.authority({key: value for key, value in settings.authority.items() if key != "name_constraints"})
+        raise PkiError(
+            "Nothing to revoke. Give pki_revoke (names from pki_certificates, such as web1/lab) or pki_revoke_serials."
+        )
+    wanted_authority = pki_request.authority(
+        {key: value for key, value in settings.authority.items() if key != "name_constraints"}
+    )
     with _alone(settings.directory, settings.check_mode):
         changes = pki_authority.Changes()
         authority = _existing_authority(settings, wanted_authority, changes)
         asked = dict.fromkeys(
-            [*(serial for name in names for serial in _serials_of(name, authority, settings)), *(_serial(text, authority) for text in serials)]
+            [
+                *(serial for name in names for serial in _serials_of(name, authority, settings)),
+                *(_serial(text, authority) for text in serials),
+            ]
         )
         new = [serial for serial in asked if not authority.is_revoked(serial)]
         if new and authority.key is None:
-            raise PkiError(f"{authority.layout.key} is missing, and it must sign the revocation list. Put the key back from where you keep it.")
+            raise PkiError(
+                f"{authority.layout.key} is missing, and it must sign the revocation list. Put the key back from where"
+                " you keep it."
+            )
         for serial in new:
-            authority.index[serial] = index.revoked(authority.index[serial], settings.now, None if reason == "unspecified" else reason)
+            authority.index[serial] = index.revoked(
+                authority.index[serial], settings.now, None if reason == "unspecified" else reason
+            )
         if new:
             pki_authority.put_index(authority, changes)
         pki_authority.put_crl(authority, wanted_authority.crl_days, settings.now, changes)
@@ -556,7 +655,9 @@ def revoke(settings: Settings, names: list[str], serials: list[str], reason: str
         }
 
 
-def _existing_authority(settings: Settings, wanted: pki_request.WantedAuthority, changes: pki_authority.Changes) -> pki_authority.Authority:
+def _existing_authority(
+    settings: Settings, wanted: pki_request.WantedAuthority, changes: pki_authority.Changes
+) -> pki_authority.Authority:
     passphrase = _passphrase(settings.directory, settings.passphrase)
     layout = pki_authority.Layout(authority_directory(settings.directory, wanted.directory))
     authority = pki_authority.read(layout, passphrase, changes)
@@ -564,7 +665,10 @@ def _existing_authority(settings: Settings, wanted: pki_request.WantedAuthority,
         layout = pki_authority.Layout(os.path.join(layout.directory, "intermediate"), "intermediate")
         authority = pki_authority.read(layout, passphrase, changes, authority)
     if authority is None:
-        raise PkiError(f"{layout.certificate} does not exist. Give the pki_dir (and pki_authority) of the authority that issued the certificate.")
+        raise PkiError(
+            f"{layout.certificate} does not exist. Give the pki_dir (and pki_authority) of the authority that issued"
+            " the certificate."
+        )
     return authority
 
 
@@ -579,7 +683,10 @@ def _serials_of(name: str, authority: pki_authority.Authority, settings: Setting
             f"or the serial number from {authority.layout.index}."
         ) from None
     if certificate.serial_number not in authority.index:
-        raise PkiError(f"pki_revoke: '{name}' was not issued by {authority.layout.certificate}. Give the pki_authority that issued it.")
+        raise PkiError(
+            f"pki_revoke: '{name}' was not issued by {authority.layout.certificate}. Give the pki_authority that"
+            " issued it."
+        )
     same_key = [
         entry.serial
         for entry in authority.index.values()
@@ -595,7 +702,9 @@ def _serial(text: str, authority: pki_authority.Authority) -> int:
     try:
         serial = int(text.replace(":", ""), 16)
     except ValueError:
-        raise PkiError(f"pki_revoke: '{text}' is no serial number. Give it in hexadecimal, as {authority.layout.index} has it.") from None
+        raise PkiError(
+            f"pki_revoke: '{text}' is no serial number. Give it in hexadecimal, as {authority.layout.index} has it."
+        ) from None
     if serial not in authority.index:
         raise PkiError(f"pki_revoke: {authority.layout.index} has no certificate with the serial number {text}.")
     return serial

@@ -1,13 +1,17 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say of any certificate whether Apple platforms, Chromium and openssl accept it, and which rule it breaks. No disk, no Ansible.
+"""Say of any certificate whether Apple platforms, Chromium and openssl accept it, and which rule it breaks. No disk, no
+Ansible.
 
 Sources, by the name each rule carries:
 
-- Apple: https://support.apple.com/en-us/103769 (requirements for trusted certificates), 102028 (trusted root certificates)
-- Chromium: https://chromium.googlesource.com/chromium/src/+/main/net/cert/ (common name ignored, SHA-1 and short keys refused)
-- openssl: openssl-verification-options(1), ``-x509_strict``; SSL_CTX_set_security_level(3), level 2, the default of Debian
+- Apple: https://support.apple.com/en-us/103769 (requirements for trusted certificates), 102028 (trusted root
+  certificates)
+- Chromium: https://chromium.googlesource.com/chromium/src/+/main/net/cert/ (common name ignored, SHA-1 and short keys
+  refused)
+- openssl: openssl-verification-options(1), ``-x509_strict``; SSL_CTX_set_security_level(3), level 2, the default of
+  Debian
 - RFC 5280, the profile all of them start from
 """
 
@@ -92,9 +96,21 @@ def lint(
         return Report(tuple(_authority(leaf, now)))
     findings = _server(leaf, now)
     if key is not None and not pki_x509.matches(key, leaf.public_key()):
-        findings.append(Finding("key-matches", _name(leaf), "the private key belongs to another certificate", "Put the pair together again."))
+        findings.append(
+            Finding(
+                "key-matches",
+                _name(leaf),
+                "the private key belongs to another certificate",
+                "Put the pair together again.",
+            )
+        )
     findings += [
-        Finding("name-covered", _name(leaf), f"it does not cover {address}", f"Have it issued with {address} as a subject alternative name.")
+        Finding(
+            "name-covered",
+            _name(leaf),
+            f"it does not cover {address}",
+            f"Have it issued with {address} as a subject alternative name.",
+        )
         for address in addresses
         if not covers(leaf, address)
     ]
@@ -103,7 +119,8 @@ def lint(
 
 
 def covers(certificate: Any, address: str) -> bool:
-    """Tell whether a client that connects to ``address`` finds it in the certificate (RFC 6125 6.4; a wildcard stands for one label)."""
+    """Tell whether a client that connects to ``address`` finds it in the certificate (RFC 6125 6.4; a wildcard stands
+    for one label)."""
     names = pki_x509.addresses_of(certificate)
     _label, dot, parent = address.partition(".")
     try:
@@ -130,9 +147,17 @@ def _server(leaf: Any, now: datetime.datetime) -> list[Finding]:
         )
     for name in entries.get_values_for_type(x509.DNSName) if entries else []:
         if _is_ip(name):
-            add("address-as-name", f"the address {name} stands in a DNS entry", "Have it issued with that address in an IP entry.")
+            add(
+                "address-as-name",
+                f"the address {name} stands in a DNS entry",
+                "Have it issued with that address in an IP entry.",
+            )
         elif "*" in name and (not name.startswith("*.") or "*" in name[1:] or name.count(".") < 2):
-            add("wildcard", f"the wildcard {name} matches nothing", "A wildcard is the whole first label, with two labels or more after it.")
+            add(
+                "wildcard",
+                f"the wildcard {name} matches nothing",
+                "A wildcard is the whole first label, with two labels or more after it.",
+            )
 
     usages = _extension(leaf, x509.ExtendedKeyUsage)
     if usages is None:
@@ -143,11 +168,19 @@ def _server(leaf: Any, now: datetime.datetime) -> list[Finding]:
             (APPLE,) if leaf.not_valid_before_utc >= APPLE_LIMIT_SINCE else (),
         )
     elif ExtendedKeyUsageOID.SERVER_AUTH not in usages and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in usages:
-        add("server-auth", "its extended key usage lacks serverAuth", "Have it issued with the extended key usage serverAuth.")
+        add(
+            "server-auth",
+            "its extended key usage lacks serverAuth",
+            "Have it issued with the extended key usage serverAuth.",
+        )
 
     usage = _extension(leaf, x509.KeyUsage)
     if usage is not None and not usage.digital_signature:
-        add("digital-signature", "its key usage lacks digitalSignature, which every TLS 1.3 handshake needs", "Have it issued with digitalSignature.")
+        add(
+            "digital-signature",
+            "its key usage lacks digitalSignature, which every TLS 1.3 handshake needs",
+            "Have it issued with digitalSignature.",
+        )
 
     if leaf.not_valid_before_utc >= APPLE_LIMIT_SINCE and _days(leaf) > pki_x509.LONGEST_DAYS:
         add(
@@ -159,7 +192,8 @@ def _server(leaf: Any, now: datetime.datetime) -> list[Finding]:
     if pki_x509.is_authority(leaf):
         add(
             "authority-as-server",
-            "it is an authority (CA:TRUE) and a server's certificate at once; Firefox refuses that, and its key could sign for any site",
+            "it is an authority (CA:TRUE) and a server's certificate at once; Firefox refuses that, and its key could"
+            " sign for any site",
             "Make an authority and let it sign the server's certificate.",
             (),
         )
@@ -177,7 +211,12 @@ def _authority(certificate: Any, now: datetime.datetime) -> list[Finding]:
     if constraints is None or not constraints.ca:
         add("authority", "it signs others without CA:TRUE in its basic constraints", "Use an authority that has it.")
     elif not certificate.extensions.get_extension_for_class(x509.BasicConstraints).critical:
-        add("critical-constraints", "its basic constraints are not critical", "Make the authority with critical basic constraints.", (OPENSSL,))
+        add(
+            "critical-constraints",
+            "its basic constraints are not critical",
+            "Make the authority with critical basic constraints.",
+            (OPENSSL,),
+        )
     usage = _extension(certificate, x509.KeyUsage)
     if usage is None:
         add("key-cert-sign", "it has no key usage", "Make the authority with the key usage keyCertSign.", (OPENSSL,))
@@ -206,7 +245,11 @@ def _any_certificate(certificate: Any, now: datetime.datetime) -> list[Finding]:
     if certificate.version is not x509.Version.v3:
         add("version-3", "it is not of version 3, so it can carry no extension", again)
     if now < certificate.not_valid_before_utc:
-        add("dates", f"it is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on", "Wait, or set this machine's clock.")
+        add(
+            "dates",
+            f"it is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on",
+            "Wait, or set this machine's clock.",
+        )
     if now > certificate.not_valid_after_utc:
         add("dates", f"it ended on {certificate.not_valid_after_utc:%Y-%m-%d}", again)
     if not 0 < certificate.serial_number < 1 << 160:
@@ -219,18 +262,36 @@ def _any_certificate(certificate: Any, now: datetime.datetime) -> list[Finding]:
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < 2048:
-            add("key-size", f"its RSA key has {key.key_size} bits", "Make an RSA key of at least 2048 bits, or an EC key on P-256.")
+            add(
+                "key-size",
+                f"its RSA key has {key.key_size} bits",
+                "Make an RSA key of at least 2048 bits, or an EC key on P-256.",
+            )
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if key.curve.name not in ("secp256r1", "secp384r1"):
-            add("key-curve", f"its key is on the curve {key.curve.name}", "Make a key on P-256 or P-384.", (APPLE, CHROMIUM))
+            add(
+                "key-curve",
+                f"its key is on the curve {key.curve.name}",
+                "Make a key on P-256 or P-384.",
+                (APPLE, CHROMIUM),
+            )
     else:
-        add("key-type", f"its key is of type {pki_x509.key_type_of(key)}", "Make an EC key on P-256 or an RSA key.", (APPLE, CHROMIUM))
+        add(
+            "key-type",
+            f"its key is of type {pki_x509.key_type_of(key)}",
+            "Make an EC key on P-256 or an RSA key.",
+            (APPLE, CHROMIUM),
+        )
 
     if not selfsigned and _extension(certificate, x509.AuthorityKeyIdentifier) is None:
         add("issuer-identifier", "it has no authority key identifier", again, (OPENSSL,))
     for extension in certificate.extensions:
         if extension.critical and type(extension.value).__name__ not in _UNDERSTOOD:
-            add("critical-extension", f"it has a critical extension that clients do not know ({extension.oid.dotted_string})", again)
+            add(
+                "critical-extension",
+                f"it has a critical extension that clients do not know ({extension.oid.dotted_string})",
+                again,
+            )
     return found
 
 
@@ -266,7 +327,8 @@ def _chain(leaf: Any, chain: list[Any], roots: list[Any] | None, now: datetime.d
 
 
 def _vouches(authority: Any, certificate: Any) -> bool:
-    """Tell whether the authority signed it. A signature too weak to be checked at all has a finding of its own: there the name decides."""
+    """Tell whether the authority signed it. A signature too weak to be checked at all has a finding of its own: there
+    the name decides."""
     if _is_weak(certificate):
         return bool(certificate.issuer == authority.subject)
     return pki_x509.signed_by(certificate, authority)
@@ -283,11 +345,21 @@ def _may_stand_above(authority: Any, leaf: Any, depth: int) -> list[Finding]:
     length = pki_x509.path_length_of(authority) if pki_x509.is_authority(authority) else None
     if length is not None and depth > length:
         found.append(
-            Finding("path-length", _name(authority), f"it allows {length} authorities below it, and there are {depth}", "Shorten the chain.")
+            Finding(
+                "path-length",
+                _name(authority),
+                f"it allows {length} authorities below it, and there are {depth}",
+                "Shorten the chain.",
+            )
         )
     constraints = pki_x509.constraints_of(authority)
     found += [
-        Finding("name-constraints", _name(leaf), f"{_name(authority)} may not vouch for {name}", "Leave that name out, or use another authority.")
+        Finding(
+            "name-constraints",
+            _name(leaf),
+            f"{_name(authority)} may not vouch for {name}",
+            "Leave that name out, or use another authority.",
+        )
         for name in sorted(pki_x509.addresses_of(leaf))
         if not pki_x509.permits(constraints, name)
     ]
@@ -302,7 +374,8 @@ def _extension(certificate: Any, kind: Any) -> Any:
 
 
 def _days(certificate: Any) -> int:
-    """Days from notBefore to notAfter, a part counting as a whole. ``openssl x509 -days 825`` makes 825 of them, and that is accepted."""
+    """Days from notBefore to notAfter, a part counting as a whole. ``openssl x509 -days 825`` makes 825 of them, and
+    that is accepted."""
     seconds = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds()
     return int(-(-seconds // 86400))
 
@@ -316,4 +389,6 @@ def _is_ip(text: str) -> bool:
 
 
 def _name(certificate: Any) -> str:
-    return pki_x509.oneline(certificate.subject) or f"certificate {pki_x509.hexadecimal(abs(certificate.serial_number))}"
+    return (
+        pki_x509.oneline(certificate.subject) or f"certificate {pki_x509.hexadecimal(abs(certificate.serial_number))}"
+    )

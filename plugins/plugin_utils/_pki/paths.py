@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things lie in ``pki_dir``. By itself, so that whoever only needs a name does not import, at every run, what signs certificates."""
+"""Where things lie in ``pki_dir``. By itself, so that whoever only needs a name does not import, at every run, what
+signs certificates."""
 
 from __future__ import annotations
 
@@ -18,4 +19,8 @@ def certificate_path(directory: str, name: str) -> str:
 
 def export_path(directory: str, name: str, kind: str) -> str:
     """Where an export lies. Each kind has an ending of its own, so that no two names can meet in one file."""
-    return os.path.join(directory, "exports", name + {"chain": ".chain.pem", "der": ".der", "pkcs12": ".p12", "pkcs12_legacy": ".pfx"}[kind])
+    return os.path.join(
+        directory,
+        "exports",
+        name + {"chain": ".chain.pem", "der": ".der", "pkcs12": ".p12", "pkcs12_legacy": ".pfx"}[kind],
+    )

@@ -1,9 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the user wrote about an authority and its certificates, checked and completed; and what that asks of a certificate that exists.
+"""What the user wrote about an authority and its certificates, checked and completed; and what that asks of a
+certificate that exists.
 
-Pure: values in, records or one PkiError out. The error names the certificate and the key as they stand in the inventory.
+Pure: values in, records or one PkiError out. The error names the certificate and the key as they stand in the
+inventory.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class WantedAuthority:
-    """The authority as the inventory asks for it. What is part of its certificate is heeded when it is made and never afterwards."""
+    """The authority as the inventory asks for it. What is part of its certificate is heeded when it is made and never
+    afterwards."""
 
     directory: str = "ca"
     common_name: str | None = None
@@ -70,7 +73,8 @@ def authority(options: Mapping[str, Any], wanted: Iterable[Wanted] = ()) -> Want
     # https would need the very certificate that is being checked (RFC 5280 8)
     if crl_url and not crl_url.startswith("http://"):
         raise PkiError(
-            f"{where}: crl_url is '{crl_url}'. Give an address that starts with http://: a CRL is signed, and clients fetch it before they trust TLS."
+            f"{where}: crl_url is '{crl_url}'. Give an address that starts with http://: a CRL is signed, and clients"
+            " fetch it before they trust TLS."
         )
     return WantedAuthority(
         directory=_text(where, "directory", options) or "ca",
@@ -95,7 +99,10 @@ def certificates(items: Iterable[Any], renew_before_days: int) -> list[Wanted]:
         # Some file systems do not tell Web1 from web1
         other = seen.setdefault(item.name.casefold(), item)
         if other is not item:
-            raise PkiError(f"pki_certificates: '{other.name}' and '{item.name}' would share one file. Give each certificate a name of its own.")
+            raise PkiError(
+                f"pki_certificates: '{other.name}' and '{item.name}' would share one file. Give each certificate a name"
+                " of its own."
+            )
     return wanted
 
 
@@ -131,7 +138,10 @@ def _require_consistent(where: str, wanted: Wanted) -> None:
     files = [key for key in ("certificate_file", "key_file", "ca_file") if getattr(wanted, key)]
     if wanted.source == "provided":
         if not wanted.certificate_file:
-            raise PkiError(f"{where}: source is provided, so give certificate_file (and key_file, unless the key is in the same file).")
+            raise PkiError(
+                f"{where}: source is provided, so give certificate_file (and key_file, unless the key is in the same"
+                " file)."
+            )
     elif files:
         raise PkiError(f"{where}: {files[0]} is only read with source: provided. Add that, or leave {files[0]} out.")
 
@@ -146,20 +156,28 @@ def _certificate_days(where: str, item: Mapping[str, Any], renew_before_days: in
     days = _number(where, "days", item, DEFAULT_DAYS)
     if days > LONGEST_DAYS:
         raise PkiError(
-            f"{where}: days is {days}, but iOS and macOS refuse a server certificate that is valid for more than {LONGEST_DAYS} days "
-            f"(https://support.apple.com/en-us/103769), also from a private authority. Give at most {LONGEST_DAYS}; {DEFAULT_DAYS} is the default."
+            f"{where}: days is {days}, but iOS and macOS refuse a server certificate that is valid for more than"
+            f" {LONGEST_DAYS} days (https://support.apple.com/en-us/103769), also from a private authority. Give at"
+            f" most {LONGEST_DAYS}; {DEFAULT_DAYS} is the default."
         )
     if days < 1:
         raise PkiError(f"{where}: days is {days}. Give 1 to {LONGEST_DAYS}; {DEFAULT_DAYS} is the default.")
     if days <= renew_before_days:
-        raise PkiError(f"{where}: days is {days} and pki_renew_before_days is {renew_before_days}: every run would issue it again. Give more days.")
+        raise PkiError(
+            f"{where}: days is {days} and pki_renew_before_days is {renew_before_days}: every run would issue it again."
+            " Give more days."
+        )
     return days
 
 
 def _exports(where: str, value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable) or not set(entries := list(value)) <= set(EXPORTS):
+    if (
+        isinstance(value, (str, Mapping))
+        or not isinstance(value, Iterable)
+        or not set(entries := list(value)) <= set(EXPORTS)
+    ):
         raise PkiError(f"{where}: exports is {value!r}. Give a list of {', '.join(EXPORTS)}.")
     return tuple(dict.fromkeys(entries))
 
@@ -170,11 +188,14 @@ def _constraints(where: str, value: Any, wanted: Iterable[Wanted]) -> tuple[str,
     if value == "inventory":
         addresses = [name for item in wanted if item.source == "authority" for name in item.addresses]
         if not addresses:
-            raise PkiError(f"{where}: name_constraints is inventory, but pki_certificates has no address to derive them from.")
+            raise PkiError(
+                f"{where}: name_constraints is inventory, but pki_certificates has no address to derive them from."
+            )
         return constraints_for(addresses)
     if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable) or not (entries := list(value)):
         raise PkiError(
-            f"{where}: name_constraints is {value!r}. Give 'inventory', or a list of domains and networks such as [lab.example, 192.0.2.0/24]."
+            f"{where}: name_constraints is {value!r}. Give 'inventory', or a list of domains and networks such as"
+            " [lab.example, 192.0.2.0/24]."
         )
     return tuple(dict.fromkeys(_constraint(where, entry) for entry in entries))
 
@@ -186,15 +207,19 @@ def _constraint(where: str, value: Any) -> str:
     except ValueError:
         if "/" in text:
             raise PkiError(
-                f"{where}: name_constraints has '{text}', which is no network. Give its first address and length, such as 192.0.2.0/24."
+                f"{where}: name_constraints has '{text}', which is no network. Give its first address and length, such"
+                " as 192.0.2.0/24."
             ) from None
     try:
         return dns_name(text.lstrip("."))
     except ValueError as error:
-        raise PkiError(f"{where}: name_constraints has '{text}', which is neither a DNS name nor a network: {error}.") from None
+        raise PkiError(
+            f"{where}: name_constraints has '{text}', which is neither a DNS name nor a network: {error}."
+        ) from None
 
 
-#: A home or company network renumbers inside these; the authority should outlive that (RFC 1918, RFC 4193, RFC 4291, RFC 6598, RFC 3927)
+# : A home or company network renumbers inside these; the authority should outlive that (RFC 1918, RFC 4193, RFC 4291,
+# RFC 6598, RFC 3927)
 _PRIVATE = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -214,8 +239,8 @@ _PRIVATE = tuple(
 def constraints_for(addresses: Iterable[str]) -> tuple[str, ...]:
     """Derive domains and networks that cover these addresses and what is likely to join them.
 
-    A name with three labels or more stands for its parent domain, a shorter one for itself; a private address for its whole
-    private network, a public one for itself alone.
+    A name with three labels or more stands for its parent domain, a shorter one for itself; a private address for its
+    whole private network, a public one for itself alone.
     """
     permitted: dict[str, None] = {}
     for entry in addresses:
@@ -234,12 +259,17 @@ def address(where: str, value: Any) -> str:
     try:
         return client_address(value)
     except ValueError as error:
-        raise PkiError(f"{where}: the address '{value}' is neither a DNS name nor an IP address that clients can use: {error}.") from None
+        raise PkiError(
+            f"{where}: the address '{value}' is neither a DNS name nor an IP address that clients can use: {error}."
+        ) from None
 
 
 def is_safe_name(name: str) -> bool:
     """Tell whether a certificate's name can be a path below a folder, and stay there."""
-    return all(_SEGMENT.fullmatch(part) and not part.lower().endswith(".pem") for part in name.split("/")) and len(name) <= 200
+    return (
+        all(_SEGMENT.fullmatch(part) and not part.lower().endswith(".pem") for part in name.split("/"))
+        and len(name) <= 200
+    )
 
 
 def _known_keys(where: str, options: Mapping[str, Any], record: Any) -> None:
@@ -345,7 +375,9 @@ def decide(
     if found.damage:
         return Verdict(True, f"damaged: {found.damage}")
     if not found.key_matches:
-        return Verdict(True, "the key on the host is another one" if key_is_elsewhere else "key and certificate do not match")
+        return Verdict(
+            True, "the key on the host is another one" if key_is_elsewhere else "key and certificate do not match"
+        )
     if found.revoked:
         # Nobody says why it was revoked; a key that may be in foreign hands must not come back.
         return Verdict(True, "revoked")
@@ -355,7 +387,9 @@ def decide(
         return Verdict(True, "signed by another authority", keep_key=True)
     names = frozenset(wanted.addresses)
     if found.addresses != names:
-        changes = [f"+{name}" for name in sorted(names - found.addresses)] + [f"-{name}" for name in sorted(found.addresses - names)]
+        changes = [f"+{name}" for name in sorted(names - found.addresses)] + [
+            f"-{name}" for name in sorted(found.addresses - names)
+        ]
         return Verdict(True, f"names changed: {' '.join(changes)}", keep_key=True)
     if found.end <= now:
         return Verdict(True, f"expired on {found.end:%Y-%m-%d}", keep_key=True)

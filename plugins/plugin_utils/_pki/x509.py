@@ -59,7 +59,9 @@ def key_type_of(public_key: Any) -> str:
     if isinstance(public_key, rsa.RSAPublicKey):
         return f"rsa_{public_key.key_size}"
     if isinstance(public_key, ec.EllipticCurvePublicKey):
-        return {"secp256r1": "ecdsa_p256", "secp384r1": "ecdsa_p384"}.get(public_key.curve.name, f"ecdsa_{public_key.curve.name}")
+        return {"secp256r1": "ecdsa_p256", "secp384r1": "ecdsa_p384"}.get(
+            public_key.curve.name, f"ecdsa_{public_key.curve.name}"
+        )
     return type(public_key).__name__.lstrip("_").replace("PublicKey", "").lower()
 
 
@@ -77,8 +79,8 @@ def key_pem(key: Any, passphrase: bytes | None = None) -> bytes:
 def load_key(data: bytes, passphrase: bytes | None = None) -> Any:
     """Read a private key from PEM. The primality test of RSA keys (33 ms each) is left out: see `matches`.
 
-    Raises TypeError where a passphrase is missing, ValueError for a wrong one or damaged data, as ``cryptography`` does,
-    except that a passphrase given for a key without one is simply not needed.
+    Raises TypeError where a passphrase is missing, ValueError for a wrong one or damaged data, as ``cryptography``
+    does, except that a passphrase given for a key without one is simply not needed.
     """
     if passphrase and b"ENCRYPTED" not in data:
         passphrase = None
@@ -94,16 +96,24 @@ def _load_der_key(data: bytes) -> None:
 
 
 def other_form(data: bytes) -> str:
-    """Where a file is not PEM, but whole in another form: which, and the command that makes PEM of it. Else an empty text."""
+    """Where a file is not PEM, but whole in another form: which, and the command that makes PEM of it. Else an empty
+    text."""
     begin = re.search(rb"-----BEGIN ([A-Z0-9 ]+)-----", data)
     if begin:
         if begin.group(1) in (b"PKCS7", b"CMS"):
             return "it is PKCS#7; make PEM of it: openssl pkcs7 -print_certs -in FILE -out FILE.pem"
         return "it is a certificate request, not yet a certificate" if b"REQUEST" in begin.group(1) else ""
-    for what, read in (("x509", load_der), ("pkey", _load_der_key), ("pkcs7 -print_certs", _pkcs7.load_der_pkcs7_certificates)):
+    for what, read in (
+        ("x509", load_der),
+        ("pkey", _load_der_key),
+        ("pkcs7 -print_certs", _pkcs7.load_der_pkcs7_certificates),
+    ):
         with contextlib.suppress(ValueError, UnsupportedAlgorithm):
             read(data)
-            return f"it is DER, not PEM, whatever its name says; convert it: openssl {what} -inform DER -in FILE -out FILE.pem"
+            return (
+                f"it is DER, not PEM, whatever its name says; convert it: openssl {what} -inform DER -in FILE -out"
+                " FILE.pem"
+            )
     # PFX of RFC 7292: a sequence that begins with version 3
     if data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:9]:
         return "it is PKCS#12, not PEM; take it apart: openssl pkcs12 -in FILE -noenc -out FILE.pem"
@@ -117,7 +127,8 @@ def cure_of_form(data: bytes, otherwise: str) -> str:
 
 
 def public_key_of(certificate: Any) -> Any:
-    """The public key of a certificate, which is read only now. Raises ValueError where it is damaged, or of a kind that nobody knows."""
+    """The public key of a certificate, which is read only now. Raises ValueError where it is damaged, or of a kind that
+    nobody knows."""
     try:
         return certificate.public_key()
     except UnsupportedAlgorithm as error:
@@ -195,7 +206,13 @@ def addresses_of(certificate: Any) -> frozenset[str]:
     except x509.ExtensionNotFound:
         return frozenset()
     return frozenset(
-        entry.value.lower() if isinstance(entry, x509.DNSName) else str(entry.value) if isinstance(entry, x509.IPAddress) else f"other:{entry!r}"
+        (
+            entry.value.lower()
+            if isinstance(entry, x509.DNSName)
+            else str(entry.value)
+            if isinstance(entry, x509.IPAddress)
+            else f"other:{entry!r}"
+        )
         for entry in entries
     )
 
@@ -251,7 +268,8 @@ class Issuer:
 
 
 def random_serial() -> int:
-    """128 random bits: no counter to lose, nothing to guess (RFC 5280 4.1.2.2 asks for a positive number of at most 20 octets)."""
+    """128 random bits: no counter to lose, nothing to guess (RFC 5280 4.1.2.2 asks for a positive number of at most 20
+    octets)."""
     return secrets.randbits(128) or 1
 
 
@@ -293,13 +311,15 @@ def sign_authority(
     if above:
         builder = builder.add_extension(authority_key_identifier(above), critical=False)
     if permitted:
-        # RFC 5280 4.2.1.10 wants it critical; old Apple releases refuse a certificate with a critical one, and new ones heed it either way.
+        # RFC 5280 4.2.1.10 wants it critical; old Apple releases refuse a certificate with a critical one, and new ones
+        # heed it either way.
         builder = builder.add_extension(name_constraints(permitted), critical=False)
     return builder.sign(issuer.key if issuer else key, hashes.SHA256())
 
 
 def authority_key_identifier(issuer: Any) -> Any:
-    """Point at the issuer's key by the identifier it carries itself, so that every path builder finds it (RFC 5280 4.2.1.1)."""
+    """Point at the issuer's key by the identifier it carries itself, so that every path builder finds it (RFC 5280
+    4.2.1.1)."""
     try:
         own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
@@ -310,8 +330,8 @@ def authority_key_identifier(issuer: Any) -> Any:
 def name_constraints(permitted: tuple[str, ...]) -> Any:
     """Constrain an authority to these domains (with what lies below them) and networks.
 
-    A kind of name that is not mentioned would be unconstrained (RFC 5280 4.2.1.10), so a list without a network excludes
-    all addresses, and one without a domain all names.
+    A kind of name that is not mentioned would be unconstrained (RFC 5280 4.2.1.10), so a list without a network
+    excludes all addresses, and one without a domain all names.
     """
     names: list[Any] = [x509.DNSName(entry) for entry in permitted if not _is_network(entry)]
     networks: list[Any] = [x509.IPAddress(ipaddress.ip_network(entry)) for entry in permitted if _is_network(entry)]
@@ -379,7 +399,8 @@ class Signer:
 
 
 def sign_by_itself(key: Any, addresses: tuple[str, ...], days: int, now: datetime.datetime) -> Any:
-    """Make a server certificate that nobody vouches for. Not an authority: its key must not be able to sign for other sites."""
+    """Make a server certificate that nobody vouches for. Not an authority: its key must not be able to sign for other
+    sites."""
     start = (now - BACKDATE).replace(microsecond=0)
     builder = _server(key.public_key(), addresses, start, end_of(start, days), _server_extensions())
     return builder.issuer_name(subject_for(addresses)).sign(key, hashes.SHA256())
@@ -393,7 +414,13 @@ def _server_extensions() -> list[tuple[Any, bool]]:
     ]
 
 
-def _server(public_key: Any, addresses: tuple[str, ...], start: datetime.datetime, end: datetime.datetime, shared: list[tuple[Any, bool]]) -> Any:
+def _server(
+    public_key: Any,
+    addresses: tuple[str, ...],
+    start: datetime.datetime,
+    end: datetime.datetime,
+    shared: list[tuple[Any, bool]],
+) -> Any:
     name = subject_for(addresses)
     builder = (
         x509.CertificateBuilder()
@@ -405,7 +432,9 @@ def _server(public_key: Any, addresses: tuple[str, ...], start: datetime.datetim
         # Critical where the subject is empty (RFC 5280 4.2.1.6)
         .add_extension(alternative_names(addresses), critical=not list(name))
         # RSA key exchange of TLS 1.2 wants keyEncipherment; an EC key only ever signs.
-        .add_extension(_key_usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)), critical=True)
+        .add_extension(
+            _key_usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)), critical=True
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
     for extension, critical in shared:
@@ -414,7 +443,8 @@ def _server(public_key: Any, addresses: tuple[str, ...], start: datetime.datetim
 
 
 def subject_for(addresses: tuple[str, ...]) -> Any:
-    """The first address that fits into a common name (64 characters, RFC 5280 appendix A), else an empty subject. Clients ignore it."""
+    """The first address that fits into a common name (64 characters, RFC 5280 appendix A), else an empty subject.
+    Clients ignore it."""
     fitting = [address for address in addresses if len(address) <= 64]
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, fitting[0])] if fitting else [])
 
@@ -437,7 +467,15 @@ def _ip(address: str) -> Any:
 
 
 def _key_usage(**bits: bool) -> Any:
-    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign")
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+    )
     return x509.KeyUsage(**{name: bits.get(name, False) for name in names}, encipher_only=False, decipher_only=False)
 
 
@@ -447,7 +485,9 @@ def authority_subject(common: str, organization: str | None = None) -> Any:
     try:
         return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
     except ValueError as error:
-        raise PkiError(f"pki_authority: common_name and organization must be 1 to 64 characters each ({error}).") from error
+        raise PkiError(
+            f"pki_authority: common_name and organization must be 1 to 64 characters each ({error})."
+        ) from error
 
 
 # Requests and revocations
@@ -463,10 +503,24 @@ def load_request(text: str) -> Any:
 
 #: openssl's words in index.txt that are not plain reasons of RFC 5280 5.3.1 (openssl-ca(1), -crl_compromise and others)
 _OPENSSL_REASONS = {"CAkeyTime": "CACompromise", "keyTime": "keyCompromise", "holdInstruction": "certificateHold"}
-REASONS = ("unspecified", "keyCompromise", "CACompromise", "affiliationChanged", "superseded", "cessationOfOperation", "certificateHold")
+REASONS = (
+    "unspecified",
+    "keyCompromise",
+    "CACompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "certificateHold",
+)
 
 
-def sign_crl(issuer: Issuer, revoked: list[tuple[int, datetime.datetime, str | None]], number: int, days: int, now: datetime.datetime) -> Any:
+def sign_crl(
+    issuer: Issuer,
+    revoked: list[tuple[int, datetime.datetime, str | None]],
+    number: int,
+    days: int,
+    now: datetime.datetime,
+) -> Any:
     """Make a CRL (RFC 5280 section 5) of (serial, moment, reason as in openssl's index)."""
     start = now.replace(microsecond=0)
     builder = (
@@ -531,7 +585,8 @@ def crl_der(crl: Any) -> bytes:
 
 
 def pkcs12(name: str, key: Any, certificate: Any, chain: list[Any], passphrase: bytes, *, legacy: bool) -> bytes:
-    """Key, certificate and chain in one PKCS#12 file (RFC 7292): AES-256, or 3DES with SHA-1 for systems that open nothing newer."""
+    """Key, certificate and chain in one PKCS#12 file (RFC 7292): AES-256, or 3DES with SHA-1 for systems that open
+    nothing newer."""
     protection: Any = serialization.BestAvailableEncryption(passphrase)
     if legacy:
         protection = (
@@ -550,4 +605,9 @@ def pkcs12_holds(data: bytes, key: Any, certificate: Any, chain: list[Any], pass
         found = _pkcs12.load_key_and_certificates(data, passphrase)
     except ValueError:
         return False
-    return found[0] is not None and found[0].public_key() == key.public_key() and found[1] == certificate and list(found[2]) == chain
+    return (
+        found[0] is not None
+        and found[0].public_key() == key.public_key()
+        and found[1] == certificate
+        and list(found[2]) == chain
+    )

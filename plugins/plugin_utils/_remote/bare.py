@@ -1,10 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program for the host's Python, sent through its standard input: what a module would do, without Ansible's module machinery.
+"""A program for the host's Python, sent through its standard input: what a module would do, without Ansible's module
+machinery.
 
-A module costs the control node an archive of ``ansible.module_utils`` and one more round trip to find an interpreter, and the host the unpacking
-and the import of that: two thirds of a run that has nothing to do. The same files of ``module_utils`` run here.
+A module costs the control node an archive of ``ansible.module_utils`` and one more round trip to find an interpreter,
+and the host the unpacking and the import of that: two thirds of a run that has nothing to do. The same files of
+``module_utils`` run here.
 """
 
 from __future__ import annotations
@@ -74,13 +76,16 @@ LAST = 4000
 #: What a program does, and the sources that this needs.
 Task = tuple[str, tuple[str, ...]]
 
-#: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``. What looks at a firewall,
-#: or at tunnel accounts, is compiled only where there is something to look at.
+# : Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``.
+# What looks at a firewall,
+# : or at tunnel accounts, is compiled only where there is something to look at.
 OBSERVE: Task = (
     """\
 def run(command):
     environment = dict(os.environ, LANGUAGE="C", LANG="C", LC_ALL="C")
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
@@ -111,7 +116,14 @@ except OSError as error:
             "_host.homes",
             "_jupyter.observe",
         ),
-        *("_errors", "_firewall.packet_filter", "_firewall.parse", "_firewall.rules", "_firewall.netfilter", "_firewall.observe"),
+        *(
+            "_errors",
+            "_firewall.packet_filter",
+            "_firewall.parse",
+            "_firewall.rules",
+            "_firewall.netfilter",
+            "_firewall.observe",
+        ),
         *("_tunnel.names", "_tunnel.accounts", "_tunnel.sshd", "_tunnel.host"),
     ),
 )
@@ -160,7 +172,10 @@ def program(task: Task, asked: dict[str, Any], environment: dict[str, str]) -> b
 def command(interpreters: list[str]) -> str:
     """Return the shell command that runs a program with the first of ``interpreters`` there is."""
     names = " ".join(shlex.quote(name) for name in interpreters)
-    text = f'for name in {names}; do found=$(command -v "$name") && exec "$found" -I -S -; done; echo \'{contact.NO_PYTHON}\' >&2; exit 127'
+    text = (
+        f'for name in {names}; do found=$(command -v "$name") && exec "$found" -I -S -; done; echo'
+        f" '{contact.NO_PYTHON}' >&2; exit 127"
+    )
     return f"/bin/sh -c {shlex.quote(text)}"
 
 
@@ -177,10 +192,14 @@ def answer(text: str) -> dict[str, Any] | None:
     return said
 
 
-def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[str, Any], shape: Shape) -> dict[str, Any] | None:
-    """Have the host of an action do ``task``. Return its answer, or None where the connection cannot carry it: a module then does the same.
+def ask(
+    action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[str, Any], shape: Shape
+) -> dict[str, Any] | None:
+    """Have the host of an action do ``task``. Return its answer, or None where the connection cannot carry it: a module
+    then does the same.
 
-    A program that did not come to an answer is returned as Ansible returns a module of that kind: ``module_stderr`` and ``module_stdout``.
+    A program that did not come to an answer is returned as Ansible returns a module of that kind: ``module_stderr`` and
+    ``module_stdout``.
 
     :param variables: those of the task.
     :param shape: of the answer. With it comes ``python``, the interpreter, or None where that is no path to run again.
@@ -191,13 +210,17 @@ def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[s
         return None
     environment: dict[str, str] = {}
     action._compute_environment_string(environment)
-    # Through standard input as well: an index or a proxy may be named with its password, and a command line is everybody's to read.
+    # Through standard input as well: an index or a proxy may be named with its password, and a command line is
+    # everybody's to read.
     sent = program(task, asked, {name: str(value) for name, value in environment.items()})
     said = action._low_level_execute_command(command(_interpreters(action, variables)), in_data=sent)
     try:
         found = answer(said["stdout"])
         if found is None:
-            return {key: printable(said[of][-LAST:], keep="\n\t") for key, of in (("module_stderr", "stderr"), ("module_stdout", "stdout"))}
+            return {
+                key: printable(said[of][-LAST:], keep="\n\t")
+                for key, of in (("module_stderr", "stderr"), ("module_stdout", "stdout"))
+            }
         python = answers.python(found.pop("python", None))
         return {**shape(found, "answer"), "python": python}
     except AnswerError as error:
@@ -205,9 +228,12 @@ def ask(action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[s
 
 
 def _interpreters(action: ActionBase, variables: dict[str, Any]) -> list[str]:
-    """Return the Pythons to try, by Ansible's own rule: the one that is set, or that was found before, else those it looks for."""
+    """Return the Pythons to try, by Ansible's own rule: the one that is set, or that was found before, else those it
+    looks for."""
     named = action._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=variables))
     if named and not str(named).startswith("auto"):
         return [str(named)]
     found = variables.get("ansible_facts", {}).get("discovered_interpreter_python")
-    return [str(found)] if found else list(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables))
+    return (
+        [str(found)] if found else list(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables))
+    )

@@ -17,9 +17,13 @@ from ansible.errors import AnsibleAction, AnsibleConnectionFailure, AnsibleError
 from ...module_utils._plain import plain_lines
 
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
-#: What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own words or only waits.
-BECOME = re.compile(r"(?:Missing|Incorrect) [\w.]+ password|a password is required|waiting for (?:become success|privilege escalation)")
-#: What says that there is no Python: the shell line of :mod:`_remote.bare`, and Ansible where a connection cannot carry that.
+# : What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own
+# words or only waits.
+BECOME = re.compile(
+    r"(?:Missing|Incorrect) [\w.]+ password|a password is required|waiting for (?:become success|privilege escalation)"
+)
+# : What says that there is no Python: the shell line of :mod:`_remote.bare`, and Ansible where a connection cannot
+# carry that.
 NO_PYTHON = "python interpreter not found"
 _NONE = re.compile(rf"(?:^|\n)\s*{NO_PYTHON}\s*(?:\n|$)|The module interpreter '[^'\n]*' was not found")
 _SHOWN = 12
@@ -33,7 +37,10 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
 
     port = first("ansible_port", "ansible_ssh_port")
     arguments = [first("ansible_ssh_common_args"), first("ansible_ssh_extra_args")]
-    connection, host = first("ansible_connection") or C.DEFAULT_TRANSPORT, first("ansible_host") or task_vars["inventory_hostname"]
+    connection, host = (
+        first("ansible_connection") or C.DEFAULT_TRANSPORT,
+        first("ansible_host") or task_vars["inventory_hostname"],
+    )
     words = [word for text in arguments if text for word in shlex.split(text)]
     known = configured(first("ansible_ssh_executable") or "ssh", host, words) if connection in SSH else {}
     return {
@@ -42,16 +49,26 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
         # What others can reach: the host's name may be known to this account's ssh alone.
         "address": known.get("hostname") or host,
         "address_port": int(port or known.get("port") or 22),
-        "proxy": next((f"{option} {known[option.lower()]}" for option in ("ProxyJump", "ProxyCommand") if known.get(option.lower())), ""),
+        "proxy": next(
+            (
+                f"{option} {known[option.lower()]}"
+                for option in ("ProxyJump", "ProxyCommand")
+                if known.get(option.lower())
+            ),
+            "",
+        ),
         "port": int(port) if port else None,
         "user": first("ansible_user", "ansible_ssh_user"),
-        "private_key_file": first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
+        "private_key_file": (
+            first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE
+        ),
         "ssh_args": words,
     }
 
 
 def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
-    """Return what ssh's own configuration says of a host, as ``ssh -G`` tells; nothing of an address, which needs none, or where ssh says nothing."""
+    """Return what ssh's own configuration says of a host, as ``ssh -G`` tells; nothing of an address, which needs none,
+    or where ssh says nothing."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -60,16 +77,27 @@ def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
         return {}
     try:
         done = subprocess.run(
-            [ssh, *arguments, "-G", "--", host], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, timeout=10
+            [ssh, *arguments, "-G", "--", host],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=10,
         )
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return {}
     lines = (line.split(" ", 1) for line in done.stdout.splitlines() if " " in line) if done.returncode == 0 else ()
-    return {name: value for name, value in lines if name in ("hostname", "port", "proxyjump", "proxycommand") and value != "none"}
+    return {
+        name: value
+        for name, value in lines
+        if name in ("hostname", "port", "proxyjump", "proxycommand") and value != "none"
+    }
 
 
 def is_out_of_reach(error: AnsibleError) -> bool:
-    """Tell whether an error means that Ansible does not get in touch with the host, or not as the account that it is to become there."""
+    """Tell whether an error means that Ansible does not get in touch with the host, or not as the account that it is to
+    become there."""
     if isinstance(error, AnsibleConnectionFailure):
         return True
     return not isinstance(error, AnsibleAction) and bool(BECOME.search(str(error)))
@@ -80,8 +108,8 @@ def unreachable(host: str, error: Exception) -> str:
     said = plain_lines(str(error).strip().rstrip("."))
     if BECOME.search(said):
         return (
-            f"{host} is reached, and does not let the account become another: {said}. Where that takes a password, add --ask-become-pass; "
-            "where the host is only slow, give it longer, as in -e jupyter_timeout=120."
+            f"{host} is reached, and does not let the account become another: {said}. Where that takes a password, add"
+            " --ask-become-pass; where the host is only slow, give it longer, as in -e jupyter_timeout=120."
         )
     cure = "Check ansible_host, ansible_port, ansible_user and the SSH key in the inventory."
     if "Host key verification failed" in said:
@@ -90,7 +118,8 @@ def unreachable(host: str, error: Exception) -> str:
 
 
 def unread(host: str, said: list[str]) -> str:
-    """Say why a host's state could not be read: in the host's own words, for a program that is called Python there may be anything."""
+    """Say why a host's state could not be read: in the host's own words, for a program that is called Python there may
+    be anything."""
     words = "\n".join(filter(None, (text.strip() for text in said)))
     none = bool(_NONE.search(words))
     # Ours is said already.

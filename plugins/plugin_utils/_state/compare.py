@@ -14,7 +14,9 @@ from . import layout, manifest, network_rules
 from .layout import Change, Report, Thing
 
 
-def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report) -> list[Change]:
+def differences(
+    plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report
+) -> list[Change]:
     """Compare. The result is in the order of ``wanted``, then what is left over; empty means: nothing to do.
 
     Each file in ``wanted`` carries its ``digest`` (SHA-256 in hex), or None where the content is not known yet (a
@@ -34,7 +36,13 @@ def differences(plan: dict[str, Any], wanted: list[Thing], instances: list[dict[
     for name in unnamed:
         thing = {"id": f"instance {name}", "kind": "instance", "stage": "remove", "instance": name}
         changes.append(
-            {**thing, "what": "unnamed", "found": "present", "wanted": "named", "text": f"instance {name}: the inventory says nothing of it"}
+            {
+                **thing,
+                "what": "unnamed",
+                "found": "present",
+                "wanted": "named",
+                "text": f"instance {name}: the inventory says nothing of it",
+            }
         )
     for thing in manifest.orphans(plan, wanted, report):
         changes.append(_change({**thing, "stage": "remove"}, "unwanted", "present", "absent"))
@@ -51,16 +59,25 @@ def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
             text = f"{thing['origin']}: replaced by an earlier run, comes back from {thing['backup']}"
         elif thing["kind"] == "found":
             text = f"{thing['id'].split(' ', 1)[1]}: served until now, was there before, and stays as it is"
-    return {key: thing[key] for key in ("id", "kind", "stage", "instance")} | {"what": what, "found": found, "wanted": wish, "text": text}
+    return {key: thing[key] for key in ("id", "kind", "stage", "instance")} | {
+        "what": what,
+        "found": found,
+        "wanted": wish,
+        "text": text,
+    }
 
 
-def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], report: Report) -> list[tuple[str, Any, Any]]:
+def _compare(
+    thing: Thing, wanted: list[Thing], revisions: dict[str, str], report: Report
+) -> list[tuple[str, Any, Any]]:
     """Return (what, found, wanted) for each way in which one thing differs."""
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
     if kind in ("rule", "trace", "tunnel", "found"):
-        return []  # rule_changes and tunnel_changes compare them all at once; traces are others' to make, and so is what was there before
+        # rule_changes and tunnel_changes compare them all at once; traces are others' to make, and so is what was there
+        # before
+        return []
     if kind == "package":
         if name == "nftables":
             return [] if name in report["firewall"]["installed"] else [("package", "absent", "present")]
@@ -69,7 +86,11 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
         return [("package", "absent", "present")] if missing else []
     if kind == "mask":
         path = layout.USER_MANAGER.format(uid=(report["accounts"].get(name) or {"uid": ""})["uid"])
-        return [] if (report["paths"].get(path) or {}).get("target") == "/dev/null" else [("user manager", "startable", "masked")]
+        return (
+            []
+            if (report["paths"].get(path) or {}).get("target") == "/dev/null"
+            else [("user manager", "startable", "masked")]
+        )
     if kind == "linger":
         return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
     if kind == "daemon":
@@ -80,7 +101,9 @@ def _compare(thing: Thing, wanted: list[Thing], revisions: dict[str, str], repor
             return [("environment", "absent" if state is None else "unfinished", "present")]
         return [("environment", f"without {', '.join(state['missing'][:3])}", "whole")] if state["missing"] else []
     if kind in ("shadow", "stranger"):
-        return [("name", posixpath.basename(thing["origin"]), posixpath.basename(thing["backup"]))] if thing["due"] else []
+        return (
+            [("name", posixpath.basename(thing["origin"]), posixpath.basename(thing["backup"]))] if thing["due"] else []
+        )
     if kind == "service":
         return _compare_service(thing, wanted, revisions[thing["instance"]], report)
     return _compare_path(thing, report["paths"].get(thing["path"]))
@@ -107,14 +130,19 @@ def _compare_path(thing: Thing, found: dict[str, Any] | None) -> list[tuple[str,
     return differing
 
 
-def _compare_service(thing: Thing, wanted: list[Thing], revision_wanted: str, report: Report) -> list[tuple[str, Any, Any]]:
+def _compare_service(
+    thing: Thing, wanted: list[Thing], revision_wanted: str, report: Report
+) -> list[tuple[str, Any, Any]]:
     differing: list[tuple[str, Any, Any]] = []
     server = running(thing, report)
     if server is None:
         differing.append(("service", "stopped", "running"))
     elif server["revision"] != revision_wanted:
         differing.append(("revision", server["revision"] or "none", revision_wanted))
-    elif any(other["kind"] == "environment" and other["path"] == thing["environment"] and _compare(other, wanted, {}, report) for other in wanted):
+    elif any(
+        other["kind"] == "environment" and other["path"] == thing["environment"] and _compare(other, wanted, {}, report)
+        for other in wanted
+    ):
         differing.append(("environment", "damaged under it", "whole"))
     elif _has_read_another(thing["instance"], server, wanted, report):
         differing.append(("configuration", "loaded after it was changed by hand", "the plan's"))
@@ -139,11 +167,22 @@ def running(thing: Thing, report: Report) -> dict[str, Any] | None:
 
 
 def _has_read_another(instance: str, server: dict[str, Any], wanted: list[Thing], report: Report) -> bool:
-    """Tell whether a file that is read at start was already changed when this server started: mending the file is then not enough."""
+    """Tell whether a file that is read at start was already changed when this server started: mending the file is then
+    not enough."""
     for thing in wanted:
-        if thing["kind"] != "file" or thing["instance"] not in (instance, "") or thing.get("live") or thing["stage"] not in ("configure", "service"):
+        if (
+            thing["kind"] != "file"
+            or thing["instance"] not in (instance, "")
+            or thing.get("live")
+            or thing["stage"] not in ("configure", "service")
+        ):
             continue
         found = report["paths"].get(thing["path"])
-        if found and found["kind"] == "file" and found["digest"] != thing["digest"] and found["modified"] <= server["started"]:
+        if (
+            found
+            and found["kind"] == "file"
+            and found["digest"] != thing["digest"]
+            and found["modified"] <= server["started"]
+        ):
             return True
     return False

@@ -15,14 +15,27 @@ from .layout import Report
 
 
 def slots(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
-    """Return what needs an environment: each instance, and each Python kernel of it, as ``{"slot", "instance", "python", "packages", "key"}``."""
+    """Return what needs an environment: each instance, and each Python kernel of it, as ``{"slot", "instance",
+    "python", "packages", "key"}``."""
     found = []
     for item in plan["instances"]:
         wishes = [(item["name"], item["python"], item["packages"])]
-        wishes += [(f"{item['name']}.{kernel['name']}", kernel["python"], kernel["packages"]) for kernel in item["kernels"] if kernel["python"]]
+        wishes += [
+            (f"{item['name']}.{kernel['name']}", kernel["python"], kernel["packages"])
+            for kernel in item["kernels"]
+            if kernel["python"]
+        ]
         for slot, name, packages in wishes:
             python = report["pythons"][name]
-            found.append({"slot": slot, "instance": item, "python": python, "packages": packages, "key": environments.key(python, packages)})
+            found.append(
+                {
+                    "slot": slot,
+                    "instance": item,
+                    "python": python,
+                    "packages": packages,
+                    "key": environments.key(python, packages),
+                }
+            )
     return found
 
 
@@ -45,7 +58,9 @@ def links(plan: dict[str, Any], report: Report) -> dict[str, str]:
     """Return the environment that each slot ran in before this run, where its link leads to a sealed one."""
     prefix = f"{layout.install_prefix(plan, report)}/current/"
     found = {
-        path[len(prefix) :]: state["target"] for path, state in report["paths"].items() if path.startswith(prefix) and (state or {}).get("target")
+        path[len(prefix) :]: state["target"]
+        for path, state in report["paths"].items()
+        if path.startswith(prefix) and (state or {}).get("target")
     }
     return {slot: target for slot, target in found.items() if report["environments"].get(target, {}).get("sealed")}
 
@@ -58,7 +73,10 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
     if chosen is None:
         chosen = choices(plan, report, {}, environments.KEEP)
     system = report["system"]
-    prefix, config, units = (layout.home_path(path, system["home"]) for path in (plan["prefix"], plan["config_dir"], layout.unit_dir(plan["scope"])))
+    prefix, config, units = (
+        layout.home_path(path, system["home"])
+        for path in (plan["prefix"], plan["config_dir"], layout.unit_dir(plan["scope"]))
+    )
     completed = []
     for item in plan["instances"]:
         name = item["name"]
@@ -110,18 +128,32 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
     return completed
 
 
-#: What systemd leaves writable beside a read-only system, and hides as a whole when it hides homes (systemd.exec(5), ProtectHome=).
+# : What systemd leaves writable beside a read-only system, and hides as a whole when it hides homes (systemd.exec(5),
+# ProtectHome=).
 HOMES = ("/home", "/root", "/run/user")
 #: Folders that hold more than homes, though one may lie there: they cannot be hidden.
-SYSTEM_FOLDERS = ("/", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/local", "/var/opt")
+SYSTEM_FOLDERS = (
+    "/",
+    "/mnt",
+    "/opt",
+    "/srv",
+    "/usr",
+    "/usr/local",
+    "/usr/share",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/local",
+    "/var/opt",
+)
 
 
 def _sandbox(home: str, root: str, private: bool) -> dict[str, list[str]]:
-    """Return what a unit of its own names of an account's folders: ``writable`` under a read-only system, ``hidden`` beside ``/home`` where other
-    people's homes are not to be seen, and what is ``bound`` back into what is hidden.
+    """Return what a unit of its own names of an account's folders: ``writable`` under a read-only system, ``hidden``
+    beside ``/home`` where other people's homes are not to be seen, and what is ``bound`` back into what is hidden.
 
-    :param private: root may not enter the home. Nothing below it can be named then: systemd prepares the sandbox as root. It stays writable with
-        the folder that it lies in, which is ``/home`` or the home itself.
+    :param private: root may not enter the home. Nothing below it can be named then: systemd prepares the sandbox as
+        root. It stays writable with the folder that it lies in, which is ``/home`` or the home itself.
     """
 
     def below(path: str, folders: list[str]) -> bool:
@@ -132,9 +164,15 @@ def _sandbox(home: str, root: str, private: bool) -> dict[str, list[str]]:
     hidden = [] if below(home, list(HOMES)) or near in SYSTEM_FOLDERS or ":" in near else [near]
     shut = [*HOMES, *hidden]
     return {
-        "writable": [*([] if private and below(root, [home]) else [root]), *([] if below(home, list(HOMES)) else [home])],
+        "writable": [
+            *([] if private and below(root, [home]) else [root]),
+            *([] if below(home, list(HOMES)) else [home]),
+        ],
         "hidden": hidden,
-        "bound": [*([home] if below(home, shut) else []), *([root] if below(root, shut) and not below(root, [home]) else [])],
+        "bound": [
+            *([home] if below(home, shut) else []),
+            *([root] if below(root, shut) and not below(root, [home]) else []),
+        ],
     }
 
 
@@ -144,7 +182,16 @@ def _tmux(scope: str, name: str, user: str, home: str) -> list[str]:
     if scope == "user":
         return own
     # Neither root's HOME nor root's PATH may reach the server.
-    clean = ["env", "-i", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", "SHELL=/bin/bash", "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin"]
+    clean = [
+        "env",
+        "-i",
+        f"HOME={home}",
+        f"USER={user}",
+        f"LOGNAME={user}",
+        "SHELL=/bin/bash",
+        "LANG=C.UTF-8",
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+    ]
     return ["runuser", "-u", user, "--", *clean, *own]
 
 
@@ -165,10 +212,12 @@ def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> 
         "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
         # What `pip install --user` brings is found, and never in place of what the environment holds.
         "PATH": f"{environment}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin",
-        # Where the instance's own kernels are listed; Jupyter looks there at each request, so a new kernel needs no restart.
+        # Where the instance's own kernels are listed; Jupyter looks there at each request, so a new kernel needs no
+        # restart.
         "JUPYTER_PATH": data,
-        # Then comes what the environment holds, kernels, settings of extensions and pages alike: Jupyter prefers a home to an environment that is
-        # not its account's, and a python3 there would stand in for ours, a `jupyter server extension disable` of some day shut off our pages.
+        # Then comes what the environment holds, kernels, settings of extensions and pages alike: Jupyter prefers a home
+        # to an environment that is not its account's, and a python3 there would stand in for ours, a `jupyter server
+        # extension disable` of some day shut off our pages.
         "JUPYTER_PREFER_ENV_PATH": "1",
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
@@ -179,7 +228,8 @@ def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> 
 
 
 def _shut_variables(item: dict[str, Any]) -> dict[str, str]:
-    """Return what a server takes from a file of its own: whatever stands in a unit is every account's to read (``systemctl show``)."""
+    """Return what a server takes from a file of its own: whatever stands in a unit is every account's to read
+    (``systemctl show``)."""
     if not item["http_proxy"]:
         return {}
     variables = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), item["http_proxy"])

@@ -19,7 +19,15 @@ Report = Dict[str, Any]
 STAGES = ("account", "install", "configure", "service", "firewall", "throttle", "tunnel", "remove", "manifest")
 
 #: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
-FAMILIES = {"debian": "debian", "ubuntu": "debian", "rhel": "redhat", "fedora": "redhat", "suse": "suse", "opensuse": "suse", "sles": "suse"}
+FAMILIES = {
+    "debian": "debian",
+    "ubuntu": "debian",
+    "rhel": "redhat",
+    "fedora": "redhat",
+    "suse": "suse",
+    "opensuse": "suse",
+    "sles": "suse",
+}
 
 #: Marks our tunnel accounts among those of other owners (the role ``tunnel``).
 TUNNEL_OWNER = "jupyter"
@@ -38,15 +46,18 @@ SCRIPTS = (
 #: Those that a server runs in: it is the old one until it restarts.
 RUNNERS = ("kernel_channels.py", "run_jupyter.py")
 
-#: What servers and kernels write below a home folder beside the notebooks (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
+# : What servers and kernels write below a home folder beside the notebooks
+# (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
 TRACES = (".ipython", ".jupyter", ".local/share/jupyter")
 
 #: Where the systems' packages put the R side of an R kernel.
 R_FILES = tuple(
-    f"/usr/{place}/IRkernel/DESCRIPTION" for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
+    f"/usr/{place}/IRkernel/DESCRIPTION"
+    for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
 )
 UNIT = "jupyter@{name}.service"
-#: Who tries an environment. Several accounts may use it, and none of them has a hand in that: whose rights a process has can read it and end it.
+# : Who tries an environment. Several accounts may use it, and none of them has a hand in that: whose rights a process
+# has can read it and end it.
 TRIER = "nobody"
 #: Its tmux socket has the same name: each server has a tmux of its own, and none shares the account's.
 TMUX_SESSION = "jupyter-{name}"
@@ -73,7 +84,11 @@ def python_kernels(instances: list[dict[str, Any]]) -> list[tuple[dict[str, Any]
 
 
 def uses_r(instances: list[dict[str, Any]]) -> bool:
-    return any(kernel["language"] == "R" and kernel["argv"] == list(kernels.R_COMMAND) for item in instances for kernel in item["kernels"])
+    return any(
+        kernel["language"] == "R" and kernel["argv"] == list(kernels.R_COMMAND)
+        for item in instances
+        for kernel in item["kernels"]
+    )
 
 
 def throttles(plan: dict[str, Any]) -> bool:
@@ -120,11 +135,14 @@ def is_throttled(scope: str, item: dict[str, Any], system: dict[str, Any]) -> bo
     """Settle whether guesses are counted, where nobody said so."""
     if item["login_throttle"] is not None:
         return bool(item["login_throttle"])
-    return not throttle.hindrance(item, scope) and throttle.is_possible(service_manager(scope, item, system), system, family(system))
+    return not throttle.hindrance(item, scope) and throttle.is_possible(
+        service_manager(scope, item, system), system, family(system)
+    )
 
 
 def keeper(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
-    """Name the systemd that keeps a server running, also one in tmux: nothing else starts it at boot and outlives a login. Empty without one."""
+    """Name the systemd that keeps a server running, also one in tmux: nothing else starts it at boot and outlives a
+    login. Empty without one."""
     manager = service_manager(scope, item, system)
     if manager != "tmux":
         return manager

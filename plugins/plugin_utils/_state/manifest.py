@@ -16,19 +16,38 @@ from .layout import Report, Thing
 
 
 def manifest(wanted: list[Thing]) -> list[Thing]:
-    """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes without need."""
-    keys = ("id", "kind", "instance", "path", "owner", "shared", "keep", "manager", "user", "port", "tmux", "alone", "origin", "backup", "mover")
+    """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes
+    without need."""
+    keys = (
+        "id",
+        "kind",
+        "instance",
+        "path",
+        "owner",
+        "shared",
+        "keep",
+        "manager",
+        "user",
+        "port",
+        "tmux",
+        "alone",
+        "origin",
+        "backup",
+        "mover",
+    )
     return [{key: thing[key] for key in (*keys, "account") if key in thing} for thing in wanted]
 
 
 def journal(wanted: list[Thing]) -> list[Thing]:
-    """Return what the manifest says while a run is at work: what it is about to move aside may still be in its old place."""
+    """Return what the manifest says while a run is at work: what it is about to move aside may still be in its old
+    place."""
     due = {thing["id"] for thing in wanted if thing["kind"] == "stranger" and thing.get("due")}
     return [{**thing, "due": True} if thing["id"] in due else thing for thing in manifest(wanted)]
 
 
 def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> str:
-    """Fingerprint what a server is started from: its environment, the files it reads at the start, and how it is started.
+    """Fingerprint what a server is started from: its environment, the files it reads at the start, and how it is
+    started.
 
     The certificate is left out: it is read anew at each connection, so a new one is no reason to restart.
 
@@ -44,8 +63,13 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
             and not thing.get("live")
         ):
             parts.append(f"{thing['path']} {thing['digest']}")
-        # It may have been read, so a server from before the move is not what is wanted, however long its restart has to wait.
-        if thing["kind"] == "shadow" and thing["account"] in ("", instance["user"]) and conflicts.is_read(thing["origin"]):
+        # It may have been read, so a server from before the move is not what is wanted, however long its restart has to
+        # wait.
+        if (
+            thing["kind"] == "shadow"
+            and thing["account"] in ("", instance["user"])
+            and conflicts.is_read(thing["origin"])
+        ):
             parts.append(f"{thing['origin']} moved aside")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -53,21 +77,28 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
 def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
     """Return what the manifest says earlier runs made, and the plan no longer wants.
 
-    Packages that came with us go with our last server; any other is none of ours. Rules and tunnel accounts have comparisons of their own.
+    Packages that came with us go with our last server; any other is none of ours. Rules and tunnel accounts have
+    comparisons of their own.
     """
     if removal.unnamed(plan, report) and not plan["prune"]:
         return []
     staying = {thing["id"] for thing in [*wanted, *kept(plan, wanted, report)]}
-    left = [thing for thing in report["manifest"] if thing["id"] not in staying and thing["kind"] not in ("rule", "tunnel", "environment")]
+    left = [
+        thing
+        for thing in report["manifest"]
+        if thing["id"] not in staying and thing["kind"] not in ("rule", "tunnel", "environment")
+    ]
     left = [thing for thing in left if _is_likely(plan, thing, report)]
     left = [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
     return [*left, *_old_environments(plan, wanted, report)]
 
 
 def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
-    """Tell whether a path of the list is one that a run of ours could have made there. A list may be damaged, and what it names is deleted.
+    """Tell whether a path of the list is one that a run of ours could have made there. A list may be damaged, and what
+    it names is deleted.
 
-    What lies anywhere else on purpose, notebooks and traces, goes with the rights of its account, and folders of others only when they are empty.
+    What lies anywhere else on purpose, notebooks and traces, goes with the rights of its account, and folders of others
+    only when they are empty.
     """
     path = thing.get("path")
     if path is None or thing.get("keep") or thing.get("shared"):
@@ -78,7 +109,10 @@ def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
         any(f"{path}/".startswith(f"{folder}/") for folder in folders)
         or path.startswith(f"{layout.home_path(layout.unit_dir(plan['scope']), home)}/jupyter@")
         or path in throttle.FILES
-        or (posixpath.dirname(path) == posixpath.dirname(layout.CRON) and posixpath.basename(path).startswith("remote-notebooks-"))
+        or (
+            posixpath.dirname(path) == posixpath.dirname(layout.CRON)
+            and posixpath.basename(path).startswith("remote-notebooks-")
+        )
     )
 
 
@@ -90,27 +124,36 @@ def strange(plan: dict[str, Any], report: Report) -> list[str]:
 
 
 def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
-    """Return the environments that may go. The folder itself is asked, not the manifest: those that are kept for a rollback stand in none."""
+    """Return the environments that may go. The folder itself is asked, not the manifest: those that are kept for a
+    rollback stand in none."""
     if not plan["instances"]:
         paths = sorted(report["environments"])
     else:
         needed = [thing["path"] for thing in wanted if thing["kind"] == "environment"]
-        missing = [thing for thing in wanted if thing["kind"] == "environment" and thing["path"] not in report["environments"]]
+        missing = [
+            thing for thing in wanted if thing["kind"] == "environment" and thing["path"] not in report["environments"]
+        ]
         replaced = [thing.get("before", "") for thing in missing]
         keep, aim = plan.get("keep_environments", 1), plan.get("aim", environments.KEEP)
-        paths = environments.unneeded(needed, report["environments"], report.get("used", []), keep, aim, replaced=replaced)
+        paths = environments.unneeded(
+            needed, report["environments"], report.get("used", []), keep, aim, replaced=replaced
+        )
     return [{"id": f"environment {path}", "kind": "environment", "instance": "", "path": path} for path in paths]
 
 
 def kept(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
-    """Return what stays although the plan no longer wants it: what nobody said is to go, and what is not ours (:mod:`removal`).
+    """Return what stays although the plan no longer wants it: what nobody said is to go, and what is not ours
+    (:mod:`removal`).
 
     With that stay the folders above it, and the account that owns it.
     """
     identities = {thing["id"] for thing in wanted}
     left = [thing for thing in report["manifest"] if thing["id"] not in identities]
     staying = removal.staying(plan, report, left)
-    below = [*(thing["path"] for thing in staying if "path" in thing), layout.home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])]
+    below = [
+        *(thing["path"] for thing in staying if "path" in thing),
+        layout.home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"]),
+    ]
 
     def stays(thing: Thing) -> bool:
         above = staying and thing.get("shared") and any(path.startswith(f"{thing['path']}/") for path in below)

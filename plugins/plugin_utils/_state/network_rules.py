@@ -30,7 +30,12 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 
     wishes = plan["firewall"]
     entries = compare.difference(
-        plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], requested=wishes["provider"], enable=wishes["enable"], apart=False
+        plan["firewall_rules"],
+        FIREWALL_OWNER,
+        report["firewall"],
+        requested=wishes["provider"],
+        enable=wishes["enable"],
+        apart=False,
     )
     return [
         {
@@ -48,7 +53,8 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
 
 
 def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
-    """Return the rules of ours in the host's firewall for ports that the plan no longer names, while servers may still have to leave them."""
+    """Return the rules of ours in the host's firewall for ports that the plan no longer names, while servers may still
+    have to leave them."""
     if report["firewall"] is None or not plan["instances"]:
         return []
     from ...module_utils._firewall import compare
@@ -57,7 +63,8 @@ def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]
 
 
 def former_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
-    """Return the plan's rules as far as they are in force already: those that stay where this run fails once it has opened the others."""
+    """Return the plan's rules as far as they are in force already: those that stay where this run fails once it has
+    opened the others."""
     if report["firewall"] is None:
         return []
     from ...module_utils._firewall import compare
@@ -66,19 +73,23 @@ def former_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
 
 
 def listed_rules(wanted: list[Thing], report: Report) -> list[Thing]:
-    """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the firewall: the one of a port that a
-    server has still to leave would stay for ever.
+    """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the
+    firewall: the one of a port that a server has still to leave would stay for ever.
     """
     staying = {thing["id"] for thing in wanted}
     return [thing for thing in report["manifest"] if thing["kind"] == "rule" and thing["id"] not in staying]
 
 
 def but_waiting_rules(plan: dict[str, Any], changes: list[Change], report: Report) -> list[Change]:
-    """Return the changes without those of the firewall that wait, as a restart does: a rule stays until its server has left the port."""
+    """Return the changes without those of the firewall that wait, as a restart does: a rule stays until its server has
+    left the port."""
     if not any(change["kind"] == "service" for change in changes):
         return changes
     rules = [*plan["firewall_rules"], *standing_rules(plan, report)]
-    return [*(change for change in changes if change["kind"] != "rule"), *rule_changes({**plan, "firewall_rules": rules}, report)]
+    return [
+        *(change for change in changes if change["kind"] != "rule"),
+        *rule_changes({**plan, "firewall_rules": rules}, report),
+    ]
 
 
 def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:

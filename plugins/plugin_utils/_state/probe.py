@@ -27,7 +27,14 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
     return {
         "manifest": f"{prefix}/manifest.json",
         "paths": [
-            *(config, f"{config}/*", f"{config}/*/*", f"{config}/*/jupyter/*", f"{config}/*/jupyter/kernels/*", f"{config}/*/jupyter/kernels/*/*"),
+            *(
+                config,
+                f"{config}/*",
+                f"{config}/*/*",
+                f"{config}/*/jupyter/*",
+                f"{config}/*/jupyter/kernels/*",
+                f"{config}/*/jupyter/kernels/*/*",
+            ),
             *(
                 prefix,
                 f"{prefix}/manifest.json",
@@ -39,8 +46,16 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
                 f"{prefix}/installer",
             ),
             *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
-            *(glob.escape(folder) for path in (prefix, config, units, *roots) for folder in (path, *layout.above(path))),
-            *(f"~{item['user']}/{folder}" for item in instances for folder in (*layout.TRACES, *conflicts.HOME_FOLDERS)),
+            *(
+                glob.escape(folder)
+                for path in (prefix, config, units, *roots)
+                for folder in (path, *layout.above(path))
+            ),
+            *(
+                f"~{item['user']}/{folder}"
+                for item in instances
+                for folder in (*layout.TRACES, *conflicts.HOME_FOLDERS)
+            ),
             *(f"/home/{item['user']}" for item in instances if plan["scope"] == "system" and layout.is_made(item)),
             "/var/lib/systemd/linger/*",
             *([FIREWALL_UNIT] if plan["scope"] == "system" and plan["firewall_rules"] else []),
@@ -52,12 +67,18 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         ],
         "secret": ["hashed_password", "tls.pem", "token"],
         "texts": texts,
-        "details": {
-            "script": f"{prefix}/libexec/busy_kernels.py",
-            "ports": {item["name"]: [loopback(item["bind_address"]), item["port"]] for item in instances if item["tls"] != "none"},
-        }
-        if details
-        else None,
+        "details": (
+            {
+                "script": f"{prefix}/libexec/busy_kernels.py",
+                "ports": {
+                    item["name"]: [loopback(item["bind_address"]), item["port"]]
+                    for item in instances
+                    if item["tls"] != "none"
+                },
+            }
+            if details
+            else None
+        ),
         "environments": f"{prefix}/envs/*",
         "site": f"{prefix}/envs",
         "roots": {item["name"]: [item["user"], root] for item, root in zip(instances, roots)},
@@ -67,18 +88,32 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
         "shadows": [*conflicts.places(plan), *leftovers.places(plan)],
         "aside": conflicts.backups(plan),
         "accounts": sorted({item["user"] for item in instances} - {""}),
-        "pythons": sorted({item["python"] for item in instances} | {kernel["python"] for _item, kernel in layout.python_kernels(instances)}),
+        "pythons": sorted(
+            {item["python"] for item in instances}
+            | {kernel["python"] for _item, kernel in layout.python_kernels(instances)}
+        ),
         "ports": sorted({*(item["port"] for item in instances), *ssh_port(plan)}),
-        "units": [*(layout.UNIT.format(name=item["name"]) for item in instances), *([throttle.DAEMON] if layout.throttles(plan) else [])],
+        "units": [
+            *(layout.UNIT.format(name=item["name"]) for item in instances),
+            *([throttle.DAEMON] if layout.throttles(plan) else []),
+        ],
         "user_units": plan["scope"] == "user",
-        # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier run.
+        # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier
+        # run.
         "firewall": plan["scope"] == "system" and bool(plan["firewall_rules"]),
-        "tunnel": {"owner": layout.TUNNEL_OWNER, "accounts": plan["tunnel"]["accounts"], "mark": tunnel_names.mark(layout.TUNNEL_OWNER)},
+        "tunnel": {
+            "owner": layout.TUNNEL_OWNER,
+            "accounts": plan["tunnel"]["accounts"],
+            "mark": tunnel_names.mark(layout.TUNNEL_OWNER),
+        },
     }
 
 
 def ssh_port(plan: dict[str, Any]) -> list[int]:
-    """Return where an SSH server has to listen for the servers of this plan, where Ansible itself has not come through one."""
+    """Return where an SSH server has to listen for the servers of this plan, where Ansible itself has not come through
+    one."""
     contact = plan.get("contact", {})
     tunnelled = any(item["access"] != "direct" for item in plan["instances"])
-    return [contact["port"] or 22] if tunnelled and contact.get("connection") in ("local", "ansible.builtin.local") else []
+    return (
+        [contact["port"] or 22] if tunnelled and contact.get("connection") in ("local", "ansible.builtin.local") else []
+    )

@@ -18,10 +18,13 @@ from .layout import Change, Report
 
 
 def pip_refusal(plan: dict[str, Any], report: Report, changes: list[Change], pip: str) -> str:
-    """Say it where an environment cannot be built: the host's Python has no pip, the control node lends none, and nobody here may install it."""
+    """Say it where an environment cannot be built: the host's Python has no pip, the control node lends none, and
+    nobody here may install it."""
     if plan["scope"] != "user" or report["system"]["ensurepip"] or pip or not builds(changes):
         return ""
-    return "This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv"
+    return (
+        "This host's Python cannot make virtual environments. Ask its administrator for: apt-get install python3-venv"
+    )
 
 
 def builds(changes: list[Change]) -> bool:
@@ -34,39 +37,57 @@ def _python_text(version: list[int] | None) -> str:
 
 
 def refusals(plan: dict[str, Any], report: Report) -> list[str]:
-    """Return what only the host could tell to be impossible: one message each, naming the instance, the key and the cure."""
+    """Return what only the host could tell to be impossible: one message each, naming the instance, the key and the
+    cure."""
     system, problems = report["system"], []
     if layout.family(system) is None:
         known = "Debian and its relatives, the RHEL family, SUSE"
         return [f"{system['name']} is not supported. remote.notebooks knows {known}; take this host out of the play."]
     if plan["scope"] == "system" and system["uid"] != 0:
-        problems.append(f"The account '{system['user']}' is not root here. Let Ansible become root (become: true), or set jupyter_scope: user.")
+        problems.append(
+            f"The account '{system['user']}' is not root here. Let Ansible become root (become: true), or set"
+            " jupyter_scope: user."
+        )
     if plan["scope"] == "user" and system["uid"] == 0:
-        problems.append("jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope: system.")
+        problems.append(
+            "jupyter_scope: user would run Jupyter as root here. Log in as an ordinary account, or set jupyter_scope:"
+            " system."
+        )
     # Before all that an inventory which means other servers would stumble over.
     disagreement = removal.refusals(plan, report)
     if disagreement:
         return [*problems, *disagreement]
     try:
-        blocked = [f"{change['text']}." for change in network_rules.rule_changes(plan, report) if change["what"] == "blocked"]
+        blocked = [
+            f"{change['text']}." for change in network_rules.rule_changes(plan, report) if change["what"] == "blocked"
+        ]
         problems += blocked if plan["verb"] != "report" else []  # that one shows it
     except FirewallError as error:
         problems.append(str(error))
     if report["tunnel"] is not None:
         from ...module_utils._tunnel import accounts
 
-        problems += accounts.refusals(plan["tunnel"]["accounts"], report["tunnel"], layout.TUNNEL_OWNER, plan["tunnel"]["override"], strangers=False)
+        problems += accounts.refusals(
+            plan["tunnel"]["accounts"],
+            report["tunnel"],
+            layout.TUNNEL_OWNER,
+            plan["tunnel"]["override"],
+            strangers=False,
+        )
     if plan["scope"] == "user" and plan["firewall"]["provider"] != "none":
         problems += [
-            f"instance '{item['name']}': allowed_sources: without root nothing keeps others out of port {item['port']}. Say access: tunnel, or leave "
-            "allowed_sources out (HTTPS and a password stay), or say firewall_provider: none where something in front of this host keeps them out."
+            f"instance '{item['name']}': allowed_sources: without root nothing keeps others out of port {item['port']}."
+            " Say access: tunnel, or leave allowed_sources out (HTTPS and a password stay), or say firewall_provider:"
+            " none where something in front of this host keeps them out."
             for item in plan["instances"]
             if item["access"] != "tunnel" and item["allowed_sources"]
         ]
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
     if plan["instances"] and not problems:
-        problems += jupyter_strangers.refusals(plan, resources.things(plan, instances.complete(plan, report), report, {}, {}), report)
+        problems += jupyter_strangers.refusals(
+            plan, resources.things(plan, instances.complete(plan, report), report, {}, {}), report
+        )
     return problems
 
 
@@ -74,59 +95,90 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
     system, problems = report["system"], []
     if item["user"] and not layout.is_made(item) and report["accounts"].get(item["user"]) is None:
         problems.append(
-            f"user: there is no account '{item['user']}' on this host. Create it, correct the name, say create_user: true to have it made, "
-            "or leave user out for a service account."
+            f"user: there is no account '{item['user']}' on this host. Create it, correct the name, say create_user:"
+            " true to have it made, or leave user out for a service account."
         )
     for kernel in item["kernels"]:
         if kernel["python"] and report["pythons"][kernel["python"]]["version"] is None:
-            problems.append(f"kernels: kernel '{kernel['name']}': there is no '{kernel['python']}' on this host. Install it, or leave python out.")
+            problems.append(
+                f"kernels: kernel '{kernel['name']}': there is no '{kernel['python']}' on this host. Install it, or"
+                " leave python out."
+            )
     if layout.uses_r([item]) and plan["scope"] == "user" and layout.r_is_missing(report):
-        problems.append("kernels: R is not installed here, and scope 'user' cannot install it. Ask for: apt-get install r-base-core r-cran-irkernel")
+        problems.append(
+            "kernels: R is not installed here, and scope 'user' cannot install it. Ask for: apt-get install r-base-core"
+            " r-cran-irkernel"
+        )
     python = report["pythons"][item["python"]]
     if python["version"] is None:
-        problems.append(f"python: there is no '{item['python']}' on this host. Install it, or leave python out for the system's own.")
+        problems.append(
+            f"python: there is no '{item['python']}' on this host. Install it, or leave python out for the system's"
+            " own."
+        )
     elif tuple(python["version"]) < INTERFACES[item["interface"]]["python"]:
         oldest, found = _python_text(INTERFACES[item["interface"]]["python"]), _python_text(python["version"])
         problems.append(
-            f"python: {python['path']} is Python {found}, and Jupyter needs {oldest}. Install a newer one and name it in python"
-            + (", or say interface: notebook6." if tuple(python["version"]) >= INTERFACES["notebook6"]["python"] else ".")
+            f"python: {python['path']} is Python {found}, and Jupyter needs {oldest}. Install a newer one and name it"
+            " in python"
+            + (
+                ", or say interface: notebook6."
+                if tuple(python["version"]) >= INTERFACES["notebook6"]["python"]
+                else "."
+            )
         )
     elif item["user"] and not python["open"]:
         problems.append(
-            f"python: {python['path']} lies where only root can reach it, and Jupyter does not run as root. Name another, or leave python out."
+            f"python: {python['path']} lies where only root can reach it, and Jupyter does not run as root. Name"
+            " another, or leave python out."
         )
     if item["service_manager"] in ("systemd", "systemd_user") and not system["systemd"]:
         problems.append(
-            f"service_manager: '{item['service_manager']}', but systemd does not run here (process 1 is {system['pid1']}). Say tmux or auto."
+            f"service_manager: '{item['service_manager']}', but systemd does not run here (process 1 is"
+            f" {system['pid1']}). Say tmux or auto."
         )
     if item["service_manager"] == "systemd_user" and system["systemd"] and not system["user_manager"]:
         problems.append(
-            f"service_manager: no systemd user manager runs for '{system['user']}'. Log in once through PAM (libpam-systemd), or say tmux."
+            f"service_manager: no systemd user manager runs for '{system['user']}'. Log in once through PAM"
+            " (libpam-systemd), or say tmux."
         )
     elif item["service_manager"] == "systemd_user" and not (system["lingers"] or system["polkit"]):
         problems.append(
-            f"service_manager: '{system['user']}' may not stay after logout. Say tmux, or ask for: loginctl enable-linger {system['user']}"
+            f"service_manager: '{system['user']}' may not stay after logout. Say tmux, or ask for: loginctl"
+            f" enable-linger {system['user']}"
         )
     # Where the account itself may have made it so, that stops nobody but a first run.
     known = any(thing["kind"] == "service" and thing["instance"] == item["name"] for thing in report["manifest"])
     if item["name"] in report["unusable"] or (item["name"] in report["astray"] and not known):
         problems.append(unusable(plan, item, report))
     problems += [*_homeless(item, report), *_unbound(plan, item, report)]
-    home = (report["accounts"].get(item["user"]) or {}).get("home") or (f"/home/{item['user']}" if item["user"] else system["home"])
+    home = (report["accounts"].get(item["user"]) or {}).get("home") or (
+        f"/home/{item['user']}" if item["user"] else system["home"]
+    )
     root = layout.home_path(item["root_dir"] or "~/notebooks", home)
     if any(thing["id"] == f"found {root}" for thing in report["manifest"]) and report["paths"].get(root) is None:
-        problems.append(f"root_dir: {root} was there before the first run, and is gone. Mount it or make it again, or choose another folder.")
+        problems.append(
+            f"root_dir: {root} was there before the first run, and is gone. Mount it or make it again, or choose"
+            " another folder."
+        )
     if item["login_throttle"]:
         problems += filter(None, [throttle.refusal(layout.service_manager(plan["scope"], item, system))])
-    if layout.service_manager(plan["scope"], item, system) == "tmux" and plan["scope"] == "user" and not system["commands"]["tmux"]:
-        problems.append("service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install tmux")
+    if (
+        layout.service_manager(plan["scope"], item, system) == "tmux"
+        and plan["scope"] == "user"
+        and not system["commands"]["tmux"]
+    ):
+        problems.append(
+            "service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install"
+            " tmux"
+        )
     if not is_taken_since(item, report):
         problems += taken(item, report)
     return problems
 
 
 def in_the_way(item: dict[str, Any], report: Report) -> list[dict[str, Any]]:
-    """Return who listens on the port of an instance, as far as a server there, or who wants to reach it, has to do with that."""
+    """Return who listens on the port of an instance, as far as a server there, or who wants to reach it, has to do with
+    that."""
     listener = report["listeners"].get(str(item["port"]))
     found = [listener, *listener.get("also", [])] if listener else []
     return [each for each in found if item["access"] != "tunnel" or each["loopback"] or each["everywhere"]]
@@ -161,22 +213,34 @@ def is_taken_since(item: dict[str, Any], report: Report) -> bool:
 
     Any account can: that must be in nobody else's way.
     """
-    ours = [thing for thing in report["manifest"] if thing.get("kind") == "service" and thing["instance"] == item["name"]]
+    ours = [
+        thing for thing in report["manifest"] if thing.get("kind") == "service" and thing["instance"] == item["name"]
+    ]
     known = any(thing.get("port") == item["port"] for thing in ours)
     return known and report["system"]["uid"] == 0 and all(each["uid"] for each in in_the_way(item, report))
 
 
 def unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str:
-    """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to change."""
-    account = report["accounts"].get(item["user"]) or {"home": f"/home/{item['user']}" if item["user"] else report["system"]["home"]}
-    root, user = layout.home_path(item["root_dir"] or "~/notebooks", account["home"]), item["user"] or report["system"]["user"]
+    """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to
+    change."""
+    account = report["accounts"].get(item["user"]) or {
+        "home": f"/home/{item['user']}" if item["user"] else report["system"]["home"]
+    }
+    root, user = (
+        layout.home_path(item["root_dir"] or "~/notebooks", account["home"]),
+        item["user"] or report["system"]["user"],
+    )
     found = report["paths"].get(root) or {"owner": "root"}
     if posixpath.dirname(root) == "/":
         cure = "It is the system's: name a folder below it, which is made for the account,"
     elif plan["scope"] != "system":
         cure = "Correct its owner and mode -"
     elif report["accounts"].get(item["user"]) is None:
-        cure = "That account is not there yet: leave root_dir out in a first run. Then, on the host: " + _opening(user, root, found["owner"]) + " -"
+        cure = (
+            "That account is not there yet: leave root_dir out in a first run. Then, on the host: "
+            + _opening(user, root, found["owner"])
+            + " -"
+        )
     else:
         cure = f"On the host: {_opening(user, root, found['owner'])} -"
     return f"root_dir: {root} is there, and '{user}' cannot read and write in it. {cure} or choose another folder."
@@ -201,7 +265,8 @@ def _unbound(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list
 
 
 def _homeless(item: dict[str, Any], report: Report) -> list[str]:
-    """Refuse an account whose home is not there, or is another's: Jupyter keeps there what it runs with, and so do kernels."""
+    """Refuse an account whose home is not there, or is another's: Jupyter keeps there what it runs with, and so do
+    kernels."""
     account, user = report["accounts"].get(item["user"]) or {"home_is": "usable"}, item["user"]
     if account["home_is"] not in ("missing", "another's"):
         return []
@@ -212,16 +277,23 @@ def _homeless(item: dict[str, Any], report: Report) -> list[str]:
     move = "" if home == account["home"] else f" && sudo usermod --home {shlex.quote(home)} {named}"
     what = "is not there" if account["home_is"] == "missing" else "belongs to another account"
     return [
-        f"user: the home of '{user}', {account['home'] or 'none'}, {what}, and Jupyter works in it. On the host: {make}{move} - or name another user."
+        f"user: the home of '{user}', {account['home'] or 'none'}, {what}, and Jupyter works in it. On the host:"
+        f" {make}{move} - or name another user."
     ]
 
 
 def _is_ours(listener: dict[str, Any], item: dict[str, Any], report: Report) -> bool:
-    """Tell whether a server of ours holds the port of an instance: its own, one of the same account, or one that an earlier run gave this port.
+    """Tell whether a server of ours holds the port of an instance: its own, one of the same account, or one that an
+    earlier run gave this port.
 
-    Any other server of ours is another person's, who may have made it listen there. Where the process cannot be told, the account has to do.
+    Any other server of ours is another person's, who may have made it listen there. Where the process cannot be told,
+    the account has to do.
     """
-    before = {thing["instance"] for thing in report["manifest"] if thing["kind"] == "service" and thing.get("port") == item["port"]}
+    before = {
+        thing["instance"]
+        for thing in report["manifest"]
+        if thing["kind"] == "service" and thing.get("port") == item["port"]
+    }
     own = {server["uid"] for server in report["servers"] if server["instance"] == item["name"]}
     own.add((report["accounts"].get(item["user"]) or report["system"])["uid"])
     near = [server for server in report["servers"] if server["instance"] in before or server["uid"] in own]

@@ -17,10 +17,14 @@ from .layout import Report
 def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
     return [
-        *(f"instance '{item['name']}': {refusals.unusable(plan, item, report)}" for item in plan["instances"] if item["name"] in report["astray"]),
         *(
-            f"instance '{item['name']}': user: '{item['user']}' cannot read and write in its own home, and its server may not start. "
-            f"On the host: sudo chmod u+rwx {shlex.quote(report['accounts'][item['user']]['home'])}"
+            f"instance '{item['name']}': {refusals.unusable(plan, item, report)}"
+            for item in plan["instances"]
+            if item["name"] in report["astray"]
+        ),
+        *(
+            f"instance '{item['name']}': user: '{item['user']}' cannot read and write in its own home, and its server"
+            f" may not start. On the host: sudo chmod u+rwx {shlex.quote(report['accounts'][item['user']]['home'])}"
             for item in plan["instances"]
             if (report["accounts"].get(item["user"]) or {}).get("home_is") == "shut"
         ),
@@ -47,8 +51,9 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
 
 def _without_ssh(plan: dict[str, Any], report: Report) -> list[str]:
     return [
-        f"No SSH server listens on TCP port {port} of this machine, so nobody gets in from another one yet. For that: sudo apt-get install "
-        "openssh-server, or what this system has for it. On this machine the address works as it is."
+        f"No SSH server listens on TCP port {port} of this machine, so nobody gets in from another one yet. For that:"
+        " sudo apt-get install openssh-server, or what this system has for it. On this machine the address works as"
+        " it is."
         for port in probe.ssh_port(plan)
         if str(port) not in report["listeners"]
     ]
@@ -56,7 +61,8 @@ def _without_ssh(plan: dict[str, Any], report: Report) -> list[str]:
 
 def _plain(plan: dict[str, Any]) -> list[str]:
     return [
-        f"Instance '{item['name']}' speaks plain HTTP: whoever is between a client and port {item['port']} reads the password and every cell. "
+        f"Instance '{item['name']}' speaks plain HTTP: whoever is between a client and port {item['port']} reads the"
+        " password and every cell. "
         + (f"Only {', '.join(item['allowed_sources'])} may connect. " if plan["firewall"]["provider"] != "none" else "")
         + "Leave plain_http out, and it speaks HTTPS."
         for item in plan["instances"]
@@ -65,7 +71,8 @@ def _plain(plan: dict[str, Any]) -> list[str]:
 
 
 def _overheard(plan: dict[str, Any]) -> list[str]:
-    """Name the instances whose settings let kernels listen in clear on the loopback (roles/jupyter/files/kernel_channels.py obeys them)."""
+    """Name the instances whose settings let kernels listen in clear on the loopback
+    (roles/jupyter/files/kernel_channels.py obeys them)."""
     found = []
     for item in plan["instances"]:
         said = {
@@ -84,8 +91,8 @@ def _overheard(plan: dict[str, Any]) -> list[str]:
         else:
             continue
         found.append(
-            f"Instance '{item['name']}': every account of the host can read what {whose} print, and run code in one whose debugger was used, "
-            f"because its settings say so. Leave {what} out, and none can."
+            f"Instance '{item['name']}': every account of the host can read what {whose} print, and run code in one"
+            f" whose debugger was used, because its settings say so. Leave {what} out, and none can."
         )
     return found
 
@@ -98,8 +105,9 @@ def _one_account(plan: dict[str, Any]) -> list[str]:
     for item in plan["instances"]:
         shared.setdefault((item["user"], item["root_dir"]), []).append(item["name"])
     return [
-        f"{' and '.join(names)} run as the same account, '{user}', in the same folder: who uses one reads and changes what belongs to the other. "
-        "For people of their own, give each instance a user, and create_user: true; for one person, give each a root_dir, and this is not said again."
+        f"{' and '.join(names)} run as the same account, '{user}', in the same folder: who uses one reads and changes"
+        " what belongs to the other. For people of their own, give each instance a user, and create_user: true; for"
+        " one person, give each a root_dir, and this is not said again."
         for (user, _folder), names in shared.items()
         if len(names) > 1
     ]
@@ -110,21 +118,28 @@ def _unthrottled(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
     found: dict[str, list[str]] = {}
     for item in plan["instances"]:
         if item["login_throttle"] is None and not layout.is_throttled(plan["scope"], item, system):
-            lack = throttle.hindrance(item, plan["scope"]).capitalize() or throttle.lack(layout.service_manager(plan["scope"], item, system))
+            lack = throttle.hindrance(item, plan["scope"]).capitalize() or throttle.lack(
+                layout.service_manager(plan["scope"], item, system)
+            )
             found.setdefault(lack, []).append(item["name"])
     return [
-        f"{', '.join(names)}: nobody who guesses passwords is shut out. {lack}; with login_throttle: false this is not said again."
+        f"{', '.join(names)}: nobody who guesses passwords is shut out. {lack}; with login_throttle: false this is not"
+        " said again."
         for lack, names in found.items()
     ]
 
 
 def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:
-    """Name the certificates that leave the host in this run; the authority's books on the control node know nothing of that."""
+    """Name the certificates that leave the host in this run; the authority's books on the control node know nothing of
+    that."""
     secured = {item["name"] for item in plan["instances"] if item["tls"] != "none"}
-    left = sorted({thing["instance"] for thing in report["manifest"] if thing.get("path", "").endswith("/tls.pem")} - secured)
+    left = sorted(
+        {thing["instance"] for thing in report["manifest"] if thing.get("path", "").endswith("/tls.pem")} - secured
+    )
     return [
-        f"The certificate {plan['host']}/{name} is no longer on the host. It stays on the control node and serves again when TLS comes back; "
-        f"one of the private authority is valid until it ends, or until: playbooks/revoke.yml -e pki_revoke={plan['host']}/{name}"
+        f"The certificate {plan['host']}/{name} is no longer on the host. It stays on the control node and serves again"
+        " when TLS comes back; one of the private authority is valid until it ends, or until: playbooks/revoke.yml -e"
+        f" pki_revoke={plan['host']}/{name}"
         for name in left
     ]
 
@@ -132,13 +147,18 @@ def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:
 def _about_the_firewall(plan: dict[str, Any], report: Report) -> list[str]:
     if plan["firewall_rules"] and plan["scope"] == "user":
         ports = ", ".join(str(rule["port"]) for rule in plan["firewall_rules"])
-        return [f"Without root no firewall can be changed. If this host has one, ask its administrator to open TCP port {ports}."]
+        return [
+            "Without root no firewall can be changed. If this host has one, ask its administrator to open TCP port"
+            f" {ports}."
+        ]
     if report["firewall"] is None:
         return []
     from ...module_utils._firewall import compare
 
     wishes = plan["firewall"]
-    return compare.remarks(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"])
+    return compare.remarks(
+        plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"]
+    )
 
 
 def _unkept(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
@@ -148,7 +168,11 @@ def _unkept(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
         return []
     if plan["scope"] == "user":
         return [
-            f"{names}: no systemd of '{system['user']}' may stay after logout here, so nothing starts it after a reboot, and where logind has "
-            f"KillUserProcesses=yes a logout ends it. Ask the administrator for: loginctl enable-linger {system['user']}"
+            f"{names}: no systemd of '{system['user']}' may stay after logout here, so nothing starts it after a"
+            " reboot, and where logind has KillUserProcesses=yes a logout ends it. Ask the administrator for: loginctl"
+            f" enable-linger {system['user']}"
         ]
-    return [f"{names}: neither systemd nor cron runs on this host, so nothing starts it after a reboot. Run this again then, or install cron."]
+    return [
+        f"{names}: neither systemd nor cron runs on this host, so nothing starts it after a reboot. Run this again"
+        " then, or install cron."
+    ]

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a host should hold, what it holds, and the difference. Pure: no I/O, no Ansible.
 
-``plan`` is :func:`_jupyter.plan.resolve`'s, ``report`` is what the module ``jupyter_state`` read. A *thing* is one managed object of the host::
+``plan`` is :func:`_jupyter.plan.resolve`'s, ``report`` is what the module ``jupyter_state`` read. A *thing* is one
+managed object of the host::
 
-    {"id": "file /etc/remote-notebooks/lab/tls.pem", "kind": "file", "stage": "configure", "instance": "lab", "path": ..., ...}
+    {"id": "file /etc/remote-notebooks/lab/tls.pem", "kind": "file", "stage": "configure", "instance": "lab", "path":
+    ..., ...}
 
-The list of things is the one list behind the comparison, check mode, ``--diff``, the drift report and the manifest by which
-everything is removed again. A stage acts on the things that carry its name.
+The list of things is the one list behind the comparison, check mode, ``--diff``, the drift report and the manifest by
+which everything is removed again. A stage acts on the things that carry its name.
 """
 
 from __future__ import annotations
@@ -37,10 +39,13 @@ class _List:
         self.made.setdefault(thing["id"], thing)
 
     def directory(self, stage: str, path: str, mode: str | None, **more: Any) -> None:
-        self.add("directory", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
+        self.add(
+            "directory", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more}
+        )
 
     def parents(self, stage: str, path: str, home: str, **more: Any) -> None:
-        """List the folders above ``path`` that were not there before us. Others may come to use them: they go only when they are empty."""
+        """List the folders above ``path`` that were not there before us. Others may come to use them: they go only when
+        they are empty."""
         for folder in layout.above(path):
             if self.is_new(folder) and not f"{home}/".startswith(f"{folder}/"):
                 self.directory(stage, folder, None, shared=True, **(more if folder.startswith(f"{home}/") else {}))
@@ -49,14 +54,20 @@ class _List:
         """Tell whether ``path`` was not there before our first run."""
         if any(thing["id"] == f"found {path}" for thing in self.report["manifest"]):
             return False
-        return self.report["paths"].get(path) is None or any(thing.get("path") == path for thing in self.report["manifest"])
+        return self.report["paths"].get(path) is None or any(
+            thing.get("path") == path for thing in self.report["manifest"]
+        )
 
     def file(self, stage: str, path: str, mode: str, **more: Any) -> None:
         self.add("file", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
 
 
 def things(
-    plan: dict[str, Any], instances: list[dict[str, Any]], report: Report, credentials: dict[str, Any], certificates: dict[str, Any]
+    plan: dict[str, Any],
+    instances: list[dict[str, Any]],
+    report: Report,
+    credentials: dict[str, Any],
+    certificates: dict[str, Any],
 ) -> list[Thing]:
     """List everything the host should hold.
 
@@ -70,7 +81,12 @@ def things(
         if manifest.kept(plan, [], report):
             # The list of what stays has to stay as well: some day somebody wants that removed, too.
             made.directory("manifest", layout.home_path(plan["prefix"], system["home"]), "0755")
-            made.file("manifest", layout.home_path(f"{plan['prefix']}/manifest.json", system["home"]), "0644", template="manifest.json.j2")
+            made.file(
+                "manifest",
+                layout.home_path(f"{plan['prefix']}/manifest.json", system["home"]),
+                "0644",
+                template="manifest.json.j2",
+            )
             _add_strangers(made, plan)
         return list(made.made.values())
     _shared_things(made, plan, instances, report)
@@ -79,7 +95,12 @@ def things(
         _instance_things(made, item, credentials.get(item["name"], {}), pem)
         # An account that lingered before we came goes on to linger when we are gone.
         ours = any(thing["kind"] == "linger" for thing in report["manifest"])
-        _service_things(made, item, lingers=system["lingers"] and not ours, cron=plan["scope"] == "system" and layout.has_cron(system))
+        _service_things(
+            made,
+            item,
+            lingers=system["lingers"] and not ours,
+            cron=plan["scope"] == "system" and layout.has_cron(system),
+        )
     if plan["scope"] == "system":
         _mask_things(made, instances, system)
         _firewall_things(made, plan, report)
@@ -102,7 +123,9 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
     for item in instances:
         known = report["accounts"].get(item["user"])
         # By its comment, not by the manifest: that may be lost, and an account that is not ours must never be removed.
-        if plan["scope"] == "system" and (layout.is_made(item) if known is None else known["comment"] == ACCOUNT_COMMENT):
+        if plan["scope"] == "system" and (
+            layout.is_made(item) if known is None else known["comment"] == ACCOUNT_COMMENT
+        ):
             made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
     made.parents("install", prefix, report["system"]["home"])
     made.directory("install", prefix, "0755")
@@ -128,8 +151,8 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
 def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
     folder = item["config_dir"]
     own = {"instance": item["name"], "group": item["group"]}
-    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account itself then. Their folder does
-    # not: its owner could put links where root writes.
+    # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account
+    # itself then. Their folder does not: its owner could put links where root writes.
     shut = {**own, "owner": item["user"]} if item["shares_group"] else own
     secret = "0400" if item["shares_group"] else "0640"
     _environment_things(made, item, item["name"], item)
@@ -141,24 +164,38 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
             made.parents("configure", path, item["home"], **mine)
             made.add("trace", "configure", path, path=path, owner=item["user"], keep=True)
     made.parents("configure", item["root_dir"], item["home"], **mine)
-    # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything. One that was there before is
-    # none of ours, and remembered as that: it may be a disk that is not mounted the next time. What is in the home of an account of ours, is.
-    if made.is_new(item["root_dir"]) or (f"account {item['user']}" in made.made and item["root_dir"].startswith(f"{item['home']}/")):
+    # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
+    # One that was there before is none of ours, and remembered as that: it may be a disk that is not mounted the next
+    # time. What is in the home of an account of ours, is.
+    if made.is_new(item["root_dir"]) or (
+        f"account {item['user']}" in made.made and item["root_dir"].startswith(f"{item['home']}/")
+    ):
         made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
     else:
         made.add("found", "configure", item["root_dir"])
     made.directory("configure", folder, "0750", **own)
-    made.file("configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file"))
+    made.file(
+        "configure", f"{folder}/hashed_password", secret, **shut, secret=True, control=credential.get("hash_file")
+    )
     if item["has_token"]:
         made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
     if item["shut_variables"]:
         made.file("configure", f"{folder}/environment", secret, **shut, secret=True, template="environment.json.j2")
     if item["tls"] != "none":
         made.file("configure", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, control=pem)
-    made.file("configure", item["config_file"], secret, **shut, checked=True, template=f"{posixpath.basename(item['config_file'])}.j2")
+    made.file(
+        "configure",
+        item["config_file"],
+        secret,
+        **shut,
+        checked=True,
+        template=f"{posixpath.basename(item['config_file'])}.j2",
+    )
     _kernel_things(made, item)
     # Last of all: until Jupyter has accepted the new configuration, the old environment is the one in use.
-    made.add("link", "configure", item["current"], instance=item["name"], path=item["current"], target=item["environment"])
+    made.add(
+        "link", "configure", item["current"], instance=item["name"], path=item["current"], target=item["environment"]
+    )
 
 
 def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict[str, Any]) -> None:
@@ -187,16 +224,36 @@ def _kernel_things(made: _List, item: dict[str, Any]) -> None:
             made.add("link", "configure", link, instance=item["name"], path=link, target=kernel["environment"])
         for path in (f"{item['config_dir']}/jupyter", f"{item['config_dir']}/jupyter/kernels", folder):
             made.directory("configure", path, "0750", **own)
-        made.file("configure", f"{folder}/kernel.json", file, **shut, live=True, template="kernel.json.j2", spec=kernels.spec(kernel))
+        made.file(
+            "configure",
+            f"{folder}/kernel.json",
+            file,
+            **shut,
+            live=True,
+            template="kernel.json.j2",
+            spec=kernels.spec(kernel),
+        )
 
 
 def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool) -> None:
     manager, units = item["keeper"] or "tmux", item["unit_dir"]
-    service = {key: item[key] for key in ("user", "environment", "restart", "port")} | {"instance": item["name"], "manager": manager}
+    service = {key: item[key] for key in ("user", "environment", "restart", "port")} | {
+        "instance": item["name"],
+        "manager": manager,
+    }
     if manager == "tmux":
-        made.file("service", f"{item['config_dir']}/start", "0755", instance=item["name"], template="start.sh.j2", stamped=True)
+        made.file(
+            "service",
+            f"{item['config_dir']}/start",
+            "0755",
+            instance=item["name"],
+            template="start.sh.j2",
+            stamped=True,
+        )
         if cron:
-            made.file("service", layout.CRON.format(name=item["name"]), "0644", instance=item["name"], template="cron.j2")
+            made.file(
+                "service", layout.CRON.format(name=item["name"]), "0644", instance=item["name"], template="cron.j2"
+            )
         made.add("service", "service", item["session"], **service, tmux=item["tmux"])
         return
     if manager == "systemd_user":
@@ -205,24 +262,46 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
             made.add("linger", "service", item["user"])
     made.file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
     made.directory("service", f"{units}/{item['unit']}.d", "0755", instance=item["name"])
-    made.file("service", f"{units}/{item['unit']}.d/instance.conf", "0640", instance=item["name"], template="instance.conf.j2", stamped=True)
+    made.file(
+        "service",
+        f"{units}/{item['unit']}.d/instance.conf",
+        "0640",
+        instance=item["name"],
+        template="instance.conf.j2",
+        stamped=True,
+    )
     # systemd applies these to a running unit at a reload: no reason to restart.
-    made.file("service", f"{units}/{item['unit']}.d/limits.conf", "0644", instance=item["name"], template="limits.conf.j2", live=True)
+    made.file(
+        "service",
+        f"{units}/{item['unit']}.d/limits.conf",
+        "0644",
+        instance=item["name"],
+        template="limits.conf.j2",
+        live=True,
+    )
     made.add("service", "service", item["unit"], **service, place=f"{units}/{item['unit']}")
 
 
 def _mask_things(made: _List, instances: list[dict[str, Any]], system: dict[str, Any]) -> None:
-    """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing it runs is to be open."""
+    """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing
+    it runs is to be open."""
     open_to_all = {item["user"] for item in instances if item["hardening"] in ("none", "sudo")}
     for item in instances:
-        if system["systemd"] and f"account {item['user']}" in made.made and item["user"] not in open_to_all and not _is_masked(item, made.report):
+        if (
+            system["systemd"]
+            and f"account {item['user']}" in made.made
+            and item["user"] not in open_to_all
+            and not _is_masked(item, made.report)
+        ):
             made.add("mask", "service", item["user"])
 
 
 def _is_masked(item: dict[str, Any], report: Report) -> bool:
     """Tell whether somebody else has masked the systemd of an account: that stays at uninstall."""
     path = layout.USER_MANAGER.format(uid=(report["accounts"].get(item["user"]) or {"uid": ""})["uid"])
-    listed = any(thing["id"] == f"mask {item['user']}" for thing in report["manifest"]) or jupyter_strangers.is_lost(report)
+    listed = any(thing["id"] == f"mask {item['user']}" for thing in report["manifest"]) or jupyter_strangers.is_lost(
+        report
+    )
     return (report["paths"].get(path) or {}).get("target") == "/dev/null" and not listed
 
 
@@ -242,6 +321,13 @@ def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Repor
         made.parents("throttle", path, "/root")
     made.file("throttle", throttle.FILTER, "0644", source="fail2ban_filter.conf")
     made.file("throttle", throttle.ACTION, "0644", source="fail2ban_action.conf")
-    made.file("throttle", throttle.JAIL, "0644", template="fail2ban_jail.conf.j2", jails=throttle.jails(instances), alone=alone)
+    made.file(
+        "throttle",
+        throttle.JAIL,
+        "0644",
+        template="fail2ban_jail.conf.j2",
+        jails=throttle.jails(instances),
+        alone=alone,
+    )
     made.add("package", "throttle", "fail2ban")
     made.add("daemon", "throttle", throttle.DAEMON, alone=alone)

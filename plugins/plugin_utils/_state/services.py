@@ -37,12 +37,14 @@ REASONS = {
 }
 
 
-def service_steps(wanted: list[Thing], changes: list[Change], report: Report, urgent: list[str] | None = None) -> list[dict[str, Any]]:
+def service_steps(
+    wanted: list[Thing], changes: list[Change], report: Report, urgent: list[str] | None = None
+) -> list[dict[str, Any]]:
     """Return what each service needs. Those of the instances in ``urgent`` restart now, whatever their policy.
 
-    Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "uid", "when", "why"}``. ``pid`` is the
-    server that would end, 0 where none runs, and ``uid`` the number of its account. ``when`` is ``now``; ``idle``: when nothing is busy in that
-    server; or ``later``: not in this run.
+    Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "uid",
+    "when", "why"}``. ``pid`` is the server that would end, 0 where none runs, and ``uid`` the number of its account.
+    ``when`` is ``now``; ``idle``: when nothing is busy in that server; or ``later``: not in this run.
     """
     steps = []
     for thing in wanted:
@@ -51,18 +53,29 @@ def service_steps(wanted: list[Thing], changes: list[Change], report: Report, ur
         mine = {change["what"] for change in changes if change["id"] == thing["id"] and change["stage"] == "service"}
         # What is written for systemd has to be read by systemd.
         written = thing["manager"] != "tmux" and any(
-            change["kind"] == "file" and change["stage"] == "service" and change["instance"] in (thing["instance"], "") for change in changes
+            change["kind"] == "file" and change["stage"] == "service" and change["instance"] in (thing["instance"], "")
+            for change in changes
         )
         if not mine and not written:
             continue
-        step = "start" if "service" in mine else "restart" if mine & {"revision", "configuration", "environment"} else "enable"
+        step = (
+            "start"
+            if "service" in mine
+            else "restart"
+            if mine & {"revision", "configuration", "environment"}
+            else "enable"
+        )
         # Wherever it runs: a server that moves to another manager ends just as one that restarts.
-        server = next((server for server in report["servers"] if server["instance"] == thing["instance"]), {"pid": 0, "uid": 0})
+        server = next(
+            (server for server in report["servers"] if server["instance"] == thing["instance"]), {"pid": 0, "uid": 0}
+        )
         pid = server["pid"]
         when = "now"
         if pid and step != "enable":
             # In a damaged environment kernels fail by themselves: nothing to wait for.
-            when = {"when_idle": "now" if "environment" in mine else "idle", "never": "later"}.get(thing["restart"], "now")
+            when = {"when_idle": "now" if "environment" in mine else "idle", "never": "later"}.get(
+                thing["restart"], "now"
+            )
         if thing["instance"] in (urgent or []):
             when = "now"
         steps.append(

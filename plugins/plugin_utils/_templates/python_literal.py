@@ -11,8 +11,8 @@ from typing import Any
 def python_literal(value: Any) -> str:
     """Return ``value`` (nothing but None, bool, numbers, strings, lists and mappings) as a Python literal.
 
-    ``repr`` alone would do for plain values; Ansible's are tagged subclasses, so each is brought back to its plain type.
-    Mapping keys keep their order: the text must not change from run to run. Raises TypeError for anything else.
+    ``repr`` alone would do for plain values; Ansible's are tagged subclasses, so each is brought back to its plain
+    type. Mapping keys keep their order: the text must not change from run to run. Raises TypeError for anything else.
     """
     if value is None or isinstance(value, bool):
         return str(value)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Any path and any value as systemd's unit files take it. Pure: no I/O, no Ansible.
 
-Each option has its own grammar (systemd.syntax(7), systemd.exec(5), systemd.service(5)). In all of them ``%`` begins a specifier.
+Each option has its own grammar (systemd.syntax(7), systemd.exec(5), systemd.service(5)). In all of them ``%`` begins a
+specifier.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:=@+,-]+")
 
 
 def line(path: str) -> str:
-    """The whole rest of a line, as ``WorkingDirectory=`` takes it: nothing is unquoted there, blanks at the end are cut off, and a backslash at the
-    end goes on with the next line. What ends in ``/.`` ends in neither."""
+    """The whole rest of a line, as ``WorkingDirectory=`` takes it: nothing is unquoted there, blanks at the end are cut
+    off, and a backslash at the end goes on with the next line. What ends in ``/.`` ends in neither."""
     return path.replace("%", "%%") + ("/." if path[-1:] in (" ", "\t", "\\") else "")
 
 
@@ -26,13 +27,14 @@ def word(text: str) -> str:
 
 
 def bound(path: str) -> str:
-    """One path of ``BindPaths=``: a word that is split once more, at blanks and at ``:``; backslashes outlast the first round."""
+    """One path of ``BindPaths=``: a word that is split once more, at blanks and at ``:``; backslashes outlast the first
+    round."""
     return '"' + re.sub(r"""([\s:\\"'])""", r"\\\1", path).replace("%", "%%") + '"'
 
 
 def command(words: Iterable[str]) -> str:
-    """The words of ``ExecStart=``. The name of the program itself is plain: systemd refuses quotes and backslashes there, and replaces no ``$$``. The
-    shell, in whose place it comes, starts any other."""
+    """The words of ``ExecStart=``. The name of the program itself is plain: systemd refuses quotes and backslashes
+    there, and replaces no ``$$``. The shell, in whose place it comes, starts any other."""
     listed = [*words]
     if not _PLAIN.fullmatch(listed[0]):
         listed = ["/bin/sh", "-c", 'exec "$@"', "sh", *listed]

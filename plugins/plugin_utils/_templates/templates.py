@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What stands in the files of a host: the comparison and the writing ask the same place.
 
-Jinja2 itself, with the settings and the filters of Ansible: its lookup of templates compiles each of them anew for each host, which made a
-tenth of what a host costs the control node in a run that finds nothing to do.
+Jinja2 itself, with the settings and the filters of Ansible: its lookup of templates compiles each of them anew for each
+host, which made a tenth of what a host costs the control node in a run that finds nothing to do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from .python_literal import python_literal
 TEMPLATES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "roles", "jupyter", "templates")
 
 #: Every host has these: they are compiled before Ansible forks.
-COMMON = ("instance.conf.j2", "jupyter@.service.j2", "jupyter_server_config.py.j2", "limits.conf.j2", "manifest.json.j2")
+COMMON = (
+    "instance.conf.j2",
+    "jupyter@.service.j2",
+    "jupyter_server_config.py.j2",
+    "limits.conf.j2",
+    "manifest.json.j2",
+)
 
 
 def _environment() -> jinja2.Environment:
@@ -48,17 +54,26 @@ def instance_of(thing: dict[str, Any], instances: list[dict[str, Any]]) -> dict[
     return next((item for item in instances if item["name"] == thing["instance"]), next(iter(instances), {}))
 
 
-def render(action: ActionBase, variables: dict[str, Any], thing: dict[str, Any], instance: dict[str, Any], manifest: list[dict[str, Any]]) -> str:
+def render(
+    action: ActionBase,
+    variables: dict[str, Any],
+    thing: dict[str, Any],
+    instance: dict[str, Any],
+    manifest: list[dict[str, Any]],
+) -> str:
     """Return the text of a file that is no secret.
 
-    :param action: whose role holds the file. :param variables: those of the task. :param thing: with ``source`` or ``template``.
+    :param action: whose role holds the file. :param variables: those of the task. :param thing: with ``source`` or
+        ``template``.
     :raises FilesError: where a source cannot be read.
     """
     if thing.get("source"):
         return (_files.read(action._find_needle("files", thing["source"])) or b"").decode()
     around = {
         # The setting is one for all files; the variable may be a template of the user's.
-        "ansible_managed": action._templar.template(variables.get("ansible_managed", C.config.get_config_value("DEFAULT_MANAGED_STR"))),
+        "ansible_managed": action._templar.template(
+            variables.get("ansible_managed", C.config.get_config_value("DEFAULT_MANAGED_STR"))
+        ),
         "__jupyter_foreign": action._templar.template(variables.get("__jupyter_foreign")),
     }
     text = ENVIRONMENT.get_template(thing["template"]).render(around, instance=instance, manifest=manifest, thing=thing)

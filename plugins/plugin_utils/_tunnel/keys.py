@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SSH key pairs for tunnel accounts. Pure: keys come in and go out as bytes.
 
-ECDSA P-256 is the default: of the types that phone apps name, it is the newest that all of them take. RSA signs with SHA-2 where the app knows how
-(OpenSSH 8.8 refuses the rest). The OpenSSH form is what ssh writes; PEM is what older libraries ask for: RFC 5915 for ECDSA, RFC 8017 for RSA, as
-``ssh-keygen -m PEM`` writes them, and PKCS#8 (RFC 5958) where there is a passphrase, because the older forms derive their key from it by one round
-of MD5. Ed25519 has no PEM form that ssh or libssh2 read.
+ECDSA P-256 is the default: of the types that phone apps name, it is the newest that all of them take. RSA signs with
+SHA-2 where the app knows how (OpenSSH 8.8 refuses the rest). The OpenSSH form is what ssh writes; PEM is what older
+libraries ask for: RFC 5915 for ECDSA, RFC 8017 for RSA, as
+``ssh-keygen -m PEM`` writes them, and PKCS#8 (RFC 5958) where there is a passphrase, because the older forms derive
+their key from it by one round of MD5. Ed25519 has no PEM form that ssh or libssh2 read.
 """
 
 from __future__ import annotations
@@ -78,16 +79,22 @@ def key_type(key: Any) -> str:
 
 def openssh(key: Any, passphrase: str) -> bytes:
     """The OpenSSH form (its PROTOCOL.key); with a passphrase by bcrypt and AES-256."""
-    data: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, _encryption(passphrase))
+    data: bytes = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, _encryption(passphrase)
+    )
     return data
 
 
 def pem(key: Any, passphrase: str) -> bytes:
     """The PEM form that libraries which do not know OpenSSH's take."""
     if passphrase:
-        plain = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        plain = key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         return encrypted_key.pem(plain, passphrase.encode())
-    data: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    data: bytes = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
     return data
 
 

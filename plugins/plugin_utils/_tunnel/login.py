@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Log in to a tunnel account from this machine, as its clients will: the same block for ssh, the same key, the host's own keys and no other's."""
+"""Log in to a tunnel account from this machine, as its clients will: the same block for ssh, the same key, the host's
+own keys and no other's."""
 
 from __future__ import annotations
 
@@ -57,7 +58,14 @@ class Login:
 
     def untried(self, account: dict[str, Any]) -> str:
         """Why nobody can log in to an account from here; empty where somebody can."""
-        if self.reached["connection"] not in (*SSH, "local", "ansible.builtin.local", "paramiko", "paramiko_ssh", "ansible.netcommon.libssh"):
+        if self.reached["connection"] not in (
+            *SSH,
+            "local",
+            "ansible.builtin.local",
+            "paramiko",
+            "paramiko_ssh",
+            "ansible.netcommon.libssh",
+        ):
             return f"Ansible reaches {self.host} by '{self.reached['connection']}', which is no way for ssh"
         key = self._key(account)
         if not key:
@@ -72,8 +80,11 @@ class Login:
         return made if "locked" in account else os.path.expanduser(account["identity_file"])
 
     def refusal(self, account: dict[str, Any], passphrase: str) -> tuple[str, str]:
-        """Log in, go through every forwarding, and ask for a shell. Return two sentences, either empty: why that failed, and what to remark."""
-        with tempfile.TemporaryDirectory(prefix="tunnel-login-") as folder, self._agent(folder, account, passphrase) as agent:
+        """Log in, go through every forwarding, and ask for a shell. Return two sentences, either empty: why that
+        failed, and what to remark."""
+        with tempfile.TemporaryDirectory(prefix="tunnel-login-") as folder, self._agent(
+            folder, account, passphrase
+        ) as agent:
             key = names.quoted(self._key(account))
             options = ("-o", f"IdentityFile={key}", *agent)
             known = os.path.join(folder, "known_hosts")
@@ -86,13 +97,24 @@ class Login:
                 said = self._through(account, words, names.alias(self.host, account["name"]))
                 if not said or not own_way:
                     return said, ""
-            # Another machine on the way, or an address that is meant for others: the way that Ansible has just come tells whether it is that.
-            pinned = ("-o", f"UserKnownHostsFile={names.quoted(known)}", "-o", f"HostKeyAlias={accounts.host_name(*server)}")
+            # Another machine on the way, or an address that is meant for others: the way that Ansible has just come
+            # tells whether it is that.
+            pinned = (
+                "-o",
+                f"UserKnownHostsFile={names.quoted(known)}",
+                "-o",
+                f"HostKeyAlias={accounts.host_name(*server)}",
+            )
             own = (*pinned, *options, "-l", account["name"], *self.reached["ssh_args"])
             refusal = self._through(account, own, self.reached["host"], self.reached["port"])
             if refusal:
                 return refusal, ""
-            remark = f"the way that clients are told to go leads nowhere from here ({said}), and the one that Ansible takes does" if said else ""
+            remark = (
+                f"the way that clients are told to go leads nowhere from here ({said}), and the one that Ansible takes"
+                " does"
+                if said
+                else ""
+            )
             self.barred = True
             return "", remark
 
@@ -103,7 +125,9 @@ class Login:
         others = [path for path in sorted(glob.glob(f"{glob.escape(self.directory)}/*/*.config")) if path != own]
         block = accounts.client_config(self.host, account, server, known, via)
         path = os.path.join(folder, "config")
-        _write(path, "".join([block, "Host *\n", *(f"Include {names.quoted(glob.escape(other))}\n" for other in others)]))
+        _write(
+            path, "".join([block, "Host *\n", *(f"Include {names.quoted(glob.escape(other))}\n" for other in others)])
+        )
         return path
 
     def _through(self, account: dict[str, Any], words: tuple[str, ...], host: str, port: int | None = None) -> str:
@@ -117,16 +141,24 @@ class Login:
                 if ANSWER in tunnel.runs(QUESTION, 10):
                     return f"{account['name']} may run commands on {self.host}, and should only forward"
         except Stop as stop:
-            facts = {**stop.facts, "ssh_user": account["name"], "ssh_at": ":".join(map(str, server)), "ssh_host": server[0]}
+            facts = {
+                **stop.facts,
+                "ssh_user": account["name"],
+                "ssh_at": ":".join(map(str, server)),
+                "ssh_host": server[0],
+            }
             # With a machine on the way, ssh alone knows which of the two it speaks of.
-            return str(stop.facts["words"] if via and "words" in stop.facts else conclude(stop.cause, facts)["message"]).rstrip(".")
+            return str(
+                stop.facts["words"] if via and "words" in stop.facts else conclude(stop.cause, facts)["message"]
+            ).rstrip(".")
         except CheckError as error:
             return str(error).rstrip(".")
         return ""
 
     @contextlib.contextmanager
     def _agent(self, folder: str, account: dict[str, Any], passphrase: str) -> Iterator[tuple[str, ...]]:
-        """An agent of ssh's that holds the key meanwhile, where that has a passphrase: nothing of it is written, or stands on a command line."""
+        """An agent of ssh's that holds the key meanwhile, where that has a passphrase: nothing of it is written, or
+        stands on a command line."""
         program = shutil.which("ssh-agent")
         if not account.get("locked") or program is None:
             yield ()
@@ -134,13 +166,17 @@ class Login:
         path = self._key(account)
         key = keys.openssh(keys.load(_files.read(path) or b"", passphrase, path), "")
         name = os.path.join(folder, "agent")
-        agent = subprocess.Popen([program, "-D", "-a", name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        agent = subprocess.Popen(
+            [program, "-D", "-a", name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             end = time.monotonic() + 5
             while not os.path.exists(name) and agent.poll() is None and time.monotonic() < end:
                 time.sleep(0.02)
             environment = {**os.environ, "SSH_AUTH_SOCK": name}
-            subprocess.run(["ssh-add", "-q", "-"], input=key, env=environment, check=False, capture_output=True, timeout=10)
+            subprocess.run(
+                ["ssh-add", "-q", "-"], input=key, env=environment, check=False, capture_output=True, timeout=10
+            )
             yield ("-o", f"IdentityAgent={names.quoted(name)}")
         finally:
             agent.kill()
@@ -148,7 +184,8 @@ class Login:
 
 
 def _forwards(tunnel: Tunnel, target: str) -> None:
-    """Connect to a target through the tunnel. Raise Stop where sshd does not let us; whether anybody listens there is not its business."""
+    """Connect to a target through the tunnel. Raise Stop where sshd does not let us; whether anybody listens there is
+    not its business."""
     host, _colon, port = target.rpartition(":")
     tunnel.forward = dataclasses.replace(tunnel.forward, remote_host=host.strip("[]"), remote_port=int(port))
     with tunnel.connect() as far:

@@ -1,14 +1,17 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until nothing runs in Jupyter servers of this machine, and say what still does: ``busy_kernels.py SECONDS PID:UID [...]``.
+"""Wait until nothing runs in Jupyter servers of this machine, and say what still does: ``busy_kernels.py SECONDS
+PID:UID [...]``.
 
-Prints one JSON object: the process id of each server with what is busy in it, an empty list where a restart would interrupt nobody.
-Each server is looked into by a process with the rights of UID, its account, which may stop that process or make it read without end: so it has a
-deadline and a limit of memory, and only an answer of the right form counts.
-Needs no password: a kernel is asked through its own connection file, as the account that runs it. Its shell channel answers
-``kernel_info_request`` only between two executions, so silence means that it computes, or cannot be asked, and either way is to be left alone
-(https://jupyter-client.readthedocs.io/en/stable/messaging.html). A terminal is busy while a program runs in its shell.
+Prints one JSON object: the process id of each server with what is busy in it, an empty list where a restart would
+interrupt nobody. Each server is looked into by a process with the rights of UID, its account, which may stop that
+process or make it read without end: so it has a deadline and a limit of memory, and only an answer of the right form
+counts. Needs no password: a kernel is asked through its own connection file, as the account that runs it. Its shell
+channel answers
+``kernel_info_request`` only between two executions, so silence means that it computes, or cannot be asked, and either
+way is to be left alone (https://jupyter-client.readthedocs.io/en/stable/messaging.html). A terminal is busy while a
+program runs in its shell.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-#: How long an idle kernel may take to answer; it takes milliseconds. The second answer shows that no further cell was waiting.
+# : How long an idle kernel may take to answer; it takes milliseconds. The second answer shows that no further cell was
+# waiting.
 PATIENCE = 2.0
 SECOND = 0.5
 
@@ -47,7 +51,11 @@ def processes() -> dict[int, dict[str, int]]:
     for name in glob.glob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError), open(name, encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
-            found[int(name.split("/")[2])] = {"parent": int(fields[1]), "session": int(fields[3]), "terminal": int(fields[4])}
+            found[int(name.split("/")[2])] = {
+                "parent": int(fields[1]),
+                "session": int(fields[3]),
+                "terminal": int(fields[4]),
+            }
     return found
 
 
@@ -71,13 +79,18 @@ def words(pid: int, file: str) -> list[str]:
 
 
 def kernels(server: int, known: dict[int, dict[str, int]]) -> dict[str, str]:
-    """Map the connection file of each kernel of a server to words for a person; a forked helper has its kernel's command line, and file."""
+    """Map the connection file of each kernel of a server to words for a person; a forked helper has its kernel's
+    command line, and file."""
     found: dict[str, str] = {}
     for pid in descendants(server, known):
         for word in words(pid, "cmdline"):
             if os.path.basename(word).startswith("kernel-") and word.endswith(".json"):
-                notebook = next((value[17:] for value in words(pid, "environ") if value.startswith("JPY_SESSION_NAME=")), "")
-                found.setdefault(word, f"the kernel of {os.path.basename(notebook)}" if notebook else f"a kernel (process {pid})")
+                notebook = next(
+                    (value[17:] for value in words(pid, "environ") if value.startswith("JPY_SESSION_NAME=")), ""
+                )
+                found.setdefault(
+                    word, f"the kernel of {os.path.basename(notebook)}" if notebook else f"a kernel (process {pid})"
+                )
     return found
 
 
@@ -190,7 +203,12 @@ def main() -> None:
     until = time.monotonic() + seconds + GRACE
     # Each as its own account, all in the same time.
     look = [sys.executable, "-I", __file__, "look"]
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    quiet = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.DEVNULL,
+        "start_new_session": True,
+    }
     started = {pid: subprocess.Popen([*look, pid, uid, str(seconds)], **quiet) for pid, uid in servers}
     print(json.dumps({pid: answered(process, until - time.monotonic()) for pid, process in started.items()}))
 

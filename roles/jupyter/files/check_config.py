@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Check a Jupyter server configuration before it replaces the old one: ``check_config.py FILE [ACCOUNT]``.
 
-Jupyter skips a file with a syntax error, and ignores an option it does not know: a server would start without password or TLS. So this
-loads FILE as the server would, and compares every section and option with the classes that are installed here. Started by root it reads FILE
-first, then becomes ACCOUNT, because the server must be able to do the same. Nothing of what lies in the account's home is run or counts: that would
-be its code outside of its unit, and its word on settings that are the plan's. Binds no port. One problem a line; ends with 1 if there is any, and
-with 75 where the account is not able to have it checked.
-Run it with the Python of the environment that will run the server, and through run_jupyter.py, as the server.
+Jupyter skips a file with a syntax error, and ignores an option it does not know: a server would start without password
+or TLS. So this loads FILE as the server would, and compares every section and option with the classes that are
+installed here. Started by root it reads FILE first, then becomes ACCOUNT, because the server must be able to do the
+same. Nothing of what lies in the account's home is run or counts: that would be its code outside of its unit, and its
+word on settings that are the plan's. Binds no port. One problem a line; ends with 1 if there is any, and with 75 where
+the account is not able to have it checked. Run it with the Python of the environment that will run the server, and
+through run_jupyter.py, as the server.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ MODULES_6 = ("notebook.notebookapp", "notebook.services.contents.largefilemanage
 
 def is_notebook_6() -> bool:
     """Tell whether this environment runs the server that ended with Notebook 6."""
-    return importlib.util.find_spec("notebook") is not None and importlib.util.find_spec("notebook.notebookapp") is not None
+    return (
+        importlib.util.find_spec("notebook") is not None
+        and importlib.util.find_spec("notebook.notebookapp") is not None
+    )
 
 
 def become(account: str) -> None:
@@ -61,8 +65,8 @@ def descendants(parent: type) -> Iterator[type]:
 def unknown(config: dict[str, dict[str, object]]) -> list[str]:
     """Say which sections and options no class has a use for.
 
-    The modules are imported one by one until all are known: those of JupyterLab take a third of the check. The last are the extensions that
-    other packages have brought: they have classes of their own, and the server would load them.
+    The modules are imported one by one until all are known: those of JupyterLab take a third of the check. The last are
+    the extensions that other packages have brought: they have classes of their own, and the server would load them.
     """
     found: list[str] = []
     for module in MODULES_6 if is_notebook_6() else itertools.chain(MODULES, extensions()):
@@ -93,7 +97,8 @@ def extensions() -> Iterator[str]:
 
 
 def known_options() -> dict[str, set[str]]:
-    """Map each configurable class that is loaded to the options that may stand under its name: its own, and its children's."""
+    """Map each configurable class that is loaded to the options that may stand under its name: its own, and its
+    children's."""
     from traitlets.config import Configurable
 
     options: dict[str, set[str]] = {}
@@ -118,7 +123,8 @@ def problems(path: str) -> Iterator[str]:
 
 
 def is_open_6(arguments: list[str]) -> bool:
-    """Let Notebook 6 read the file, and tell whether it would let everybody in; its own initialize() would bind the port."""
+    """Let Notebook 6 read the file, and tell whether it would let everybody in; its own initialize() would bind the
+    port."""
     from jupyter_core.application import JupyterApp
     from notebook.notebookapp import NotebookApp
 
@@ -128,7 +134,8 @@ def is_open_6(arguments: list[str]) -> bool:
 
 
 def is_open(arguments: list[str]) -> bool:
-    """Let the server itself read the file, up to the point where it would bind its port, and tell whether it would let everybody in."""
+    """Let the server itself read the file, up to the point where it would bind its port, and tell whether it would let
+    everybody in."""
     from jupyter_server.serverapp import ServerApp
 
     application = ServerApp()
@@ -138,9 +145,14 @@ def is_open(arguments: list[str]) -> bool:
 
 def server_problems(path: str) -> list[str]:
     """Say why a server would not start with the file, or start for everybody."""
-    tries, folders = (is_open_6, ("NotebookApp.notebook_dir",)) if is_notebook_6() else (is_open, ("ServerApp.root_dir", "ServerApp.preferred_dir"))
+    tries, folders = (
+        (is_open_6, ("NotebookApp.notebook_dir",))
+        if is_notebook_6()
+        else (is_open, ("ServerApp.root_dir", "ServerApp.preferred_dir"))
+    )
     found = []
-    # The folder of the notebooks is the account's, and may be gone or shut at any moment. That is no fault of the settings.
+    # The folder of the notebooks is the account's, and may be gone or shut at any moment. That is no fault of the
+    # settings.
     for elsewhere in ([], [f"--{folder}={os.path.dirname(path)}" for folder in folders]):
         try:
             return ["authentication is off"] if tries([f"--config={path}", *elsewhere]) else []
@@ -167,7 +179,9 @@ def checked() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON"))]:
             del os.environ[name]
-        os.environ.update(dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"), folder))
+        os.environ.update(
+            dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"), folder)
+        )
         path = os.path.join(folder, "jupyter_server_config.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

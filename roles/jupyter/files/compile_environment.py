@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compile the modules of an environment to bytecode: ``compile_environment.py``, run with the environment's own Python.
 
-Nobody but its owner may write there, so what is not compiled now, each process compiles for itself that imports it. First comes what a server and
-a kernel may import, on all cores. Then this says ``ready``, lets go of its output, and goes on with the rest at the lowest priority, on one. Files
-that do not compile, templates for example, stay as they are.
+Nobody but its owner may write there, so what is not compiled now, each process compiles for itself that imports it.
+First comes what a server and a kernel may import, on all cores. Then this says ``ready``, lets go of its output, and
+goes on with the rest at the lowest priority, on one. Files that do not compile, templates for example, stay as they
+are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import os
 import re
 import sysconfig
 
-#: What no start imports, by the path below site-packages: half of the work for the default packages. A guess that is wrong costs time, and no more.
+# : What no start imports, by the path below site-packages: half of the work for the default packages. A guess that is
+# wrong costs time, and no more.
 LATER = re.compile(
     r"(^|/)tests?/|/pydevd_attach_to_process/"
     r"|^(pip|pygments/lexers"

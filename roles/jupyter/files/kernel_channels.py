@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keep the other accounts of this machine out of what kernels say and hear.
 
-A kernel listens on ports of the loopback. What comes in has to be signed, but whoever connects to its output reads it, and every account can connect.
-So the channels of a kernel are encrypted, where the kernel and the server's jupyter_client know how (CurveZMQ: ipykernel 7.4, jupyter_client 8.10);
-any other kernel gets Unix sockets in a folder that only its account can enter, or does not start. What the settings say is obeyed:
-``KernelManager.transport: tcp`` lets kernels that do not encrypt listen in clear, and debuggers, ``transport_encryption: disabled`` all of them.
+A kernel listens on ports of the loopback. What comes in has to be signed, but whoever connects to its output reads it,
+and every account can connect. So the channels of a kernel are encrypted, where the kernel and the server's
+jupyter_client know how (CurveZMQ: ipykernel 7.4, jupyter_client 8.10); any other kernel gets Unix sockets in a folder
+that only its account can enter, or does not start. What the settings say is obeyed:
+``KernelManager.transport: tcp`` lets kernels that do not encrypt listen in clear, and debuggers,
+``transport_encryption: disabled`` all of them.
 
-``protect()`` is called before a server starts (run_jupyter.py), and before an environment is tried (probe_environment.py).
+``protect()`` is called before a server starts (run_jupyter.py), and before an environment is tried
+(probe_environment.py).
 """
 
 from __future__ import annotations
@@ -28,14 +31,17 @@ if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
     from jupyter_client.provisioning import LocalProvisioner
 
-#: What fits into the address of a socket (unix(7)), and how much of it the name of a kernel's takes: "/", twelve digits, "-" and a number.
+# : What fits into the address of a socket (unix(7)), and how much of it the name of a kernel's takes: "/", twelve
+# digits, "-" and a number.
 LONGEST, LONGEST_NAME = 107, 18
 #: The first ipykernel that encrypts.
 ENCRYPTS = (7, 4)
 #: How long a kernel may take to make its sockets before the log says what is wrong with it.
 PATIENCE = 60.0
-#: Starts ipykernel without its debugger. That listens on the loopback whatever the channels are, asks nobody for a key, and once a person has used it
-#: it does what any account of the machine tells it, in the person's kernel. ipykernel_launcher is told nothing else than by ``-m``.
+# : Starts ipykernel without its debugger. That listens on the loopback whatever the channels are, asks nobody for a
+# key, and once a person has used it
+# : it does what any account of the machine tells it, in the person's kernel. ipykernel_launcher is told nothing else
+# than by ``-m``.
 WITHOUT_DEBUGGER = """\
 import runpy, sys
 if sys.path[0] == "":
@@ -49,7 +55,10 @@ except ImportError:
 del sys.modules["debugpy.server"]
 runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
 """
-HOW_TO_ALLOW = "jupyter_settings: {KernelManager: {transport: tcp}} lets kernels listen where every account of the host can read what they print."
+HOW_TO_ALLOW = (
+    "jupyter_settings: {KernelManager: {transport: tcp}} lets kernels listen where every account of the host can read"
+    " what they print."
+)
 
 
 def refused(reason: str) -> Exception:
@@ -71,7 +80,8 @@ def said(manager: KernelManager) -> dict[str, str]:
 
 
 def ipykernel_version(argv: list[str]) -> tuple[int, ...] | None:
-    """Return the version of ipykernel that a command starts, by the folders of its environment; None where that cannot be told."""
+    """Return the version of ipykernel that a command starts, by the folders of its environment; None where that cannot
+    be told."""
     if "ipykernel_launcher" not in argv and "ipykernel" not in argv:
         return None
     python = argv[0]
@@ -117,17 +127,19 @@ def socket_folder() -> str:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if not is_shut(folder):
             raise refused(
-                f"{folder} is to be a folder that only its account can enter, for the sockets of kernels. Remove it, and start the kernel again."
+                f"{folder} is to be a folder that only its account can enter, for the sockets of kernels. Remove it,"
+                " and start the kernel again."
             )
         return folder
     raise refused(
-        f"The path of {' and of '.join(places)} is too long for Unix sockets, which this kernel needs: it does not encrypt. "
-        f"Give the account a shorter home, or the kernel ipykernel 7.4 or newer. {HOW_TO_ALLOW}"
+        f"The path of {' and of '.join(places)} is too long for Unix sockets, which this kernel needs: it does not"
+        f" encrypt. Give the account a shorter home, or the kernel ipykernel 7.4 or newer. {HOW_TO_ALLOW}"
     )
 
 
 def way(said: dict[str, str], encrypts: bool) -> str:
-    """Choose between ``"curve"``, ``"ipc"`` and ``"plain"``, which is TCP in clear and only taken where the configuration says so."""
+    """Choose between ``"curve"``, ``"ipc"`` and ``"plain"``, which is TCP in clear and only taken where the
+    configuration says so."""
     if said.get("transport") == "ipc":
         return "ipc"
     if said.get("transport_encryption") == "disabled":
@@ -138,13 +150,16 @@ def way(said: dict[str, str], encrypts: bool) -> str:
 
 
 def settle(manager: KernelManager) -> dict[str, str]:
-    """Choose the channels of a kernel that is about to start. Return what the start is to be called with beside its own arguments."""
+    """Choose the channels of a kernel that is about to start. Return what the start is to be called with beside its own
+    arguments."""
     chosen = way(said(manager), can_encrypt(manager))
     if chosen == "curve":
         return {"transport_encryption": "required"}
     if chosen == "ipc":
         folder = socket_folder()
-        if os.path.dirname(manager.ip) != folder:  # a kernel that restarts keeps its sockets: its clients go on to use them
+        if (
+            os.path.dirname(manager.ip) != folder
+        ):  # a kernel that restarts keeps its sockets: its clients go on to use them
             manager.cache_ports = False
             manager.transport = "ipc"
             manager.ip = os.path.join(folder, uuid.uuid4().hex[:12])
@@ -160,18 +175,24 @@ def without_debugger(command: list[str]) -> list[str]:
 
 
 def guarded(manager: KernelManager, command: list[str]) -> list[str]:
-    """Return the command that a kernel is to be started with: where the settings let kernels listen on the loopback, the debugger may as well."""
+    """Return the command that a kernel is to be started with: where the settings let kernels listen on the loopback,
+    the debugger may as well."""
     words = said(manager)
     return command if words.get("transport") == "tcp" or way(words, True) == "plain" else without_debugger(command)
 
 
 def watch(manager: KernelManager, alive: Callable[[], bool]) -> None:
-    """Say what is wrong where a kernel makes no socket: one that knows nothing of them ends, or waits for ever, and the browser shows no reason."""
+    """Say what is wrong where a kernel makes no socket: one that knows nothing of them ends, or waits for ever, and the
+    browser shows no reason."""
     path = f"{manager.ip}-{manager.shell_port}"
     deadline = time.monotonic() + PATIENCE
     while not os.path.exists(path):
         if not alive() or time.monotonic() > deadline:
-            manager.log.error("The kernel %s makes no Unix socket: it ended, or does not know how. %s", manager.kernel_name, HOW_TO_ALLOW)
+            manager.log.error(
+                "The kernel %s makes no Unix socket: it ended, or does not know how. %s",
+                manager.kernel_name,
+                HOW_TO_ALLOW,
+            )
             return
         time.sleep(0.5)
 

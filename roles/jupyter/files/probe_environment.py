@@ -1,11 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Try a new environment before anything relies on it: ``probe_environment.py FOLDER [ACCOUNT] < packages``, one requirement a line.
+"""Try a new environment before anything relies on it: ``probe_environment.py FOLDER [ACCOUNT] < packages``, one
+requirement a line.
 
-Started by root it first becomes ACCOUNT, because a server has to do with that account's rights. Then the programs of Jupyter say their version while
-a kernel is started, imports what the packages bring, and computes. What lies in the account's home is left out of it. One problem a line; ends with
-1 if there is any. Run it with the environment's own Python.
+Started by root it first becomes ACCOUNT, because a server has to do with that account's rights. Then the programs of
+Jupyter say their version while a kernel is started, imports what the packages bring, and computes. What lies in the
+account's home is left out of it. One problem a line; ends with 1 if there is any. Run it with the environment's own
+Python.
 """
 
 from __future__ import annotations
@@ -29,8 +31,13 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
     from jupyter_client.manager import KernelManager
 
-#: The programs of Jupyter, and the modules that each imports as a whole: no kernel has to do that again, which takes a slow host seconds.
-PROGRAMS = {"jupyter-server": {"jupyter_server"}, "jupyter-lab": {"jupyterlab", "jupyter_server"}, "jupyter-notebook": {"notebook"}}
+# : The programs of Jupyter, and the modules that each imports as a whole: no kernel has to do that again, which takes a
+# slow host seconds.
+PROGRAMS = {
+    "jupyter-server": {"jupyter_server"},
+    "jupyter-lab": {"jupyterlab", "jupyter_server"},
+    "jupyter-notebook": {"notebook"},
+}
 #: Whoever stops this is no slow machine, and whoever started this has a limit of its own, beyond.
 SECONDS = 600
 #: Runs in the kernel, and leaves there what modules do not import, with the reason.
@@ -57,7 +64,8 @@ def become(account: str) -> None:
 
 
 def modules(requirement: str) -> Iterator[str]:
-    """Name the top-level modules that the package of a requirement brings, by the list of files it was installed with."""
+    """Name the top-level modules that the package of a requirement brings, by the list of files it was installed
+    with."""
     try:
         files = importlib.metadata.files(re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]) or []
     except (importlib.metadata.PackageNotFoundError, ValueError):
@@ -69,9 +77,12 @@ def modules(requirement: str) -> Iterator[str]:
 
 
 def programs(folder: str) -> dict[str, subprocess.Popen]:
-    """Start the programs that this environment has, as servers are, to say their version. One of which another imports everything is left out."""
+    """Start the programs that this environment has, as servers are, to say their version. One of which another imports
+    everything is left out."""
     there = {name: path for name in PROGRAMS if os.path.exists(path := os.path.join(folder, "bin", name))}
-    commands = {name: path for name, path in there.items() if not any(PROGRAMS[name] < PROGRAMS[other] for other in there)}
+    commands = {
+        name: path for name, path in there.items() if not any(PROGRAMS[name] < PROGRAMS[other] for other in there)
+    }
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     run = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "run_jupyter.py")]
     return {name: subprocess.Popen([*run, path, "--version"], **pipes) for name, path in commands.items()}
@@ -90,7 +101,8 @@ def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:
 
 
 def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
-    """Start a kernel and ask it once. What it has to say comes with the reply: whoever listens to its output first waits until there is none."""
+    """Start a kernel and ask it once. What it has to say comes with the reply: whoever listens to its output first
+    waits until there is none."""
     # As a server will start it. Isolated, Python does not look beside the script.
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nor does anything of its own belong there
@@ -100,7 +112,12 @@ def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
     from jupyter_client.manager import KernelManager
 
     kernel_channels.protect()
-    pairs = [(requirement, module) for requirement in requirements for module in modules(requirement) if module not in imported]
+    pairs = [
+        (requirement, module)
+        for requirement in requirements
+        for module in modules(requirement)
+        if module not in imported
+    ]
     manager = KernelManager()
     try:
         manager.start_kernel()
@@ -110,13 +127,18 @@ def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
     client = manager.blocking_client()
     client.start_channels(iopub=False, stdin=False, hb=False, control=False)
     try:
-        asked = client.execute(CODE.format(modules=pairs), store_history=False, allow_stdin=False, user_expressions={"answer": ANSWER})
+        asked = client.execute(
+            CODE.format(modules=pairs), store_history=False, allow_stdin=False, user_expressions={"answer": ANSWER}
+        )
         result, bad = answer(reply(manager, client, asked))
         if result != 42:
             yield f"a kernel starts and does not compute: {result}"
         for package, module, reason in bad:
-            # Some import in a process of their own only: setuptools, where another package has brought the standard library's distutils.
-            if subprocess.run([sys.executable, "-c", f"import {module}"], check=False, capture_output=True, timeout=SECONDS).returncode:
+            # Some import in a process of their own only: setuptools, where another package has brought the standard
+            # library's distutils.
+            if subprocess.run(
+                [sys.executable, "-c", f"import {module}"], check=False, capture_output=True, timeout=SECONDS
+            ).returncode:
                 yield f"package '{package}': import {module}: {reason}"
     except (TimeoutError, ValueError) as error:
         yield f"a kernel starts and gives no answer: {error}"
@@ -144,7 +166,8 @@ def reply(manager: KernelManager, client: BlockingKernelClient, asked: str) -> d
 
 
 def answer(content: dict) -> tuple[object, list]:
-    """Return what an ``execute_reply`` holds (https://jupyter-client.readthedocs.io/en/stable/messaging.html#execution-results)."""
+    """Return what an ``execute_reply`` holds
+    (https://jupyter-client.readthedocs.io/en/stable/messaging.html#execution-results)."""
     said = content.get("user_expressions", {}).get("answer", content)
     if said.get("status") != "ok":
         return f"{said.get('ename')}: {said.get('evalue')}", []

@@ -1,11 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a program of Jupyter, its kernels out of reach of other accounts, and without what it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
+"""Run a program of Jupyter, its kernels out of reach of other accounts, and without what it never uses:
+``run_jupyter.py PROGRAM [ARGUMENT ...]``.
 
-Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses (``iri`` of JSON Schema's formats),
-and it compiles 35 grammars meanwhile: half of the time until a server answers (jsonschema issue 1428). No schema of Jupyter has such
-an address. So the package is imported when something of it is called, and not before. Run it with the environment's own Python.
+Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses
+(``iri`` of JSON Schema's formats), and it compiles 35 grammars meanwhile: half of the time until a server answers
+(jsonschema issue 1428). No schema of Jupyter has such an address. So the package is imported when something of it is
+called, and not before. Run it with the environment's own Python.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Postponed(types.ModuleType):
 
     @staticmethod
     def is_valid_syntax(term: str, value: str) -> bool:
-        """Tell whether ``value`` is a ``term`` of RFC 3987. jsonschema takes this function by name, long before it calls it."""
+        """Tell whether ``value`` is a ``term`` of RFC 3987. jsonschema takes this function by name, long before it
+        calls it."""
         return bool(whole().is_valid_syntax(term, value))
 
 
@@ -58,7 +61,10 @@ def postpone() -> None:
 def protect() -> None:
     """Keep other accounts out of the kernels; an environment without jupyter_client starts none."""
     if importlib.util.find_spec("jupyter_client") is not None:
-        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # root runs this too: no list would know the file
+        writes, sys.dont_write_bytecode = (
+            sys.dont_write_bytecode,
+            True,
+        )  # root runs this too: no list would know the file
         import kernel_channels
 
         sys.dont_write_bytecode = writes
@@ -66,7 +72,8 @@ def protect() -> None:
 
 
 def take_variables(arguments: list[str]) -> None:
-    """Take the variables that no unit and no command line may show from the file beside the server's settings, where there is one."""
+    """Take the variables that no unit and no command line may show from the file beside the server's settings, where
+    there is one."""
     for word in arguments:
         if word.startswith("--config="):
             path = os.path.join(os.path.dirname(word[len("--config=") :]), "environment")
@@ -74,11 +81,18 @@ def take_variables(arguments: list[str]) -> None:
                 with open(path, encoding="utf-8") as file:
                     variables = json.load(file)
                 os.environ.update(variables)
-                silence({password for value in variables.values() for password in re.findall(r"://[^/@:]*:([^/@]+)@", value)})
+                silence(
+                    {
+                        password
+                        for value in variables.values()
+                        for password in re.findall(r"://[^/@:]*:([^/@]+)@", value)
+                    }
+                )
 
 
 def forgive_kernels() -> None:
-    """Let a file that does not load end the server alone: a kernel whose account has a broken ipython_config.py says so, and runs without it."""
+    """Let a file that does not load end the server alone: a kernel whose account has a broken ipython_config.py says
+    so, and runs without it."""
     if importlib.util.find_spec("traitlets") is not None:
         importlib.import_module("traitlets.config.application")  # takes the variable when it is imported
         os.environ.pop("TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR", None)

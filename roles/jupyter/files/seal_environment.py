@@ -1,11 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepare the seal of an environment: ``seal_environment.py FOLDER BEFORE PACKAGE ...``; BEFORE is the one whose place it takes, or the empty text.
+"""Prepare the seal of an environment: ``seal_environment.py FOLDER BEFORE PACKAGE ...``; BEFORE is the one whose place
+it takes, or the empty text.
 
-Writes FOLDER/remote-notebooks.json.new: what was asked for, the version of each package, when, instead of which, and every file with its size.
-Whoever has tried the environment takes the ``.new`` away. Without a seal an environment was never finished; one that no longer matches it was
-damaged. Either is built anew. Run it with the environment's own Python.
+Writes FOLDER/remote-notebooks.json.new: what was asked for, the version of each package, when, instead of which, and
+every file with its size. Whoever has tried the environment takes the ``.new`` away. Without a seal an environment was
+never finished; one that no longer matches it was damaged. Either is built anew. Run it with the environment's own
+Python.
 """
 
 from __future__ import annotations
@@ -40,7 +42,13 @@ def versions() -> dict[str, str]:
 
 def main() -> None:
     folder, before, packages = sys.argv[1], sys.argv[2], sys.argv[3:]
-    content = {"packages": packages, "versions": versions(), "built": time.time(), "before": before, "files": files(folder)}
+    content = {
+        "packages": packages,
+        "versions": versions(),
+        "built": time.time(),
+        "before": before,
+        "files": files(folder),
+    }
     with open(os.path.join(folder, SEAL + ".new"), "w", encoding="utf-8") as file:
         json.dump(content, file)
         file.flush()

@@ -1,11 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until a Jupyter server on this machine answers: ``wait_ready.py URL PID [SECONDS]``; without a limit, as long as suits this machine.
+"""Wait until a Jupyter server on this machine answers: ``wait_ready.py URL PID [SECONDS]``; without a limit, as long as
+suits this machine.
 
-Ends with 0 when it answers, with 1 when the process is gone, the time is over, or another account has the port. Asks the loopback and trusts any
-certificate: whether clients can trust it is for the check from the client's side to say. An answer has to begin and end within the time, however
-many bytes of it come: in the place of the server there may be a program of its account.
+Ends with 0 when it answers, with 1 when the process is gone, the time is over, or another account has the port. Asks
+the loopback and trusts any certificate: whether clients can trust it is for the check from the client's side to say. An
+answer has to begin and end within the time, however many bytes of it come: in the place of the server there may be a
+program of its account.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ TRIAL = "remote-notebooks.json.trial"
 
 
 def patience(folder: str) -> float:
-    """Return how long a server out of this environment may take: four times what its trial took on this machine, within bounds."""
+    """Return how long a server out of this environment may take: four times what its trial took on this machine, within
+    bounds."""
     try:
         with open(os.path.join(folder, TRIAL), encoding="ascii") as file:
             took = float(file.read(20))
@@ -40,7 +43,8 @@ def patience(folder: str) -> float:
 
 
 def extend(seconds: float) -> None:
-    """Have systemd wait as long: its own limit is that of a machine that is not slow (sd_notify(3), EXTEND_TIMEOUT_USEC)."""
+    """Have systemd wait as long: its own limit is that of a machine that is not slow (sd_notify(3),
+    EXTEND_TIMEOUT_USEC)."""
     place = os.environ.get("NOTIFY_SOCKET", "")
     if not place:
         return
@@ -51,13 +55,17 @@ def extend(seconds: float) -> None:
 
 def address_of(word: str) -> str:
     """Read an address of /proc/net/tcp or tcp6: hexadecimal, in words of the machine's own byte order (proc(5))."""
-    parts = [bytes.fromhex(word[start : start + 8])[:: -1 if sys.byteorder == "little" else 1] for start in range(0, len(word), 8)]
+    parts = [
+        bytes.fromhex(word[start : start + 8])[:: -1 if sys.byteorder == "little" else 1]
+        for start in range(0, len(word), 8)
+    ]
     found = ipaddress.ip_address(b"".join(parts))
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def listeners(port: int, addresses: set[str]) -> list[int]:
-    """Return the numbers of the accounts that listen on a TCP port of this machine (proc(5)), at one of these addresses."""
+    """Return the numbers of the accounts that listen on a TCP port of this machine (proc(5)), at one of these
+    addresses."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -71,7 +79,8 @@ def listeners(port: int, addresses: set[str]) -> list[int]:
 
 
 def stranger(host: str, port: int, pid: int) -> str:
-    """Return the account that listens on a port beside the one of the server, or in its place; empty where there is none.
+    """Return the account that listens on a port beside the one of the server, or in its place; empty where there is
+    none.
 
     Every account may listen at 127.0.0.2 and the like, where nobody is sent: that keeps no server from its start.
     """
@@ -110,7 +119,9 @@ def main() -> int:
         who = stranger(host, port, pid)
         if who:
             print(
-                f"{url}: the account '{who}' listens on TCP port {port} of this machine. End that process, or choose another port.", file=sys.stderr
+                f"{url}: the account '{who}' listens on TCP port {port} of this machine. End that process, or choose"
+                " another port.",
+                file=sys.stderr,
             )
             return 1
         try:
@@ -124,12 +135,19 @@ def main() -> int:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            print(f"{url}: the server (process {pid}) ended before it answered; its own messages stand above.", file=sys.stderr)
+            print(
+                f"{url}: the server (process {pid}) ended before it answered; its own messages stand above.",
+                file=sys.stderr,
+            )
             return 1
         except PermissionError:
             pass  # alive, and another account's
         time.sleep(0.05)
-    print(f"{url}: no answer within {seconds:g} s ({reason}). Where this machine is only slow, give it longer: jupyter_timeout.", file=sys.stderr)
+    print(
+        f"{url}: no answer within {seconds:g} s ({reason}). Where this machine is only slow, give it longer:"
+        " jupyter_timeout.",
+        file=sys.stderr,
+    )
     return 1
 
 

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""idiomatic.yml in pyinfra's words, operation by operation, on the same paths: a host that satisfies the one satisfies the other."""
+"""idiomatic.yml in pyinfra's words, operation by operation, on the same paths: a host that satisfies the one satisfies
+the other."""
 
 import re
 from io import StringIO
@@ -31,7 +32,14 @@ server.user(name="Account", user="peer", system=True, create_home=True, home="/h
 for path, owner, group, mode in FOLDERS:
     files.directory(name=f"Folder {path}", path=path, user=owner, group=group, mode=mode)
 for script in ("check_config.py", "seal_environment.py", "wait_ready.py"):
-    files.put(name=f"Script {script}", src=str(SCRIPTS / script), dest=f"/opt/peer/libexec/{script}", user="root", group="root", mode="755")
+    files.put(
+        name=f"Script {script}",
+        src=str(SCRIPTS / script),
+        dest=f"/opt/peer/libexec/{script}",
+        user="root",
+        group="root",
+        mode="755",
+    )
 pip.venv(name="Environment", path=ENVIRONMENT)
 # Names alone: with version specifiers pyinfra 3.10 installs at every run.
 names = [re.split("[<>=]", package)[0] for package in host.data.packages]
@@ -55,7 +63,14 @@ changes = [
         mode="640",
     ),
     *(
-        files.template(name=f"Unit {source}", src=str(HERE / "templates" / source), dest=target, user="root", group="root", mode="644")
+        files.template(
+            name=f"Unit {source}",
+            src=str(HERE / "templates" / source),
+            dest=target,
+            user="root",
+            group="root",
+            mode="644",
+        )
         for source, target in (
             ("unit.j2", "/etc/systemd/system/peer@.service"),
             ("instance.j2", "/etc/systemd/system/peer@lab.service.d/instance.conf"),
@@ -64,5 +79,9 @@ changes = [
 ]
 systemd.service(name="Service", service="peer@lab.service", running=True, enabled=True)
 systemd.service(
-    name="Restart", service="peer@lab.service", restarted=True, daemon_reload=True, _if=lambda: any(change.did_change() for change in changes)
+    name="Restart",
+    service="peer@lab.service",
+    restarted=True,
+    daemon_reload=True,
+    _if=lambda: any(change.did_change() for change in changes),
 )

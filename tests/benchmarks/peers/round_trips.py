@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a cell takes on each kind of channel: ``round_trips.py LIBEXEC TURNS``, with an environment's Python. Prints the medians, in seconds."""
+"""How long a cell takes on each kind of channel: ``round_trips.py LIBEXEC TURNS``, with an environment's Python. Prints
+the medians, in seconds."""
 
 import json
 import statistics
@@ -33,13 +34,19 @@ def main() -> None:
             for way, (_manager, client) in started.items():
                 begun = time.perf_counter()
                 # Ends when the kernel is idle again: all output has come through.
-                client.execute_interactive(code, store_history=False, allow_stdin=False, output_hook=lambda _message: None)
+                client.execute_interactive(
+                    code, store_history=False, allow_stdin=False, output_hook=lambda _message: None
+                )
                 if turn >= 10:  # the first ones find caches cold
                     taken[cell][way].append(time.perf_counter() - begun)
     for manager, client in started.values():
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    print(json.dumps({cell: {way: statistics.median(found) for way, found in ways.items()} for cell, ways in taken.items()}))
+    print(
+        json.dumps(
+            {cell: {way: statistics.median(found) for way, found in ways.items()} for cell, ways in taken.items()}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ LATER = ["pip/a.py", "pygments/lexers/a.py", "pandas/tests/a.py", "tornado/test/
 
 @pytest.fixture
 def site(tmp_path):
-    """The folder of the packages of a new environment, with modules in it, a template that does not compile, and a link to nowhere."""
+    """The folder of the packages of a new environment, with modules in it, a template that does not compile, and a link
+    to nowhere."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     (folder,) = (tmp_path / "env" / "lib").glob("python3*/site-packages")
     for name in [*FIRST, *LATER]:
@@ -30,14 +31,20 @@ def site(tmp_path):
 
 
 def compiled(site):
-    return sorted(f"{path.parent.parent.relative_to(site) / path.name.split('.')[0]}.py" for path in site.rglob("*.pyc"))
+    return sorted(
+        f"{path.parent.parent.relative_to(site) / path.name.split('.')[0]}.py" for path in site.rglob("*.pyc")
+    )
 
 
 def test_what_a_start_needs_is_there_when_it_says_so_and_the_rest_at_its_end(site):
     # As many as take a while, so that it is seen before it ends.
     for number in range(3000):
-        (site / "tests" / f"m{number}.py").write_text(f"def function_{number}(argument):\n    return [argument] * {number}\n" * 3)
-    with subprocess.Popen([site.parents[2] / "bin" / "python", "-I", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        (site / "tests" / f"m{number}.py").write_text(
+            f"def function_{number}(argument):\n    return [argument] * {number}\n" * 3
+        )
+    with subprocess.Popen(
+        [site.parents[2] / "bin" / "python", "-I", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout.read() == "ready\n"  # and nothing of what does not compile
         running, there = process.poll() is None, compiled(site)
         assert process.wait(60) == 0

@@ -58,7 +58,9 @@ def test_internal_variables_are_marked_as_internal(role):
 
 @each_role
 def test_every_option_has_a_type_and_a_description(role):
-    assert [name for name, option in nested(options(role)) if not option.get("description") or "type" not in option] == []
+    assert [
+        name for name, option in nested(options(role)) if not option.get("description") or "type" not in option
+    ] == []
 
 
 @each_role
@@ -92,7 +94,11 @@ def test_a_truth_value_from_the_command_line_is_one(role):
     for path in sorted(role.glob("tasks/*.yml")):
         for line in path.read_text().splitlines():
             condition = re.match(r"\s+(?:when: |- )(?![a-z]+:)(.*)", line)
-            wrong += [f"{path.name}: {line.strip()}" for flag in flags if condition and re.search(rf"\b{flag}\b(?! \| bool)", condition[1])]
+            wrong += [
+                f"{path.name}: {line.strip()}"
+                for flag in flags
+                if condition and re.search(rf"\b{flag}\b(?! \| bool)", condition[1])
+            ]
     assert wrong == []
 
 

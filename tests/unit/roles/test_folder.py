@@ -31,10 +31,20 @@ def run(standing: Path, home: Path, *words: str, **more: str) -> str:
     play = home / "playbooks" / "play.yml"
     play.write_text(PLAY.replace("__DEFAULTS__", str(ROOT / "roles/jupyter/defaults/main.yml")))
     command = [str(Path(sys.executable).parent / "ansible-playbook"), *words, str(play)]
-    own = {"HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"), "ANSIBLE_HOME": str(home / ".ansible"), **more}
+    own = {
+        "HOME": str(home),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
+        "ANSIBLE_HOME": str(home / ".ansible"),
+        **more,
+    }
     # Not this checkout's ansible.cfg: a user of the collection has none.
-    environment = {**{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "REMOTE_NOTEBOOKS"))}, **own}
-    done = subprocess.run(command, check=False, cwd=standing, env=environment, capture_output=True, text=True, timeout=120)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "REMOTE_NOTEBOOKS"))},
+        **own,
+    }
+    done = subprocess.run(
+        command, check=False, cwd=standing, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -43,7 +53,9 @@ def made(tmp_path: Path) -> list[str]:
     return sorted(str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("ca-bundle.pem"))
 
 
-@pytest.mark.parametrize("words", [("-i", "192.0.2.7,"), ("-i", "192.0.2.7,", "-e", "target=localhost")], ids=["a host by name", "localhost"])
+@pytest.mark.parametrize(
+    "words", [("-i", "192.0.2.7,"), ("-i", "192.0.2.7,", "-e", "target=localhost")], ids=["a host by name", "localhost"]
+)
 def test_without_an_inventory_file_it_is_the_same_folder_from_everywhere(tmp_path, words):
     home = tmp_path / "ann"
     for standing in (tmp_path / "one", tmp_path / "other"):

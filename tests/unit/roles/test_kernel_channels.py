@@ -62,7 +62,12 @@ def test_a_debugger_that_anybody_may_use_is_left_out(channels, command, changed)
 
 @pytest.mark.parametrize(
     ("said", "left_out"),
-    [({}, True), ({"transport": "ipc"}, True), ({"transport": "tcp"}, False), ({"transport_encryption": "disabled"}, False)],
+    [
+        ({}, True),
+        ({"transport": "ipc"}, True),
+        ({"transport": "tcp"}, False),
+        ({"transport_encryption": "disabled"}, False),
+    ],
 )
 def test_it_stays_where_the_settings_let_kernels_listen(channels, monkeypatch, said, left_out):
     monkeypatch.setattr(channels, "said", lambda _manager: said)

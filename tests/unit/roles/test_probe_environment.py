@@ -33,7 +33,9 @@ def probe():
 def test_what_another_program_imports_is_not_tried_twice(probe, tmp_path, there, tried):
     (tmp_path / "bin").mkdir()
     for name in there:
-        (tmp_path / "bin" / name).write_text(f"import sys\nsys.exit('{name} has no module' if sys.argv[1:] == ['--version'] else 0)\n")
+        (tmp_path / "bin" / name).write_text(
+            f"import sys\nsys.exit('{name} has no module' if sys.argv[1:] == ['--version'] else 0)\n"
+        )
     started = probe.programs(str(tmp_path))
     assert list(started) == tried
     assert list(probe.versions(started)) == [f"{name} --version: {name} has no module" for name in tried]
@@ -42,12 +44,26 @@ def test_what_another_program_imports_is_not_tried_twice(probe, tmp_path, there,
 @pytest.mark.parametrize(
     ("content", "answer"),
     [
-        ({"status": "ok", "user_expressions": {"answer": {"status": "ok", "data": {"text/plain": "'[42, []]'"}}}}, (42, [])),
         (
-            {"status": "ok", "user_expressions": {"answer": {"status": "ok", "data": {"text/plain": repr('[42, [["x", "x.y", "it\'s"]]]')}}}},
+            {"status": "ok", "user_expressions": {"answer": {"status": "ok", "data": {"text/plain": "'[42, []]'"}}}},
+            (42, []),
+        ),
+        (
+            {
+                "status": "ok",
+                "user_expressions": {
+                    "answer": {"status": "ok", "data": {"text/plain": repr('[42, [["x", "x.y", "it\'s"]]]')}}
+                },
+            },
             (42, [["x", "x.y", "it's"]]),
         ),
-        ({"status": "ok", "user_expressions": {"answer": {"status": "error", "ename": "NameError", "evalue": "_bad"}}}, ("NameError: _bad", [])),
+        (
+            {
+                "status": "ok",
+                "user_expressions": {"answer": {"status": "error", "ename": "NameError", "evalue": "_bad"}},
+            },
+            ("NameError: _bad", []),
+        ),
         ({"status": "error", "ename": "SyntaxError", "evalue": "x", "user_expressions": {}}, ("SyntaxError: x", [])),
         ({"status": "aborted"}, ("None: None", [])),
     ],

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[3] / "roles" / "jupyter" / "files" / "run_jupyter.py"
-PACKAGE = "print('35 grammars')\nfrom .helpers import *\ndef is_valid_syntax(term, value): return (term, value) == ('iri', 'urn:x')\n"
+PACKAGE = (
+    "print('35 grammars')\nfrom .helpers import *\ndef is_valid_syntax(term, value): return (term, value) == ('iri',"
+    " 'urn:x')\n"
+)
 
 
 @pytest.fixture
@@ -74,13 +77,18 @@ def test_without_the_package_there_is_none(run):
 def test_the_program_sees_what_python_would_have_shown_it(run, tmp_path):
     program = "import sys\nprint(__name__, __file__, sys.argv[1:], sys.argv[0] == __file__, sys.path[0])\nsys.exit(3)\n"
     here = f"{tmp_path}/bin"
-    assert run(program, "--config=x", "--no-browser") == [f"__main__ {here}/jupyter-lab ['--config=x', '--no-browser'] True {here}", "rc 3"]
+    assert run(program, "--config=x", "--no-browser") == [
+        f"__main__ {here}/jupyter-lab ['--config=x', '--no-browser'] True {here}",
+        "rc 3",
+    ]
 
 
 def test_variables_that_no_unit_may_show_come_from_a_file(run, tmp_path):
     (tmp_path / "settings").mkdir()
     (tmp_path / "settings" / "environment").write_text('{"http_proxy": "http://ann:s3cret@proxy:3128"}')
-    program = "import logging, os\nprint(os.environ.get('http_proxy'))\nlogging.warning('by %s', ('ann', 's3cret@proxy'))\n"
+    program = (
+        "import logging, os\nprint(os.environ.get('http_proxy'))\nlogging.warning('by %s', ('ann', 's3cret@proxy'))\n"
+    )
     said = ["http://ann:s3cret@proxy:3128", "WARNING:root:by ('ann', '********@proxy')", "rc 0"]
     assert run(program, f"--config={tmp_path}/settings/jupyter_server_config.py") == said
 
@@ -90,7 +98,9 @@ def test_a_broken_file_ends_the_server_and_no_kernel(run, tmp_path):
     package.mkdir(parents=True)
     (tmp_path / "traitlets" / "__init__.py").write_text("")
     (package / "__init__.py").write_text("")
-    (package / "application.py").write_text("import os\nSTRICT = os.environ.get('TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR')\n")
+    (package / "application.py").write_text(
+        "import os\nSTRICT = os.environ.get('TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR')\n"
+    )
     program = (
         "import os, traitlets.config.application as application\n"
         "print(application.STRICT, 'TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR' in os.environ)\n"

@@ -37,7 +37,9 @@ def test_the_role_and_the_comparison_call_things_alike():
     ("busy", "gone"),
     [
         pytest.param("{}", [OLD_SERVICE, LAB_FILE, SHARED_FILE, ENVIRONMENT], id="everything that is left over"),
-        pytest.param('{"7": ["a kernel"]}', [OLD_SERVICE, ENVIRONMENT], id="a busy server keeps what it was started from"),
+        pytest.param(
+            '{"7": ["a kernel"]}', [OLD_SERVICE, ENVIRONMENT], id="a busy server keeps what it was started from"
+        ),
     ],
 )
 def test_what_goes(busy, gone):
@@ -46,7 +48,11 @@ def test_what_goes(busy, gone):
         "orphans": [OLD_SERVICE, LAB_FILE, SHARED_FILE, ENVIRONMENT],
         "steps": [{"instance": "lab", "pid": 7, "when": "idle"}],
     }
-    variables = {**loader.load_from_file(str(VARS), trusted_as_template=True), "__jupyter_state": state, "__jupyter_busy": {"stdout": busy}}
+    variables = {
+        **loader.load_from_file(str(VARS), trusted_as_template=True),
+        "__jupyter_state": state,
+        "__jupyter_busy": {"stdout": busy},
+    }
     templar = Templar(loader, variables=variables)
 
     assert templar.template(variables["__jupyter_gone"]) == gone
@@ -55,14 +61,32 @@ def test_what_goes(busy, gone):
 def test_the_list_of_what_there_is_goes_when_all_else_is_gone():
     """An account can hold a removal up until somebody calls it off: the next one has to know what is left."""
     loader = DataLoader()
-    paths = ["/opt", "/opt/remote-notebooks", "/opt/remote-notebooks/libexec", "/etc/remote-notebooks/lab", "/opt/remote-notebooks/manifest.json"]
+    paths = [
+        "/opt",
+        "/opt/remote-notebooks",
+        "/opt/remote-notebooks/libexec",
+        "/etc/remote-notebooks/lab",
+        "/opt/remote-notebooks/manifest.json",
+    ]
     orphans = [{"id": f"directory {path}", "kind": "directory", "instance": "", "path": path} for path in paths]
     orphans[0]["shared"] = True
-    state = {"orphans": [{"id": "account bob", "kind": "account", "instance": ""}, *orphans], "steps": [], "report": {"system": {"home": "/root"}}}
+    state = {
+        "orphans": [{"id": "account bob", "kind": "account", "instance": ""}, *orphans],
+        "steps": [],
+        "report": {"system": {"home": "/root"}},
+    }
     plan = {"plan": {"prefix": "/opt/remote-notebooks"}}
-    variables = {**loader.load_from_file(str(VARS), trusted_as_template=True), "__jupyter_state": state, "__jupyter_plan": plan}
+    variables = {
+        **loader.load_from_file(str(VARS), trusted_as_template=True),
+        "__jupyter_state": state,
+        "__jupyter_plan": plan,
+    }
     last = Templar(loader, variables=variables).template(variables["__jupyter_gone_last"])
-    assert [thing["path"] for thing in reversed(last)] == ["/opt/remote-notebooks/manifest.json", "/opt/remote-notebooks", "/opt"]
+    assert [thing["path"] for thing in reversed(last)] == [
+        "/opt/remote-notebooks/manifest.json",
+        "/opt/remote-notebooks",
+        "/opt",
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root could hit a process of another account")
@@ -72,9 +96,10 @@ def test_the_tmux_of_an_account_ends_no_process_of_another(tmp_path, account, sa
     """Stop a session whose tmux names a process of root, in a namespace where nothing else can be hit."""
     stop = DataLoader().load_from_file(str(VARS), trusted_as_template=True)["__jupyter_tmux_stop"]
     tmux, script = tmp_path / "tmux", tmp_path / "script"
+    answer = said.replace("{pid}", "%s").replace("\n", "%s")
     script.write_text(f"""
         sleep 60 & victim=$!
-        printf '#!/bin/sh\\n[ $1 = list-panes ] && printf "{said.replace("{pid}", "%s").replace(chr(10), "%s")}" $pid $pid; exit 1' >{tmux}
+        printf '#!/bin/sh\\n[ $1 = list-panes ] && printf "{answer}" $pid $pid; exit 1' >{tmux}
         sed -i "s/\\$pid/$victim/g" {tmux}; chmod 755 {tmux}
         session=s server=$victim uid=65534 account={account} sh -c {shlex.quote(stop)} sh {tmux}
         kill -0 $victim && echo alive
@@ -84,19 +109,29 @@ def test_the_tmux_of_an_account_ends_no_process_of_another(tmp_path, account, sa
     assert done.stdout == "alive\n", done.stderr
 
 
-@pytest.mark.parametrize(("name", "words", "code"), [("stop", [], None), ("start", [], 1), ("ask", ["list-panes"], 0)], ids=["stop", "start", "ask"])
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [("stop", [], None), ("start", [], 1), ("ask", ["list-panes"], 0)],
+    ids=["stop", "start", "ask"],
+)
 @pytest.mark.parametrize("does", ["sleep 600", "cat /dev/zero"], ids=["keeps them", "writes without end"])
 def test_the_tmux_of_an_account_holds_nobody_up_by_the_descriptors_it_got(tmp_path, name, words, code, does):
     """A client sends its server what it reads from and writes to, and the server is the account's."""
     variables = DataLoader().load_from_file(str(VARS), trusted_as_template=True)
-    script = variables[f"__jupyter_tmux_{name}"] if name != "start" else variables["__jupyter_tmux_stop"] + variables["__jupyter_tmux_start"]
+    script = (
+        variables[f"__jupyter_tmux_{name}"]
+        if name != "start"
+        else variables["__jupyter_tmux_stop"] + variables["__jupyter_tmux_start"]
+    )
     script = re.sub(r"\b(10|30)\b", "1", script)  # seconds
     tmux = tmp_path / "tmux"
     tmux.write_text(f"#!/bin/sh\n[ $1 = has-session ] && exit 1\n{does} & echo $! >>{tmp_path}/pids\n")
     tmux.chmod(0o755)
     environment = {**os.environ, "session": "s", "server": "0", "uid": "", "account": "", "start": "true"}
     try:
-        done = subprocess.run(["sh", "-c", script, "sh", str(tmux), *words], check=False, timeout=30, env=environment, capture_output=True)
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", str(tmux), *words], check=False, timeout=30, env=environment, capture_output=True
+        )
     finally:
         for pid in (tmp_path / "pids").read_text().split():
             with contextlib.suppress(ProcessLookupError):
@@ -108,7 +143,8 @@ def test_the_tmux_of_an_account_holds_nobody_up_by_the_descriptors_it_got(tmp_pa
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 @pytest.mark.parametrize(("owner", "stays"), [(12345, False), (65534, True)], ids=["another account's", "its own"])
 def test_a_folder_that_another_account_made_keeps_no_tmux_from_its_start(tmp_path, owner, stays):
-    """tmux has its sockets in /tmp, by the number of the account, and everybody may make a folder of that name there."""
+    """tmux has its sockets in /tmp, by the number of the account, and everybody may make a folder of that name
+    there."""
     variables = DataLoader().load_from_file(str(VARS), trusted_as_template=True)
     place, tmux = Path("/tmp/tmux-65534"), tmp_path / "tmux"
     place.mkdir()

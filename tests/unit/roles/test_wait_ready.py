@@ -46,7 +46,13 @@ def test_a_start_has_the_time_that_suits_its_machine(environment, tmp_path, tria
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         command = [environment / "bin" / "python", SCRIPT, "http://127.0.0.1:9/api", str(gone.pid), *given]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")})
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")},
+        )
         assert done.returncode == 1
         assert "ended before it answered" in done.stderr
         systemd.setblocking(False)

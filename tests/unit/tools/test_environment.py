@@ -71,9 +71,19 @@ def test_the_environment_is_built_when_it_has_to_be(checkout, monkeypatch, event
     [
         pytest.param({"SSL_CERT_FILE": "/c.pem"}, {"PIP_CERT": "/c.pem"}, id="uv's authority for pip"),
         pytest.param({"PIP_CERT": "/c.pem"}, {"SSL_CERT_FILE": "/c.pem"}, id="pip's authority for uv"),
-        pytest.param({"PIP_INDEX_URL": "https://i.example/"}, {"UV_DEFAULT_INDEX": "https://i.example/"}, id="pip's index for uv"),
-        pytest.param({"UV_INDEX_URL": "https://i.example/"}, {"PIP_INDEX_URL": "https://i.example/"}, id="uv's index, former name, for pip"),
-        pytest.param({"PIP_CERT": "/a", "SSL_CERT_FILE": "/b"}, {"PIP_CERT": "/a", "SSL_CERT_FILE": "/b"}, id="each keeps its own"),
+        pytest.param(
+            {"PIP_INDEX_URL": "https://i.example/"}, {"UV_DEFAULT_INDEX": "https://i.example/"}, id="pip's index for uv"
+        ),
+        pytest.param(
+            {"UV_INDEX_URL": "https://i.example/"},
+            {"PIP_INDEX_URL": "https://i.example/"},
+            id="uv's index, former name, for pip",
+        ),
+        pytest.param(
+            {"PIP_CERT": "/a", "SSL_CERT_FILE": "/b"},
+            {"PIP_CERT": "/a", "SSL_CERT_FILE": "/b"},
+            id="each keeps its own",
+        ),
         pytest.param({}, {"UV_SYSTEM_CERTS": "1"}, id="nothing said: what the machine trusts"),
     ],
 )

@@ -17,6 +17,9 @@ def test_a_host_without_uv_says_what_the_gate_looks_for():
 
 
 def test_a_red_scenario_is_told_by_its_last_error():
-    log = "[ERROR]: one that a scenario provokes\nok: [h]\nfatal: [h]: FAILED!\n[ERROR]: Task failed: the one that counts\nOrigin: x\n"
+    log = (
+        "[ERROR]: one that a scenario provokes\nok: [h]\nfatal: [h]: FAILED!\n[ERROR]: Task failed: the one that"
+        " counts\nOrigin: x\n"
+    )
     assert gate.reason(log) == " (Task failed: the one that counts)"
     assert gate.reason("ok: [h]\n") == ""

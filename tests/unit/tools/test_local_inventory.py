@@ -21,29 +21,50 @@ ROOT = Path(__file__).parents[3]
     [
         pytest.param({}, {}, id="nothing said, nothing passed on"),
         pytest.param({"SSL_CERT_FILE": "/c.pem"}, {"jupyter_ca_bundle": "/c.pem"}, id="a private authority"),
-        pytest.param({"PIP_INDEX_URL": "https://i.example/"}, {"jupyter_index_url": "https://i.example/"}, id="pip's index"),
         pytest.param(
-            {"UV_INDEX_URL": "https://u.example/", "PIP_INDEX_URL": "https://i.example/"}, {"jupyter_index_url": "https://u.example/"}, id="uv first"
+            {"PIP_INDEX_URL": "https://i.example/"}, {"jupyter_index_url": "https://i.example/"}, id="pip's index"
         ),
-        pytest.param({"https_proxy": "http://p.example:3128"}, {"jupyter_http_proxy": "http://p.example:3128"}, id="a proxy"),
-        pytest.param({"HTTPS_PROXY": "http://p.example:3128"}, {"jupyter_http_proxy": "http://p.example:3128"}, id="a proxy in capitals"),
+        pytest.param(
+            {"UV_INDEX_URL": "https://u.example/", "PIP_INDEX_URL": "https://i.example/"},
+            {"jupyter_index_url": "https://u.example/"},
+            id="uv first",
+        ),
+        pytest.param(
+            {"https_proxy": "http://p.example:3128"}, {"jupyter_http_proxy": "http://p.example:3128"}, id="a proxy"
+        ),
+        pytest.param(
+            {"HTTPS_PROXY": "http://p.example:3128"},
+            {"jupyter_http_proxy": "http://p.example:3128"},
+            id="a proxy in capitals",
+        ),
         pytest.param({"https_proxy": "", "SSL_CERT_FILE": ""}, {}, id="empty means not set"),
     ],
 )
 def test_the_environment_is_passed_on(environ, expected):
     variables = local_inventory.variables(environ, root=True)
 
-    assert {name: value for name, value in variables.items() if name.startswith("jupyter_") and name != "jupyter_scope"} == expected
+    assert {
+        name: value for name, value in variables.items() if name.startswith("jupyter_") and name != "jupyter_scope"
+    } == expected
 
 
-@pytest.mark.parametrize(("root", "scope"), [pytest.param(True, "system", id="root"), pytest.param(False, "user", id="ordinary user")])
+@pytest.mark.parametrize(
+    ("root", "scope"), [pytest.param(True, "system", id="root"), pytest.param(False, "user", id="ordinary user")]
+)
 def test_the_scope_follows_from_the_account(root, scope):
     assert local_inventory.variables({}, root=root)["jupyter_scope"] == scope
 
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools.local_inventory", *arguments]
-    return subprocess.run(command, check=False, cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    return subprocess.run(
+        command,
+        check=False,
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_written_once_for_the_owner_only_and_never_again(tmp_path):

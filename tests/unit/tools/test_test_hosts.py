@@ -18,6 +18,8 @@ def test_the_last_step_of_an_image_runs_from_any_folder(tmp_path, name):
     script.chmod(0o755)
 
     # As mmdebstrap(1) runs a hook that is no program's path.
-    done = subprocess.run(["sh", "-c", test_hosts.hook(script), "exec", "/new root"], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sh", "-c", test_hosts.hook(script), "exec", "/new root"], check=False, capture_output=True, text=True
+    )
 
     assert (done.returncode, done.stdout) == (0, "/new root")

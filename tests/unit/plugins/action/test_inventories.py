@@ -21,7 +21,9 @@ INVENTORY = "all: {hosts: {here: {ansible_connection: local, ansible_python_inte
 def play(source: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("ansible-playbook")
     command = [str(program), "-i", str(source), str(ROOT / "playbooks/site.yml"), "--check"]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "COLUMNS": "10000"})
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "COLUMNS": "10000"}
+    )
 
 
 def test_a_password_becomes_no_name_of_a_host(tmp_path):
@@ -31,7 +33,9 @@ def test_a_password_becomes_no_name_of_a_host(tmp_path):
     done = play(folder)
     assert done.returncode == 2
     said = " ".join(done.stdout.split() + done.stderr.split())
-    assert f"jupyter_credentials_dir: {folder}/credentials lies in {folder}, and Ansible reads every file in there" in said
+    assert (
+        f"jupyter_credentials_dir: {folder}/credentials lies in {folder}, and Ansible reads every file in there" in said
+    )
     assert f"-i {folder}/hosts.yml" in said
     assert [path.name for path in folder.iterdir()] == ["hosts.yml"]
 

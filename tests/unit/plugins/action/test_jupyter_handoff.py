@@ -52,7 +52,13 @@ PASSWORD = "battery <staple> & horse"
 def make_authority(path: Path, name: str) -> bytes:
     key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(timezone.utc)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+    )
     certificate = builder.not_valid_before(now).not_valid_after(now + timedelta(days=9)).sign(key, hashes.SHA256())
     path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     return certificate.fingerprint(hashes.SHA256())
@@ -73,7 +79,9 @@ class Fleet:
         (self.folder / "play.yml").write_text(yaml.safe_dump(play))
         program = str(Path(sys.executable).parent / "ansible-playbook")
         environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_NOCOLOR": "1"}
-        done = subprocess.run([program, "play.yml", *flags], check=False, cwd=self.folder, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [program, "play.yml", *flags], check=False, cwd=self.folder, env=environment, capture_output=True, text=True
+        )
         output = done.stdout[done.stdout.index("{") :]
         return json.loads(output)["plays"][0]["tasks"][0]["hosts"]["localhost"]
 
@@ -83,7 +91,9 @@ class Fleet:
     @property
     def files(self) -> set[str]:
         root = self.folder / "handoff"
-        return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")}
+        return {
+            str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")
+        }
 
 
 @pytest.fixture
@@ -96,7 +106,8 @@ VOID = {"meta", "link", "br", "img", "input", "hr", "path"}
 
 
 class Page(HTMLParser):
-    """What a page would load, where it leads, and its text. Fails where an element does not end inside the one it began in."""
+    """What a page would load, where it leads, and its text. Fails where an element does not end inside the one it began
+    in."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -117,7 +128,11 @@ class Page(HTMLParser):
         if tag == "a":
             self.links.append(values["href"])
         else:
-            self.loads += [value for name, value in attrs if name in {"src", "href", "srcset", "action", "data"} and value != "data:,"]
+            self.loads += [
+                value
+                for name, value in attrs
+                if name in {"src", "href", "srcset", "action", "data"} and value != "data:,"
+            ]
 
     def handle_startendtag(self, tag, attrs):
         assert tag in VOID
@@ -150,7 +165,9 @@ def test_everything_is_written_once(fleet):
     }
     assert fleet.run(LAB, TUNNEL)["changed"] is False
     assert fleet.run(LAB, TUNNEL, flags=("--check",))["changed"] is False
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (fleet.folder / "handoff").rglob("*") if path.is_file()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (fleet.folder / "handoff").rglob("*") if path.is_file()} == {
+        0o600
+    }
 
 
 def test_a_damaged_page_is_written_again_and_the_difference_told(fleet):
@@ -164,7 +181,9 @@ def test_a_damaged_page_is_written_again_and_the_difference_told(fleet):
 
 
 @pytest.mark.parametrize("name", ["lab1/lab.html", "index.html"])
-@pytest.mark.parametrize("damage", [lambda text: text.replace("lab", "lob", 1), lambda text: text[: len(text) // 2], lambda text: ""])
+@pytest.mark.parametrize(
+    "damage", [lambda text: text.replace("lab", "lob", 1), lambda text: text[: len(text) // 2], lambda text: ""]
+)
 def test_a_page_that_somebody_changed_is_made_again(fleet, name, damage):
     fleet.run(LAB)
     page = fleet.folder / "handoff" / name
@@ -204,7 +223,9 @@ def test_what_a_host_no_longer_runs_is_removed(fleet):
     assert fleet.files == everything
     done = fleet.run(LAB, hosts=["lab1"], flags=("--diff",))
     assert done["diff"] == predicted["diff"]
-    assert everything - fleet.files == {f"lab1/old.{ending}" for ending in ("json", "html", "crt", "pem", "mobileconfig")}
+    assert everything - fleet.files == {
+        f"lab1/old.{ending}" for ending in ("json", "html", "crt", "pem", "mobileconfig")
+    }
     assert fleet.read("index.html").count("lab1/") == 1
     assert fleet.run(LAB, hosts=["lab1"])["changed"] is False
 
@@ -238,7 +259,9 @@ def test_an_authority_of_one_server_lies_beside_its_page(fleet):
     fleet.run(LAB, {**LAB, "instance": "own", "tls": {"mode": "self_signed", "ca_file": "own.pem"}})
     assert {"lab1/own.crt", "lab1/own.pem", "lab1/own.mobileconfig", "ca.crt"} <= fleet.files
     assert {"own.crt", "own.pem", "own.mobileconfig"} <= set(Page(fleet.read("lab1/own.html")).links)
-    assert {"../ca.crt", "../ca.pem", "../remote-notebooks.mobileconfig"} <= set(Page(fleet.read("lab1/lab.html")).links)
+    assert {"../ca.crt", "../ca.pem", "../remote-notebooks.mobileconfig"} <= set(
+        Page(fleet.read("lab1/lab.html")).links
+    )
 
 
 @pytest.mark.parametrize("name", ["lab1/lab.html", "192.0.2.10/gpu.html", "index.html"])
@@ -288,7 +311,12 @@ def test_the_page_has_every_field_of_the_screens(fleet):
 
 
 def test_the_page_has_the_way_of_every_tunnel_account(fleet):
-    ssh = {**LAB["ssh"], "user": "ipad", "private_key_file": "/t/ipad", "others": [{"user": "mac", "private_key_file": "/t/mac", "alias": "lab-mac"}]}
+    ssh = {
+        **LAB["ssh"],
+        "user": "ipad",
+        "private_key_file": "/t/ipad",
+        "others": [{"user": "mac", "private_key_file": "/t/mac", "alias": "lab-mac"}],
+    }
     fleet.run({**LAB, "ssh": ssh, "access": "both"})
     shown = " ".join(Page(fleet.read("lab1/lab.html")).text.split())
     for words in (
@@ -324,7 +352,9 @@ def test_the_password_is_shown_only_when_asked_for(fleet):
     ("server", "words"),
     [
         pytest.param({**LAB, "tls": {"mode": "private_ca", "ca_file": "none.pem"}}, "there is no", id="no authority"),
-        pytest.param({**LAB, "tls": {"mode": "private_ca", "ca_file": "password"}}, "holds no certificate", id="no certificate"),
+        pytest.param(
+            {**LAB, "tls": {"mode": "private_ca", "ca_file": "password"}}, "holds no certificate", id="no certificate"
+        ),
         pytest.param({**LAB, "host": "../up"}, "cannot name a file", id="a host that climbs out of the folder"),
         pytest.param({**LAB, "access": "direkt"}, "value of access must be one of", id="an unknown access"),
     ],
@@ -343,12 +373,26 @@ def openssl(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
 @pytest.fixture(params=["rsa", "ec"])
 def signer(request, fleet):
     """A signer below a root of its own, as openssl makes them."""
-    kind = ["-newkey", "rsa:2048"] if request.param == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    kind = (
+        ["-newkey", "rsa:2048"] if request.param == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    )
     for name in ("root", "sign"):
         above = [] if name == "root" else ["-CA", "root.pem", "-CAkey", "root.key"]
-        files = ["-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}.example.org", "-days", "9"]
+        files = [
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.pem",
+            "-subj",
+            f"/CN={name}.example.org",
+            "-days",
+            "9",
+        ]
         assert openssl("req", "-x509", *kind, *above, *files, folder=fleet.folder).returncode == 0
-    (fleet.folder / "chain.pem").write_bytes((fleet.folder / "sign.pem").read_bytes() + (fleet.folder / "root.pem").read_bytes())
+    (fleet.folder / "chain.pem").write_bytes(
+        (fleet.folder / "sign.pem").read_bytes() + (fleet.folder / "root.pem").read_bytes()
+    )
     return {"certificate": "chain.pem", "key": "sign.key"}
 
 
@@ -377,15 +421,21 @@ def test_openssl_verifies_the_signed_profile_and_a_second_run_signs_nothing(flee
     ("given", "words"),
     [
         pytest.param({"certificate": "none.pem", "key": "ca.pem"}, "there is no none.pem", id="no file"),
-        pytest.param({"certificate": "password", "key": "password"}, "certificate: no certificate", id="no certificate"),
+        pytest.param(
+            {"certificate": "password", "key": "password"}, "certificate: no certificate", id="no certificate"
+        ),
         pytest.param({"certificate": "ca.pem", "key": "ca.pem"}, "key: it cannot be read", id="no key"),
-        pytest.param({"certificate": "ca.pem", "key": "other.key"}, "not that of the first certificate", id="another's key"),
+        pytest.param(
+            {"certificate": "ca.pem", "key": "other.key"}, "not that of the first certificate", id="another's key"
+        ),
         pytest.param({"certificate": "ca.pem", "key": "locked.key"}, "key: it cannot be read", id="an encrypted key"),
         pytest.param({"certificate": "ca.pem", "key": "ed.key"}, "only RSA and ECDSA", id="a key of another kind"),
     ],
 )
 def test_who_cannot_sign(fleet, given, words):
-    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "other.key", folder=fleet.folder)
+    openssl(
+        "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "other.key", folder=fleet.folder
+    )
     openssl("pkey", "-in", "other.key", "-aes256", "-passout", "pass:secret", "-out", "locked.key", folder=fleet.folder)
     openssl("genpkey", "-algorithm", "ED25519", "-out", "ed.key", folder=fleet.folder)
     failed = fleet.run(LAB, signer=given)
@@ -426,18 +476,27 @@ def test_the_kit_holds_no_password_and_no_key_unless_asked(fleet):
         ({"files": ["none"]}, "there is no none"),
         ({"files": ["password", "../" + fleet.folder.name + "/password"]}, "two of them are called password"),
     ):
-        assert words in fleet.call("jupyter_kit", ("--check",), directory="handoff", address="127.0.0.1", **arguments)["msg"]
+        assert (
+            words
+            in fleet.call("jupyter_kit", ("--check",), directory="handoff", address="127.0.0.1", **arguments)["msg"]
+        )
 
 
 def test_the_kit_is_served_as_a_device_asks_for_it(fleet):
     fleet.run(LAB, include_password=True)
-    task = {"remote.notebooks.jupyter_kit": {"directory": "handoff", "address": "127.0.0.1", "minutes": 2, "requests": 3}}
-    (fleet.folder / "kit.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    task = {
+        "remote.notebooks.jupyter_kit": {"directory": "handoff", "address": "127.0.0.1", "minutes": 2, "requests": 3}
+    }
+    (fleet.folder / "kit.yml").write_text(
+        yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
+    )
     program = str(Path(sys.executable).parent / "ansible-playbook")
     said: list[str] = []
     # On a terminal each line is seen at once; through a pipe Python keeps them until it ends, unless it is told not to.
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen([program, "kit.yml"], cwd=fleet.folder, stdout=subprocess.PIPE, text=True, env=environment) as run:
+    with subprocess.Popen(
+        [program, "kit.yml"], cwd=fleet.folder, stdout=subprocess.PIPE, text=True, env=environment
+    ) as run:
         for line in run.stdout:
             said.append(line)
             found = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{16}/", line)
@@ -454,5 +513,7 @@ def test_the_kit_is_served_as_a_device_asks_for_it(fleet):
     assert "staple" not in page, "the page on the disk shows the password; the kit's must not"
     assert "127.0.0.1 took ca.crt\n" in said
     rows = [line for line in said if line.count("█") > 20]
-    assert rows and all(re.fullmatch("\033\\[38;5;231;48;5;16m[ █▀▄]+\033\\[0m\n", line) for line in rows), "a QR code, white on black anywhere"
+    assert rows and all(re.fullmatch("\033\\[38;5;231;48;5;16m[ █▀▄]+\033\\[0m\n", line) for line in rows), (
+        "a QR code, white on black anywhere"
+    )
     assert f"  {':'.join(re.findall('..', fleet.sha256.upper())[:8])}\n" in said

@@ -39,7 +39,10 @@ def test_nobody_looks_for_garbage_in_what_is_loaded_and_a_fork_not_in_what_it_in
         pytest.param("", "certificates", ["ann"], True, id="a certificate for a server that is new here"),
         pytest.param("", "tunnel_forwards", [], True, id="a key for one"),
         pytest.param("", "", [], False, id="nothing is made for it here before the host is read"),
-        *(pytest.param(verb, "", ["ann", "bob"], True, id=verb) for verb in ("rotate_password", "upgrade", "rollback", "renew")),
+        *(
+            pytest.param(verb, "", ["ann", "bob"], True, id=verb)
+            for verb in ("rotate_password", "upgrade", "rollback", "renew")
+        ),
         pytest.param("uninstall", "", ["ann", "bob"], False, id="uninstall"),
     ],
 )

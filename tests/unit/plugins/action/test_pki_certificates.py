@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role and its actions through the real ansible-playbook: hosts that do not exist, since nothing here may connect to one."""
+"""The role and its actions through the real ansible-playbook: hosts that do not exist, since nothing here may connect
+to one."""
 
 from __future__ import annotations
 
@@ -48,11 +49,18 @@ def play(tmp_path):
     (tmp_path / "play.yml").write_text(ROLE)
 
     def run(*options, fails=False, **variables):
-        values = {"pki_dir": str(tmp_path / "pki"), "pki_certificates": CERTIFICATES, "out": str(tmp_path / "result.json"), **variables}
+        values = {
+            "pki_dir": str(tmp_path / "pki"),
+            "pki_certificates": CERTIFICATES,
+            "out": str(tmp_path / "result.json"),
+            **variables,
+        }
         (tmp_path / "vars.json").write_text(json.dumps(values))
         done = subprocess.run(
-            [Path(sys.executable).parent / "ansible-playbook", "-i", "web1,web2", tmp_path / "play.yml", "-e", f"@{tmp_path}/vars.json", *options],
-            check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "500"},
+            [Path(sys.executable).parent / "ansible-playbook", "-i", "web1,web2", tmp_path / "play.yml", "-e",
+            f"@{tmp_path}/vars.json", *options],
+            check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1",
+            "COLUMNS": "500"},
         )  # fmt: skip
         done.text = " ".join((done.stdout + done.stderr).split())
         assert bool(done.returncode) is fails, done.stdout + done.stderr
@@ -80,13 +88,25 @@ def test_check_mode_then_diff(play, tmp_path):
 
 
 def test_no_secret_is_ever_shown(play, tmp_path):
-    """Neither a passphrase, given or generated, nor a line of a key, however much Ansible is asked to tell; also not where it fails."""
+    """Neither a passphrase, given or generated, nor a line of a key, however much Ansible is asked to tell; also not
+    where it fails."""
     exported = [{**CERTIFICATES[0], "exports": ["pkcs12"]}]
-    shown = play("-vvvvv", "--diff", pki_passphrase=PASSPHRASE, pki_export_passphrase=EXPORT_PASSPHRASE, pki_certificates=exported).text
+    shown = play(
+        "-vvvvv",
+        "--diff",
+        pki_passphrase=PASSPHRASE,
+        pki_export_passphrase=EXPORT_PASSPHRASE,
+        pki_certificates=exported,
+    ).text
     # Only a run that signs something opens the key of the authority.
     signed = [*exported, CERTIFICATES[1]]
     shown += play(
-        "-vvvvv", "--diff", fails=True, pki_passphrase="another passphrase", pki_certificates=signed, pki_export_passphrase=EXPORT_PASSPHRASE
+        "-vvvvv",
+        "--diff",
+        fails=True,
+        pki_passphrase="another passphrase",
+        pki_certificates=signed,
+        pki_export_passphrase=EXPORT_PASSPHRASE,
     ).text
     shown += play("-vvvvv", "--diff", fails=True, pki_passphrase=PASSPHRASE, pki_certificates=exported).text
     shown += play("-vvvvv", "--diff", entry="backup", pki_backup_passphrase="archive passphrase").text
@@ -95,7 +115,15 @@ def test_no_secret_is_ever_shown(play, tmp_path):
     files = [path.read_text() for path in tmp_path.rglob("certificates/**/*.pem")]
     keys = [line for text in files for line in text.split("-----END PRIVATE KEY")[0].splitlines()[1:]]
     assert keys
-    for secret in (PASSPHRASE, EXPORT_PASSPHRASE, "another passphrase", "archive passphrase", kept, "PRIVATE KEY", *keys):
+    for secret in (
+        PASSPHRASE,
+        EXPORT_PASSPHRASE,
+        "another passphrase",
+        "archive passphrase",
+        kept,
+        "PRIVATE KEY",
+        *keys,
+    ):
         assert secret not in shown, secret
     result = (tmp_path / "result.json").read_text()
     assert kept not in result and "PRIVATE" not in result
@@ -104,14 +132,34 @@ def test_no_secret_is_ever_shown(play, tmp_path):
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        pytest.param({"pki_certificates": [{**CERTIFICATES[0], "days": 826}]}, ["'web1/lab'", "days is 826", "825"], id="more than 825 days"),
-        pytest.param({"pki_certificates": [{"name": "web1/lab", "addresses": ["a b"]}]}, ["'web1/lab'", "the address 'a b'"], id="a bad address"),
-        pytest.param({"pki_certificates": [{**CERTIFICATES[0], "colour": "red"}]}, ["colour", "pki_certificates"], id="an unknown key"),
-        pytest.param({"pki_authority": {"key_type": "dsa"}}, ["pki_authority", "key_type is 'dsa'"], id="an unknown key type"),
+        pytest.param(
+            {"pki_certificates": [{**CERTIFICATES[0], "days": 826}]},
+            ["'web1/lab'", "days is 826", "825"],
+            id="more than 825 days",
+        ),
+        pytest.param(
+            {"pki_certificates": [{"name": "web1/lab", "addresses": ["a b"]}]},
+            ["'web1/lab'", "the address 'a b'"],
+            id="a bad address",
+        ),
+        pytest.param(
+            {"pki_certificates": [{**CERTIFICATES[0], "colour": "red"}]},
+            ["colour", "pki_certificates"],
+            id="an unknown key",
+        ),
+        pytest.param(
+            {"pki_authority": {"key_type": "dsa"}}, ["pki_authority", "key_type is 'dsa'"], id="an unknown key type"
+        ),
         pytest.param({"pki_key_location": "moon"}, ["pki_key_location", "host"], id="an unknown place for keys"),
-        pytest.param({"entry": "revoke", "pki_revoke": ["web9/lab"]}, ["ca.cert.pem does not exist"], id="revoking without an authority"),
+        pytest.param(
+            {"entry": "revoke", "pki_revoke": ["web9/lab"]},
+            ["ca.cert.pem does not exist"],
+            id="revoking without an authority",
+        ),
         pytest.param({"entry": "backup"}, ["pki_backup_passphrase"], id="a backup without a passphrase"),
-        pytest.param({"entry": "lint", "pki_lint_files": ["/nowhere.pem"]}, ["/nowhere.pem does not exist"], id="lint of nothing"),
+        pytest.param(
+            {"entry": "lint", "pki_lint_files": ["/nowhere.pem"]}, ["/nowhere.pem does not exist"], id="lint of nothing"
+        ),
     ],
 )
 def test_refusals_are_one_message_before_anything_is_written(play, tmp_path, variables, words):
@@ -128,9 +176,10 @@ def test_advice_is_shown_as_a_warning(play):
 
 def test_a_lint_that_fails_says_why(play, tmp_path):
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k",
-         "-out", tmp_path / "bad.pem",
-         "-days", "3650", "-subj", "/CN=x", "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:x.example",
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", tmp_path / "k", "-out", tmp_path / "bad.pem",
+         "-days", "3650", "-subj", "/CN=x", "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
+         "subjectAltName=DNS:x.example",
          "-addext", "extendedKeyUsage=serverAuth"],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -152,5 +201,7 @@ def test_backup_and_restore_bring_the_same_authority_back(play, tmp_path):
 def test_playbooks_answer_to_both_names(name):
     for reference in (f"playbooks/{name}.yml", f"remote.notebooks.{name}"):
         program = Path(sys.executable).parent / "ansible-playbook"
-        done = subprocess.run([program, "-i", "web1,", reference, "--list-tasks"], check=True, capture_output=True, text=True, cwd=ROOT)
+        done = subprocess.run(
+            [program, "-i", "web1,", reference, "--list-tasks"], check=True, capture_output=True, text=True, cwd=ROOT
+        )
         assert done.stdout.splitlines()[1].endswith(f"playbooks/{name}.yml") and "    tasks:\n" in done.stdout

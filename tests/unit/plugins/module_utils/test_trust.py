@@ -35,7 +35,9 @@ def test_a_file_is_split_and_each_certificate_named_by_its_fingerprint():
     ("pem", "name", "words"),
     [
         pytest.param("", "ours", "no certificate in PEM form", id="nothing"),
-        pytest.param("-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----", "ours", "is damaged", id="cut off"),
+        pytest.param(
+            "-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----", "ours", "is damaged", id="cut off"
+        ),
         pytest.param(ONE, "../up", "cannot name a file", id="a name that climbs"),
         pytest.param(ONE, "", "cannot name a file", id="no name"),
     ],
@@ -47,7 +49,15 @@ def test_what_cannot_be_trusted(pem, name, words):
 
 @pytest.mark.parametrize(
     ("text", "ours"),
-    [("ours", False), (NICK_ONE, True), ("ours-7692", False), ("ours-other", False), ("yours", False), ("ours2", False), (f"{NICK_ONE}x", False)],
+    [
+        ("ours", False),
+        (NICK_ONE, True),
+        ("ours-7692", False),
+        ("ours-other", False),
+        ("yours", False),
+        ("ours2", False),
+        (f"{NICK_ONE}x", False),
+    ],
 )
 def test_whose_it_is(text, ours):
     assert _trust.is_ours(text, "ours") is ours
@@ -57,7 +67,10 @@ def test_the_name_that_people_type_is_ours_alone():
     assert _trust.is_ours("remote-notebooks", "remote-notebooks")
     assert not _trust.is_ours("corp", "corp")
     assert not _trust.is_ours("remote-notebooks", "corp")
-    assert _trust.nss_changes({"remote-notebooks": ("C,,", SHA_ONE)}, {}, "remote-notebooks") == ([], ["remote-notebooks"])
+    assert _trust.nss_changes({"remote-notebooks": ("C,,", SHA_ONE)}, {}, "remote-notebooks") == (
+        [],
+        ["remote-notebooks"],
+    )
 
 
 def test_a_bundle_may_break_its_lines_elsewhere():
@@ -66,7 +79,11 @@ def test_a_bundle_may_break_its_lines_elsewhere():
 
 
 def test_what_certutil_lists():
-    assert _trust.rows(LISTING) == {NICK_ONE: "C,,", "Our other CA, with blanks": "CT,C,C", "a key of somebody": "u,u,u"}
+    assert _trust.rows(LISTING) == {
+        NICK_ONE: "C,,",
+        "Our other CA, with blanks": "CT,C,C",
+        "a key of somebody": "u,u,u",
+    }
 
 
 @pytest.mark.parametrize(
@@ -75,12 +92,18 @@ def test_what_certutil_lists():
         pytest.param({}, {NICK_ONE: ONE}, [NICK_ONE], [], id="an empty store"),
         pytest.param({NICK_ONE: ("C,,", SHA_ONE)}, {NICK_ONE: ONE}, [], [], id="nothing to do"),
         pytest.param({NICK_ONE: (",,", SHA_ONE)}, {NICK_ONE: ONE}, [NICK_ONE], [], id="there, but not trusted"),
-        pytest.param({NICK_ONE: ("C,,", SHA_ONE)}, {NICK_TWO: TWO}, [NICK_TWO], [NICK_ONE], id="another authority took over"),
-        pytest.param({NICK_ONE: ("C,,", SHA_ONE)}, {NICK_ONE: ONE, NICK_TWO: TWO}, [NICK_TWO], [], id="one beside the other"),
+        pytest.param(
+            {NICK_ONE: ("C,,", SHA_ONE)}, {NICK_TWO: TWO}, [NICK_TWO], [NICK_ONE], id="another authority took over"
+        ),
+        pytest.param(
+            {NICK_ONE: ("C,,", SHA_ONE)}, {NICK_ONE: ONE, NICK_TWO: TWO}, [NICK_TWO], [], id="one beside the other"
+        ),
         pytest.param({"by hand": ("CT,C,C", SHA_ONE)}, {NICK_ONE: ONE}, [], [], id="trusted under somebody's own name"),
         pytest.param({"by hand": ("CT,C,C", SHA_ONE)}, {}, [], [], id="and left to them"),
         pytest.param({"ours": ("C,,", SHA_ONE)}, {}, [], [], id="somebody's own of the bare name"),
-        pytest.param({NICK_ONE: ("C,,", SHA_ONE), "other": ("C,,", "x")}, {}, [], [NICK_ONE], id="removed, and nothing else"),
+        pytest.param(
+            {NICK_ONE: ("C,,", SHA_ONE), "other": ("C,,", "x")}, {}, [], [NICK_ONE], id="removed, and nothing else"
+        ),
         pytest.param({}, {}, [], [], id="nothing to remove"),
     ],
 )

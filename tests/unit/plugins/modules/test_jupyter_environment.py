@@ -38,7 +38,8 @@ PLAY = """
 
 @pytest.fixture
 def play(tmp_path):
-    """Run the task: ``pipelined`` on or off, so that a bare program or the module does it. Return what was said, and the task's result."""
+    """Run the task: ``pipelined`` on or off, so that a bare program or the module does it. Return what was said, and
+    the task's result."""
     (tmp_path / "play.yml").write_text(PLAY)
 
     def run(pipelined, *options, python=sys.executable):
@@ -51,7 +52,9 @@ def play(tmp_path):
             "ANSIBLE_NOCOLOR": "1",
         }
         command = [program, "-i", "localhost,", tmp_path / "play.yml", "-e", values, "-vvv", *options]
-        done = subprocess.run(command, check=False, text=True, capture_output=True, cwd=tmp_path, env={**os.environ, **settings})
+        done = subprocess.run(
+            command, check=False, text=True, capture_output=True, cwd=tmp_path, env={**os.environ, **settings}
+        )
         return done.stdout, json.loads(re.search(r"(?ms)=> (\{$.*?^\})", done.stdout).group(1))
 
     return run
@@ -61,7 +64,9 @@ def play(tmp_path):
 def test_why_it_cannot_be_built_is_one_message(play, tmp_path, pipelined):
     said, result = play(pipelined)
     assert ("AnsiballZ" in said) is not pipelined
-    assert result["msg"].startswith("instance 'lab': packages: the package index cannot be reached, or answers with an error.")
+    assert result["msg"].startswith(
+        "instance 'lab': packages: the package index cannot be reached, or answers with an error."
+    )
     assert list((tmp_path / "envs").iterdir()) == []
 
 
@@ -77,7 +82,11 @@ def test_one_that_is_whole_is_left_as_it_is(play, tmp_path, pipelined):
     (tmp_path / "envs" / "one" / observe.SEAL).write_text('{"versions": {}, "files": {}}')
     for options in ([], ["--check"]):
         _said, result = play(pipelined, *options)
-        assert {key: result[key] for key in ("changed", "same", "remark")} == {"changed": False, "same": False, "remark": ""}
+        assert {key: result[key] for key in ("changed", "same", "remark")} == {
+            "changed": False,
+            "same": False,
+            "remark": "",
+        }
 
 
 def test_check_mode_says_that_it_would_build_and_does_not(play, tmp_path):
@@ -91,4 +100,6 @@ def test_a_program_that_does_not_end_is_said(play, tmp_path):
     python.write_text("#!/bin/sh\ncat > /dev/null\necho Killed >&2\nexit 137\n")
     python.chmod(0o755)
     _said, result = play(True, python=str(python))
-    assert result["msg"] == "instance 'lab': packages: the program that builds ended before its time. Run again.\n  Killed"
+    assert (
+        result["msg"] == "instance 'lab': packages: the program that builds ended before its time. Run again.\n  Killed"
+    )

@@ -26,8 +26,10 @@ PLAY = """
         - remote.notebooks.jupyter_files:
             things: "{{ things }}"
             instances:
-              - {name: lab, memory_max: 1G, cpu_quota: '', tasks_max: '', timeout: 0, environment: /e, libexec: /run, local_url: "http://l/"}
-              - {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9, timeout: 9, scope: system, user: ada, environment: "{{ here }}/env",
+              - {name: lab, memory_max: 1G, cpu_quota: '', tasks_max: '', timeout: 0, environment: /e, libexec: /run,
+                 local_url: "http://l/"}
+              - {name: second, memory_max: 2G, cpu_quota: '', tasks_max: 9, timeout: 9, scope: system, user: ada,
+                 environment: "{{ here }}/env",
                  libexec: /run, local_url: "http://l/"}
             manifest: [{path: /opt/lab}]
           register: done
@@ -40,7 +42,13 @@ PLAY = """
           diff: false
 """
 SCRIPT = "print('{{ not a template }}')\n"
-MINE = {"stage": "install", "instance": "", "mode": "0644", "owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
+MINE = {
+    "stage": "install",
+    "instance": "",
+    "mode": "0644",
+    "owner": getpass.getuser(),
+    "group": grp.getgrgid(os.getgid()).gr_name,
+}
 #: Kinds that nobody owns.
 BARE = ("link", "shadow")
 
@@ -62,7 +70,9 @@ def make(tmp_path):
         command = [program, "-i", "localhost,", tmp_path / "play.yml", "-e", f"@{tmp_path}/values.json", *options]
         # As our ansible.cfg has it, on a host that Ansible has not been to.
         fresh = {**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_REMOTE_TMP": f"{tmp_path}/never-made"}
-        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path, env=fresh)
+        done = subprocess.run(
+            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path, env=fresh
+        )
         assert done.returncode == (2 if fails else 0), done.stdout
         (tmp_path / "said").write_bytes(done.stdout)
         return json.loads((tmp_path / "out").read_text())
@@ -79,7 +89,13 @@ def test_what_is_not_there_is_made(make, tmp_path):
     things = [
         {"kind": "directory", "path": f"{home}", "mode": "0755"},
         {"kind": "directory", "path": f"{home}/kept", "mode": None},
-        {"kind": "directory", "path": f"{home}/notebooks", "mode": None, "stage": "configure", "owner": str(os.getuid())},
+        {
+            "kind": "directory",
+            "path": f"{home}/notebooks",
+            "mode": None,
+            "stage": "configure",
+            "owner": str(os.getuid()),
+        },
         {"kind": "file", "path": f"{home}/wait.py", "mode": "0755", "source": "wait.py"},
         {"kind": "file", "path": f"{home}/second", "template": "limits.conf.j2", "instance": "second"},
         {"kind": "file", "path": f"{home}/shared", "mode": "0600", "template": "limits.conf.j2"},
@@ -112,7 +128,10 @@ def test_only_what_differs_is_mended(make, tmp_path, options):
     (tmp_path / "right").write_text(SCRIPT)
     (tmp_path / "right").chmod(0o644)
     (tmp_path / "folder").mkdir(0o711)
-    files = [{"kind": "file", "path": f"{tmp_path}/{name}", "source": "wait.py"} for name in ("text", "mode", "link", "right")]
+    files = [
+        {"kind": "file", "path": f"{tmp_path}/{name}", "source": "wait.py"}
+        for name in ("text", "mode", "link", "right")
+    ]
     done = make({"kind": "directory", "path": f"{tmp_path}/folder", "mode": None}, *files, options=[*options, "--diff"])
     assert [Path(path).name for path in done["paths"]] == ["text", "mode", "link"]
     assert done["diff"][0]["before"] == "old\n"
@@ -148,7 +167,9 @@ exit {code}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone has it checked with the rights of another account")
-@pytest.mark.parametrize(("code", "fails"), [(75, False), (124, False), (137, False), (1, True), (2, True), (127, True)])
+@pytest.mark.parametrize(
+    ("code", "fails"), [(75, False), (124, False), (137, False), (1, True), (2, True), (127, True)]
+)
 def test_an_account_that_stops_the_check_of_its_settings_stops_nobody_else_s(make, tmp_path, code, fails):
     """Whatever runs with its rights it can end. Its server is tried when it starts, and the other instances go on."""
     python = tmp_path / "env" / "bin" / "python"
@@ -156,12 +177,20 @@ def test_an_account_that_stops_the_check_of_its_settings_stops_nobody_else_s(mak
     python.write_text(f"#!/bin/sh\nexit {code}\n")
     python.chmod(0o755)
     config, other = tmp_path / "limits.conf", tmp_path / "other.conf"
-    settings = {"kind": "file", "path": f"{config}", "template": "limits.conf.j2", "instance": "second", "checked": True, "mode": "0600"}
+    settings = {
+        "kind": "file",
+        "path": f"{config}",
+        "template": "limits.conf.j2",
+        "instance": "second",
+        "checked": True,
+        "mode": "0600",
+    }
     done = make(settings, {**settings, "path": f"{other}", "checked": False}, fails=fails)
     assert (config.exists(), other.exists()) == (not fails, not fails)
     if not fails:
         assert done["remarks"] == [
-            f"{config} is new, and was not tried: something stopped what tries it, or its account is out of room (code {code})."
+            f"{config} is new, and was not tried: something stopped what tries it, or its account is out of room (code"
+            f" {code})."
         ]
 
 
@@ -173,7 +202,14 @@ def test_settings_count_once_jupyter_has_accepted_them(make, tmp_path, code):
     python.chmod(0o755)
     config = tmp_path / "limits.conf"
     config.write_text("old\n")
-    settings = {"kind": "file", "path": f"{config}", "template": "limits.conf.j2", "instance": "second", "checked": True, "mode": "0600"}
+    settings = {
+        "kind": "file",
+        "path": f"{config}",
+        "template": "limits.conf.j2",
+        "instance": "second",
+        "checked": True,
+        "mode": "0600",
+    }
     done = make(settings, fails=bool(code))
     first, program, _file, account = (tmp_path / "called").read_text().split()
     assert (first, program, account) == ("/run/run_jupyter.py", "/run/check_config.py", "ada")
@@ -208,7 +244,13 @@ def test_a_secret_is_written_and_never_said(make, tmp_path, options):
 
 
 def test_a_secret_that_is_gone_is_named(make, tmp_path):
-    thing = {"kind": "file", "path": f"{tmp_path}/secret", "secret": True, "control": f"{tmp_path}/nowhere", "mode": "0640"}
+    thing = {
+        "kind": "file",
+        "path": f"{tmp_path}/secret",
+        "secret": True,
+        "control": f"{tmp_path}/nowhere",
+        "mode": "0640",
+    }
     assert make(thing, fails=True)["msg"].startswith(f"{tmp_path}/nowhere is gone")
 
 
@@ -218,7 +260,10 @@ def test_a_link_is_replaced_and_a_file_moved_aside(make, tmp_path, options):
         (tmp_path / name).write_text(name)
     (tmp_path / "other-link").symlink_to("elsewhere")
     (tmp_path / "right").symlink_to("/opt/envs/1")
-    links = [{"kind": "link", "path": f"{tmp_path}/{name}", "target": "/opt/envs/1"} for name in ("new", "other", "other-link", "right")]
+    links = [
+        {"kind": "link", "path": f"{tmp_path}/{name}", "target": "/opt/envs/1"}
+        for name in ("new", "other", "other-link", "right")
+    ]
     moved = [
         {"kind": "shadow", "origin": f"{tmp_path}/{name}", "backup": f"{tmp_path}/{name}.before", "mover": ""}
         for name in ("config.py", "taken.py", "never.py")
@@ -268,7 +313,9 @@ NOBODYS = {"kind": "directory", "mode": None, "stage": "configure", "owner": "no
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led astray")
-@pytest.mark.parametrize("name", ["home/notebooks", "home/.local", "home/notebooks/nb", "home/.local/share", "home/.local/share/nb"])
+@pytest.mark.parametrize(
+    "name", ["home/notebooks", "home/.local", "home/notebooks/nb", "home/.local/share", "home/.local/share/nb"]
+)
 def test_root_gives_away_nothing_that_an_account_leads_it_to(make, ground, name):
     before = owners(ground / "etc")
     done = make({**NOBODYS, "path": f"{ground}/{name}"})
@@ -311,7 +358,9 @@ def test_a_folder_is_made_for_an_account_and_only_once(make, ground):
     done = make(*things)
     assert done["paths"] == [thing["path"] for thing in things]
     made = owners(ground)
-    assert {made[name] for name in ("srv/nb", "srv/two", "srv/deep/er", "home/own/nb", "home/own")} == {(65534, "0o700")}
+    assert {made[name] for name in ("srv/nb", "srv/two", "srv/deep/er", "home/own/nb", "home/own")} == {
+        (65534, "0o700")
+    }
     assert made["srv/deep"] == (0, "0o755")
     assert make(*things)["changed"] is False
 
@@ -334,9 +383,17 @@ def test_root_renames_only_what_lies_in_a_folder_of_its_own(make, ground):
     os.chown(ground / "home/own", 65534, 65534)
     (ground / "home/own/a").write_text("a")
     assert (
-        "belongs to 'nobody'" in make({**moved, "origin": f"{ground}/home/own/a", "backup": f"{ground}/home/own/b", "mover": ""}, fails=True)["msg"]
+        "belongs to 'nobody'"
+        in make({**moved, "origin": f"{ground}/home/own/a", "backup": f"{ground}/home/own/b", "mover": ""}, fails=True)[
+            "msg"
+        ]
     )
-    assert make({**moved, "origin": f"{ground}/home/own/a", "backup": f"{ground}/home/own/b", "mover": "nobody"})["changed"] is True
+    assert (
+        make({**moved, "origin": f"{ground}/home/own/a", "backup": f"{ground}/home/own/b", "mover": "nobody"})[
+            "changed"
+        ]
+        is True
+    )
     assert (ground / "etc/a").read_text() == "a"
 
 
@@ -344,6 +401,9 @@ def test_root_renames_only_what_lies_in_a_folder_of_its_own(make, ground):
 def test_a_folder_of_ours_that_others_got_is_taken_back_before_anything_is_written_there(make, ground):
     (ground / "srv").chmod(0o777)
     os.chown(ground / "srv", 65534, 65534)
-    things = [{"kind": "directory", "path": f"{ground}/srv", "mode": "0755"}, {"kind": "file", "path": f"{ground}/srv/a", "source": "wait.py"}]
+    things = [
+        {"kind": "directory", "path": f"{ground}/srv", "mode": "0755"},
+        {"kind": "file", "path": f"{ground}/srv/a", "source": "wait.py"},
+    ]
     assert make(*things)["paths"] == [f"{ground}/srv", f"{ground}/srv/a"]
     assert owners(ground / "srv") == {".": (0, "0o755"), "a": (0, "0o644")}

@@ -28,7 +28,9 @@ def remove(*things, check=False, **more):
     """Run the module as Ansible does, and return what it says."""
     arguments = {"things": [{"instance": "", **thing} for thing in things], "_ansible_check_mode": check, **more}
     command = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.jupyter_remove"]
-    done = subprocess.run(command, input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, check=False
+    )
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
 
@@ -67,7 +69,12 @@ def test_a_tree_of_an_account_goes_whole_and_what_its_links_lead_to_stays(ground
     (root / "shut").chmod(0)
     assert remove(thing(root), check=True)["removed"] == [str(root)]
     assert root.exists()
-    assert remove(thing(root)) == {"changed": True, "removed": [str(root)], "remarks": [], "invocation": remove(thing(root))["invocation"]}
+    assert remove(thing(root)) == {
+        "changed": True,
+        "removed": [str(root)],
+        "remarks": [],
+        "invocation": remove(thing(root))["invocation"],
+    }
     assert not root.exists()
     assert (ground / "victim/file").exists()
 
@@ -103,7 +110,10 @@ def test_a_folder_of_an_account_in_one_of_roots_goes_as_well(ground):
     ],
 )
 def test_a_damaged_list_removes_nothing(ground, entry):
-    said = remove({**entry, "id": f"{entry['kind']} {ground}/{entry['path']}", "path": f"{ground}/{entry['path']}"}, traces=[".jupyter"])
+    said = remove(
+        {**entry, "id": f"{entry['kind']} {ground}/{entry['path']}", "path": f"{ground}/{entry['path']}"},
+        traces=[".jupyter"],
+    )
     assert said["changed"] is False
     assert all((ground / name / "file").read_text() == "kept" for name in ("home", "victim", "ours"))
 
@@ -116,7 +126,10 @@ def test_a_home_is_no_folder_of_notebooks(ground):
 def test_what_is_ours_goes(ground):
     (ground / "ours/link").symlink_to(ground / "victim")
     os.chown(ground / "ours/file", NOBODY, NOBODY)
-    said = remove({"id": f"directory {ground}/ours", "kind": "directory", "path": f"{ground}/ours", "owner": "root"}, prefix=f"{ground}/ours")
+    said = remove(
+        {"id": f"directory {ground}/ours", "kind": "directory", "path": f"{ground}/ours", "owner": "root"},
+        prefix=f"{ground}/ours",
+    )
     assert said["removed"] == [f"{ground}/ours"]
     assert (ground / "victim/file").exists()
 
@@ -129,7 +142,21 @@ COMMENT = "made by a test"
 def account(ground):
     """Make an account with a home below ground, and a process."""
     home = ground / "leaver"
-    subprocess.run(["useradd", "--system", "--create-home", "--home-dir", home, "--comment", COMMENT, "--shell", "/bin/sh", ACCOUNT], check=True)
+    subprocess.run(
+        [
+            "useradd",
+            "--system",
+            "--create-home",
+            "--home-dir",
+            home,
+            "--comment",
+            COMMENT,
+            "--shell",
+            "/bin/sh",
+            ACCOUNT,
+        ],
+        check=True,
+    )
     try:
         yield home
     finally:
@@ -152,7 +179,10 @@ def test_an_account_of_ours_goes_with_home_and_processes(account):
 
 def test_a_program_of_root_s_that_the_account_has_started_goes_as_well(account):
     """su waits for a password as long as nobody types one, and its number would be the next account's."""
-    code = f"import os; os.setresuid({pwd.getpwnam(ACCOUNT).pw_uid}, 0, 0); print(flush=True); os.execvp('sleep', ['sleep', '600'])"
+    code = (
+        f"import os; os.setresuid({pwd.getpwnam(ACCOUNT).pw_uid}, 0, 0); print(flush=True); os.execvp('sleep',"
+        " ['sleep', '600'])"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         try:
             process.stdout.readline()
@@ -166,7 +196,9 @@ def test_what_an_account_has_left_for_later_goes_with_it(account):
     """Its number is given to another account one day, and at goes by that."""
     queued = ["runuser", "-u", ACCOUNT, "--", "at", "now + 1 day"]
     subprocess.run(queued, input="touch /tmp/never\n", text=True, check=True, capture_output=True, cwd="/")
-    kept = subprocess.run(["at", "now + 1 day"], input="true\n", text=True, check=True, capture_output=True, cwd="/").stderr
+    kept = subprocess.run(
+        ["at", "now + 1 day"], input="true\n", text=True, check=True, capture_output=True, cwd="/"
+    ).stderr
     number = re.search(r"job (\d+) at", kept)[1]
     try:
         assert leave()["removed"] == [ACCOUNT]
@@ -192,7 +224,9 @@ def test_a_home_that_leads_elsewhere_stays(ground, account, led):
 
 
 def test_an_account_that_is_not_ours_stays(account):
-    assert leave(comment="another")["remarks"] == [f"The account '{ACCOUNT}' stays: it does not look like the one that was made here."]
+    assert leave(comment="another")["remarks"] == [
+        f"The account '{ACCOUNT}' stays: it does not look like the one that was made here."
+    ]
     assert account.is_dir()
 
 
@@ -201,13 +235,31 @@ def test_an_account_that_is_not_ours_stays(account):
     [
         pytest.param(lambda home: (home / "thesis.txt").write_text("mine"), "thesis.txt", id="a file"),
         pytest.param(lambda home: (home / "work").symlink_to("/srv"), "work", id="a link"),
-        pytest.param(lambda home: (home / ".ssh").mkdir() or (home / ".ssh/id").write_text("key"), ".ssh/id", id="a file in a folder"),
-        pytest.param(lambda home: (home / ".bashrc").write_text("mine"), ".bashrc", id="a file of useradd that somebody has changed"),
         pytest.param(
-            lambda home: (home / ".jupyter").mkdir() or (home / ".jupyter/jupyter_server_config.py").write_text(""), ".jupyter/jup", id="settings"
+            lambda home: (home / ".ssh").mkdir() or (home / ".ssh/id").write_text("key"),
+            ".ssh/id",
+            id="a file in a folder",
         ),
-        pytest.param(lambda home: (home / ".jupyter").symlink_to("/srv"), ".jupyter", id="a link in place of what a server writes"),
-        pytest.param(lambda home: (home / "a/b").mkdir(parents=True) or os.chmod(home / "a", 0), "cannot be looked into", id="what is shut"),
+        pytest.param(
+            lambda home: (home / ".bashrc").write_text("mine"),
+            ".bashrc",
+            id="a file of useradd that somebody has changed",
+        ),
+        pytest.param(
+            lambda home: (home / ".jupyter").mkdir() or (home / ".jupyter/jupyter_server_config.py").write_text(""),
+            ".jupyter/jup",
+            id="settings",
+        ),
+        pytest.param(
+            lambda home: (home / ".jupyter").symlink_to("/srv"),
+            ".jupyter",
+            id="a link in place of what a server writes",
+        ),
+        pytest.param(
+            lambda home: (home / "a/b").mkdir(parents=True) or os.chmod(home / "a", 0),
+            "cannot be looked into",
+            id="what is shut",
+        ),
     ],
 )
 def test_a_home_with_something_of_somebody_stays_with_its_account(account, makes, stranger):
@@ -274,12 +326,17 @@ def test_what_somebody_has_put_into_a_folder_of_ours_stays(ground):
         (drop_in / name).write_text("")
     said = remove(own(drop_in / "instance.conf", "file"), own(drop_in))
     assert said["removed"] == [f"{drop_in}/instance.conf"]
-    assert said["remarks"] == [f"{drop_in} stays, because of what is in it, and was made by no run of ours: override.conf."]
+    assert said["remarks"] == [
+        f"{drop_in} stays, because of what is in it, and was made by no run of ours: override.conf."
+    ]
     (drop_in / "override.conf").unlink()
     assert remove(own(drop_in))["removed"] == [str(drop_in)]
     # The folder of the environments is full of what no list names.
     (ground / "opt/envs/abc").mkdir(parents=True)
-    assert remove(own(ground / "opt/envs"), own(ground / "opt"), prefix=f"{ground}/opt")["removed"] == [f"{ground}/opt/envs", f"{ground}/opt"]
+    assert remove(own(ground / "opt/envs"), own(ground / "opt"), prefix=f"{ground}/opt")["removed"] == [
+        f"{ground}/opt/envs",
+        f"{ground}/opt",
+    ]
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -299,7 +356,8 @@ def test_what_made_room_comes_back(ground, check):
 
 @pytest.fixture
 def compiled(ground):
-    """An environment that is compiled, by the real program, as it goes on beside a run and after the end of one that was cut off."""
+    """An environment that is compiled, by the real program, as it goes on beside a run and after the end of one that
+    was cut off."""
     prefix = ground / "opt"
     environment, scripts = prefix / "envs/one", prefix / "libexec"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
@@ -315,7 +373,9 @@ def compiled(ground):
     with open(prefix / "installer/lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [environment / "bin/python", "-I", scripts / "compile_environment.py"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, pass_fds=[lock.fileno()])
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True, pass_fds=[lock.fileno()]
+        )
     assert process.stdout.read() == "ready\n"
     yield prefix
     process.kill()
@@ -324,7 +384,10 @@ def compiled(ground):
 
 @pytest.mark.parametrize("whole", [False, True], ids=["an environment that nobody wants any more", "all that there is"])
 def test_what_compiles_an_environment_ends_before_it_goes(compiled, whole):
-    gone = [thing(compiled / "envs/one", "environment", keep=False), *([thing(compiled / "installer", keep=False)] if whole else [])]
+    gone = [
+        thing(compiled / "envs/one", "environment", keep=False),
+        *([thing(compiled / "installer", keep=False)] if whole else []),
+    ]
     answer = remove(*gone, prefix=str(compiled))
     assert (len(answer["removed"]), answer["remarks"]) == (len(gone), [])
     time.sleep(1)  # what had gone on would have made it anew by now
@@ -332,7 +395,12 @@ def test_what_compiles_an_environment_ends_before_it_goes(compiled, whole):
 
 
 def test_what_compiles_another_environment_goes_on(compiled):
-    shutil.copytree(compiled / "envs/one", compiled / "envs/two", symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    shutil.copytree(
+        compiled / "envs/one",
+        compiled / "envs/two",
+        symlinks=True,
+        ignore=shutil.ignore_patterns("__pycache__", "*.pyc"),
+    )
     remove(thing(compiled / "envs/two", "environment", keep=False), prefix=str(compiled))
     with open(compiled / "installer/lock") as lock, pytest.raises(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

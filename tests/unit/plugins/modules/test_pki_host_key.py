@@ -63,7 +63,8 @@ def play(tmp_path):
         }
         (tmp_path / "vars.json").write_text(json.dumps(values))
         done = subprocess.run(
-            [Path(sys.executable).parent / "ansible-playbook", "-i", f"{hosts},", tmp_path / "play.yml", "-e", f"@{tmp_path}/vars.json", *options],
+            [Path(sys.executable).parent / "ansible-playbook", "-i", f"{hosts},", tmp_path / "play.yml", "-e",
+            f"@{tmp_path}/vars.json", *options],
             check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
         )  # fmt: skip
         done.text = " ".join((done.stdout + done.stderr).split())
@@ -79,7 +80,10 @@ def test_a_file_that_no_run_has_made_is_refused_or_kept(play, tmp_path):
     (tmp_path / "web2/lab.pem").write_text(theirs)
     for options in (["--check"], []):
         told = play(*options, fails=True)
-        assert f"There are files here that no run has made: {tmp_path}/web2/lab.pem (of 'web2/lab'). Nothing was changed." in told.text
+        assert (
+            f"There are files here that no run has made: {tmp_path}/web2/lab.pem (of 'web2/lab'). Nothing was changed."
+            in told.text
+        )
         assert "pki_replace_existing: true" in told.text
         assert [path.name for path in (tmp_path / "web2").iterdir()] == ["lab.pem"]
         assert (tmp_path / "web2/lab.pem").read_text() == theirs
@@ -90,7 +94,11 @@ def test_a_file_that_no_run_has_made_is_refused_or_kept(play, tmp_path):
     made = (tmp_path / "web2/lab.pem").read_text()
     play(pki_replace_existing=True)
     assert play().changed == 0
-    assert ((tmp_path / "web2/lab.pem").read_text(), kept.read_text(), len(list((tmp_path / "web2").iterdir()))) == (made, theirs, 2)
+    assert ((tmp_path / "web2/lab.pem").read_text(), kept.read_text(), len(list((tmp_path / "web2").iterdir()))) == (
+        made,
+        theirs,
+        2,
+    )
 
 
 def test_keys_stay_on_their_hosts(play, tmp_path):
@@ -118,7 +126,10 @@ def test_renewal_keeps_the_key_and_new_keys_are_new(play, tmp_path):
     pem = tmp_path / "web1/lab.pem"
     key, serial = openssl("pkey", "-in", pem, "-pubout"), openssl("x509", "-in", pem, "-noout", "-serial")
     play(pki_renew=["web1/lab"])
-    assert (openssl("pkey", "-in", pem, "-pubout") == key, openssl("x509", "-in", pem, "-noout", "-serial") == serial) == (True, False)
+    assert (
+        openssl("pkey", "-in", pem, "-pubout") == key,
+        openssl("x509", "-in", pem, "-noout", "-serial") == serial,
+    ) == (True, False)
     play(pki_renew=["*"], pki_renew_keys=True)
     assert openssl("pkey", "-in", pem, "-pubout") != key
     openssl("verify", "-CAfile", tmp_path / "pki/ca-bundle.pem", pem)
@@ -171,6 +182,8 @@ def test_the_filter_picks_this_hosts_own():
         {"name": "web10/lab", "host": {"path": "/b"}},
         {"name": "web1/other"},
     ]
-    assert pki_host_keys(certificates, "web1") == [{"name": "web1/lab", "path": "/a", "group": "jupyter", "key_type": "rsa_2048"}]
+    assert pki_host_keys(certificates, "web1") == [
+        {"name": "web1/lab", "path": "/a", "group": "jupyter", "key_type": "rsa_2048"}
+    ]
     assert pki_host_keys(certificates, "web1", {"web1/lab": {"content": "PEM"}})[0]["content"] == "PEM"
     assert pki_host_keys(certificates, "web1", {"web1/lab": {"content": None}}) == []

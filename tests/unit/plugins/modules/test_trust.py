@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules as Ansible runs them, with the real certutil and the real update-ca-certificates, on folders of their own."""
+"""The modules as Ansible runs them, with the real certutil and the real update-ca-certificates, on folders of their
+own."""
 
 from __future__ import annotations
 
@@ -18,28 +19,58 @@ ANSIBLE = str(Path(sys.executable).parent / "ansible")
 
 
 def run(module: str, check: bool = False, **arguments) -> dict:
-    command = [ANSIBLE, "localhost", "-m", f"remote.notebooks.{module}", "-a", json.dumps(arguments), *(["--check", "--diff"] if check else [])]
-    environment = {**os.environ, "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_NOCOLOR": "1"}
+    command = [
+        ANSIBLE,
+        "localhost",
+        "-m",
+        f"remote.notebooks.{module}",
+        "-a",
+        json.dumps(arguments),
+        *(["--check", "--diff"] if check else []),
+    ]
+    environment = {
+        **os.environ,
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_NOCOLOR": "1",
+    }
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     return json.loads(done.stdout[done.stdout.index("{") :])["plays"][0]["tasks"][0]["hosts"]["localhost"]
 
 
 def make(folder: Path, name: str) -> str:
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", os.devnull]
-    done = subprocess.run([*command, "-subj", f"/CN={name}", "-days", "9"], check=True, capture_output=True, text=True, cwd=folder)
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        os.devnull,
+    ]
+    done = subprocess.run(
+        [*command, "-subj", f"/CN={name}", "-days", "9"], check=True, capture_output=True, text=True, cwd=folder
+    )
     return done.stdout
 
 
 def everything(folder: Path) -> dict[str, str | bytes]:
     """Every file and link below a folder, with its content or target."""
     return {
-        str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
+        str(path.relative_to(folder)): (
+            os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
+        )
         for path in folder.rglob("*")
     }
 
 
 def nicknames(store: Path) -> dict[str, str]:
-    listing = subprocess.run(["certutil", "-L", "-d", f"sql:{store}"], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        ["certutil", "-L", "-d", f"sql:{store}"], check=True, capture_output=True, text=True
+    ).stdout
     return dict(re.findall(r"^(\S.*?) +([a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*) *$", listing, re.MULTILINE))
 
 
@@ -52,19 +83,30 @@ def test_a_store_is_made_and_nothing_is_left_of_it(tmp_path, authority):
     home = tmp_path / "home"
     home.mkdir()
     store = home / ".pki/nssdb"
-    given = {"certificates": authority, "stores": [str(store)], "make": str(store), "unless": [str(home / ".local/share/pki/nssdb")]}
+    given = {
+        "certificates": authority,
+        "stores": [str(store)],
+        "make": str(store),
+        "unless": [str(home / ".local/share/pki/nssdb")],
+    }
     assert run("trust_nss", check=True, **given)["changed"] is True
     assert everything(home) == {}
     assert run("trust_nss", **given)["changed"] is True
     ((nickname, flags),) = nicknames(store).items()
     assert (nickname[:17], flags) == ("remote-notebooks-", "C,,")
-    validity = subprocess.run(["certutil", "-V", "-u", "L", "-n", nickname, "-d", f"sql:{store}"], check=False, capture_output=True, text=True)
+    validity = subprocess.run(
+        ["certutil", "-V", "-u", "L", "-n", nickname, "-d", f"sql:{store}"], check=False, capture_output=True, text=True
+    )
     assert validity.returncode == 0, validity
     assert run("trust_nss", **given)["changed"] is False
     assert run("trust_nss", check=True, **given)["changed"] is False
 
     predicted = run("trust_nss", check=True, state="absent", **given)
-    assert (predicted["changed"], nickname in predicted["diff"]["before"], predicted["diff"]["after"]) == (True, True, "")
+    assert (predicted["changed"], nickname in predicted["diff"]["before"], predicted["diff"]["after"]) == (
+        True,
+        True,
+        "",
+    )
     assert run("trust_nss", state="absent", **given)["changed"] is True
     assert everything(home) == {}
     assert run("trust_nss", state="absent", **given)["changed"] is False
@@ -121,10 +163,21 @@ def system(tmp_path):
     for name in ("first.crt", "second.crt"):
         (tmp_path / "share" / name).write_text(make(tmp_path, name))
     (tmp_path / "ca-certificates.conf").write_text("first.crt\nsecond.crt\n")
-    refresh = ["update-ca-certificates", "--certsconf", str(tmp_path / "ca-certificates.conf"), "--certsdir", str(tmp_path / "share")]
+    refresh = [
+        "update-ca-certificates",
+        "--certsconf",
+        str(tmp_path / "ca-certificates.conf"),
+        "--certsdir",
+        str(tmp_path / "share"),
+    ]
     refresh += ["--localcertsdir", str(local), "--etccertsdir", str(lists), "--hooksdir", str(tmp_path / "hooks")]
     subprocess.run(refresh, check=True, capture_output=True)
-    return {"directory": str(local), "bundle": str(lists / "ca-certificates.crt"), "refresh": refresh, "forget": [*refresh, "--fresh"]}
+    return {
+        "directory": str(local),
+        "bundle": str(lists / "ca-certificates.crt"),
+        "refresh": refresh,
+        "forget": [*refresh, "--fresh"],
+    }
 
 
 def test_the_system_trusts_and_forgets_byte_for_byte(tmp_path, system, authority):
@@ -136,7 +189,12 @@ def test_the_system_trusts_and_forgets_byte_for_byte(tmp_path, system, authority
     assert re.fullmatch(r".*/local/remote-notebooks-[0-9a-f]{16}\.crt", anchor)
     (tmp_path / "ca.pem").write_text(authority)
     for by in (["-CAfile", system["bundle"]], ["-CApath", str(tmp_path / "certs")]):
-        subprocess.run(["openssl", "verify", "-no-CAfile", "-no-CApath", *by, "ca.pem"], check=True, cwd=tmp_path, capture_output=True)
+        subprocess.run(
+            ["openssl", "verify", "-no-CAfile", "-no-CApath", *by, "ca.pem"],
+            check=True,
+            cwd=tmp_path,
+            capture_output=True,
+        )
     (tmp_path / "ca.pem").unlink()
     assert run("trust_anchors", **given)["changed"] is False
     assert run("trust_anchors", state="absent", **system)["changed"] is True

@@ -50,7 +50,11 @@ def test_a_file_that_stays_is_not_even_touched(tmp_path):
     before = path.stat()
     _files.write(str(path), b"same", 0o600)
     after = path.stat()  # to read it may change its st_atime
-    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (before.st_ino, before.st_mtime_ns, before.st_ctime_ns)
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "folder", "pipe"])
@@ -112,7 +116,9 @@ def test_a_private_directory_is_a_real_one(tmp_path, kind):
 def test_write_all_makes_folders_and_keeps_the_order_of_names(tmp_path, monkeypatch):
     order = []
     real = os.rename
-    monkeypatch.setattr(os, "rename", lambda source, target: (order.append(os.path.basename(target)), real(source, target)))
+    monkeypatch.setattr(
+        os, "rename", lambda source, target: (order.append(os.path.basename(target)), real(source, target))
+    )
     files = [(str(tmp_path / "b" / f"{number:02}"), b"x" * number, 0o600) for number in range(40)]
     _files.write_all([*files, (str(tmp_path / "a/last"), b"", 0o644)], str(tmp_path))
     assert order == [*(f"{number:02}" for number in range(40)), "last"]
@@ -142,7 +148,9 @@ def test_write_all_changes_nothing_if_one_file_cannot_be_staged(tmp_path, monkey
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FilesError, match=r"No space left on device\. Nothing was changed"):
-        _files.write_all([(str(tmp_path / name), b"new", 0o600) for name in ("one", "two", "three", "four")], str(tmp_path))
+        _files.write_all(
+            [(str(tmp_path / name), b"new", 0o600) for name in ("one", "two", "three", "four")], str(tmp_path)
+        )
     assert names(tmp_path) == ["one"] and (tmp_path / "one").read_bytes() == b"old"
 
 
@@ -173,7 +181,9 @@ def test_the_lock_lets_one_in_at_a_time(tmp_path):
 
 
 def test_waiting_for_the_lock_ends(tmp_path):
-    with _files.lock(str(tmp_path)), pytest.raises(FilesError, match="Another run has held"), _files.lock(str(tmp_path), seconds=0.2):
+    with _files.lock(str(tmp_path)), pytest.raises(FilesError, match="Another run has held"), _files.lock(
+        str(tmp_path), seconds=0.2
+    ):
         pass
 
 
@@ -214,18 +224,32 @@ def folder(path, owner=0, group=0, mode=0o755, acl=None):
     [
         pytest.param([], None, id="nobody was there before"),
         pytest.param([{"mode": 0o700}], None, id="ours"),
-        pytest.param([{"owner": STRANGER}], r"belongs to another account \(\w+, uid 65534\).*Move it away", id="made beforehand by another account"),
-        pytest.param([{"owner": STRANGER, "mode": 0o700}, {}], r"belongs to \w+, uid 65534, who could swap", id="in a folder of another account"),
-        pytest.param([{"owner": STRANGER, "mode": 0o1777}, {}], r"who could swap", id="in a sticky folder of another account"),
+        pytest.param(
+            [{"owner": STRANGER}],
+            r"belongs to another account \(\w+, uid 65534\).*Move it away",
+            id="made beforehand by another account",
+        ),
+        pytest.param(
+            [{"owner": STRANGER, "mode": 0o700}, {}],
+            r"belongs to \w+, uid 65534, who could swap",
+            id="in a folder of another account",
+        ),
+        pytest.param(
+            [{"owner": STRANGER, "mode": 0o1777}, {}], r"who could swap", id="in a sticky folder of another account"
+        ),
         pytest.param([{"group": 12345, "mode": 0o775}, {}], None, id="open to a group that nobody is in"),
         pytest.param([{"group": 65534, "mode": 0o775}, {}], r"chmod g-w", id="open to a group with others in it"),
         pytest.param([{"group": 65534, "mode": 0o1775}, {}], None, id="open to such a group, and sticky"),
         pytest.param([{"mode": 0o777}, {}], r"chmod o-w", id="open to all"),
-        pytest.param([{"mode": 0o777}], r"Others may write to .* chmod 700", id="ours, and others may have put something in"),
+        pytest.param(
+            [{"mode": 0o777}], r"Others may write to .* chmod 700", id="ours, and others may have put something in"
+        ),
         pytest.param([{"mode": 0o1777}], r"Others may write to ", id="the same, and sticky"),
         pytest.param([{"group": 65534, "mode": 0o770}], r"Others may write to ", id="ours, and a group may have"),
         pytest.param([{"group": 12345, "mode": 0o770}], None, id="ours, and nobody is in its group"),
-        pytest.param([{"acl": STRANGER}, {}], r"or an access list, may write there", id="in a folder with an access list"),
+        pytest.param(
+            [{"acl": STRANGER}, {}], r"or an access list, may write there", id="in a folder with an access list"
+        ),
         pytest.param([{"acl": STRANGER}], r"Others may write to ", id="ours, with an access list"),
     ],
 )
@@ -252,7 +276,11 @@ def test_with_any_umask_nobody_else_can_write_to_what_is_made(tmp_path, umask, m
         assert os.umask(umask) == umask
     finally:
         os.umask(before)
-    assert [(tmp_path / path).stat().st_mode & 0o777 for path in ("new", "new/deep", "new/deep/credentials")] == [mode, mode, 0o700]
+    assert [(tmp_path / path).stat().st_mode & 0o777 for path in ("new", "new/deep", "new/deep/credentials")] == [
+        mode,
+        mode,
+        0o700,
+    ]
 
 
 def test_a_way_that_leads_through_links(tmp_path):
@@ -260,7 +288,12 @@ def test_a_way_that_leads_through_links(tmp_path):
     folder(folder(tmp_path / "open", mode=0o777) / "ours")
     folder(folder(tmp_path / "closed") / "ours")
     (tmp_path / "closed" / "hop").symlink_to("../open/ours")
-    for name, target in {"straight": "closed/ours", "open_link": "open/ours", "two_hops": "closed/hop", "back": "open/../closed/ours"}.items():
+    for name, target in {
+        "straight": "closed/ours",
+        "open_link": "open/ours",
+        "two_hops": "closed/hop",
+        "back": "open/../closed/ours",
+    }.items():
         (tmp_path / name).symlink_to(target)
     for name in ("straight", "back"):
         _files.private_directory(str(tmp_path / name / name))
@@ -304,7 +337,8 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
 
 
 def test_what_goes_is_set_aside(tmp_path):
-    """A password, a key: in a folder of the moment, private, under the name it had; where there is none, nothing is made."""
+    """A password, a key: in a folder of the moment, private, under the name it had; where there is none, nothing is
+    made."""
     folder = tmp_path / "credentials"
     paths = [folder / "web1/ann.password", folder / "web1/ann.hash", folder / "web1/ann.token"]
     (folder / "web1").mkdir(parents=True)
@@ -313,7 +347,11 @@ def test_what_goes_is_set_aside(tmp_path):
         path.chmod(0o644)
     moved = _files.set_aside(map(str, paths), str(folder))
     (moment,) = (folder / "removed").iterdir()
-    assert [time.strptime(moment.name, "%Y-%m-%dT%H%M%SZ").tm_year >= 2024, names(moment / "web1"), names(folder / "web1")] == [
+    assert [
+        time.strptime(moment.name, "%Y-%m-%dT%H%M%SZ").tm_year >= 2024,
+        names(moment / "web1"),
+        names(folder / "web1"),
+    ] == [
         True,
         ["ann.hash", "ann.password"],
         [],
@@ -330,4 +368,7 @@ def test_what_is_set_aside_twice_in_one_second_is_there_twice(tmp_path, monkeypa
     for text in ("first", "second"):
         (tmp_path / "ann.password").write_text(text)
         _files.set_aside([str(tmp_path / "ann.password")], str(tmp_path))
-    assert [path.read_text() for path in sorted((tmp_path / "removed/2026-11-30T064500Z").iterdir())] == ["first", "second"]
+    assert [path.read_text() for path in sorted((tmp_path / "removed/2026-11-30T064500Z").iterdir())] == [
+        "first",
+        "second",
+    ]

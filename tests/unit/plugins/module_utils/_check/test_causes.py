@@ -54,7 +54,8 @@ LEAF = Certificate(
 CA = replace(LEAF, serial="1", sha256="cd" * 32, subject="CN=Our CA", self_issued=True, names=(), server_auth=False)
 
 
-# --- the words -----------------------------------------------------------------------------------------------------------
+# --- the words
+# -----------------------------------------------------------------------------------------------------------
 
 #: Facts that the client gives with every cause.
 COMMON = {"url", "at", "host", "path", "host_header", "credential", "credential_source", "seconds", "result", "expect"}
@@ -74,13 +75,22 @@ def test_facts_fill_the_sentences():
     assert conclude("host_blocked", facts) == {
         "verdict": "unreachable",
         "cause": "host_blocked",
-        "message": "Jupyter at lab.example.org:8888 refuses the name lab.example.org:8888 in the Host header; it answers to localhost.",
-        "cure": "Add the name to ServerApp.local_hostnames, or set ServerApp.allow_remote_access for a server that binds the network.",
+        "message": (
+            "Jupyter at lab.example.org:8888 refuses the name lab.example.org:8888 in the Host header; it answers to"
+            " localhost."
+        ),
+        "cure": (
+            "Add the name to ServerApp.local_hostnames, or set ServerApp.allow_remote_access for a server that binds"
+            " the network."
+        ),
     }
 
 
 def test_the_three_verdicts_divide_the_causes():
-    by_verdict = {verdict: {cause for cause, meaning in CAUSES.items() if meaning.verdict == verdict} for verdict in ("reachable", "untrusted")}
+    by_verdict = {
+        verdict: {cause for cause, meaning in CAUSES.items() if meaning.verdict == verdict}
+        for verdict in ("reachable", "untrusted")
+    }
     assert by_verdict["reachable"] == {"ok", "no_credentials", "open_to_all"}
     assert by_verdict["untrusted"] == {
         "unknown_ca",
@@ -101,24 +111,67 @@ def test_the_three_verdicts_divide_the_causes():
 def test_no_sentence_asks_for_a_fact_that_nobody_gives():
     """Facts beyond the common ones come from the Stop that names the cause; its tests with real parts fill them."""
     given = COMMON | set(Forward("h", 1).facts) | set(check_causes._certificate_facts(LEAF))
-    given |= {"words", "detail", "step", "status", "origin", "trust", "name", "now", "sha256", "port", "instance", "who", "most"}
+    given |= {
+        "words",
+        "detail",
+        "step",
+        "status",
+        "origin",
+        "trust",
+        "name",
+        "now",
+        "sha256",
+        "port",
+        "instance",
+        "who",
+        "most",
+    }
     for meaning in CAUSES.values():
         for sentence in (meaning.message, meaning.cure):
             assert {name for _text, name, _spec, _conversion in string.Formatter().parse(sentence) if name} <= given
 
 
-# --- addresses -----------------------------------------------------------------------------------------------------------
+# --- addresses
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("url", "at", "netloc", "base"),
     [
-        pytest.param("http://lab.example.org:8888", "lab.example.org:8888", "lab.example.org:8888", "", id="host and port"),
-        pytest.param("https://lab.example.org/", "lab.example.org:443", "lab.example.org", "", id="the port of https stays unsaid"),
-        pytest.param("http://lab.example.org", "lab.example.org:80", "lab.example.org", "", id="the port of http stays unsaid"),
-        pytest.param("https://lab.example.org:80/", "lab.example.org:80", "lab.example.org:80", "", id="the port of the other scheme is said"),
-        pytest.param("https://[2001:db8::1]:8888/team/lab/", "[2001:db8::1]:8888", "[2001:db8::1]:8888", "/team/lab", id="IPv6 and a base path"),
-        pytest.param("HTTPS://LAB.example.org:8888/Team", "lab.example.org:8888", "lab.example.org:8888", "/Team", id="names fold, paths do not"),
+        pytest.param(
+            "http://lab.example.org:8888", "lab.example.org:8888", "lab.example.org:8888", "", id="host and port"
+        ),
+        pytest.param(
+            "https://lab.example.org/",
+            "lab.example.org:443",
+            "lab.example.org",
+            "",
+            id="the port of https stays unsaid",
+        ),
+        pytest.param(
+            "http://lab.example.org", "lab.example.org:80", "lab.example.org", "", id="the port of http stays unsaid"
+        ),
+        pytest.param(
+            "https://lab.example.org:80/",
+            "lab.example.org:80",
+            "lab.example.org:80",
+            "",
+            id="the port of the other scheme is said",
+        ),
+        pytest.param(
+            "https://[2001:db8::1]:8888/team/lab/",
+            "[2001:db8::1]:8888",
+            "[2001:db8::1]:8888",
+            "/team/lab",
+            id="IPv6 and a base path",
+        ),
+        pytest.param(
+            "HTTPS://LAB.example.org:8888/Team",
+            "lab.example.org:8888",
+            "lab.example.org:8888",
+            "/Team",
+            id="names fold, paths do not",
+        ),
     ],
 )
 def test_urls(url, at, netloc, base):
@@ -146,7 +199,8 @@ def test_what_is_no_address(url):
     assert "pw" not in str(raised.value)
 
 
-# --- the network ---------------------------------------------------------------------------------------------------------
+# --- the network
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -180,16 +234,21 @@ def test_several_addresses(causes, cause):
     ("words", "cause", "line"),
     [
         pytest.param(
-            "root@h: Permission denied (publickey).\n", "tunnel_authentication_failed", "root@h: Permission denied (publickey)", id="key refused"
+            "root@h: Permission denied (publickey).\n",
+            "tunnel_authentication_failed",
+            "root@h: Permission denied (publickey)",
+            id="key refused",
         ),
         pytest.param(
-            "No ED25519 host key is known for h and you have requested strict checking.\nHost key verification failed.\n",
+            "No ED25519 host key is known for h and you have requested strict checking.\nHost key verification"
+            " failed.\n",
             "tunnel_host_key_unknown",
             "No ED25519 host key is known for h and you have requested strict checking",
             id="host key unknown",
         ),
         pytest.param(
-            "@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n@@@\nOffending ECDSA key in /k:1\nHost key verification failed.\n",
+            "@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n@@@\nOffending ECDSA key in /k:1\nHost key"
+            " verification failed.\n",
             "tunnel_host_key_changed",
             "Offending ECDSA key in /k:1",
             id="host key changed",
@@ -222,7 +281,10 @@ def test_words_of_ssh(words, cause, line):
 
 def test_the_command_of_the_tunnel():
     argv = ssh_argv(
-        "/usr/bin/ssh", Forward("192.0.2.10", 8888, port=2222, user="tunnel", private_key_file="/k/a b", ssh_args=("-J", "jump")), "/t/%h/s", 10
+        "/usr/bin/ssh",
+        Forward("192.0.2.10", 8888, port=2222, user="tunnel", private_key_file="/k/a b", ssh_args=("-J", "jump")),
+        "/t/%h/s",
+        10,
     )
     assert argv[:3] == ["/usr/bin/ssh", "-N", "-T"]
     assert argv.index("BatchMode=yes") < argv.index("-J") < argv.index("StrictHostKeyChecking=yes")
@@ -246,7 +308,8 @@ def test_the_command_of_one_connection_knows_nothing_of_the_users_configuration(
     assert not {"-J", "-l"} & set(argv)
 
 
-# --- trust ---------------------------------------------------------------------------------------------------------------
+# --- trust
+# ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -258,14 +321,25 @@ def test_the_command_of_one_connection_knows_nothing_of_the_users_configuration(
         pytest.param({"curve": "secp384r1", "key_bits": 384}, {}, None, id="P-384"),
         pytest.param({"curve": "secp256k1"}, {}, "weak_key", id="Bitcoin's curve"),
         pytest.param({"key_type": "Ed25519", "curve": ""}, {}, "weak_key", id="Ed25519"),
-        pytest.param({}, {"key_type": "RSA", "key_bits": 1024, "curve": ""}, "weak_key", id="an authority with RSA 1024"),
-        pytest.param({}, {"subject": "CN=Other", "key_type": "RSA", "key_bits": 1024}, None, id="another authority's weakness"),
+        pytest.param(
+            {}, {"key_type": "RSA", "key_bits": 1024, "curve": ""}, "weak_key", id="an authority with RSA 1024"
+        ),
+        pytest.param(
+            {}, {"subject": "CN=Other", "key_type": "RSA", "key_bits": 1024}, None, id="another authority's weakness"
+        ),
         pytest.param({"signature_hash": "sha1"}, {}, "weak_signature", id="SHA-1"),
         pytest.param({"signature_hash": ""}, {}, None, id="a signature without a hash of its own"),
         pytest.param({"server_auth": False}, {}, "no_server_auth", id="no serverAuth"),
         pytest.param({"not_after": LEAF.not_before + timedelta(days=825)}, {}, None, id="825 days"),
-        pytest.param({"not_after": LEAF.not_before + timedelta(days=825, seconds=1)}, {}, "valid_too_long", id="825 days and a second"),
-        pytest.param({"not_before": datetime(2019, 6, 30, tzinfo=timezone.utc)}, {}, None, id="long, but older than Apple's rule"),
+        pytest.param(
+            {"not_after": LEAF.not_before + timedelta(days=825, seconds=1)},
+            {},
+            "valid_too_long",
+            id="825 days and a second",
+        ),
+        pytest.param(
+            {"not_before": datetime(2019, 6, 30, tzinfo=timezone.utc)}, {}, None, id="long, but older than Apple's rule"
+        ),
     ],
 )
 def test_what_clients_refuse_though_openssl_does_not(leaf, authority, cause):
@@ -276,7 +350,13 @@ def test_what_clients_refuse_though_openssl_does_not(leaf, authority, cause):
 @pytest.mark.parametrize(
     ("code", "leaf", "cause", "origin"),
     [
-        pytest.param(20, {}, "unknown_ca", "signed by another authority with the name CN=Our CA than the one at hand", id="same name, other key"),
+        pytest.param(
+            20,
+            {},
+            "unknown_ca",
+            "signed by another authority with the name CN=Our CA than the one at hand",
+            id="same name, other key",
+        ),
         pytest.param(20, {"issuer": "CN=X"}, "unknown_ca", "signed by CN=X", id="unknown issuer"),
         pytest.param(18, {"issuer": "CN=lab", "self_issued": True}, "unknown_ca", "signed by itself", id="self-signed"),
         pytest.param(62, {}, "name_not_in_certificate", None, id="name"),
@@ -291,22 +371,32 @@ def test_what_clients_refuse_though_openssl_does_not(leaf, authority, cause):
     ],
 )
 def test_openssls_answers(code, leaf, cause, origin):
-    stop = refused_trust(replace(LEAF, **leaf), [CA], NOW, code=code, words="OpenSSL's words", name="lab", trust="/ca.pem")
+    stop = refused_trust(
+        replace(LEAF, **leaf), [CA], NOW, code=code, words="OpenSSL's words", name="lab", trust="/ca.pem"
+    )
     assert stop.cause == cause
     assert origin is None or stop.facts["origin"] == origin
 
 
 def test_what_is_said_about_a_certificate():
-    assert LEAF.summary() == {"serial": "1f", "sha256": "ab" * 32, "not_after": "2027-12-21T12:00:00Z", "names": ["lab.example.org", "192.0.2.10"]}
+    assert LEAF.summary() == {
+        "serial": "1f",
+        "sha256": "ab" * 32,
+        "not_after": "2027-12-21T12:00:00Z",
+        "names": ["lab.example.org", "192.0.2.10"],
+    }
 
 
-# --- Jupyter -------------------------------------------------------------------------------------------------------------
+# --- Jupyter
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        pytest.param(b'{"message": "Kernel does not exist: 1", "reason": null}', "Kernel does not exist: 1", id="Jupyter's JSON"),
+        pytest.param(
+            b'{"message": "Kernel does not exist: 1", "reason": null}', "Kernel does not exist: 1", id="Jupyter's JSON"
+        ),
         pytest.param(b"<html><head><title>502 Bad\n Gateway</title></head>", "502 Bad Gateway", id="a proxy's page"),
         pytest.param(b"<p>no</p>", "no", id="a page without a title"),
         pytest.param(b'{"message": ""}', "without a reason", id="an empty message"),
@@ -323,7 +413,9 @@ def test_the_text_of_an_error(body, text):
     ("policy", "base"),
     [
         pytest.param("frame-ancestors 'self'; report-uri /team/b/api/security/csp-report", "/team/b", id="a base"),
-        pytest.param("frame-ancestors 'self'; report-uri /api/security/csp-report; default-src 'none'", "", id="the root"),
+        pytest.param(
+            "frame-ancestors 'self'; report-uri /api/security/csp-report; default-src 'none'", "", id="the root"
+        ),
         pytest.param("default-src 'self'", None, id="another program's policy"),
         pytest.param("", None, id="none"),
     ],
@@ -350,13 +442,25 @@ IDLE = message("status", execution_state="idle")
     [
         pytest.param([message("execute_result", data={"text/plain": "42"}), IDLE], "42", True, id="a value"),
         pytest.param(
-            [message("stream", name="stdout", text="4"), message("stream", name="stdout", text="2\n"), IDLE], "42", True, id="printed in parts"
+            [message("stream", name="stdout", text="4"), message("stream", name="stdout", text="2\n"), IDLE],
+            "42",
+            True,
+            id="printed in parts",
         ),
         pytest.param(
-            [message("stream", name="stderr", text="w"), message("execute_result", data={"text/plain": "42"}), IDLE], "42", True, id="a warning"
+            [message("stream", name="stderr", text="w"), message("execute_result", data={"text/plain": "42"}), IDLE],
+            "42",
+            True,
+            id="a warning",
         ),
         pytest.param(
-            [message("execute_result", "other", data={"text/plain": "1"}), message("status", "other", execution_state="idle")], "", False, id="others"
+            [
+                message("execute_result", "other", data={"text/plain": "1"}),
+                message("status", "other", execution_state="idle"),
+            ],
+            "",
+            False,
+            id="others",
         ),
         pytest.param([{}], "", False, id="an empty message"),
     ],
@@ -371,9 +475,13 @@ def test_messages_of_the_kernel(messages, text, done):
 @pytest.mark.parametrize(
     ("bad", "cause"),
     [
-        pytest.param(message("error", ename="ZeroDivisionError", evalue="division by zero"), "code_failed", id="an exception"),
+        pytest.param(
+            message("error", ename="ZeroDivisionError", evalue="division by zero"), "code_failed", id="an exception"
+        ),
         pytest.param(message("status", "", execution_state="dead"), "kernel_died", id="dead"),
-        pytest.param(message("status", "", execution_state="restarting"), "kernel_died", id="started again by the server"),
+        pytest.param(
+            message("status", "", execution_state="restarting"), "kernel_died", id="started again by the server"
+        ),
     ],
 )
 def test_messages_that_end_the_check(bad, cause):

@@ -36,7 +36,12 @@ def report(provider="none", **changes):
         "ssh_ports": [22],
         "rules": [],
         "chains": [],
-        "firewalld": {"default": "public", "known": ["public", "home"], "zones": {"public": {"interfaces": ["eth0"]}}, "ledger": {}},
+        "firewalld": {
+            "default": "public",
+            "known": ["public", "home"],
+            "zones": {"public": {"interfaces": ["eth0"]}},
+            "ledger": {},
+        },
         "saved": {},
         "files": {},
         "links": [],
@@ -48,7 +53,15 @@ def report(provider="none", **changes):
 
 def rule(source="", port="8888", owner="jupyter", provider="ufw", **changes):
     comment = f"remote.notebooks/{owner} lab" if owner else "by hand"
-    base = {"protocol": "tcp", "port": port, "source": source, "interface": "", "zone": "", "limit": "", "comment": comment}
+    base = {
+        "protocol": "tcp",
+        "port": port,
+        "source": source,
+        "interface": "",
+        "zone": "",
+        "limit": "",
+        "comment": comment,
+    }
     return {**base, "owner": owner, "provider": provider, "live": True, "saved": True, **changes}
 
 
@@ -65,20 +78,34 @@ V4, V6 = rule("192.0.2.0/24"), rule("2001:db8:1::/64")
         pytest.param([LAB, {"port": 1, "prot": "tcp"}], "entry 2: there is no key 'prot'", id="a misspelt key"),
         pytest.param([{"port": 1, "protocol": "icmp"}], "entry 1: protocol 'icmp'", id="a protocol without ports"),
         pytest.param([{"port": 1, "state": "open"}], "entry 1: state 'open'", id="an unknown state"),
-        pytest.param([{"port": 1, "sources": ["192.0.2.300/24"]}], "entry 1: source '192.0.2.300/24'", id="not an address"),
         pytest.param(
-            [{"port": 1, "sources": ["192.0.2.5/24"]}], "write 192.0.2.0/24, for the one address 192.0.2.5", id="host bits, with both cures"
+            [{"port": 1, "sources": ["192.0.2.300/24"]}], "entry 1: source '192.0.2.300/24'", id="not an address"
         ),
         pytest.param(
-            [{"port": 1, "sources": ["192.0.2.0/24", "192.0.2.128/25"]}], "192.0.2.0/24 and 192.0.2.128/25 overlap", id="overlapping sources"
+            [{"port": 1, "sources": ["192.0.2.5/24"]}],
+            "write 192.0.2.0/24, for the one address 192.0.2.5",
+            id="host bits, with both cures",
+        ),
+        pytest.param(
+            [{"port": 1, "sources": ["192.0.2.0/24", "192.0.2.128/25"]}],
+            "192.0.2.0/24 and 192.0.2.128/25 overlap",
+            id="overlapping sources",
         ),
         pytest.param([{"port": 1, "sources": "192.0.2.0/24"}], "sources is a list", id="a string instead of a list"),
         pytest.param(
-            [{"port": 1}, {"port": 1, "sources": ["192.0.2.0/24"]}], "entry 2: tcp port 1 from 192.0.2.0/24 overlaps", id="anybody and somebody"
+            [{"port": 1}, {"port": 1, "sources": ["192.0.2.0/24"]}],
+            "entry 2: tcp port 1 from 192.0.2.0/24 overlaps",
+            id="anybody and somebody",
         ),
-        pytest.param([{"port": "1-9"}, {"port": 5}], "entry 2: tcp port 5 from anybody overlaps with entry 1", id="a port inside a range"),
+        pytest.param(
+            [{"port": "1-9"}, {"port": 5}],
+            "entry 2: tcp port 5 from anybody overlaps with entry 1",
+            id="a port inside a range",
+        ),
         pytest.param([{"port": 1, "state": "absent"}, {"port": 1}], "entry 2: tcp port 1", id="wanted and unwanted"),
-        pytest.param([{"port": 1, "interface": "eth0; reboot"}], "interface 'eth0; reboot'", id="a shell's word as interface"),
+        pytest.param(
+            [{"port": 1, "interface": "eth0; reboot"}], "interface 'eth0; reboot'", id="a shell's word as interface"
+        ),
         pytest.param([{"port": 1, "comment": 'say "no"'}], "comment", id="a quote in a comment"),
         pytest.param([{"port": 1, "limit": "5/fortnight"}], "limit '5/fortnight'", id="an unknown time"),
     ],
@@ -97,7 +124,12 @@ def test_normalised_rules_stay_as_they_are():
 
 
 def test_neighbours_do_not_overlap():
-    rules = [{"port": 1, "sources": ["192.0.2.0/25"]}, {"port": 1, "sources": ["192.0.2.128/25"]}, {"port": 1, "protocol": "udp"}, {"port": 2}]
+    rules = [
+        {"port": 1, "sources": ["192.0.2.0/25"]},
+        {"port": 1, "sources": ["192.0.2.128/25"]},
+        {"port": 1, "protocol": "udp"},
+        {"port": 2},
+    ]
     assert len(openings(normalise(rules))) == 4
 
 
@@ -105,12 +137,18 @@ def test_neighbours_do_not_overlap():
     ("requested", "active", "installed", "enable", "expected"),
     [
         pytest.param("auto", "ufw", ["ufw", "nftables"], False, "ufw", id="what is active"),
-        pytest.param("auto", "none", ["ufw", "nftables"], False, "none", id="nothing is active, and nothing may be turned on"),
-        pytest.param("auto", "none", ["firewalld", "nftables"], True, "firewalld", id="the installed one may be turned on"),
+        pytest.param(
+            "auto", "none", ["ufw", "nftables"], False, "none", id="nothing is active, and nothing may be turned on"
+        ),
+        pytest.param(
+            "auto", "none", ["firewalld", "nftables"], True, "firewalld", id="the installed one may be turned on"
+        ),
         pytest.param("auto", "none", [], True, "nftables", id="nothing is installed"),
         pytest.param("nftables", "none", ["nftables"], False, "nftables", id="asked for by name"),
         # Platforms without an image: what their default installation reports
-        pytest.param("auto", "firewalld", ["firewalld", "nftables"], False, "firewalld", id="RHEL, Fedora and openSUSE"),
+        pytest.param(
+            "auto", "firewalld", ["firewalld", "nftables"], False, "firewalld", id="RHEL, Fedora and openSUSE"
+        ),
         pytest.param("auto", "none", ["ufw", "nftables", "iptables"], True, "ufw", id="Ubuntu, where ufw sleeps"),
     ],
 )
@@ -141,7 +179,9 @@ def test_what_a_run_opened_can_be_told_from_what_was_open(rules, there, expected
     [
         pytest.param([], ["missing", "missing"], id="nothing is there"),
         pytest.param([V4, V6], [], id="all is there"),
-        pytest.param([V4, dict(V6, owner="", comment="by hand")], [], id="a rule by hand that says the same is as good"),
+        pytest.param(
+            [V4, dict(V6, owner="", comment="by hand")], [], id="a rule by hand that says the same is as good"
+        ),
         pytest.param([V4, dict(V6, comment="remote.notebooks/jupyter old")], ["missing"], id="a comment changed"),
         pytest.param([V4, V6, rule("203.0.113.0/24")], ["unwanted"], id="a source left the list"),
         pytest.param([V4, V6, rule("192.0.2.0/24", port="8889")], ["unwanted"], id="the port changed"),
@@ -160,7 +200,10 @@ def test_difference_rule_by_rule(there, expected, provider):
 
 def test_a_change_of_provider_leaves_nothing_behind():
     found = difference([LAB], "jupyter", report("firewalld", rules=[V4, V6]))
-    assert sorted((entry["what"], entry["provider"]) for entry in found) == [("missing", "firewalld")] * 2 + [("unwanted", "ufw")] * 2
+    assert (
+        sorted((entry["what"], entry["provider"]) for entry in found)
+        == [("missing", "firewalld")] * 2 + [("unwanted", "ufw")] * 2
+    )
 
 
 def test_where_nothing_filters_sources_hold_all_the_same():
@@ -172,7 +215,9 @@ def test_where_nothing_filters_sources_hold_all_the_same():
 
 def test_where_nothing_filters_a_port_for_everybody_needs_nothing():
     assert difference([{"port": 8888}], "jupyter", report()) == []
-    assert remarks([{"port": 8888}], "jupyter", report()) == ["No firewall filters on this host: nothing had to be opened."]
+    assert remarks([{"port": 8888}], "jupyter", report()) == [
+        "No firewall filters on this host: nothing had to be opened."
+    ]
     assert remarks([], "jupyter", report()) == []
 
 
@@ -196,9 +241,24 @@ def test_who_says_that_others_filter_is_told_what_that_means():
             "has no zone 'office' on this host. Its zones: public, home",
             id="unknown zone",
         ),
-        pytest.param([{"port": 1, "zone": "home"}], {"provider": "ufw"}, "zone 'home' is a word of firewalld", id="a zone for ufw"),
-        pytest.param([{"port": 1, "interface": "eth9"}], {"provider": "firewalld"}, "interface 'eth9' is in none", id="an interface in no zone"),
-        pytest.param([{"port": 1, "limit": "5/minute"}], {"provider": "ufw"}, "ufw knows one limit only", id="a limit ufw cannot set"),
+        pytest.param(
+            [{"port": 1, "zone": "home"}],
+            {"provider": "ufw"},
+            "zone 'home' is a word of firewalld",
+            id="a zone for ufw",
+        ),
+        pytest.param(
+            [{"port": 1, "interface": "eth9"}],
+            {"provider": "firewalld"},
+            "interface 'eth9' is in none",
+            id="an interface in no zone",
+        ),
+        pytest.param(
+            [{"port": 1, "limit": "5/minute"}],
+            {"provider": "ufw"},
+            "ufw knows one limit only",
+            id="a limit ufw cannot set",
+        ),
         pytest.param(
             [{"port": 1, "sources": ["192.0.2.0/24", "2001:db8::/32"]}],
             {"provider": "ufw", "ufw_ipv6": False},
@@ -208,10 +268,13 @@ def test_who_says_that_others_filter_is_told_what_that_means():
         pytest.param(
             [{"port": 1, "sources": ["192.0.2.0/24"]}],
             {"provider": "ufw", "ufw_accepts": True},
-            "entry 1: its sources would not be in force, for ufw on this host lets in whatever no rule speaks of. There: sudo ufw allow 22/tcp && ",
+            "entry 1: its sources would not be in force, for ufw on this host lets in whatever no rule speaks of."
+            " There: sudo ufw allow 22/tcp && ",
             id="sources for a ufw that lets everybody in",
         ),
-        pytest.param([{"port": 1}], {"provider": "ufw", "installed": []}, "which this host does not have", id="not installed"),
+        pytest.param(
+            [{"port": 1}], {"provider": "ufw", "installed": []}, "which this host does not have", id="not installed"
+        ),
         pytest.param(
             [{"port": "20-30", "sources": ["192.0.2.0/24"]}],
             {"provider": "ufw", "ssh": {"client": "198.51.100.7", "port": 22}},
@@ -242,10 +305,19 @@ def test_ssh_may_go_when_the_operator_has_a_rule_of_his_own():
 @pytest.mark.parametrize(
     ("zones", "entry", "expected"),
     [
-        pytest.param({"home": {"interfaces": ["eth0", "eth1"]}}, {}, ["home"], id="the interface is in another zone than the default"),
-        pytest.param({"home": {"interfaces": ["eth1"]}}, {}, ["home", "public"], id="two interfaces, of which one is in no zone"),
+        pytest.param(
+            {"home": {"interfaces": ["eth0", "eth1"]}},
+            {},
+            ["home"],
+            id="the interface is in another zone than the default",
+        ),
+        pytest.param(
+            {"home": {"interfaces": ["eth1"]}}, {}, ["home", "public"], id="two interfaces, of which one is in no zone"
+        ),
         pytest.param({"home": {"interfaces": ["eth0", "eth1"]}}, {"interface": "eth1"}, ["home"], id="by interface"),
-        pytest.param({"home": {"interfaces": ["eth0", "eth1"]}}, {"zone": "public"}, ["public"], id="a zone by its name"),
+        pytest.param(
+            {"home": {"interfaces": ["eth0", "eth1"]}}, {"zone": "public"}, ["public"], id="a zone by its name"
+        ),
         pytest.param(
             {"public": {"interfaces": ["eth0", "eth1"]}, "home": {"interfaces": [], "sources": ["192.0.2.0/28"]}},
             {"sources": ["192.0.2.0/24"]},
@@ -264,7 +336,12 @@ def test_ssh_may_go_when_the_operator_has_a_rule_of_his_own():
             ["home", "public"],
             id="who has this MAC address may have any other",
         ),
-        pytest.param({"home": {"interfaces": ["eth1"], "accepts": True}}, {}, ["public"], id="a zone that accepts everything needs no rule"),
+        pytest.param(
+            {"home": {"interfaces": ["eth1"], "accepts": True}},
+            {},
+            ["public"],
+            id="a zone that accepts everything needs no rule",
+        ),
         pytest.param({}, {}, ["public"], id="nothing is bound"),
     ],
 )
@@ -275,9 +352,9 @@ def test_the_zones_of_firewalld_in_which_a_client_arrives(zones, entry, expected
     found = difference([{"port": 8888, **entry}], "jupyter", host)
     assert [one["opening"]["zone"] for one in found if one["what"] == "missing"] == expected
     if not entry:
-        assert ssh_to_open(dict(host, rules=[rule(port="22", owner="", provider="firewalld", zone="public")]), "firewalld") == (
-            [] if expected == ["public"] else [22]
-        )
+        assert ssh_to_open(
+            dict(host, rules=[rule(port="22", owner="", provider="firewalld", zone="public")]), "firewalld"
+        ) == ([] if expected == ["public"] else [22])
 
 
 def test_a_zone_that_accepts_everything_is_told():
@@ -304,7 +381,8 @@ def test_an_owner_that_a_tool_would_not_take(owner):
         pytest.param({"port": 8888}, 'rule port port="8888" protocol="tcp" accept', id="anybody, in both families"),
         pytest.param(
             {"port": "1-9", "protocol": "udp", "sources": ["2001:db8::/32"], "limit": "12/minute"},
-            'rule family="ipv6" source address="2001:db8::/32" port port="1-9" protocol="udp" accept limit value="12/m"',
+            'rule family="ipv6" source address="2001:db8::/32" port port="1-9" protocol="udp" accept limit'
+            ' value="12/m"',
             id="one network and a limit",
         ),
     ],
@@ -316,7 +394,9 @@ def test_rich_rule_in_the_form_firewalld_lists(entry, expected):
 def test_the_ledger_does_not_claim_a_rule_by_hand():
     wanted = [dict(opening, zone="public") for opening in openings(normalise([LAB]))]
     there = [dict(V4, provider="firewalld", zone="public", owner="", comment="")]
-    assert [entry["source"] for entry in ledger(wanted, "jupyter", report("firewalld", rules=there))] == ["2001:db8:1::/64"]
+    assert [entry["source"] for entry in ledger(wanted, "jupyter", report("firewalld", rules=there))] == [
+        "2001:db8:1::/64"
+    ]
 
 
 def test_a_rule_by_hand_that_opens_the_port_to_everybody_is_said():
@@ -348,12 +428,22 @@ def test_admits(changes, source, expected):
     ("rules", "expected"),
     [
         pytest.param([LAB], [], id="the same port, whatever its sources"),
-        pytest.param([{"port": 9999}], [{"port": "8888", "protocol": "tcp", "sources": ["192.0.2.0/24", "2001:db8:1::/64"]}], id="another port"),
-        pytest.param([], [{"port": "8888", "protocol": "tcp", "sources": ["192.0.2.0/24", "2001:db8:1::/64"]}], id="no port any more"),
+        pytest.param(
+            [{"port": 9999}],
+            [{"port": "8888", "protocol": "tcp", "sources": ["192.0.2.0/24", "2001:db8:1::/64"]}],
+            id="another port",
+        ),
+        pytest.param(
+            [],
+            [{"port": "8888", "protocol": "tcp", "sources": ["192.0.2.0/24", "2001:db8:1::/64"]}],
+            id="no port any more",
+        ),
     ],
 )
 def test_a_port_stays_shut_in_until_its_server_has_moved(rules, expected):
-    assert standing(rules, "jupyter", report("ufw", rules=[V4, V6, rule(owner=""), rule(owner="", port="22")])) == expected
+    assert (
+        standing(rules, "jupyter", report("ufw", rules=[V4, V6, rule(owner=""), rule(owner="", port="22")])) == expected
+    )
     assert standing(rules, "jupyter", report("none", rules=[V4, V6])) == [], "what is not in force shuts nothing"
     # What stays and what is new can stand beside each other.
     assert normalise([*rules, *standing(rules, "jupyter", report("ufw", rules=[V4, V6]))])

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands for ufw and firewalld. That the tools take them, and that packets obey, is what the firewall scenario shows."""
+"""The commands for ufw and firewalld. That the tools take them, and that packets obey, is what the firewall scenario
+shows."""
 
 from __future__ import annotations
 
@@ -72,7 +73,9 @@ def lines(rules, provider, enable, host):
             ["ufw reload"],
             id="a rule that is not in force",
         ),
-        pytest.param([], False, {"provider": "ufw", "rules": [rule("", owner="", port="80")]}, [], id="somebody else's rule"),
+        pytest.param(
+            [], False, {"provider": "ufw", "rules": [rule("", owner="", port="80")]}, [], id="somebody else's rule"
+        ),
     ],
 )
 def test_ufw(rules, enable, host, expected):
@@ -96,20 +99,31 @@ def test_ufw(rules, enable, host, expected):
             [LAB],
             True,
             {"provider": "none"},
-            [["firewall-offline-cmd", "--zone=public", "--add-port=22/tcp"], ["firewall-offline-cmd", "--zone=public", f"--add-rich-rule={RICH}"]],
+            [
+                ["firewall-offline-cmd", "--zone=public", "--add-port=22/tcp"],
+                ["firewall-offline-cmd", "--zone=public", f"--add-rich-rule={RICH}"],
+            ],
             id="before it is turned on SSH is let in",
         ),
         pytest.param(
             [],
             False,
-            {"provider": "none", "rules": [rule("192.0.2.0/24", port="8888-8890", provider="firewalld", zone="public", live=False)]},
+            {
+                "provider": "none",
+                "rules": [rule("192.0.2.0/24", port="8888-8890", provider="firewalld", zone="public", live=False)],
+            },
             [["firewall-offline-cmd", "--zone=public", f"--remove-rich-rule={RICH}"]],
             id="gone, while no daemon runs",
         ),
         pytest.param(
             [{**LAB, "comment": ""}],
             False,
-            {"provider": "firewalld", "rules": [rule("192.0.2.0/24", owner="", port="8888-8890", provider="firewalld", zone="public", live=False)]},
+            {
+                "provider": "firewalld",
+                "rules": [
+                    rule("192.0.2.0/24", owner="", port="8888-8890", provider="firewalld", zone="public", live=False)
+                ],
+            },
             [
                 ["firewall-cmd", "--reload"],
                 ["firewall-cmd", "--permanent", "--zone=public", f"--add-rich-rule={RICH}"],

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text for nftables and iptables. That the tools take it, and that packets obey, is what the firewall scenario shows."""
+"""The text for nftables and iptables. That the tools take it, and that packets obey, is what the firewall scenario
+shows."""
 
 from __future__ import annotations
 
@@ -22,14 +23,26 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilt
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.parse import parse_iptables_save
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import openings
 
-WANTED = [dict(one, zone="") for one in openings(normalise([{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}]))]
+WANTED = [
+    dict(one, zone="")
+    for one in openings(normalise([{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}]))
+]
 RULES = [{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}]
 TABLE, HOOKS = "/etc/remote-notebooks/firewall/jupyter.nft", "/etc/remote-notebooks/firewall/jupyter.hooks.sh"
 MARK = "remote.notebooks/jupyter"
 
 
 def chain(policy="drop", rules=(), **changes):
-    return {"family": "inet", "table": "filter", "name": "input", "hook": "input", "priority": 0, "policy": policy, "rules": list(rules), **changes}
+    return {
+        "family": "inet",
+        "table": "filter",
+        "name": "input",
+        "hook": "input",
+        "priority": 0,
+        "policy": policy,
+        "rules": list(rules),
+        **changes,
+    }
 
 
 def rule(handle, verdict="drop", when=(), comment=""):
@@ -62,7 +75,12 @@ def test_where_the_host_filters_our_table_only_accepts_and_a_hook_opens_the_host
     files = nft_files(WANTED, "jupyter", report(chain(rules=[rule(4, "accept", [["port", "in", ["22"]]]), stops])))
     assert " drop" not in files[TABLE]
     assert [shlex.split(line) for line in files[HOOKS].splitlines() if line.startswith("    put ")] == [
-        ["put", "inet filter input", f'{accept} tcp dport 8888 accept comment "remote.notebooks/jupyter hook"', stops["text"]]
+        [
+            "put",
+            "inet filter input",
+            f'{accept} tcp dport 8888 accept comment "remote.notebooks/jupyter hook"',
+            stops["text"],
+        ]
         for accept in ("ip saddr 192.0.2.0/24", "ip6 saddr 2001:db8:1::/64")
     ]
     assert "/usr/sbin/nft -f /etc/remote-notebooks/firewall/%i.nft" in files[UNIT]
@@ -76,7 +94,10 @@ def test_where_nothing_filters_our_table_closes_the_port_for_all_others_and_no_h
 
 def test_a_family_that_the_host_filters_itself_is_left_to_its_rules():
     table = nft_files(WANTED, "jupyter", report(chain(family="ip")))[TABLE]
-    assert 'ct direction original meta nfproto ipv6 tcp dport 8888 drop comment "remote.notebooks/jupyter all others"' in table
+    assert (
+        'ct direction original meta nfproto ipv6 tcp dport 8888 drop comment "remote.notebooks/jupyter all others"'
+        in table
+    )
     assert table.count(" drop ") == 1
 
 
@@ -87,12 +108,17 @@ def test_a_port_for_everybody_closes_nothing():
 
 def test_a_policy_that_drops_gets_its_hook_at_the_end():
     script = nft_script(WANTED[:1], "jupyter", report(chain()))
-    assert 'add rule inet filter input ip saddr 192.0.2.0/24 tcp dport 8888 accept comment "remote.notebooks/jupyter hook"' in script
+    assert (
+        'add rule inet filter input ip saddr 192.0.2.0/24 tcp dport 8888 accept comment "remote.notebooks/jupyter hook"'
+        in script
+    )
 
 
 def test_one_transaction_takes_the_old_hook_out_by_its_handle_and_puts_the_new_one_before_the_rule_that_stops():
     old = rule(9, "accept", [["port", "in", ["1"]]], "remote.notebooks/jupyter hook")
-    lines = nft_script(WANTED[:1], "jupyter", report(chain(rules=[old, rule(7), rule(8, comment="remote.notebooks/other")]))).splitlines()
+    lines = nft_script(
+        WANTED[:1], "jupyter", report(chain(rules=[old, rule(7), rule(8, comment="remote.notebooks/other")]))
+    ).splitlines()
     assert lines[0] == "delete rule inet filter input handle 9"
     assert lines[-1].startswith("insert rule inet filter input handle 7 ip saddr 192.0.2.0/24")
     assert not any("handle 8" in line for line in lines)
@@ -117,36 +143,63 @@ def test_every_part_that_is_missing_is_named():
     ]
 
 
-LINKS = [f"/etc/systemd/system/{target}.wants/remote-notebooks-firewall@jupyter.service" for target in ("nftables.service", "sysinit.target")]
+LINKS = [
+    f"/etc/systemd/system/{target}.wants/remote-notebooks-firewall@jupyter.service"
+    for target in ("nftables.service", "sysinit.target")
+]
 
 
 @pytest.mark.parametrize(
     ("rules", "changes", "said"),
     [
         pytest.param(RULES, {"links": LINKS, "watched": ["jupyter"]}, [], id="they stay"),
-        pytest.param(RULES, {"links": LINKS[:1], "watched": ["jupyter"]}, [("outdated", "start at boot")], id="lost at a reboot"),
-        pytest.param(RULES, {"links": LINKS, "watched": ["web"]}, [("outdated", "it does not run")], id="lost when somebody flushes all rules"),
+        pytest.param(
+            RULES, {"links": LINKS[:1], "watched": ["jupyter"]}, [("outdated", "start at boot")], id="lost at a reboot"
+        ),
+        pytest.param(
+            RULES,
+            {"links": LINKS, "watched": ["web"]},
+            [("outdated", "it does not run")],
+            id="lost when somebody flushes all rules",
+        ),
         pytest.param(RULES, {"systemd": False}, [], id="nobody to do it"),
         pytest.param([], {"watched": ["jupyter"]}, [("unwanted", "start at boot")], id="what is gone comes back"),
     ],
 )
 def test_rules_stay_over_a_reboot_and_a_flush(rules, changes, said):
     found = difference(rules, "jupyter", report(chain("accept"), **changes))
-    assert [(entry["what"], entry["detail"]) for entry in found if entry["id"] == "remote-notebooks-firewall@jupyter.service"] == said
+    assert [
+        (entry["what"], entry["detail"])
+        for entry in found
+        if entry["id"] == "remote-notebooks-firewall@jupyter.service"
+    ] == said
 
 
-OURS = chain("accept", table="remote_notebooks_jupyter", rules=[rule(2, "accept", [["interface", "in", ["lo"]]]), rule(3, comment=MARK)])
+OURS = chain(
+    "accept",
+    table="remote_notebooks_jupyter",
+    rules=[rule(2, "accept", [["interface", "in", ["lo"]]]), rule(3, comment=MARK)],
+)
 THEIRS = chain("accept", table="remote_notebooks_jupyter", rules=[rule(2, when=[["port", "in", ["25"]]])])
 GATE = {"family": "ip", "table": "filter", "name": "rn_jupyter", "managed": "iptables", "hook": ""}
-PLACES = [("nftables", place) for place in ("/etc/remote-notebooks", "/etc/remote-notebooks/firewall", TABLE, HOOKS, UNIT, *LINKS)] + [
-    ("firewalld", place) for place in ("/etc/remote-notebooks/firewall", "/etc/remote-notebooks/firewall/jupyter.firewalld.json")
+PLACES = [
+    ("nftables", place)
+    for place in ("/etc/remote-notebooks", "/etc/remote-notebooks/firewall", TABLE, HOOKS, UNIT, *LINKS)
+] + [
+    ("firewalld", place)
+    for place in ("/etc/remote-notebooks/firewall", "/etc/remote-notebooks/firewall/jupyter.firewalld.json")
 ]
 
 
 @pytest.mark.parametrize(("provider", "place"), PLACES)
 def test_a_stranger_in_a_place_of_ours_stops_the_run_before_its_first_change(provider, place):
     host = report(
-        chain("accept"), strange=[place], provider=provider, installed=[provider], files={place: "0" * 64}, links=[place] * (place in LINKS)
+        chain("accept"),
+        strange=[place],
+        provider=provider,
+        installed=[provider],
+        files={place: "0" * 64},
+        links=[place] * (place in LINKS),
     )
     with pytest.raises(FirewallError, match=f"In the way, and made by no run of this role: {place}. Move it away."):
         difference(RULES, "jupyter", host)
@@ -156,11 +209,25 @@ def test_a_stranger_in_a_place_of_ours_stops_the_run_before_its_first_change(pro
 @pytest.mark.parametrize(
     ("chains", "provider", "said"),
     [
-        pytest.param([chain("accept"), THEIRS], "nftables", "sudo nft delete table inet remote_notebooks_jupyter - or", id="a table"),
+        pytest.param(
+            [chain("accept"), THEIRS],
+            "nftables",
+            "sudo nft delete table inet remote_notebooks_jupyter - or",
+            id="a table",
+        ),
         pytest.param([chain("accept"), OURS], "nftables", "", id="a table of ours"),
-        pytest.param([chain("accept"), dict(THEIRS, table="remote_notebooks_web")], "nftables", "", id="another owner's table"),
-        pytest.param([dict(GATE, rules=[rule(1)], policy="", priority=0)], "iptables", "chain rn_jupyter of iptables is this role's", id="a chain"),
-        pytest.param([dict(GATE, rules=[rule(1, comment=MARK)], policy="", priority=0)], "iptables", "", id="a chain of ours"),
+        pytest.param(
+            [chain("accept"), dict(THEIRS, table="remote_notebooks_web")], "nftables", "", id="another owner's table"
+        ),
+        pytest.param(
+            [dict(GATE, rules=[rule(1)], policy="", priority=0)],
+            "iptables",
+            "chain rn_jupyter of iptables is this role's",
+            id="a chain",
+        ),
+        pytest.param(
+            [dict(GATE, rules=[rule(1, comment=MARK)], policy="", priority=0)], "iptables", "", id="a chain of ours"
+        ),
     ],
 )
 def test_a_stranger_s_table_is_neither_replaced_nor_removed(chains, provider, said):
@@ -173,7 +240,9 @@ def test_a_stranger_s_table_is_neither_replaced_nor_removed(chains, provider, sa
 
 def test_all_strangers_are_named_at_once():
     host = report(chain("accept"), THEIRS, strange=[TABLE, UNIT])
-    with pytest.raises(FirewallError, match=f"{TABLE}, {UNIT}. Move them away. table inet remote_notebooks_jupyter is this role's"):
+    with pytest.raises(
+        FirewallError, match=f"{TABLE}, {UNIT}. Move them away. table inet remote_notebooks_jupyter is this role's"
+    ):
         difference(RULES, "jupyter", host)
     assert difference(RULES, "jupyter", host, apart=False)  # a caller that moves them away first
 
@@ -182,7 +251,8 @@ def test_what_drops_in_a_chain_that_is_not_ours_to_write_is_said_with_the_line_t
     theirs = chain(family="ip", name="INPUT", managed="iptables")
     found = difference([{"port": 8888}], "jupyter", report(chain("accept"), theirs))
     assert [entry["detail"] for entry in found if entry["what"] == "blocked"] == [
-        "chain INPUT of table ip filter drops it by its policy; let it through there: iptables -I INPUT -p tcp -m tcp --dport 8888 -j ACCEPT"
+        "chain INPUT of table ip filter drops it by its policy; let it through there: iptables -I INPUT -p tcp -m tcp"
+        " --dport 8888 -j ACCEPT"
     ]
 
 
@@ -201,7 +271,9 @@ LIMITED = [dict(one, limit="12/minute") for one in WANTED]
 
 def iptables(text, **changes):
     chains = [dict(one, managed="iptables") for one in parse_iptables_save(text, "ip")]
-    return report(*chains, provider="iptables", saved={"ip": {"path": "/etc/iptables/rules.v4", "text": text}}, **changes)
+    return report(
+        *chains, provider="iptables", saved={"ip": {"path": "/etc/iptables/rules.v4", "text": text}}, **changes
+    )
 
 
 @pytest.mark.parametrize(
@@ -237,10 +309,17 @@ def test_a_file_saved_with_counters_is_read_and_keeps_them(text):
 
 
 def test_the_hook_stands_before_the_reject_in_the_file_and_in_the_kernel():
-    line = '-A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport 8888 -m comment --comment "remote.notebooks/jupyter hook" -j ACCEPT'
+    line = (
+        '-A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport 8888 -m comment --comment "remote.notebooks/jupyter hook" -j'
+        " ACCEPT"
+    )
     saved = iptables_saved(STRICT, WANTED, "jupyter", iptables(STRICT), "ip").splitlines()
     assert saved.index(line) == saved.index("-A INPUT -j REJECT") - 1
-    assert iptables_restore(WANTED, "jupyter", iptables(STRICT), "ip").splitlines() == ["*filter", line.replace("-A INPUT", "-I INPUT 3"), "COMMIT"]
+    assert iptables_restore(WANTED, "jupyter", iptables(STRICT), "ip").splitlines() == [
+        "*filter",
+        line.replace("-A INPUT", "-I INPUT 3"),
+        "COMMIT",
+    ]
 
 
 def test_what_iptables_holds_already_is_no_difference():

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ufw 0.36 and firewalld 1.3 and 2.3 keep, as openings; and what the reader costs where there is nothing to read."""
+"""What ufw 0.36 and firewalld 1.3 and 2.3 keep, as openings; and what the reader costs where there is nothing to
+read."""
 
 from __future__ import annotations
 
@@ -22,18 +23,27 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._input import ans
             ("tcp", "9000-9010", "192.0.2.0/24", "eth0", "", ""),
             id="a range, a network, an interface",
         ),
-        pytest.param("limit tcp 22 0.0.0.0/0 any 192.0.2.7 in", ("tcp", "22", "192.0.2.7/32", "", "12/minute", ""), id="a limit for one address"),
+        pytest.param(
+            "limit tcp 22 0.0.0.0/0 any 192.0.2.7 in",
+            ("tcp", "22", "192.0.2.7/32", "", "12/minute", ""),
+            id="a limit for one address",
+        ),
         pytest.param(
             "allow_log tcp 22 ::/0 any 2001:db8::/32 in comment=7468652061646d696e",
             ("tcp", "22", "2001:db8::/32", "", "", ""),
             id="logged, with a comment by hand",
         ),
         pytest.param(
-            "allow tcp 8888 0.0.0.0/0 any 192.0.2.0/24 in comment=72656d6f74652e6e6f7465626f6f6b732f6a757079746572206c6162",
+            "allow tcp 8888 0.0.0.0/0 any 192.0.2.0/24 in"
+            " comment=72656d6f74652e6e6f7465626f6f6b732f6a757079746572206c6162",
             ("tcp", "8888", "192.0.2.0/24", "", "", "jupyter"),
             id="ours",
         ),
-        pytest.param("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 OpenSSH - in", ("tcp", "22", "", "", "", ""), id="by an application's name"),
+        pytest.param(
+            "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 OpenSSH - in",
+            ("tcp", "22", "", "", "", ""),
+            id="by an application's name",
+        ),
         pytest.param("deny tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", None, id="a denial opens nothing"),
         pytest.param("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 out", None, id="outgoing"),
         pytest.param("allow tcp 22 192.0.2.1 any 0.0.0.0/0 in", None, id="for one address of the host only"),
@@ -42,7 +52,9 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._input import ans
 )
 def test_ufw_tuple(text, expected):
     found = host.parse_ufw_tuple(text)
-    assert (found and tuple(found[key] for key in ("protocol", "port", "source", "interface", "limit", "owner"))) == expected
+    assert (
+        found and tuple(found[key] for key in ("protocol", "port", "source", "interface", "limit", "owner"))
+    ) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,8 +77,10 @@ def test_rules_of_ufw_are_of_one_form(monkeypatch):
     networks = "### tuple ### allow tcp 8888 0.0.0.0/0 any 192.0.2.0/24 in\n"
     files = {
         "/etc/default/ufw": "IPV6=yes\n",
-        "/etc/ufw/user.rules": networks
-        + "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n### tuple ### allow tcp 23 0.0.0.0/0 any 0.0.0.0/0 in\n",
+        "/etc/ufw/user.rules": (
+            networks + "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n### tuple ### allow tcp 23 0.0.0.0/0 any"
+            " 0.0.0.0/0 in\n"
+        ),
         "/etc/ufw/user6.rules": "### tuple ### allow tcp 22 ::/0 any ::/0 in\n",
     }
     monkeypatch.setattr(host, "_text", lambda path: files.get(path, ""))
@@ -85,8 +99,12 @@ def test_rules_of_ufw_are_of_one_form(monkeypatch):
             ("1-9", "192.0.2.7/32", "12/minute"),
             id="an address and a limit",
         ),
-        pytest.param('rule family="ipv4" port port="8888" protocol="tcp" accept', None, id="one family only is not anybody"),
-        pytest.param('rule family="ipv4" source address="192.0.2.7" port port="1" protocol="tcp" reject', None, id="a reject"),
+        pytest.param(
+            'rule family="ipv4" port port="8888" protocol="tcp" accept', None, id="one family only is not anybody"
+        ),
+        pytest.param(
+            'rule family="ipv4" source address="192.0.2.7" port port="1" protocol="tcp" reject', None, id="a reject"
+        ),
         pytest.param('rule service name="http" accept', None, id="a service"),
         pytest.param('rule priority="-5" port port="1" protocol="tcp" accept', None, id="one with a priority"),
     ],
@@ -111,7 +129,12 @@ def test_a_host_without_any_tool_costs_no_process(monkeypatch):
         pytest.param({}, [("ip", "drop", "iptables")], "iptables", id="iptables drops"),
         pytest.param({}, [("ip", "accept", "iptables")], "none", id="an empty table that a look at it made"),
         pytest.param({"ip": {}}, [("ip", "accept", "iptables")], "iptables", id="iptables-persistent is there"),
-        pytest.param({}, [("inet", "accept", None), ("ip", "drop", "iptables")], "iptables", id="of the two, the one that stops a stranger"),
+        pytest.param(
+            {},
+            [("inet", "accept", None), ("ip", "drop", "iptables")],
+            "iptables",
+            id="of the two, the one that stops a stranger",
+        ),
         pytest.param({}, [("inet", "drop", None), ("ip", "drop", "iptables")], "nftables", id="both stop him"),
     ],
 )
@@ -134,12 +157,23 @@ def test_the_packet_filter_in_charge(saved, chains, expected, monkeypatch):
 
 
 def test_who_is_shut_out_for_a_while_is_no_firewall(monkeypatch):
-    """fail2ban's table comes with the first guess and goes with the last: a host where nothing filters is the same before and after."""
+    """fail2ban's table comes with the first guess and goes with the last: a host where nothing filters is the same
+    before and after."""
     monkeypatch.setattr(host, "_which", lambda name: f"/usr/sbin/{name}" if name == "nft" else "")
     monkeypatch.setattr(host, "_UNITS", "/nonexistent")
     monkeypatch.setattr(host, "_text", lambda _path: "")
-    chain = {"family": "inet", "table": "f2b-table", "name": "f2b-chain", "type": "filter", "hook": "input", "prio": -1, "policy": "accept"}
-    banned = {"set": {"family": "inet", "table": "f2b-table", "name": "addr-set-remote-notebooks-lab", "elem": ["192.0.2.7"]}}
+    chain = {
+        "family": "inet",
+        "table": "f2b-table",
+        "name": "f2b-chain",
+        "type": "filter",
+        "hook": "input",
+        "prio": -1,
+        "policy": "accept",
+    }
+    banned = {
+        "set": {"family": "inet", "table": "f2b-table", "name": "addr-set-remote-notebooks-lab", "elem": ["192.0.2.7"]}
+    }
     listed = json.dumps({"nftables": [{"table": {"family": "inet", "name": "f2b-table"}}, banned, {"chain": chain}]})
     found = host.read(lambda command: (0, listed if "-j" in command else "", ""))
     assert (found["provider"], found["chains"]) == ("none", [])

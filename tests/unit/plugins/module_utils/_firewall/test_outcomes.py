@@ -6,13 +6,32 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.outcomes import conclude, expected, left_out, missing, ports, worth_trying
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.outcomes import (
+    conclude,
+    expected,
+    left_out,
+    missing,
+    ports,
+    worth_trying,
+)
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise
 
-ENTRY = {"port": 8888, "client": "192.0.2.10", "anybody": False, "listed": True, "admitted": True, "silent": False, "listens": True, "lines": []}
+ENTRY = {
+    "port": 8888,
+    "client": "192.0.2.10",
+    "anybody": False,
+    "listed": True,
+    "admitted": True,
+    "silent": False,
+    "listens": True,
+    "lines": [],
+}
 STRANGER = {"listed": False, "admitted": False}
 LINE = "the rule with handle 2 of nft -a list chain inet filter input (meta hour drop)"
-LISTED, NOT_LISTED = "tcp/8888 from 192.0.2.10, which is among the sources: ", "tcp/8888 from 192.0.2.10, which is not among the sources: "
+LISTED, NOT_LISTED = (
+    "tcp/8888 from 192.0.2.10, which is among the sources: ",
+    "tcp/8888 from 192.0.2.10, which is not among the sources: ",
+)
 
 
 @pytest.mark.parametrize(
@@ -20,22 +39,76 @@ LISTED, NOT_LISTED = "tcp/8888 from 192.0.2.10, which is among the sources: ", "
     [
         pytest.param({}, "connected", True, f"{LISTED}gets in.", id="let in"),
         pytest.param(
-            {}, "silence", False, f"{LISTED}gets no answer. The rules of this host let it in: see what filters before", id="a cloud's firewall"
+            {},
+            "silence",
+            False,
+            f"{LISTED}gets no answer. The rules of this host let it in: see what filters before",
+            id="a cloud's firewall",
         ),
-        pytest.param({}, "prohibited", False, f"{LISTED}is refused. The rules of this host let it in", id="a router's word"),
+        pytest.param(
+            {}, "prohibited", False, f"{LISTED}is refused. The rules of this host let it in", id="a router's word"
+        ),
         pytest.param({}, "refused", False, f"{LISTED}is refused.", id="somebody listens, and a rule rejects"),
-        pytest.param({"lines": [LINE]}, "silence", False, f"{LISTED}gets no answer. This role does not understand {LINE}.", id="a line that drops"),
-        pytest.param({"listens": False}, "refused", True, f"{LISTED}gets in; nobody listens there yet.", id="before the server starts"),
-        pytest.param({"listens": False, "admitted": False}, "refused", False, f"{LISTED}is refused, and a rule of the host", id="a rule rejects"),
+        pytest.param(
+            {"lines": [LINE]},
+            "silence",
+            False,
+            f"{LISTED}gets no answer. This role does not understand {LINE}.",
+            id="a line that drops",
+        ),
+        pytest.param(
+            {"listens": False},
+            "refused",
+            True,
+            f"{LISTED}gets in; nobody listens there yet.",
+            id="before the server starts",
+        ),
+        pytest.param(
+            {"listens": False, "admitted": False},
+            "refused",
+            False,
+            f"{LISTED}is refused, and a rule of the host",
+            id="a rule rejects",
+        ),
         pytest.param(STRANGER, "silence", True, f"{NOT_LISTED}is shut out.", id="shut out"),
         pytest.param(STRANGER, "prohibited", True, f"{NOT_LISTED}is shut out.", id="shut out, with a word"),
-        pytest.param(STRANGER, "refused", True, f"{NOT_LISTED}is shut out.", id="shut out by a reject, for somebody listens"),
-        pytest.param(STRANGER, "connected", False, f"{NOT_LISTED}gets in all the same, so the sources are NOT in force.", id="let in all the same"),
-        pytest.param({**STRANGER, "lines": [LINE]}, "connected", False, f"NOT in force. This role does not understand {LINE}.", id="by such a line"),
-        pytest.param({**STRANGER, "admitted": True}, "connected", True, f"{NOT_LISTED}gets in, by a rule that is not ours.", id="by hand"),
-        pytest.param({**STRANGER, "silent": True, "listens": False}, "refused", False, "reaches the host all the same, so", id="before it listens"),
         pytest.param(
-            {**STRANGER, "listens": False}, "refused", True, "is refused, which proves nothing", id="nobody listens, a reject answers alike"
+            STRANGER, "refused", True, f"{NOT_LISTED}is shut out.", id="shut out by a reject, for somebody listens"
+        ),
+        pytest.param(
+            STRANGER,
+            "connected",
+            False,
+            f"{NOT_LISTED}gets in all the same, so the sources are NOT in force.",
+            id="let in all the same",
+        ),
+        pytest.param(
+            {**STRANGER, "lines": [LINE]},
+            "connected",
+            False,
+            f"NOT in force. This role does not understand {LINE}.",
+            id="by such a line",
+        ),
+        pytest.param(
+            {**STRANGER, "admitted": True},
+            "connected",
+            True,
+            f"{NOT_LISTED}gets in, by a rule that is not ours.",
+            id="by hand",
+        ),
+        pytest.param(
+            {**STRANGER, "silent": True, "listens": False},
+            "refused",
+            False,
+            "reaches the host all the same, so",
+            id="before it listens",
+        ),
+        pytest.param(
+            {**STRANGER, "listens": False},
+            "refused",
+            True,
+            "is refused, which proves nothing",
+            id="nobody listens, a reject answers alike",
         ),
     ],
 )
@@ -45,7 +118,15 @@ def test_what_a_connection_proves(changes, outcome, right, said):
 
 
 def report(policy):
-    chain = {"family": "inet", "table": "filter", "name": "input", "hook": "input", "priority": 0, "policy": policy, "rules": []}
+    chain = {
+        "family": "inet",
+        "table": "filter",
+        "name": "input",
+        "hook": "input",
+        "priority": 0,
+        "policy": policy,
+        "rules": [],
+    }
     return {"provider": "nftables", "chains": [chain], "interfaces": ["eth0"], "rules": []}
 
 
@@ -67,9 +148,16 @@ def test_each_port_is_tried_by_one_who_is_listed_and_one_who_is_not():
         *((9000, client, True, True, False) for client in clients),
     ]
     assert [(one["admitted"], one["silent"]) for one in found[:2]] == [(False, True), (False, True)]
-    assert [(one["admitted"], one["silent"]) for one in expected(RULES, report("accept"), clients, set())[:2]] == [(True, False), (True, False)]
+    assert [(one["admitted"], one["silent"]) for one in expected(RULES, report("accept"), clients, set())[:2]] == [
+        (True, False),
+        (True, False),
+    ]
     tried = worth_trying(found, "198.51.100.8")
-    assert sorted((one["port"], one["client"]) for one in tried) == [(8888, "192.0.2.10"), (8888, "198.51.100.8"), (9000, "198.51.100.8")]
+    assert sorted((one["port"], one["client"]) for one in tried) == [
+        (8888, "192.0.2.10"),
+        (8888, "198.51.100.8"),
+        (9000, "198.51.100.8"),
+    ]
     assert missing(found, tried) == []
 
 

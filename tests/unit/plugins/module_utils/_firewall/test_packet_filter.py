@@ -11,7 +11,16 @@ import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.packet_filter import interfaces, obstacles
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.parse import parse_iptables_save, parse_nft
 
-INPUT = {"family": "inet", "table": "filter", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "drop"}
+INPUT = {
+    "family": "inet",
+    "table": "filter",
+    "name": "input",
+    "handle": 1,
+    "type": "filter",
+    "hook": "input",
+    "prio": 0,
+    "policy": "drop",
+}
 
 
 def match(left, right, operator="=="):
@@ -25,14 +34,28 @@ def field(protocol, name):
 def nft(*rules, policy="drop", chain="input", extra=()):
     chains = [{"chain": dict(INPUT, policy=policy)}, *extra]
     listed = [
-        {"rule": {"family": "inet", "table": "filter", "chain": one.get("chain", chain), "handle": number, "expr": one["expr"]}}
+        {
+            "rule": {
+                "family": "inet",
+                "table": "filter",
+                "chain": one.get("chain", chain),
+                "handle": number,
+                "expr": one["expr"],
+            }
+        }
         for number, one in enumerate(({"expr": rule} if isinstance(rule, list) else rule for rule in rules), 2)
     ]
     return parse_nft(json.dumps({"nftables": [{"metainfo": {}}, *chains, *listed]}))
 
 
 def packet(source="192.0.2.0/24", port="8888", protocol="tcp", interface="eth0"):
-    return {"family": "ip6" if ":" in source else "ip", "protocol": protocol, "port": port, "source": source, "interface": interface}
+    return {
+        "family": "ip6" if ":" in source else "ip",
+        "protocol": protocol,
+        "port": port,
+        "source": source,
+        "interface": interface,
+    }
 
 
 PORT = match(field("tcp", "dport"), 8888)
@@ -54,26 +77,81 @@ WEB = {"chain": {"family": "inet", "table": "filter", "name": "web", "handle": 9
         pytest.param(nft([PORT, NETWORK, ACCEPT]), packet("192.0.2.7/32"), False, id="an address of it is, too"),
         pytest.param(nft([PORT, NETWORK, ACCEPT]), packet("192.0.0.0/16"), True, id="a wider network is not"),
         pytest.param(nft([PORT, NETWORK, ACCEPT]), packet("2001:db8::/32"), True, id="the other family is not"),
-        pytest.param(nft([NETWORK, DROP], policy="accept"), packet("0.0.0.0/0"), False, id="one blocked network does not close the port for all"),
-        pytest.param(nft([NETWORK, DROP], [PORT, ACCEPT]), packet(), True, id="a drop before the accept"),
-        pytest.param(nft([match(STATE, ["established", "related"], "in"), ACCEPT]), packet(), True, id="established is not new"),
-        pytest.param(nft([match(STATE, ["new", "established"], "in"), PORT, ACCEPT]), packet(), False, id="new is new"),
-        pytest.param(nft([match(STATE, "new", "in"), PORT, ACCEPT]), packet(), True, id="what follows the first packet is stopped"),
-        pytest.param(nft([match({"meta": {"key": "iif"}}, "lo"), ACCEPT]), packet(), True, id="the loopback is not outside"),
-        pytest.param(nft([match({"meta": {"key": "iifname"}}, "eth*"), PORT, ACCEPT]), packet(), False, id="an interface by wildcard"),
-        pytest.param(nft([match({"meta": {"key": "iifname"}}, "wg0"), PORT, ACCEPT]), packet(), True, id="another interface"),
-        pytest.param(nft([match(field("tcp", "dport"), 22, "!="), DROP], policy="accept"), packet(), True, id="all but SSH is dropped"),
-        pytest.param(nft([match(field("tcp", "dport"), {"set": [22, {"range": [8880, 8890]}]}), ACCEPT]), packet(), False, id="a range in a set"),
-        pytest.param(nft([{"limit": {"rate": 5, "per": "second"}}, REJECT], policy="accept"), packet(), True, id="rejected at a rate"),
         pytest.param(
-            nft([{"limit": {"rate": 5, "per": "second", "inv": True}}, DROP], policy="accept"), packet(), False, id="only the excess is dropped"
+            nft([NETWORK, DROP], policy="accept"),
+            packet("0.0.0.0/0"),
+            False,
+            id="one blocked network does not close the port for all",
+        ),
+        pytest.param(nft([NETWORK, DROP], [PORT, ACCEPT]), packet(), True, id="a drop before the accept"),
+        pytest.param(
+            nft([match(STATE, ["established", "related"], "in"), ACCEPT]), packet(), True, id="established is not new"
+        ),
+        pytest.param(nft([match(STATE, ["new", "established"], "in"), PORT, ACCEPT]), packet(), False, id="new is new"),
+        pytest.param(
+            nft([match(STATE, "new", "in"), PORT, ACCEPT]),
+            packet(),
+            True,
+            id="what follows the first packet is stopped",
         ),
         pytest.param(
-            nft([{"xt": {"type": "match", "name": "geoip"}}, DROP], policy="accept"), packet(), False, id="what is not understood is not met"
+            nft([match({"meta": {"key": "iif"}}, "lo"), ACCEPT]), packet(), True, id="the loopback is not outside"
+        ),
+        pytest.param(
+            nft([match({"meta": {"key": "iifname"}}, "eth*"), PORT, ACCEPT]),
+            packet(),
+            False,
+            id="an interface by wildcard",
+        ),
+        pytest.param(
+            nft([match({"meta": {"key": "iifname"}}, "wg0"), PORT, ACCEPT]), packet(), True, id="another interface"
+        ),
+        pytest.param(
+            nft([match(field("tcp", "dport"), 22, "!="), DROP], policy="accept"),
+            packet(),
+            True,
+            id="all but SSH is dropped",
+        ),
+        pytest.param(
+            nft([match(field("tcp", "dport"), {"set": [22, {"range": [8880, 8890]}]}), ACCEPT]),
+            packet(),
+            False,
+            id="a range in a set",
+        ),
+        pytest.param(
+            nft([{"limit": {"rate": 5, "per": "second"}}, REJECT], policy="accept"),
+            packet(),
+            True,
+            id="rejected at a rate",
+        ),
+        pytest.param(
+            nft([{"limit": {"rate": 5, "per": "second", "inv": True}}, DROP], policy="accept"),
+            packet(),
+            False,
+            id="only the excess is dropped",
+        ),
+        pytest.param(
+            nft([{"xt": {"type": "match", "name": "geoip"}}, DROP], policy="accept"),
+            packet(),
+            False,
+            id="what is not understood is not met",
         ),
         pytest.param(
             nft(
-                [{"vmap": {"key": STATE, "data": {"set": [["established", ACCEPT], ["invalid", DROP], ["new", {"jump": {"target": "web"}}]]}}}],
+                [
+                    {
+                        "vmap": {
+                            "key": STATE,
+                            "data": {
+                                "set": [
+                                    ["established", ACCEPT],
+                                    ["invalid", DROP],
+                                    ["new", {"jump": {"target": "web"}}],
+                                ]
+                            },
+                        }
+                    }
+                ],
                 {"chain": "web", "expr": [PORT, ACCEPT]},
                 extra=[WEB],
             ),
@@ -82,12 +160,16 @@ WEB = {"chain": {"family": "inet", "table": "filter", "name": "web", "handle": 9
             id="a verdict map that jumps",
         ),
         pytest.param(
-            nft([{"jump": {"target": "web"}}], [PORT, ACCEPT], {"chain": "web", "expr": [{"return": None}]}, extra=[WEB]),
+            nft(
+                [{"jump": {"target": "web"}}], [PORT, ACCEPT], {"chain": "web", "expr": [{"return": None}]}, extra=[WEB]
+            ),
             packet(),
             False,
             id="a jump that returns",
         ),
-        pytest.param(nft([{"goto": {"target": "web"}}], [PORT, ACCEPT], extra=[WEB]), packet(), True, id="a goto that does not"),
+        pytest.param(
+            nft([{"goto": {"target": "web"}}], [PORT, ACCEPT], extra=[WEB]), packet(), True, id="a goto that does not"
+        ),
         pytest.param(
             nft([PORT, ACCEPT], extra=[{"chain": dict(INPUT, table="other", policy="drop", prio=10)}]),
             packet(),
@@ -101,9 +183,17 @@ WEB = {"chain": {"family": "inet", "table": "filter", "name": "web", "handle": 9
             id="a table of the other family has no say",
         ),
         pytest.param(
-            nft([PORT, ACCEPT], extra=[{"chain": dict(INPUT, table="raw", hook="prerouting", prio=-300)}]), packet(), True, id="prerouting has a say"
+            nft([PORT, ACCEPT], extra=[{"chain": dict(INPUT, table="raw", hook="prerouting", prio=-300)}]),
+            packet(),
+            True,
+            id="prerouting has a say",
         ),
-        pytest.param(nft([PORT, ACCEPT], extra=[{"chain": dict(INPUT, table="nat", type="nat")}]), packet(), False, id="a nat chain has none"),
+        pytest.param(
+            nft([PORT, ACCEPT], extra=[{"chain": dict(INPUT, table="nat", type="nat")}]),
+            packet(),
+            False,
+            id="a nat chain has none",
+        ),
     ],
 )
 def test_obstacles(chains, asked, stopped):
@@ -123,15 +213,28 @@ def test_a_named_set_is_looked_up():
                     "family": "inet",
                     "table": "filter",
                     "name": "ok",
-                    "elem": [{"prefix": {"addr": "192.0.2.0", "len": 24}}, {"elem": {"val": "198.51.100.1", "timeout": 60}}],
+                    "elem": [
+                        {"prefix": {"addr": "192.0.2.0", "len": 24}},
+                        {"elem": {"val": "198.51.100.1", "timeout": 60}},
+                    ],
                 }
             },
             {"chain": INPUT},
-            {"rule": {"family": "inet", "table": "filter", "chain": "input", "handle": 4, "expr": [match(field("ip", "saddr"), "@ok"), ACCEPT]}},
+            {
+                "rule": {
+                    "family": "inet",
+                    "table": "filter",
+                    "chain": "input",
+                    "handle": 4,
+                    "expr": [match(field("ip", "saddr"), "@ok"), ACCEPT],
+                }
+            },
         ]
     }
     chains = parse_nft(json.dumps(text))
-    assert [bool(obstacles(chains, packet(source))) for source in ("192.0.2.9/32", "198.51.100.1/32", "198.51.100.2/32")] == [False, False, True]
+    assert [
+        bool(obstacles(chains, packet(source))) for source in ("192.0.2.9/32", "198.51.100.1/32", "198.51.100.2/32")
+    ] == [False, False, True]
 
 
 def test_only_interfaces_that_a_rule_names_are_told_apart():
@@ -161,7 +264,7 @@ COMMIT
 -A INPUT -p tcp -m tcp --dport 25 -m limit --limit 3/min -j ACCEPT
 -A blocked -s 203.0.113.9/32 -j DROP
 COMMIT
-"""
+"""  # noqa: E501 - as iptables-save writes it
 
 
 @pytest.mark.parametrize(
@@ -184,4 +287,8 @@ def test_numbers_and_lines_of_iptables_rules():
     chains = {chain["name"]: chain for chain in parse_iptables_save(SAVED, "ip")}
     assert "PREROUTING" not in chains
     ssh = chains["INPUT"]["rules"][3]
-    assert (ssh["handle"], SAVED.splitlines()[ssh["line"]].split()[7], ssh["comment"]) == (4, "22", "by hand, it's mine")
+    assert (ssh["handle"], SAVED.splitlines()[ssh["line"]].split()[7], ssh["comment"]) == (
+        4,
+        "22",
+        "by hand, it's mine",
+    )

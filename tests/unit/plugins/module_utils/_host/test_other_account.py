@@ -52,7 +52,11 @@ def test_a_refusal_says_what_it_is_about():
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account")
 def test_root_is_given_up_for_good():
-    assert other_account.call("nobody", lambda: [os.getresuid(), os.getresgid(), os.getgroups()]) == [[65534] * 3, [65534] * 3, [65534]]
+    assert other_account.call("nobody", lambda: [os.getresuid(), os.getresgid(), os.getgroups()]) == [
+        [65534] * 3,
+        [65534] * 3,
+        [65534],
+    ]
 
 
 def fifo(path):
@@ -99,14 +103,18 @@ HOSTILE = [fifo, zeros, sparse, deep_json, deep_python, long_python, sums, folde
 @pytest.mark.parametrize("name", ["jupyter_config.json", "jupyter_config.py"])
 def test_a_file_that_is_none_is_a_remark_and_the_others_are_read(tmp_path, made, name):
     made(tmp_path / name)
-    (tmp_path / "jupyter_lab_config.json").write_text(json.dumps({"ServerApp": {"port": 1}, "a b": {"c": 1}, "X": {"\x1b[2J": 1, "y" * 200: 2}}))
+    (tmp_path / "jupyter_lab_config.json").write_text(
+        json.dumps({"ServerApp": {"port": 1}, "a b": {"c": 1}, "X": {"\x1b[2J": 1, "y" * 200: 2}})
+    )
     begun = time.monotonic()
     found = observe.options([f"{tmp_path}/jupyter_*"])()
     assert time.monotonic() - begun < 30
     assert found[f"{tmp_path}/jupyter_lab_config.json"] == {"options": ["ServerApp.port"], "error": ""}
     odd = found[f"{tmp_path}/{name}"]
     assert odd["options"] == []
-    assert bool(odd["error"]) == (made not in (deep_python, long_python, sums) or name.endswith("json") or bool(odd["error"]))
+    assert bool(odd["error"]) == (
+        made not in (deep_python, long_python, sums) or name.endswith("json") or bool(odd["error"])
+    )
 
 
 @pytest.mark.parametrize("made", HOSTILE)
@@ -139,19 +147,30 @@ def test_a_folder_is_judged_by_what_its_account_can_do():
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         here = Path(name)
         here.chmod(0o755)
-        for folder, uid, mode in (("own", 65534, 0o700), ("home", 65534, 0o755), ("roots", 0, 0o755), ("open", 0, 0o777)):
+        for folder, uid, mode in (
+            ("own", 65534, 0o700),
+            ("home", 65534, 0o755),
+            ("roots", 0, 0o755),
+            ("open", 0, 0o777),
+        ):
             (here / folder).mkdir()
             os.chown(here / folder, uid, uid)
             (here / folder).chmod(mode)
         (here / "home/link").symlink_to(here / "own")
         (here / "home/astray").symlink_to(here / "roots")
         (here / "home/dangling").symlink_to(here / "nowhere")
-        roots = {name: ["nobody", f"{here}/{name}"] for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")}
+        roots = {
+            name: ["nobody", f"{here}/{name}"]
+            for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")
+        }
         assert observe.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
         # An account that the run is going to make can do what every account can.
         to_be = {name: ["no-such-account", f"{here}/{name}"] for name in ("roots", "open", "none")}
         assert observe.unusable(to_be) == {"unusable": ["roots"], "astray": []}
-        assert observe.unusable({"lab": ["no-such-account", "~no-such-account/notebooks"]}) == {"unusable": [], "astray": []}
+        assert observe.unusable({"lab": ["no-such-account", "~no-such-account/notebooks"]}) == {
+            "unusable": [],
+            "astray": [],
+        }
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root what may not be looked at is a reason to give up")
@@ -201,12 +220,26 @@ def test_a_home_that_shuts_root_out_is_looked_at_as_its_account():
         (here / "home").chmod(0o700)
         (here / "other").chmod(0o700)
         os.chown(here / "other", 1, 1)
-        probe = {"traces": [], "roots": {"a": ["nobody", f"{here}/home/nb"], "b": ["nobody", f"{here}/home/none"], "c": ["nobody", f"{here}/open"]}}
+        probe = {
+            "traces": [],
+            "roots": {
+                "a": ["nobody", f"{here}/home/nb"],
+                "b": ["nobody", f"{here}/home/none"],
+                "c": ["nobody", f"{here}/open"],
+            },
+        }
         things = [
             {"kind": "directory", "path": f"{here}/home/nb/more", "owner": "nobody", "keep": True},
             {"kind": "directory", "path": f"{here}/other/nb", "owner": "no-such-account", "keep": True},
         ]
-        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-c", SHUT, json.dumps([probe, things])]
+        command = [
+            "setpriv",
+            "--bounding-set=-dac_override,-dac_read_search",
+            sys.executable,
+            "-c",
+            SHUT,
+            json.dumps([probe, things]),
+        ]
         found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         assert found[f"{here}/home/nb"]["entries"] == 1
         assert (found[f"{here}/home/none"], found[f"{here}/home/nb/more"]["kind"]) == (None, "directory")

@@ -31,7 +31,14 @@ def server(environment, instance, *before):
     if not python.is_symlink():
         python.symlink_to(sys.executable)
     with subprocess.Popen(
-        [*before, python, "-X", f"remote_notebooks={instance if ':' in instance else f'{instance}:0'}", "-c", "print(1, flush=True); input()"],
+        [
+            *before,
+            python,
+            "-X",
+            f"remote_notebooks={instance if ':' in instance else f'{instance}:0'}",
+            "-c",
+            "print(1, flush=True); input()",
+        ],
         stdin=-1,
         stdout=-1,
     ) as process:
@@ -44,16 +51,22 @@ def server(environment, instance, *before):
 
 def test_only_our_own_servers_are_seen(tmp_path):
     owners = {"lab": {os.getuid()}}
-    with server(tmp_path / "envs/one", "lab") as ours, server(tmp_path / "envs/one", "lab", *CONTAINER), server(tmp_path / "elsewhere/one", "lab"):
+    with server(tmp_path / "envs/one", "lab") as ours, server(tmp_path / "envs/one", "lab", *CONTAINER), server(
+        tmp_path / "elsewhere/one", "lab"
+    ):
         found = observe.servers(f"{tmp_path}/envs", owners, observe.commands(), set())
-        assert [(each["pid"], each["instance"], each["environment"]) for each in found] == [(ours.pid, "lab", f"{tmp_path}/envs/one")]
+        assert [(each["pid"], each["instance"], each["environment"]) for each in found] == [
+            (ours.pid, "lab", f"{tmp_path}/envs/one")
+        ]
 
 
 @contextlib.contextmanager
 def spoofed(name, *, uid=None, program=sys.executable, mark="remote_notebooks=lab:0"):
     """Run a process that calls itself ``name`` and carries the mark, as any account can."""
     command = [name, "-X", mark, "-c", "print(1, flush=True); input()"]
-    with subprocess.Popen(command, executable=program, stdin=-1, stdout=-1, **({} if uid is None else {"user": uid})) as process:
+    with subprocess.Popen(
+        command, executable=program, stdin=-1, stdout=-1, **({} if uid is None else {"user": uid})
+    ) as process:
         process.stdout.readline()
         try:
             yield process
@@ -101,7 +114,8 @@ def test_of_an_environment_that_others_could_change_root_runs_nothing(tmp_path, 
 
 
 def test_a_mark_of_any_length_spoils_no_answer(tmp_path):
-    """An account may give the mark of a server of its own to what it starts; a whole host, and with it a run, must not be refused for that."""
+    """An account may give the mark of a server of its own to what it starts; a whole host, and with it a run, must not
+    be refused for that."""
     with server(tmp_path / "envs/one", "lab"), server(tmp_path / "envs/one", f"lab:{'a' * 2000}"):
         found = observe.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, observe.commands(), set())
     assert len(found) == 2
@@ -152,7 +166,8 @@ print(found[str(port)]["pid"], found[str(port)]["uid"] == uid, [path for path in
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs something as another account")
 @pytest.mark.parametrize("sees", [True, False])
 def test_where_a_server_may_not_be_looked_into_no_other_process_is(sees):
-    """Root of a container has no CAP_SYS_PTRACE: the descriptors of hundreds of processes would cost more than all else, and tell nothing."""
+    """Root of a container has no CAP_SYS_PTRACE: the descriptors of hundreds of processes would cost more than all
+    else, and tell nothing."""
     without = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
     account, uid = ("root", 0) if sees else ("nobody", pwd.getpwnam("nobody").pw_uid)
     os.seteuid(uid)  # whose a socket is, is whoever made it
@@ -160,7 +175,18 @@ def test_where_a_server_may_not_be_looked_into_no_other_process_is(sees):
         listening = socket.create_server(("127.0.0.1", 0))
     finally:
         os.seteuid(0)
-    port, command = listening.getsockname()[1], [*without, "setpriv", "--reuid", account, "--clear-groups", "sleep", "60"]
+    port, command = (
+        listening.getsockname()[1],
+        [
+            *without,
+            "setpriv",
+            "--reuid",
+            account,
+            "--clear-groups",
+            "sleep",
+            "60",
+        ],
+    )
     with listening, subprocess.Popen(command, pass_fds=[listening.fileno()]) as server:
         try:
             listening.close()
@@ -190,6 +216,16 @@ def test_an_account_that_is_cut_off_ends_nobody_in_a_container():
     there.kill()
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--", sys.executable, "-c", textwrap.dedent(script)]
+    command = [
+        "unshare",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--kill-child",
+        "--",
+        sys.executable,
+        "-c",
+        textwrap.dedent(script),
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr

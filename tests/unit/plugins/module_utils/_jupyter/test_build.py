@@ -19,18 +19,40 @@ from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import b
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        pytest.param("error: Failed to write to /x\n  Caused by: No space left on device (os error 28)", "no room left", id="uv, disk full"),
+        pytest.param(
+            "error: Failed to write to /x\n  Caused by: No space left on device (os error 28)",
+            "no room left",
+            id="uv, disk full",
+        ),
         pytest.param("OSError: [Errno 28] No space left on device", "no room left", id="pip, disk full"),
-        pytest.param("x No solution found when resolving dependencies:\n  tiny==99", "no set of packages", id="uv, nothing fits"),
+        pytest.param(
+            "x No solution found when resolving dependencies:\n  tiny==99", "no set of packages", id="uv, nothing fits"
+        ),
         pytest.param("ERROR: ResolutionImpossible: for help visit", "no set of packages", id="pip, nothing fits"),
         pytest.param(
-            "WARNING: Retrying: NewConnectionError\nERROR: No matching distribution found for x", "cannot be reached", id="pip, no index at all"
+            "WARNING: Retrying: NewConnectionError\nERROR: No matching distribution found for x",
+            "cannot be reached",
+            id="pip, no index at all",
         ),
-        pytest.param("error: Failed to fetch: http://192.0.2.1/simple/x/\n dns error", "cannot be reached", id="uv, no index at all"),
-        pytest.param("Failed to fetch x\n invalid peer certificate: UnknownIssuer", "that this host does not trust", id="uv, own authority"),
-        pytest.param("Failed to fetch x\n tunnel error: unsuccessful", "proxy does not let", id="uv, a proxy that refuses"),
-        pytest.param("x Failed to build `lxml`\n gcc failed", "no wheel for this Python", id="uv, nothing to compile with"),
-        pytest.param("error: Hash mismatch for `tiny==1`", "not the one that the lock file names", id="uv, another file"),
+        pytest.param(
+            "error: Failed to fetch: http://192.0.2.1/simple/x/\n dns error",
+            "cannot be reached",
+            id="uv, no index at all",
+        ),
+        pytest.param(
+            "Failed to fetch x\n invalid peer certificate: UnknownIssuer",
+            "that this host does not trust",
+            id="uv, own authority",
+        ),
+        pytest.param(
+            "Failed to fetch x\n tunnel error: unsuccessful", "proxy does not let", id="uv, a proxy that refuses"
+        ),
+        pytest.param(
+            "x Failed to build `lxml`\n gcc failed", "no wheel for this Python", id="uv, nothing to compile with"
+        ),
+        pytest.param(
+            "error: Hash mismatch for `tiny==1`", "not the one that the lock file names", id="uv, another file"
+        ),
         pytest.param("something else", "installing failed", id="anything else"),
     ],
 )
@@ -42,7 +64,8 @@ def test_why_a_step_failed(said, reason):
 
 def test_what_uv_would_install():
     said = (
-        "warning: x==1 is old\nJupyter_Server==2.21.1\nruamel.yaml==0.18 ; python_version < '4'\n    # via x==3\ntiny @ http://192.0.2.1/tiny.whl\n"
+        "warning: x==1 is old\nJupyter_Server==2.21.1\nruamel.yaml==0.18 ; python_version < '4'\n    # via x==3\ntiny @"
+        " http://192.0.2.1/tiny.whl\n"
     )
     assert build.resolved(said) == {"jupyter-server": "2.21.1", "ruamel-yaml": "0.18"}
 
@@ -60,7 +83,8 @@ def test_an_archive_of_wheels_reaches_no_other_folder(tmp_path):
 
 @pytest.fixture
 def site(tmp_path):
-    """A building site whose compiler is ready at once, goes on until a file called ``end`` is there, and leaves one called ``ended``."""
+    """A building site whose compiler is ready at once, goes on until a file called ``end`` is there, and leaves one
+    called ``ended``."""
     (tmp_path / "env" / "bin").mkdir(parents=True)
     (tmp_path / "env" / "bin" / "python").symlink_to(sys.executable)
     (tmp_path / "libexec").mkdir()
@@ -99,7 +123,9 @@ def test_compiling_goes_on_beside_the_run_and_holds_the_site(site, tmp_path):
 
 
 def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_path):
-    with pytest.raises(BuildError, match="does not work"), build.alone(str(tmp_path)) as descriptor, build._compiling(site, descriptor):
+    with pytest.raises(BuildError, match="does not work"), build.alone(str(tmp_path)) as descriptor, build._compiling(
+        site, descriptor
+    ):
         raise BuildError("does not work")
     assert is_free(tmp_path)
     assert not (tmp_path / "ended").exists()
@@ -107,7 +133,9 @@ def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_pa
 
 def test_a_compiler_that_fails_is_explained(site, tmp_path):
     (tmp_path / "libexec" / "compile_environment.py").write_text("raise OSError(28, 'No space left on device')")
-    with pytest.raises(BuildError, match="no room left"), build.alone(str(tmp_path)) as descriptor, build._compiling(site, descriptor):
+    with pytest.raises(BuildError, match="no room left"), build.alone(str(tmp_path)) as descriptor, build._compiling(
+        site, descriptor
+    ):
         pytest.fail("nobody gets here")
 
 
@@ -115,11 +143,15 @@ def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
     """Its processes have the rights of another account, which can read what stands in their environment."""
     for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL", "HTTPS_PROXY", "SUDO_COMMAND", "ANYTHING"):
         monkeypatch.setenv(name, "https://ann:secret@index.example.org/simple")
-    code, said = build.tried([sys.executable, "-c", "import os, sys; print(sys.stdin.read(), *os.environ.values())"], "six\n")
+    code, said = build.tried(
+        [sys.executable, "-c", "import os, sys; print(sys.stdin.read(), *os.environ.values())"], "six\n"
+    )
     assert (code, said.startswith("six\n"), "secret" in said) == (0, True, False)
 
 
-@pytest.mark.parametrize("code", ["import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "import os, time; os.fork() or time.sleep(600)"])
+@pytest.mark.parametrize(
+    "code", ["import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "import os, time; os.fork() or time.sleep(600)"]
+)
 def test_what_tries_an_environment_and_is_stopped_is_not_waited_for(code):
     """Whoever has the rights of a process can stop it, and root would hold the host's lock as long."""
     code, said = build.tried([sys.executable, "-c", code], "", seconds=1)
@@ -136,7 +168,13 @@ def spoiled(tmp_path, monkeypatch):
     """What /etc/environment may say, and reaches what sudo runs."""
     (tmp_path / "old").mkdir()
     (tmp_path / "old/json.py").write_text("raise SystemExit('an old json')")
-    for name, value in {"PYTHONPATH": f"{tmp_path}/old", "PIP_USER": "1", "PYTHONSTARTUP": "x", "UV_SYSTEM_PYTHON": "1", "VIRTUAL_ENV": "/x"}.items():
+    for name, value in {
+        "PYTHONPATH": f"{tmp_path}/old",
+        "PIP_USER": "1",
+        "PYTHONSTARTUP": "x",
+        "UV_SYSTEM_PYTHON": "1",
+        "VIRTUAL_ENV": "/x",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example.org/simple")
 
@@ -156,7 +194,14 @@ def test_the_environment_of_the_host_decides_no_place(spoiled, tmp_path):
         wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
         wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr("tiny-1.0.dist-info/RECORD", "")
-    wish = {"path": f"{tmp_path}/env", "python": sys.executable, "pip": "", "installer": "pip", "lock": "", "packages": ["tiny"]}
+    wish = {
+        "path": f"{tmp_path}/env",
+        "python": sys.executable,
+        "pip": "",
+        "installer": "pip",
+        "lock": "",
+        "packages": ["tiny"],
+    }
     assert build._fill(wish, "", f"{tmp_path}/wheels", build.run) == ""
     assert len(list((tmp_path / "env").glob("lib/python3*/site-packages/tiny.py"))) == 1
 
@@ -167,8 +212,25 @@ def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
     work.mkdir()
     (work / "venv.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()\n")
     monkeypatch.chdir(work)
-    wish = {"name": "instance 'lab'", "path": f"{tmp_path}/envs/1", "prefix": str(tmp_path), "python": sys.executable, "packages": []}
-    said = build.attempt({**wish, "lock": "", "installer": "pip", "pip": None, "wheels": None, "account": None, "before": None, "instead_of": None})
+    wish = {
+        "name": "instance 'lab'",
+        "path": f"{tmp_path}/envs/1",
+        "prefix": str(tmp_path),
+        "python": sys.executable,
+        "packages": [],
+    }
+    said = build.attempt(
+        {
+            **wish,
+            "lock": "",
+            "installer": "pip",
+            "pip": None,
+            "wheels": None,
+            "account": None,
+            "before": None,
+            "instead_of": None,
+        }
+    )
     assert "compile_environment.py" in said["msg"]  # so far it came
     assert not (work / "ran").exists()
 

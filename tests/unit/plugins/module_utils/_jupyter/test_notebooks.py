@@ -26,7 +26,9 @@ LIMIT = 1 << 20
 def everything(folder):
     """Every name below a folder with what it is."""
     return {
-        str(path.relative_to(folder)): f"-> {os.readlink(path)}" if path.is_symlink() else path.read_text() if path.is_file() else "folder"
+        str(path.relative_to(folder)): (
+            f"-> {os.readlink(path)}" if path.is_symlink() else path.read_text() if path.is_file() else "folder"
+        )
         for path in folder.rglob("*")
     }
 
@@ -85,7 +87,9 @@ def test_tar_reads_it(tmp_path, notebooks):
 
 def test_what_tar_has_packed_is_read(tmp_path, notebooks):
     done = subprocess.run(["tar", "-cz", "-C", notebooks, "."], check=True, capture_output=True)
-    assert sorted(jupyter_notebooks.parse(done.stdout, LIMIT).made) == sorted(set(everything(notebooks)) - {"out", "fifo", "deep/out"})
+    assert sorted(jupyter_notebooks.parse(done.stdout, LIMIT).made) == sorted(
+        set(everything(notebooks)) - {"out", "fifo", "deep/out"}
+    )
 
 
 def test_a_folder_of_more_files_than_may_pass_is_not_read_to_its_end(tmp_path, monkeypatch):
@@ -198,7 +202,9 @@ def test_what_is_none_or_too_much_is_refused(data):
 
 def ask(**arguments):
     command = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.jupyter_notebooks"]
-    done = subprocess.run(command, input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -225,7 +231,9 @@ def test_it_has_the_rights_of_the_account():
         assert "holds" in ask(root=f"{here}/nb", account="nobody", limit=0.0001)["problem"]
 
         assert ask(root=f"{here}/new", account="nobody", archive=said["archive"])["changed"] is True
-        assert [(path.name, path.stat().st_uid, path.read_text()) for path in (here / "new").iterdir()] == [("a.ipynb", 65534, "{}")]
+        assert [(path.name, path.stat().st_uid, path.read_text()) for path in (here / "new").iterdir()] == [
+            ("a.ipynb", 65534, "{}")
+        ]
         assert ask(root=f"{here}/new", account="nobody", archive=said["archive"])["there"] is True
         (here / "secret/key").unlink()
         assert "Permission denied" in ask(root=f"{here}/link", account="nobody", archive=said["archive"])["problem"]

@@ -28,7 +28,9 @@ def sealed(tmp_path):
             files = {f"lib/{number:03}.py": number for number in range(120)}
             for path, size in files.items():
                 (folder / path).write_bytes(b"x" * size)
-            (folder / "remote-notebooks.json").write_text(json.dumps({"files": files, "built": 4711, "before": "/envs/old"}))
+            (folder / "remote-notebooks.json").write_text(
+                json.dumps({"files": files, "built": 4711, "before": "/envs/old"})
+            )
             folders.append(str(folder))
         return folders
 
@@ -126,7 +128,11 @@ def test_a_systemd_that_does_not_answer_is_no_proof_that_nothing_runs(monkeypatc
 
     def run(command):
         asked.append(command[:4])
-        return (0, "Id=jupyter@lab.service\nLoadState=loaded\n", "") if answers else (1, "", "Failed to connect to bus: No medium found")
+        return (
+            (0, "Id=jupyter@lab.service\nLoadState=loaded\n", "")
+            if answers
+            else (1, "", "Failed to connect to bus: No medium found")
+        )
 
     monkeypatch.setattr(os.path, "exists", lambda path: path == f"/run/user/{os.geteuid()}/systemd/private")
     if answers:

@@ -64,7 +64,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(503, b"")
         elif self.path in self.server.broken:
             self.server.broken.remove(self.path)
-            self.answer(200, self.server.pages[self.path][:-5], ("Content-Length", str(len(self.server.pages[self.path]))))
+            self.answer(
+                200, self.server.pages[self.path][:-5], ("Content-Length", str(len(self.server.pages[self.path])))
+            )
         elif self.path in self.server.pages:
             self.answer(200, self.server.pages[self.path])
         else:
@@ -99,7 +101,9 @@ def index(monkeypatch):
     links = [f'<a href="../files/uv-0.{number}.0-py3-none-{TAG}.whl#sha256=0">old</a>' for number in range(50)]
     with serving() as server:
         server.pages = {
-            "/simple/uv/": f'<html><body>{"".join(links)}<A\nHREF="../../files/{NAME}#sha256=0">{NAME}</A></body></html>'.encode(),
+            "/simple/uv/": (
+                f'<html><body>{"".join(links)}<A\nHREF="../../files/{NAME}#sha256=0">{NAME}</A></body></html>'.encode()
+            ),
             f"/files/{NAME}": WHEEL,
         }
         monkeypatch.setattr(jupyter_uv, "VERSION", "9.9.9")
@@ -120,7 +124,9 @@ def test_uv_is_the_program_of_the_wheel_and_nothing_else_stays(index, tmp_path):
     assert uv == tmp_path / "installer" / "uv-9.9.9" / "bin" / "uv"
     assert run([str(uv)], "") == (0, "uv 9.9.9\n")
     assert uv.stat().st_mode & 0o777 == 0o700
-    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*")) if path.is_file()] == ["installer/uv-9.9.9/bin/uv"]
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*")) if path.is_file()] == [
+        "installer/uv-9.9.9/bin/uv"
+    ]
     assert index.asked == ["/simple/uv/", f"/files/{NAME}"]
 
 
@@ -232,7 +238,9 @@ def test_a_login_may_stand_in_netrc(index, tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text('machine 127.0.0.1 login me password "p w"\n')
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     fetch(tmp_path)
-    for number, damaged in enumerate((b"machine 127.0.0.1 and nothing that makes sense\n", b"machine 127.0.0.1 login \xff\n")):
+    for number, damaged in enumerate(
+        (b"machine 127.0.0.1 and nothing that makes sense\n", b"machine 127.0.0.1 login \xff\n")
+    ):
         (tmp_path / "netrc").write_bytes(damaged)
         with pytest.raises(OSError, match="401"):
             fetch(tmp_path / str(number))
@@ -255,7 +263,9 @@ def test_without_an_index_it_is_the_one_that_pip_asks(monkeypatch, tmp_path):
     with zipfile.ZipFile(tmp_path / "pip-1.whl", "w") as archive:
         for name in ("pip", "pip/_internal", "pip/_internal/models"):
             archive.writestr(f"{name}/__init__.py", "")
-        archive.writestr("pip/_internal/models/index.py", "class PyPI:\n    simple_url = 'https://index.example/simple'\n")
+        archive.writestr(
+            "pip/_internal/models/index.py", "class PyPI:\n    simple_url = 'https://index.example/simple'\n"
+        )
     assert jupyter_uv._index("python3", str(tmp_path / "pip-1.whl"), run) == "https://index.example/simple"
     assert jupyter_uv._index("python3", "", run) == PyPI.simple_url
 
@@ -306,8 +316,22 @@ def test_another_file_under_the_name_ends_the_build(index, tmp_path):
     index.pages[f"/files/{NAME}"] = wheel("#!/bin/sh\necho uv 9.9.9 with something added\n")
     installed = []
     wish = {
-        **{"name": "instance 'lab'", "installer": "uv", "lock": "", "packages": ["tiny"], "prefix": str(tmp_path), "python": "/usr/bin/python3"},
-        **{"path": str(tmp_path / "envs" / "one"), "pip": None, "wheels": None, "account": None, "before": None, "instead_of": None},
+        **{
+            "name": "instance 'lab'",
+            "installer": "uv",
+            "lock": "",
+            "packages": ["tiny"],
+            "prefix": str(tmp_path),
+            "python": "/usr/bin/python3",
+        },
+        **{
+            "path": str(tmp_path / "envs" / "one"),
+            "pip": None,
+            "wheels": None,
+            "account": None,
+            "before": None,
+            "instead_of": None,
+        },
     }
 
     def watched(argv, text):

@@ -46,12 +46,24 @@ def test_targets(item, targets):
         pytest.param({"permit_open": []}, "at least one port", id="nowhere to go"),
         pytest.param({"name": "root"}, "Choose another name", id="root"),
         pytest.param({"name": "Big Boss"}, "lower-case letters", id="no account's name"),
-        pytest.param({"public_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----\nhush"]}, "this is a private key", id="a private key"),
+        pytest.param(
+            {"public_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----\nhush"]}, "this is a private key", id="a private key"
+        ),
         pytest.param({"public_keys": [f'command="sh" {KEY}']}, "without options in front", id="options before the key"),
         pytest.param({"public_keys": [KEY[:-12]]}, "", id="a shortened key"),
-        pytest.param({"public_keys": ["ssh-ed25519 AAAAB3NzaC1yc2E="]}, "cut off or damaged", id="a key of another type"),
-        pytest.param({"public_keys": [f"{KEY} a {OTHER} b"]}, "two keys stand in one line", id="two keys in one line, as YAML's > joins them"),
-        pytest.param({"public_keys": [f'{KEY}\nfrom="10.0.0.0/8" {OTHER}']}, "line 2: a key begins with its type", id="options in the second line"),
+        pytest.param(
+            {"public_keys": ["ssh-ed25519 AAAAB3NzaC1yc2E="]}, "cut off or damaged", id="a key of another type"
+        ),
+        pytest.param(
+            {"public_keys": [f"{KEY} a {OTHER} b"]},
+            "two keys stand in one line",
+            id="two keys in one line, as YAML's > joins them",
+        ),
+        pytest.param(
+            {"public_keys": [f'{KEY}\nfrom="10.0.0.0/8" {OTHER}']},
+            "line 2: a key begins with its type",
+            id="options in the second line",
+        ),
         pytest.param({"public_keys": ["# to come\n\n"]}, "there is no key in it", id="comments alone"),
         pytest.param({"colour": "red"}, "there is no such key", id="an unknown key"),
     ],
@@ -70,7 +82,9 @@ def test_what_cannot_be_is_refused_and_named(given, said):
     [
         pytest.param([f"{KEY} a\n{OTHER} b\n"], id="two lines"),
         pytest.param([f"{KEY} a\r\n{OTHER} b\r\n"], id="as Windows ends lines"),
-        pytest.param([f"# mine\n\n{KEY} a\n  \n  # hers\n{OTHER} b"], id="comments and empty lines, as in authorized_keys"),
+        pytest.param(
+            [f"# mine\n\n{KEY} a\n  \n  # hers\n{OTHER} b"], id="comments and empty lines, as in authorized_keys"
+        ),
         pytest.param([f"\ufeff{KEY} a\n{KEY} a\n{OTHER} b"], id="a byte order mark, and one of them twice"),
         pytest.param(f"{KEY} a\n{OTHER} b", id="a text in the place of a list"),
     ],
@@ -104,26 +118,41 @@ def test_absent_is_the_same_as_left_out():
 
 def test_both_fences_say_the_same_ports():
     made = account(public_keys=[f"{KEY} someone's iPad, old"])
-    assert tunnel_accounts.authorized_keys(made) == (
-        'restrict,port-forwarding,permitopen="localhost:8888",permitopen="127.0.0.1:8888",permitlisten="localhost:1",command="/bin/false" '
-        f"{KEY} someone_s_iPad__old\n"
+    assert (
+        tunnel_accounts.authorized_keys(made)
+        == 'restrict,port-forwarding,permitopen="localhost:8888",permitopen="127.0.0.1:8888",'
+        'permitlisten="localhost:1",command="/bin/false"'
+        f" {KEY} someone_s_iPad__old\n"
     )
     assert "Match User ipad\n    PermitOpen localhost:8888 127.0.0.1:8888\n" in tunnel_accounts.block("lab", [made])
 
 
-# --- where the block goes ----------------------------------------------------------------------------------------------
+# --- where the block goes
+# ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "path"),
     [
         pytest.param(MAIN, "/etc/ssh/sshd_config.d/00-remote-notebooks-lab.conf", id="a folder of files"),
-        pytest.param("Include sshd_config.d/*.conf\n", "/etc/ssh/sshd_config.d/00-remote-notebooks-lab.conf", id="a relative one"),
-        pytest.param("include=/etc/ssh/sshd_config.d/*\n", "/etc/ssh/sshd_config.d/00-remote-notebooks-lab.conf", id="with an equals sign"),
-        pytest.param("# Include /etc/ssh/sshd_config.d/*.conf\n", "/etc/ssh/sshd_config", id="a comment includes nothing"),
-        pytest.param("Include /etc/ssh/sshd_config.d/50-company.conf\n", "/etc/ssh/sshd_config", id="one file by its name"),
+        pytest.param(
+            "Include sshd_config.d/*.conf\n", "/etc/ssh/sshd_config.d/00-remote-notebooks-lab.conf", id="a relative one"
+        ),
+        pytest.param(
+            "include=/etc/ssh/sshd_config.d/*\n",
+            "/etc/ssh/sshd_config.d/00-remote-notebooks-lab.conf",
+            id="with an equals sign",
+        ),
+        pytest.param(
+            "# Include /etc/ssh/sshd_config.d/*.conf\n", "/etc/ssh/sshd_config", id="a comment includes nothing"
+        ),
+        pytest.param(
+            "Include /etc/ssh/sshd_config.d/50-company.conf\n", "/etc/ssh/sshd_config", id="one file by its name"
+        ),
         pytest.param("Include /etc/elsewhere/*.conf\n", "/etc/ssh/sshd_config", id="a folder that is not there"),
-        pytest.param("Match User bob\nInclude /etc/ssh/sshd_config.d/*.conf\n", "/etc/ssh/sshd_config", id="for one user only"),
+        pytest.param(
+            "Match User bob\nInclude /etc/ssh/sshd_config.d/*.conf\n", "/etc/ssh/sshd_config", id="for one user only"
+        ),
     ],
 )
 def test_the_block_goes_where_sshd_reads_it(text, path):
@@ -135,7 +164,12 @@ def test_a_marked_block_comes_and_goes_without_a_trace(text):
     once = tunnel_accounts.with_block(text, "lab", tunnel_accounts.block("lab", [account()]))
     both = tunnel_accounts.with_block(once, "other", tunnel_accounts.block("other", [account(name="mac")]))
     assert once.startswith(text)
-    assert tunnel_accounts.with_block(both, "lab", tunnel_accounts.block("lab", [account()])).count("# BEGIN remote.notebooks lab") == 1
+    assert (
+        tunnel_accounts.with_block(both, "lab", tunnel_accounts.block("lab", [account()])).count(
+            "# BEGIN remote.notebooks lab"
+        )
+        == 1
+    )
     assert tunnel_accounts.with_block(once, "lab", "") == text
     assert "# BEGIN remote.notebooks other" in tunnel_accounts.with_block(both, "lab", "")
 
@@ -145,7 +179,8 @@ def test_a_line_below_a_marked_block_is_meant_for_everybody():
     assert text.endswith("Match all\n# END remote.notebooks lab\n")
 
 
-# --- what stands in the way --------------------------------------------------------------------------------------------
+# --- what stands in the way
+# --------------------------------------------------------------------------------------------
 
 
 def effective(**values):
@@ -154,7 +189,10 @@ def effective(**values):
 
 def fenced(**values):
     """What applies with the block."""
-    return {"values": {**{key.lower(): [value] for key, value in tunnel_accounts.settings(account()).items()}, **values}, "origins": {}}
+    return {
+        "values": {**{key.lower(): [value] for key, value in tunnel_accounts.settings(account()).items()}, **values},
+        "origins": {},
+    }
 
 
 def report(**given):
@@ -222,22 +260,38 @@ def test_what_is_set_for_everybody_is_obeyed_unless_overridden(values):
 
 @pytest.mark.parametrize("methods", ["any", "publickey", "publickey,password publickey"])
 def test_methods_that_a_key_alone_satisfies(methods):
-    assert tunnel_accounts.refusals([account()], report(anyone=effective(authenticationmethods=[methods])), "lab", override=False) == []
+    assert (
+        tunnel_accounts.refusals(
+            [account()], report(anyone=effective(authenticationmethods=[methods])), "lab", override=False
+        )
+        == []
+    )
 
 
 def test_a_line_that_wins_over_the_block_is_named():
     found = report()
     found["effective"]["ipad"]["values"]["permittty"] = ["yes"]
-    found["effective"]["ipad"]["origins"]["permittty"] = {"path": "/etc/ssh/x.conf", "line": 7, "text": "PermitTTY yes", "match": "Match User i*"}
+    found["effective"]["ipad"]["origins"]["permittty"] = {
+        "path": "/etc/ssh/x.conf",
+        "line": 7,
+        "text": "PermitTTY yes",
+        "match": "Match User i*",
+    }
     (problem,) = tunnel_accounts.refusals([account()], found, "lab", override=True)
-    assert problem.startswith("/etc/ssh/x.conf:7: 'PermitTTY yes' (under 'Match User i*') comes before the block for 'ipad'")
+    assert problem.startswith(
+        "/etc/ssh/x.conf:7: 'PermitTTY yes' (under 'Match User i*') comes before the block for 'ipad'"
+    )
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         pytest.param("Group *,!sudo", "User ipad,mac", id="everybody but one group"),
-        pytest.param('Address 192.0.2.0/24 Group "tunnel,*pad"', "Address 192.0.2.0/24 User ipad,mac", id="two conditions, in quotes"),
+        pytest.param(
+            'Address 192.0.2.0/24 Group "tunnel,*pad"',
+            "Address 192.0.2.0/24 User ipad,mac",
+            id="two conditions, in quotes",
+        ),
         pytest.param("group=sudo", "User admin", id="with an equals sign"),
         pytest.param("Group wheel", "User remote-notebooks-nobody", id="a group of nobody's"),
         pytest.param("User group LocalPort 22", "User group LocalPort 22", id="no group at all"),
@@ -245,7 +299,9 @@ def test_a_line_that_wins_over_the_block_is_named():
     ],
 )
 def test_a_match_line_by_groups_that_are_yet_to_come(line, said):
-    assert tunnel_accounts.by_user(line, {"ipad": ["ipad"], "admin": ["admin", "sudo"], "mac": ["mac", "tunnel"]}) == said
+    assert (
+        tunnel_accounts.by_user(line, {"ipad": ["ipad"], "admin": ["admin", "sudo"], "mac": ["mac", "tunnel"]}) == said
+    )
 
 
 @pytest.mark.parametrize(
@@ -253,14 +309,20 @@ def test_a_match_line_by_groups_that_are_yet_to_come(line, said):
     [
         pytest.param({"allowusers": ["ipad"]}, "", id="from anywhere"),
         pytest.param({"allowusers": ["ipad@192.0.2.0/24"]}, "", id="from the network of this connection"),
-        pytest.param({"allowusers": ["debian", "ipad@198.51.100.*"]}, "does not let it in from 192.0.2.7", id="from another"),
+        pytest.param(
+            {"allowusers": ["debian", "ipad@198.51.100.*"]}, "does not let it in from 192.0.2.7", id="from another"
+        ),
         pytest.param({"denyusers": ["*@192.0.2.7"]}, "keeps it out from 192.0.2.7", id="from anywhere but here"),
         pytest.param({"denyusers": ["ipad@198.51.100.7"]}, "", id="not from somewhere else"),
     ],
 )
 def test_where_an_account_may_come_from(values, said):
     found = report(effective={"ipad": fenced(**values)})
-    assert (said in tunnel_accounts.elsewhere(account(), found)) if said else tunnel_accounts.elsewhere(account(), found) == ""
+    assert (
+        (said in tunnel_accounts.elsewhere(account(), found))
+        if said
+        else tunnel_accounts.elsewhere(account(), found) == ""
+    )
     assert tunnel_accounts.refusals([account()], found, "lab", override=True) == []
 
 
@@ -286,7 +348,8 @@ def test_an_account_of_somebody_else_is_never_taken_over():
     assert "this role did not make it" in "".join(tunnel_accounts.refusals([account()], found, "lab", override=False))
 
 
-# --- what differs ------------------------------------------------------------------------------------------------------
+# --- what differs
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_differs():
@@ -300,7 +363,9 @@ def test_nothing_differs():
         pytest.param(("accounts", "ipad"), None, "account ipad", id="no account"),
         pytest.param(("accounts", "ipad", "shell"), "/bin/bash", "account ipad", id="a shell"),
         pytest.param(("accounts", "ipad", "password"), "set", "account ipad", id="a password"),
-        pytest.param(("accounts", "ipad", "password"), "locked", "account ipad", id="locked: with UsePAM no its keys are refused"),
+        pytest.param(
+            ("accounts", "ipad", "password"), "locked", "account ipad", id="locked: with UsePAM no its keys are refused"
+        ),
         pytest.param(("accounts", "ipad", "groups"), ["sudo"], "account ipad", id="a group too many"),
         pytest.param(("keys", "ipad"), None, "keys ipad", id="no keys"),
         pytest.param(("keys", "ipad", "text"), KEY, "keys ipad", id="a key without its fence"),
@@ -349,7 +414,8 @@ def test_who_goes_is_cut_off():
     assert tunnel_accounts.cut_off([], report()) == ["ipad"]
 
 
-# --- what the user's ssh gets ------------------------------------------------------------------------------------------
+# --- what the user's ssh gets
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -372,7 +438,9 @@ def test_local_ports(targets, forwards):
         pytest.param(["-J", "one,two"], "ProxyJump one,two", id="-J"),
         pytest.param(["-Jjump"], "ProxyJump jump", id="-J joined"),
         pytest.param(["-o", "ProxyCommand=ssh -W %h:%p jump"], "ProxyCommand ssh -W %h:%p jump", id="a command"),
-        pytest.param(["-o", "ProxyCommand ssh -W %h:%p jump"], "ProxyCommand ssh -W %h:%p jump", id="a command after a space"),
+        pytest.param(
+            ["-o", "ProxyCommand ssh -W %h:%p jump"], "ProxyCommand ssh -W %h:%p jump", id="a command after a space"
+        ),
         pytest.param(["-o", "IdentitiesOnly=yes"], "", id="none"),
     ],
 )
@@ -382,11 +450,12 @@ def test_the_way_through_a_jump_host(words, line):
 
 def test_the_block_for_ssh():
     made = {**account(), "identity_file": "/my keys/100%/ipad"}
-    assert tunnel_accounts.client_config("web1", made, ("192.0.2.10", 2222), "/t/known_hosts", "ProxyJump jump") == (
-        "Host web1-ipad\n    HostName 192.0.2.10\n    Port 2222\n    User ipad\n"
-        '    IdentityFile "/my keys/100%%/ipad"\n    IdentitiesOnly yes\n'
-        '    UserKnownHostsFile "/t/known_hosts"\n    StrictHostKeyChecking yes\n'
-        "    LocalForward 8888 localhost:8888\n    ExitOnForwardFailure yes\n    ServerAliveInterval 30\n    ProxyJump jump\n"
+    assert (
+        tunnel_accounts.client_config("web1", made, ("192.0.2.10", 2222), "/t/known_hosts", "ProxyJump jump")
+        == 'Host web1-ipad\n    HostName 192.0.2.10\n    Port 2222\n    User ipad\n    IdentityFile "/my'
+        ' keys/100%%/ipad"\n    IdentitiesOnly yes\n    UserKnownHostsFile "/t/known_hosts"\n   '
+        " StrictHostKeyChecking yes\n    LocalForward 8888 localhost:8888\n    ExitOnForwardFailure yes\n   "
+        " ServerAliveInterval 30\n    ProxyJump jump\n"
     )
 
 

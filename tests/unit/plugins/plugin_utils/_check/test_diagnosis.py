@@ -15,7 +15,9 @@ CLIENT = {"ssh": {"client": "198.51.100.7", "port": 22}}
 RUNS = {
     "manifest": [{"id": "service jupyter@lab.service", "kind": "service"}],
     "servers": [{"pid": 7, "uid": 999, "instance": "lab", "trial": 4.0}],
-    "listeners": {"8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False, "everywhere": True}},
+    "listeners": {
+        "8888": {"pid": 7, "command": "python", "uid": 999, "account": "jupyter", "loopback": False, "everywhere": True}
+    },
     "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "active"}},
     "firewall": {**firewall(), **CLIENT},
     "accounts": {"jupyter": {"home": "/home/jupyter"}},
@@ -25,7 +27,11 @@ STARTUP = "/home/jupyter/.ipython/profile_default/startup/00.py"
 MINE = {"shadows": {STARTUP: {"options": [], "error": ""}}}
 BROKEN = {"shadows": {"/home/jupyter/.jupyter/jupyter_config.json": {"options": [], "error": "line 1."}}}
 OPEN_LOOPBACK = {"8888": {**RUNS["listeners"]["8888"], "loopback": True, "everywhere": False}}
-NOBODY = {"servers": [], "listeners": {}, "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "failed"}}}
+NOBODY = {
+    "servers": [],
+    "listeners": {},
+    "units": {"jupyter@lab.service": {"LoadState": "loaded", "ActiveState": "failed"}},
+}
 SQUATTER = {"8888": {**RUNS["listeners"]["8888"], "pid": 9, "command": "nginx"}}
 SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
 
@@ -34,7 +40,13 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
     ("given", "cause", "report", "words"),
     [
         pytest.param({}, "tunnel_target_refused", {"manifest": []}, "nothing was installed", id="no run of ours"),
-        pytest.param({}, "tunnel_target_refused", NOBODY, "no server of the instance 'lab' runs, and jupyter@lab.service is failed", id="it is down"),
+        pytest.param(
+            {},
+            "tunnel_target_refused",
+            NOBODY,
+            "no server of the instance 'lab' runs, and jupyter@lab.service is failed",
+            id="it is down",
+        ),
         pytest.param(
             {"access": "direct"},
             "refused",
@@ -53,8 +65,8 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
             {},
             "not_jupyter",
             {"listeners": {"8888": {**SQUATTER["8888"], "unit": "jupyter.service", "users": False}}},
-            "8888 is held by nginx (process 9 of the account 'jupyter', jupyter.service). "
-            "Stop that for good, else it has the port again after a boot (sudo systemctl disable --now jupyter.service), or choose another port.",
+            "8888 is held by nginx (process 9 of the account 'jupyter', jupyter.service). Stop that for good, else it"
+            " has the port again after a boot (sudo systemctl disable --now jupyter.service), or choose another port.",
             id="an old unit",
         ),
         pytest.param(
@@ -65,12 +77,34 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
             id="its own unit, which is not to be stopped for good",
         ),
         pytest.param({}, "no_answer", {"listeners": {}}, "nothing listens on TCP port 8888", id="it does not listen"),
-        pytest.param({"access": "direct"}, "refused", {"listeners": OPEN_LOOPBACK}, "on the loopback alone", id="left from the old mode"),
-        pytest.param({}, "tunnel_target_refused", {"listeners": OPEN_LOOPBACK}, "", id="on the loopback, where it belongs"),
-        pytest.param({"access": "direct"}, "timed_out", SHUT, "(ufw) does not let 198.51.100.7 in", id="the host's own firewall"),
-        pytest.param({"access": "direct"}, "timed_out", {}, "cloud's security group, or forward it in the router", id="beyond the host"),
+        pytest.param(
+            {"access": "direct"},
+            "refused",
+            {"listeners": OPEN_LOOPBACK},
+            "on the loopback alone",
+            id="left from the old mode",
+        ),
+        pytest.param(
+            {}, "tunnel_target_refused", {"listeners": OPEN_LOOPBACK}, "", id="on the loopback, where it belongs"
+        ),
+        pytest.param(
+            {"access": "direct"}, "timed_out", SHUT, "(ufw) does not let 198.51.100.7 in", id="the host's own firewall"
+        ),
+        pytest.param(
+            {"access": "direct"},
+            "timed_out",
+            {},
+            "cloud's security group, or forward it in the router",
+            id="beyond the host",
+        ),
         pytest.param({"access": "direct"}, "kernel_died", {}, "", id="no matter of packets"),
-        pytest.param({}, "kernel_died", MINE, f"reads or runs these as well: {STARTUP}. Correct", id="a file that each kernel runs"),
+        pytest.param(
+            {},
+            "kernel_died",
+            MINE,
+            f"reads or runs these as well: {STARTUP}. Correct",
+            id="a file that each kernel runs",
+        ),
         pytest.param(
             {},
             "tunnel_target_refused",
@@ -78,7 +112,13 @@ SHUT = {"firewall": {**firewall(provider="ufw"), **CLIENT}}
             "is failed. /home/jupyter/.jupyter/jupyter_config.json cannot be read by Jupyter: line 1. Correct it",
             id="down, by a broken file in a home",
         ),
-        pytest.param({"access": "direct"}, "timed_out", {"firewall": None}, "", id="without root nothing is claimed of the firewall"),
+        pytest.param(
+            {"access": "direct"},
+            "timed_out",
+            {"firewall": None},
+            "",
+            id="without root nothing is claimed of the firewall",
+        ),
     ],
 )
 def test_what_the_host_tells(given, cause, report, words):
@@ -94,10 +134,13 @@ def test_a_look_asks_for_no_file_of_a_person():
 
 
 def test_the_host_can_answer_what_is_asked():
-    """Run for real, here: a key that the observation wants and the look does not name would fail only where something is broken already."""
+    """Run for real, here: a key that the observation wants and the look does not name would fail only where something
+    is broken already."""
     probe = {**diagnosis.probe(plan({"name": "lab"})), "units": []}
     report = observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
-    assert diagnosis.explain(plan({"name": "lab"})["instances"][0], "refused", report).startswith("On the host: nothing was installed")
+    assert diagnosis.explain(plan({"name": "lab"})["instances"][0], "refused", report).startswith(
+        "On the host: nothing was installed"
+    )
 
 
 OWN = RUNS["listeners"]["8888"]
@@ -132,22 +175,56 @@ def test_a_check_has_the_time_that_suits_its_host(asked, trial, before, seconds)
     [
         pytest.param({}, True, "", id="the server"),
         pytest.param({"listeners": {}}, False, "", id="nobody, so anybody in a moment"),
-        pytest.param({"listeners": {"8888": ELSEWHERE}}, False, "", id="another account where nobody is sent, so anybody in a moment"),
-        pytest.param({"listeners": {"8888": {**OWN, "also": [ELSEWHERE]}}}, True, "", id="another account where nobody is sent, beside the server"),
         pytest.param(
-            {"servers": [], "listeners": {"8888": BOBS}}, False, "evil (process 66 of the account 'bob')", id="another account, the server is down"
+            {"listeners": {"8888": ELSEWHERE}},
+            False,
+            "",
+            id="another account where nobody is sent, so anybody in a moment",
         ),
-        pytest.param({"servers": [], "listeners": {"8888": {**OWN, "pid": 8}}}, False, "process 8", id="the same account, and not the server"),
-        pytest.param({"listeners": {"8888": {**OWN, "also": [BOBS]}}}, False, "evil", id="another account at another address of the loopback"),
+        pytest.param(
+            {"listeners": {"8888": {**OWN, "also": [ELSEWHERE]}}},
+            True,
+            "",
+            id="another account where nobody is sent, beside the server",
+        ),
+        pytest.param(
+            {"servers": [], "listeners": {"8888": BOBS}},
+            False,
+            "evil (process 66 of the account 'bob')",
+            id="another account, the server is down",
+        ),
+        pytest.param(
+            {"servers": [], "listeners": {"8888": {**OWN, "pid": 8}}},
+            False,
+            "process 8",
+            id="the same account, and not the server",
+        ),
+        pytest.param(
+            {"listeners": {"8888": {**OWN, "also": [BOBS]}}},
+            False,
+            "evil",
+            id="another account at another address of the loopback",
+        ),
         pytest.param({"listeners": {"8888": {**BOBS, "also": [OWN]}}}, False, "evil", id="and the other way round"),
         pytest.param(
-            {"servers": [{"pid": 66, "uid": 1001, "instance": "bob"}], "listeners": {"8888": BOBS}}, False, "evil", id="another one's server"
+            {"servers": [{"pid": 66, "uid": 1001, "instance": "bob"}], "listeners": {"8888": BOBS}},
+            False,
+            "evil",
+            id="another one's server",
         ),
         pytest.param({"servers": [], "units": {"jupyter@lab.service": {"MainPID": "7"}}}, True, "", id="by its unit"),
-        pytest.param({"servers": [], "units": {"jupyter@lab.service": {"MainPID": "0"}}}, False, "process 7", id="a unit that is down"),
+        pytest.param(
+            {"servers": [], "units": {"jupyter@lab.service": {"MainPID": "0"}}},
+            False,
+            "process 7",
+            id="a unit that is down",
+        ),
         pytest.param({"servers": [], "listeners": {"8888": UNTOLD}}, True, "", id="without root, its account"),
         pytest.param(
-            {"servers": [], "listeners": {"8888": {**UNTOLD, **BOB}}}, False, "a process of the account 'bob'", id="without root, another account"
+            {"servers": [], "listeners": {"8888": {**UNTOLD, **BOB}}},
+            False,
+            "a process of the account 'bob'",
+            id="without root, another account",
         ),
     ],
 )
@@ -165,8 +242,14 @@ def test_nothing_is_sent_before_it_is_known_who_listens(report, proven, who):
         pytest.param({"way": "network", "url": "http://192.0.2.10:8888/"}, False, id="plain HTTP over the network"),
         pytest.param({"url": "https://localhost:8888/"}, False, id="any certificate that names localhost"),
         pytest.param({"url": "https://localhost:8888/", "sha256": "ab" * 32}, True, id="this certificate"),
-        pytest.param({"way": "network", "url": "https://192.0.2.10:8888/"}, True, id="the name of a public certificate"),
-        pytest.param({"way": "network", "url": "https://192.0.2.10:8888/", "possible": False}, False, id="no authority to verify it by"),
+        pytest.param(
+            {"way": "network", "url": "https://192.0.2.10:8888/"}, True, id="the name of a public certificate"
+        ),
+        pytest.param(
+            {"way": "network", "url": "https://192.0.2.10:8888/", "possible": False},
+            False,
+            id="no authority to verify it by",
+        ),
     ],
 )
 def test_where_the_host_cannot_be_asked_only_a_certificate_proves(target, proven):

@@ -25,7 +25,12 @@ TARGET = {
     "proven": True,
     "stranger": None,
 }
-HELD = {"verdict": "unreachable", "cause": "port_held", "message": "TCP port 8888 of web1 is held by nc.", "cure": "End that process."}
+HELD = {
+    "verdict": "unreachable",
+    "cause": "port_held",
+    "message": "TCP port 8888 of web1 is held by nc.",
+    "cure": "End that process.",
+}
 ANSWER = {
     "verdict": "reachable",
     "cause": "ok",
@@ -51,11 +56,32 @@ def test_a_server_that_is_reachable():
     ("answer", "target", "verdict", "cause", "words"),
     [
         pytest.param(
-            {**ANSWER, "cause": "no_credentials"}, {"proven": False}, "unknown", "listener_unknown", "no password was sent", id="who is it?"
+            {**ANSWER, "cause": "no_credentials"},
+            {"proven": False},
+            "unknown",
+            "listener_unknown",
+            "no password was sent",
+            id="who is it?",
         ),
-        pytest.param(None, {"proven": False, "stranger": HELD}, "unreachable", "port_held", "held by nc", id="another account listens"),
-        pytest.param({"failed": True, "msg": "No websocket-client."}, {}, "unknown", "check_failed", "websocket-client", id="no check was possible"),
-        pytest.param(None, {"ca_missing": True}, "unknown", "no_authority", "/pki/ca-bundle.pem", id="the authority is elsewhere"),
+        pytest.param(
+            None,
+            {"proven": False, "stranger": HELD},
+            "unreachable",
+            "port_held",
+            "held by nc",
+            id="another account listens",
+        ),
+        pytest.param(
+            {"failed": True, "msg": "No websocket-client."},
+            {},
+            "unknown",
+            "check_failed",
+            "websocket-client",
+            id="no check was possible",
+        ),
+        pytest.param(
+            None, {"ca_missing": True}, "unknown", "no_authority", "/pki/ca-bundle.pem", id="the authority is elsewhere"
+        ),
         pytest.param(None, {}, "unknown", "no_way", "carries no tunnel", id="only the host's loopback leads there"),
     ],
 )
@@ -66,15 +92,26 @@ def test_what_an_answer_comes_to(answer, target, verdict, cause, words):
 
 
 def test_the_table_stands_in_columns():
-    bad = row({**ANSWER, "verdict": "unreachable", "cause": "timed_out", "certificate": None, "seconds": 30.0}, "On the host: x.", host="a-long-name")
+    bad = row(
+        {**ANSWER, "verdict": "unreachable", "cause": "timed_out", "certificate": None, "seconds": 30.0},
+        "On the host: x.",
+        host="a-long-name",
+    )
     assert table.table([row(ANSWER), bad]) == [
         "host         instance  way      verdict      cause      cert. days     ms",
         "web1         lab       network  reachable    ok                  9   1234",
         "a-long-name  lab       network  unreachable  timed_out           -  30000",
     ]
-    assert table.sentences(bad) == ["a-long-name/lab network https://web1:8888/", "  It runs code.", "  Nothing to do.", "  On the host: x."]
+    assert table.sentences(bad) == [
+        "a-long-name/lab network https://web1:8888/",
+        "  It runs code.",
+        "  Nothing to do.",
+        "  On the host: x.",
+    ]
     assert table.summary([row(ANSWER), bad]) == "1 of 2 not reachable."
-    assert table.bad([row(ANSWER), bad]) == {"a-long-name": "lab (network) is unreachable (timed_out). The table above says what to do."}
+    assert table.bad([row(ANSWER), bad]) == {
+        "a-long-name": "lab (network) is unreachable (timed_out). The table above says what to do."
+    }
 
 
 @pytest.mark.parametrize(
@@ -82,11 +119,18 @@ def test_the_table_stands_in_columns():
     [
         ("systemd", ["  What it says, on the host: journalctl -u jupyter@lab.service"]),
         ("systemd_user", ["  What it says, on the host: journalctl --user -u jupyter@lab.service"]),
-        pytest.param("", ["  What it says, on the host: sudo -u jupyter tmux -L jupyter-lab attach"], id="no systemd, no journal"),
+        pytest.param(
+            "", ["  What it says, on the host: sudo -u jupyter tmux -L jupyter-lab attach"], id="no systemd, no journal"
+        ),
     ],
 )
 def test_where_a_server_has_said_more(keeper, expected):
-    item = {"name": "lab", "keeper": keeper, "unit": "jupyter@lab.service", "attach": "sudo -u jupyter tmux -L jupyter-lab attach"}
+    item = {
+        "name": "lab",
+        "keeper": keeper,
+        "unit": "jupyter@lab.service",
+        "attach": "sudo -u jupyter tmux -L jupyter-lab attach",
+    }
     assert table.log({"instance": "lab"}, [{"name": "night"}, item]) == expected
     assert table.log({"instance": "-"}, [item]) == []
 
@@ -94,7 +138,11 @@ def test_where_a_server_has_said_more(keeper, expected):
 def test_an_inventory_that_is_refused_has_a_row():
     refused = table.refused("web2", "instance 'lab': port: 70000 is no TCP port.\n")
     assert table.table([refused])[1].split() == ["web2", "-", "-", "unknown", "inventory", "-", "-"]
-    assert table.sentences(refused) == ["web2", "  instance 'lab': port: 70000 is no TCP port.", "  Correct the inventory."]
+    assert table.sentences(refused) == [
+        "web2",
+        "  instance 'lab': port: 70000 is no TCP port.",
+        "  Correct the inventory.",
+    ]
     assert table.bad([refused]) == {"web2": "the inventory is refused. The table above says what to do."}
 
 
@@ -108,4 +156,7 @@ def test_the_check_looks_for_the_authority_where_the_role_pki_keeps_it():
     """The role jupyter cannot read another role's default, so it repeats this one."""
     own = yaml.safe_load((ROOT / "roles/jupyter/vars/main.yml").read_text())["__jupyter_pki_dir"]
     assert own == "{{ pki_dir | default(lookup('remote.notebooks.operator_folder') ~ '/pki') }}"
-    assert yaml.safe_load((ROOT / "roles/pki/defaults/main.yml").read_text())["pki_dir"] == "{{ lookup('remote.notebooks.operator_folder') }}/pki"
+    assert (
+        yaml.safe_load((ROOT / "roles/pki/defaults/main.yml").read_text())["pki_dir"]
+        == "{{ lookup('remote.notebooks.operator_folder') }}/pki"
+    )

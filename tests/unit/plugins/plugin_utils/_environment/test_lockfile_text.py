@@ -12,7 +12,9 @@ TEXT = lockfile_text.render("tiny==1 \\\n    --hash=sha256:00\n    # via x\n", [
 
 
 def test_a_lock_says_what_it_is_for():
-    assert TEXT == "# For: tiny\n# On: Python 3.11, x86_64\n# State: T1\ntiny==1 \\\n    --hash=sha256:00\n    # via x\n"
+    assert (
+        TEXT == "# For: tiny\n# On: Python 3.11, x86_64\n# State: T1\ntiny==1 \\\n    --hash=sha256:00\n    # via x\n"
+    )
     assert lockfile_text.file_name([3, 11], "x86_64", ["tiny"]) == "py3.11-x86_64-8950abfd.txt"
 
 

@@ -35,8 +35,15 @@ def lab(tmp_path, monkeypatch):
         @classmethod
         def run(cls, do="keep", stamp="", packages=("tiny",), writing=True, name="lab", **aim):
             instance = {"name": "lab", "index_url": "", "http_proxy": ""}
-            slot = {"slot": name, "instance": instance, "packages": list(packages), "python": {"version": [3, 11], "path": "/usr/bin/python3"}}
-            path, digest = lockfiles.settle(str(cls.locks), slot, "x86_64", {**KEEP, "do": do, "stamp": stamp, **aim}, writing)
+            slot = {
+                "slot": name,
+                "instance": instance,
+                "packages": list(packages),
+                "python": {"version": [3, 11], "path": "/usr/bin/python3"},
+            }
+            path, digest = lockfiles.settle(
+                str(cls.locks), slot, "x86_64", {**KEEP, "do": do, "stamp": stamp, **aim}, writing
+            )
             if digest is None:
                 return None
             with open(path, encoding="utf-8") as file:
@@ -112,7 +119,8 @@ def test_what_nothing_fits_is_said(lab):
 
 
 def test_no_folder_of_others_says_what_is_locked(lab, tmp_path, monkeypatch):
-    """uv looks for settings where it is run, and in every folder above: /tmp is one of those for whoever works below it."""
+    """uv looks for settings where it is run, and in every folder above: /tmp is one of those for whoever works below
+    it."""
     lab.publish(2)
     (tmp_path / "uv.toml").write_text('constraint-dependencies = ["tiny==1"]\n')
     (tmp_path / "work").mkdir()

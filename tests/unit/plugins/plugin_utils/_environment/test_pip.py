@@ -21,9 +21,14 @@ def folder(tmp_path, monkeypatch):
 
 
 def put(folder, version, python, *known):
-    classifiers = "".join(f"\nClassifier: Programming Language :: Python :: {name}" for name in ("3", "3 :: Only", *known))
+    classifiers = "".join(
+        f"\nClassifier: Programming Language :: Python :: {name}" for name in ("3", "3 :: Only", *known)
+    )
     with zipfile.ZipFile(folder / f"pip-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr(f"pip-{version}.dist-info/METADATA", f"Name: pip\nVersion: {version}\n{python}{classifiers}\n\nRequires-Python: >=99\n")
+        archive.writestr(
+            f"pip-{version}.dist-info/METADATA",
+            f"Name: pip\nVersion: {version}\n{python}{classifiers}\n\nRequires-Python: >=99\n",
+        )
 
 
 def test_one_that_every_python_of_the_host_can_run(folder):
@@ -55,5 +60,7 @@ def test_none(folder):
 
 def test_the_one_of_this_python_runs_out_of_its_wheel():
     wheel = pip.wheel([[*sys.version_info[:2]]])
-    said = subprocess.run([sys.executable, f"{wheel}/pip", "--version"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        [sys.executable, f"{wheel}/pip", "--version"], check=True, capture_output=True, text=True
+    ).stdout
     assert f"from {wheel}/pip" in said

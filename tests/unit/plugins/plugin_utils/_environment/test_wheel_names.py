@@ -13,7 +13,9 @@ LOCK = "# State: T1\ntiny==1 --hash=sha256:00\n"
 
 
 def order(machine="x86_64", libc="glibc 2.36"):
-    return wheel_names.order("/srv/locks/py3.11-x86_64-8950abfd.txt", [3, 11], {"machine": machine, "libc": libc}, INSTANCE)
+    return wheel_names.order(
+        "/srv/locks/py3.11-x86_64-8950abfd.txt", [3, 11], {"machine": machine, "libc": libc}, INSTANCE
+    )
 
 
 def test_archives_lie_beside_the_lock_files():
@@ -60,7 +62,11 @@ def test_a_host_without_glibc_is_refused():
     ("said", "package"),
     [
         pytest.param("ERROR: No matching distribution found for tiny==1", "tiny==1", id="it has none"),
-        pytest.param("WARNING: Retrying (Retry(total=4\nERROR: No matching distribution found for tiny==1", "", id="nobody could be asked"),
+        pytest.param(
+            "WARNING: Retrying (Retry(total=4\nERROR: No matching distribution found for tiny==1",
+            "",
+            id="nobody could be asked",
+        ),
         pytest.param("ERROR: something else", "", id="something else"),
     ],
 )

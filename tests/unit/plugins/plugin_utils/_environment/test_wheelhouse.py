@@ -32,7 +32,11 @@ def lab(tmp_path, monkeypatch):
         @classmethod
         def publish(cls, name):
             version = name.split("-")[1].removesuffix(".tar.gz")
-            files = {"METADATA": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n", "WHEEL": "Wheel-Version: 1.0\n", "RECORD": ""}
+            files = {
+                "METADATA": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
+                "WHEEL": "Wheel-Version: 1.0\n",
+                "RECORD": "",
+            }
             if name.endswith(".whl"):
                 with zipfile.ZipFile(index / name, "w") as archive:
                     for file, text in files.items():
@@ -51,7 +55,13 @@ def lab(tmp_path, monkeypatch):
 
         @classmethod
         def fetch(cls, lock):
-            how = {"folder": str(cls.folder), "name": "py3.11-x86_64-8950abfd", "python": "3.11", "machine": "x86_64", "libc": "glibc 2.36"}
+            how = {
+                "folder": str(cls.folder),
+                "name": "py3.11-x86_64-8950abfd",
+                "python": "3.11",
+                "machine": "x86_64",
+                "libc": "glibc 2.36",
+            }
             with tarfile.open(wheelhouse.settle({**how, "index_url": "", "http_proxy": ""}, lock, "")) as tar:
                 return tar.getnames()
 
@@ -88,7 +98,9 @@ def test_the_second_host_of_its_kind_downloads_nothing(lab):
 
 def test_a_package_without_a_wheel_is_named_with_the_cure(lab):
     lab.publish("tiny-1.tar.gz")
-    with pytest.raises(LockError, match=r"tiny==1 has no wheel for Python 3\.11 on x86_64 with glibc 2\.36.* or leave wheelhouse out"):
+    with pytest.raises(
+        LockError, match=r"tiny==1 has no wheel for Python 3\.11 on x86_64 with glibc 2\.36.* or leave wheelhouse out"
+    ):
         lab.fetch(lab.lock())
     assert lab.archives() == []
 

@@ -8,7 +8,14 @@ import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._handoff import kit
 
-FILES = {"index.html": b"<p>", "ca.crt": b"\x30", "ca.pem": b"--", "remote-notebooks.mobileconfig": b"<plist>", "h/lab.html": b"<q>", "key": b"k"}
+FILES = {
+    "index.html": b"<p>",
+    "ca.crt": b"\x30",
+    "ca.pem": b"--",
+    "remote-notebooks.mobileconfig": b"<plist>",
+    "h/lab.html": b"<q>",
+    "key": b"k",
+}
 
 
 @pytest.mark.parametrize(
@@ -17,7 +24,9 @@ FILES = {"index.html": b"<p>", "ca.crt": b"\x30", "ca.pem": b"--", "remote-noteb
         pytest.param("/t0ken/", 200, "text/html; charset=utf-8", id="the folder is its index"),
         pytest.param("/t0ken/ca.crt", 200, "application/x-x509-ca-cert", id="a certificate that devices install"),
         pytest.param("/t0ken/ca.pem", 200, "application/x-pem-file", id="the same as text"),
-        pytest.param("/t0ken/remote-notebooks.mobileconfig", 200, "application/x-apple-aspen-config", id="Apple's profile"),
+        pytest.param(
+            "/t0ken/remote-notebooks.mobileconfig", 200, "application/x-apple-aspen-config", id="Apple's profile"
+        ),
         pytest.param("/t0ken/h/lab.html", 200, "text/html; charset=utf-8", id="a server's page"),
         pytest.param("/t0ken/h%2Flab.html", 200, "text/html; charset=utf-8", id="quoted"),
         pytest.param("/t0ken/key", 200, "application/octet-stream", id="a file that was asked for"),
@@ -28,7 +37,12 @@ FILES = {"index.html": b"<p>", "ca.crt": b"\x30", "ca.pem": b"--", "remote-noteb
         pytest.param("/t0ken/../t0ken/ca.crt", 404, None, id="a path that climbs"),
         pytest.param("/t0ken//etc/passwd", 404, None, id="a path from the root"),
         pytest.param("/t0ken/h/lab.json", 404, None, id="not of the kit"),
-        pytest.param("//host/t0ken/ca.crt", 200, "application/x-x509-ca-cert", id="an address without a scheme names the same file"),
+        pytest.param(
+            "//host/t0ken/ca.crt",
+            200,
+            "application/x-x509-ca-cert",
+            id="an address without a scheme names the same file",
+        ),
     ],
 )
 def test_what_is_answered(target, status, kind):
@@ -46,7 +60,10 @@ def test_only_reading(method, status):
 
 
 def test_records_and_unknown_kinds_stay_out():
-    assert set(kit.kit({"index.html": b"", "h/lab.json": b"{}", "h/lab.key": b""}, {"mine.key": b"k"})) == {"index.html", "mine.key"}
+    assert set(kit.kit({"index.html": b"", "h/lab.json": b"{}", "h/lab.key": b""}, {"mine.key": b"k"})) == {
+        "index.html",
+        "mine.key",
+    }
 
 
 def test_an_extra_file_replaces_none_of_the_kit():

@@ -33,7 +33,9 @@ class Served:
         self.ended = self.server.serve(seconds, requests, self.told.append)
 
     def get(self, path: str, source: str = "127.0.0.1") -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=5, source_address=(source, 0))
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.server.server_port, timeout=5, source_address=(source, 0)
+        )
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read()
@@ -141,7 +143,9 @@ def test_a_request_has_a_length():
         b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 60000 + b"\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000,
     ):
-        with socket.create_connection(("127.0.0.1", served.server.server_port), timeout=5) as long, contextlib.suppress(OSError):
+        with socket.create_connection(("127.0.0.1", served.server.server_port), timeout=5) as long, contextlib.suppress(
+            OSError
+        ):
             long.sendall(lines + b"\r\n")
             assert b"200" not in long.recv(100)
     assert served.server.refused <= 3

@@ -17,14 +17,25 @@ DIRECT = {
     "instance": "lab",
     "url": "https://lab.example.org:8888/team/",
     "access": "direct",
-    "tls": {"mode": "private_ca", "ca_file": "/pki/ca.pem", "ca_sha256": "AB:" * 31 + "AB", "not_after": "2027-12-22T10:00:00Z"},
+    "tls": {
+        "mode": "private_ca",
+        "ca_file": "/pki/ca.pem",
+        "ca_sha256": "AB:" * 31 + "AB",
+        "not_after": "2027-12-22T10:00:00Z",
+    },
     "password_file": "/credentials/lab1/lab.password",
     "service": "jupyter@lab.service",
     "clients": ["browser", "juno"],
     "classic": "tree",
 }
 TUNNEL = {"host": "lab1", "instance": "lab", "url": "http://localhost:9000/", "access": "tunnel", "ssh": SSH}
-AUTHORITY = {"name": "Our CA", "sha256": "ab" * 32, "der": b"\x30\x00", "pem": b"-----BEGIN CERTIFICATE-----\n", "others": []}
+AUTHORITY = {
+    "name": "Our CA",
+    "sha256": "ab" * 32,
+    "der": b"\x30\x00",
+    "pem": b"-----BEGIN CERTIFICATE-----\n",
+    "others": [],
+}
 
 
 def changed(record, **more):
@@ -33,7 +44,19 @@ def changed(record, **more):
 
 def test_a_record_is_complete_and_in_order():
     record = pages.complete(DIRECT)
-    assert list(record) == ["host", "instance", "url", "api_url", "access", "tls", "ssh", "password_file", "service", "clients", "classic"]
+    assert list(record) == [
+        "host",
+        "instance",
+        "url",
+        "api_url",
+        "access",
+        "tls",
+        "ssh",
+        "password_file",
+        "service",
+        "clients",
+        "classic",
+    ]
     assert record["api_url"] == "https://lab.example.org:8888/team/api"
     assert record["tls"]["ca_sha256"] == "ab" * 32
     assert record["ssh"] is None
@@ -98,7 +121,10 @@ def test_the_name_that_devices_show(subject, name):
 
 
 def test_a_fingerprint_in_lines_to_compare():
-    assert pages.fingerprint("00112233445566778899aabbccddeeff" * 2) == ["00:11:22:33:44:55:66:77", "88:99:AA:BB:CC:DD:EE:FF"] * 2
+    assert (
+        pages.fingerprint("00112233445566778899aabbccddeeff" * 2)
+        == ["00:11:22:33:44:55:66:77", "88:99:AA:BB:CC:DD:EE:FF"] * 2
+    )
 
 
 def test_the_profile_is_one_that_apple_documents():
@@ -148,10 +174,24 @@ def test_the_direct_fields():
     ("url", "classic", "address", "opens"),
     [
         pytest.param("https://h:8888/", "tree", "h", "https://h:8888/tree", id="Lab with the classic pages beside it"),
-        pytest.param("https://h:8888/", "nbclassic/tree", "h/nbclassic", "https://h:8888/nbclassic/tree", id="Notebook 7 has taken /tree"),
-        pytest.param("https://h/a/", "nbclassic/tree", "h/a/nbclassic", "https://h/a/nbclassic/tree", id="below a path as well"),
+        pytest.param(
+            "https://h:8888/",
+            "nbclassic/tree",
+            "h/nbclassic",
+            "https://h:8888/nbclassic/tree",
+            id="Notebook 7 has taken /tree",
+        ),
+        pytest.param(
+            "https://h/a/", "nbclassic/tree", "h/a/nbclassic", "https://h/a/nbclassic/tree", id="below a path as well"
+        ),
         pytest.param("https://h:8888/", "", "h", None, id="no classic pages"),
-        pytest.param("https://[2001:db8::1]:8888/a/", "tree", "[2001:db8::1]/a", "https://[2001:db8::1]:8888/a/tree", id="an IPv6 address"),
+        pytest.param(
+            "https://[2001:db8::1]:8888/a/",
+            "tree",
+            "[2001:db8::1]/a",
+            "https://[2001:db8::1]:8888/a/tree",
+            id="an IPv6 address",
+        ),
     ],
 )
 def test_the_address_that_juno_needs(url, classic, address, opens):
@@ -166,7 +206,12 @@ def test_the_fields_of_the_tunnel():
     assert page["scan"] == "ssh://tunnel@192.0.2.10:22"
     tunnel = page["tunnel"]
     assert (tunnel["url"], tunnel["https"]) == ("http://localhost:9000/", False)
-    assert (tunnel["ssh_host"], tunnel["ssh_port"], tunnel["ssh_user"], tunnel["remote_port"]) == ("192.0.2.10", 22, "tunnel", 8888)
+    assert (tunnel["ssh_host"], tunnel["ssh_port"], tunnel["ssh_user"], tunnel["remote_port"]) == (
+        "192.0.2.10",
+        22,
+        "tunnel",
+        8888,
+    )
     assert tunnel["command"] == "ssh -N -L 9000:localhost:8888 tunnel@192.0.2.10"
     assert tunnel["alias_command"] == "ssh -N jupyter-lab1-lab"
     assert tunnel["block"].splitlines() == [
@@ -196,7 +241,8 @@ def test_both_ways_on_one_page():
 
 
 @pytest.mark.parametrize(
-    ("ca_path", "profile"), [("../ca", "../remote-notebooks.mobileconfig"), ("lab", "lab.mobileconfig"), ("alpaca", "alpaca.mobileconfig")]
+    ("ca_path", "profile"),
+    [("../ca", "../remote-notebooks.mobileconfig"), ("lab", "lab.mobileconfig"), ("alpaca", "alpaca.mobileconfig")],
 )
 def test_where_the_profile_lies(ca_path, profile):
     assert pages.profile_path(ca_path) == profile
@@ -206,7 +252,9 @@ def test_every_tunnel_account_has_its_command_and_its_key():
     own = {"private_key_file": "/t/ipad", "pem_file": "/t/ipad.pem", "alias": "lab1-ipad"}
     other = {"user": "mac", "private_key_file": "/t/mac", "alias": "lab1-mac"}
     record = pages.complete(changed(TUNNEL, ssh={**SSH, "user": "ipad", **own, "others": [other]}))
-    assert record["ssh"]["others"] == [{"user": "mac", "private_key_file": "/t/mac", "pem_file": None, "alias": "lab1-mac"}]
+    assert record["ssh"]["others"] == [
+        {"user": "mac", "private_key_file": "/t/mac", "pem_file": None, "alias": "lab1-mac"}
+    ]
     tunnels = pages.view(record, None, "../ca")["tunnels"]
     assert [(tunnel["command"], tunnel["alias_command"], tunnel["key"], tunnel["pem"]) for tunnel in tunnels] == [
         ("ssh -N -i /t/ipad -L 9000:localhost:8888 ipad@192.0.2.10", "ssh -N lab1-ipad", "/t/ipad", "/t/ipad.pem"),

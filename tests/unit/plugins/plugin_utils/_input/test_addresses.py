@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses as people write them. The A-labels are the registries' own (denic.de, nic.at) and those of RFC 5891's examples."""
+"""Addresses as people write them. The A-labels are the registries' own (denic.de, nic.at) and those of RFC 5891's
+examples."""
 
 from __future__ import annotations
 

@@ -57,7 +57,9 @@ def run(command):
 
 @pytest.fixture(scope="module")
 def honest():
-    found = jupyter_observe.report(PROBE, run, lambda: observe.read(run), lambda asked: tunnel_host.read(run=run, **asked))
+    found = jupyter_observe.report(
+        PROBE, run, lambda: observe.read(run), lambda asked: tunnel_host.read(run=run, **asked)
+    )
     return json.loads(json.dumps(found))
 
 
@@ -67,13 +69,29 @@ def test_an_honest_report_passes_as_it_is(honest):
 
 def test_an_honest_firewall_passes_as_it_is():
     rule = {"family": "inet", "table": "filter", "chain": "input", "handle": 4, "comment": "x"}
-    match = {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": {"set": [22, {"range": [80, 90]}]}}
-    base = {"family": "inet", "table": "filter", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": -1, "policy": "drop"}
+    match = {
+        "op": "==",
+        "left": {"payload": {"protocol": "tcp", "field": "dport"}},
+        "right": {"set": [22, {"range": [80, 90]}]},
+    }
+    base = {
+        "family": "inet",
+        "table": "filter",
+        "name": "input",
+        "handle": 1,
+        "type": "filter",
+        "hook": "input",
+        "prio": -1,
+        "policy": "drop",
+    }
     ruleset = {"nftables": [{"chain": base}, {"rule": {**rule, "expr": [{"match": match}, {"accept": None}]}}]}
     chains = json.loads(json.dumps(parse.parse_nft(json.dumps(ruleset))))
     assert len(chains) == 1
     assert shapes.many(answers.CHAIN)(chains, "chains") == chains
-    saved = "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 80,443:445 -m comment --comment x -j ACCEPT\nCOMMIT\n"
+    saved = (
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 80,443:445 -m comment"
+        " --comment x -j ACCEPT\nCOMMIT\n"
+    )
     chains = json.loads(json.dumps(parse.parse_iptables_save(saved, "ip")))
     assert shapes.many(answers.CHAIN)(chains, "chains") == chains
 
@@ -81,12 +99,39 @@ def test_an_honest_firewall_passes_as_it_is():
 def test_a_large_firewall_is_honest():
     """Blocklists of countries and of fail2ban, the ports of a cluster's services, an interface for each container."""
     addresses = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(120_000)]
-    base = {"family": "inet", "table": "filter", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}
+    base = {
+        "family": "inet",
+        "table": "filter",
+        "name": "input",
+        "handle": 1,
+        "type": "filter",
+        "hook": "input",
+        "prio": 0,
+        "policy": "accept",
+    }
     match = {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"set": addresses}}
-    rule = {"family": "inet", "table": "filter", "chain": "input", "handle": 4, "expr": [{"match": match}, {"drop": None}]}
-    others = [{"chain": {"family": "ip", "table": "nat", "name": f"SERVICE{number}", "handle": number}} for number in range(12_000)]
-    chains = json.loads(json.dumps(parse.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]}))))
-    one = {"when": [["saddr", "in", ["192.0.2.1"]]], "verdict": "drop", "target": "", "handle": 5, "comment": "", "limited": ""}
+    rule = {
+        "family": "inet",
+        "table": "filter",
+        "chain": "input",
+        "handle": 4,
+        "expr": [{"match": match}, {"drop": None}],
+    }
+    others = [
+        {"chain": {"family": "ip", "table": "nat", "name": f"SERVICE{number}", "handle": number}}
+        for number in range(12_000)
+    ]
+    chains = json.loads(
+        json.dumps(parse.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]})))
+    )
+    one = {
+        "when": [["saddr", "in", ["192.0.2.1"]]],
+        "verdict": "drop",
+        "target": "",
+        "handle": 5,
+        "comment": "",
+        "limited": "",
+    }
     chains[0]["rules"] += [one] * 60_000
     found = {
         **{"provider": "nftables", "installed": ["nftables"], "paths": {}, "systemd": True},
@@ -108,7 +153,17 @@ def test_a_large_firewall_is_honest():
     assert answers.FIREWALL(found, "firewall") == found
 
 
-ODD_NAMES = ["domain users", "R&D (EU)", "l'équipe", "O'Brien", "EXAMPLE\\ann", "ann@example.org", "workstation$", "100", "wheel#1"]
+ODD_NAMES = [
+    "domain users",
+    "R&D (EU)",
+    "l'équipe",
+    "O'Brien",
+    "EXAMPLE\\ann",
+    "ann@example.org",
+    "workstation$",
+    "100",
+    "wheel#1",
+]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -183,7 +238,15 @@ def test_whatever_else_is_refused(honest, place, value):
 
 
 TUNNELS = {
-    **{"accounts": {"ipad": None}, "groups": [], "owned": ["ipad"], "keys": {"ipad": None}, "block": "", "place": "/etc/x", "error": ""},
+    **{
+        "accounts": {"ipad": None},
+        "groups": [],
+        "owned": ["ipad"],
+        "keys": {"ipad": None},
+        "block": "",
+        "place": "/etc/x",
+        "error": "",
+    },
     **{"effective": {"ipad": {"values": {}, "origins": {}}}, "anyone": {"values": {}, "origins": {}}, "host_keys": []},
     **{"address": "192.0.2.7", "loose": []},
 }
@@ -198,7 +261,9 @@ TUNNELS = {
         pytest.param({"anyone": {}}, False, id="it says nothing of everybody"),
         pytest.param({"owned": ["../../.ssh/id_ed25519"]}, False, id="an account that is a path"),
         pytest.param({"keys": {"..": None}}, False, id="a key of a folder"),
-        pytest.param({"host_keys": ["ssh-ed25519 AAAA\n* ssh-ed25519 BBBB"]}, False, id="a key of another host in the next line"),
+        pytest.param(
+            {"host_keys": ["ssh-ed25519 AAAA\n* ssh-ed25519 BBBB"]}, False, id="a key of another host in the next line"
+        ),
         pytest.param({"host_keys": ["ssh-ed25519 AAAA root@x"]}, False, id="a key with a comment"),
     ],
 )
@@ -216,7 +281,9 @@ def test_tunnels(changes, fits):
     [
         pytest.param({"changed": True, "same": False, "remark": ""}, True, id="built"),
         pytest.param({"failed": True, "msg": "no room"}, True, id="not built"),
-        pytest.param({"changed": True, "same": False, "remark": "", "add_host": {"host_name": "evil"}}, False, id="a host to add"),
+        pytest.param(
+            {"changed": True, "same": False, "remark": "", "add_host": {"host_name": "evil"}}, False, id="a host to add"
+        ),
         pytest.param({"failed": True, "msg": "x", "exception": "y"}, False, id="an exception"),
         pytest.param({"changed": "{{ x }}", "same": False, "remark": ""}, False, id="a text for true"),
         pytest.param([], False, id="a list"),
@@ -231,7 +298,12 @@ def test_a_build(answer, fits):
 
 
 @pytest.mark.parametrize(
-    "text", [pytest.param("[" * 200_000, id="deep"), pytest.param("x", id="no JSON"), pytest.param("1" * 5000, id="a number of 5,000 digits")]
+    "text",
+    [
+        pytest.param("[" * 200_000, id="deep"),
+        pytest.param("x", id="no JSON"),
+        pytest.param("1" * 5000, id="a number of 5,000 digits"),
+    ],
 )
 def test_what_cannot_be_read(text):
     with pytest.raises(AnswerError):
@@ -285,11 +357,17 @@ def test_printable(text, shown):
         pytest.param({"inventory_dir": "/x"}, {"inventory_dir": "/x"}, True, id="where the inventory is"),
         pytest.param({"group_names": ["x"]}, {"group_names": ["x"]}, True, id="its groups"),
         pytest.param({"control_path": "/x"}, {"ansible_control_path": "/x"}, True, id="the connection to another host"),
-        pytest.param({"sftp_executable": "/x"}, {"ansible_sftp_executable": "/x"}, True, id="a program that is run here"),
+        pytest.param(
+            {"sftp_executable": "/x"}, {"ansible_sftp_executable": "/x"}, True, id="a program that is run here"
+        ),
         pytest.param({"host": "x"}, {"ansible_host": "x"}, False, id="what Ansible takes from no fact"),
-        pytest.param({"control_path": "/x"}, {"ansible_control_path": "/y"}, False, id="a connection that the inventory decides"),
+        pytest.param(
+            {"control_path": "/x"}, {"ansible_control_path": "/y"}, False, id="a connection that the inventory decides"
+        ),
         pytest.param({"trust_ca_file": "/x"}, {"trust_ca_file": "/y"}, False, id="the inventory's own wins"),
-        pytest.param({"tunnel_0": {"device": "tunnel_0"}}, {"ansible_tunnel_0": {}}, False, id="a network interface of that name"),
+        pytest.param(
+            {"tunnel_0": {"device": "tunnel_0"}}, {"ansible_tunnel_0": {}}, False, id="a network interface of that name"
+        ),
         pytest.param({"hostname": "x"}, {"hostname": "x"}, False, id="other people's variables"),
         pytest.param({}, {}, False, id="none"),
     ],
@@ -351,7 +429,15 @@ def test_variables_that_are_written_mean_what_they_say(tmp_path):
                 {
                     "hosts": "localhost",
                     "gather_facts": False,
-                    "tasks": [{"ansible.builtin.copy": {"content": "{{ given | to_json }}", "dest": str(tmp_path / "out"), "mode": "0600"}}],
+                    "tasks": [
+                        {
+                            "ansible.builtin.copy": {
+                                "content": "{{ given | to_json }}",
+                                "dest": str(tmp_path / "out"),
+                                "mode": "0600",
+                            }
+                        }
+                    ],
                     "vars": {"ansible_python_interpreter": sys.executable},
                 }
             ]
@@ -377,7 +463,10 @@ def test_a_value_without_a_word_in_yaml():
 def test_a_request_counts_for_its_own_host_alone():
     hosts = [
         {"inventory_hostname": "h1", "__pki_host": {"requests": {"h1/web": "of h1"}}},
-        {"inventory_hostname": "evil", "__pki_host": {"requests": {"h1/web": "of evil", "evil/web": "of evil", "evil/other": "not wanted"}}},
+        {
+            "inventory_hostname": "evil",
+            "__pki_host": {"requests": {"h1/web": "of evil", "evil/web": "of evil", "evil/other": "not wanted"}},
+        },
         {"inventory_hostname": "h2", "__pki_host": {"requests": {"h2/web": ["x"]}}},
         {"inventory_hostname": "h3", "__pki_host": {}},
     ]

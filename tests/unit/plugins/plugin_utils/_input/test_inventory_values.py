@@ -18,16 +18,40 @@ MAPPINGS = {"type": "list", "elements": "dict"}
     ("yaml", "spec", "said"),
     [
         pytest.param(
-            "x:\n  # - pandas", TEXTS, ["x: nothing is written behind it. Write [] for none, or take the line out."], id="all commented out"
-        ),
-        pytest.param("x:", {"type": "dict"}, ["x: nothing is written behind it. Write {} for none, or take the line out."], id="no mapping"),
-        pytest.param("x:", {"type": "str"}, ['x: nothing is written behind it. Write "" for none, or take the line out.'], id="no text"),
-        pytest.param("x:", {"type": "int"}, ["x: nothing is written behind it. Write a value, or take the line out."], id="no number"),
-        pytest.param(
-            "x:", {"type": "str", "choices": ["a"]}, ["x: nothing is written behind it. Write a value, or take the line out."], id="no choice"
+            "x:\n  # - pandas",
+            TEXTS,
+            ["x: nothing is written behind it. Write [] for none, or take the line out."],
+            id="all commented out",
         ),
         pytest.param(
-            "x:\n  pandas:", TEXTS, ["x: a mapping is written where a list is meant. Begin each of its entries with '- '."], id="a mapping for a list"
+            "x:",
+            {"type": "dict"},
+            ["x: nothing is written behind it. Write {} for none, or take the line out."],
+            id="no mapping",
+        ),
+        pytest.param(
+            "x:",
+            {"type": "str"},
+            ['x: nothing is written behind it. Write "" for none, or take the line out.'],
+            id="no text",
+        ),
+        pytest.param(
+            "x:",
+            {"type": "int"},
+            ["x: nothing is written behind it. Write a value, or take the line out."],
+            id="no number",
+        ),
+        pytest.param(
+            "x:",
+            {"type": "str", "choices": ["a"]},
+            ["x: nothing is written behind it. Write a value, or take the line out."],
+            id="no choice",
+        ),
+        pytest.param(
+            "x:\n  pandas:",
+            TEXTS,
+            ["x: a mapping is written where a list is meant. Begin each of its entries with '- '."],
+            id="a mapping for a list",
         ),
         pytest.param(
             "x:\n  - pandas: <3",
@@ -35,15 +59,35 @@ MAPPINGS = {"type": "list", "elements": "dict"}
             ["x: entry 1: a mapping is written where a text is meant. Put quotes around the whole of it."],
             id="an entry that YAML takes for a mapping",
         ),
-        pytest.param("x: [a, [b]]", TEXTS, ["x: entry 2: a list is written where a text is meant."], id="a list in a list"),
         pytest.param(
-            "x:\n  - a\n  -", TEXTS, ["x: entry 2: nothing is written behind its '-'. Write something, or take the line out."], id="an empty entry"
+            "x: [a, [b]]", TEXTS, ["x: entry 2: a list is written where a text is meant."], id="a list in a list"
         ),
-        pytest.param("x: [lab]", MAPPINGS, ["x: entry 1: a mapping is meant, for example '- name: lab', and not 'lab'."], id="a name for a mapping"),
-        pytest.param("x: [1]", {"type": "dict"}, ["x: a mapping is meant, for example '{key: value}', and not a list."], id="a list for a mapping"),
-        pytest.param("x: [a]", {"type": "int"}, ["x: a list is written where a single value is meant."], id="a list for a number"),
         pytest.param(
-            "x: {a: b}", {"type": "str"}, ["x: a mapping is written where a text is meant. Put quotes around the whole of it."], id="no quotes"
+            "x:\n  - a\n  -",
+            TEXTS,
+            ["x: entry 2: nothing is written behind its '-'. Write something, or take the line out."],
+            id="an empty entry",
+        ),
+        pytest.param(
+            "x: [lab]",
+            MAPPINGS,
+            ["x: entry 1: a mapping is meant, for example '- name: lab', and not 'lab'."],
+            id="a name for a mapping",
+        ),
+        pytest.param(
+            "x: [1]",
+            {"type": "dict"},
+            ["x: a mapping is meant, for example '{key: value}', and not a list."],
+            id="a list for a mapping",
+        ),
+        pytest.param(
+            "x: [a]", {"type": "int"}, ["x: a list is written where a single value is meant."], id="a list for a number"
+        ),
+        pytest.param(
+            "x: {a: b}",
+            {"type": "str"},
+            ["x: a mapping is written where a text is meant. Put quotes around the whole of it."],
+            id="no quotes",
         ),
         pytest.param("x: [a, 1]", TEXTS, [], id="a number is a text"),
         pytest.param("x: a,b", TEXTS, [], id="a text with commas"),
@@ -76,7 +120,12 @@ def test_types_are_said_in_words(value, kind, said):
         pytest.param({"jupyter_users": ["ann", "bob"]}, "", "If jupyter_user was meant", id="a list of another role"),
         pytest.param({"jupyter_ports": {"ann": 1}}, "", "If jupyter_port was meant", id="a mapping of another role"),
         pytest.param({"jupyter_users": "ann"}, "", "If jupyter_user was meant", id="a plural"),
-        pytest.param({"jupyter_prot": 9000}, "jupyter_prot: there is no such variable; did you mean jupyter_port?", "", id="a slip"),
+        pytest.param(
+            {"jupyter_prot": 9000},
+            "jupyter_prot: there is no such variable; did you mean jupyter_port?",
+            "",
+            id="a slip",
+        ),
         pytest.param({"jupyter_package": ["numpy"]}, "did you mean jupyter_packages?", "", id="a singular with a list"),
         pytest.param({"jupyter_package": "numpy"}, "", "If jupyter_packages was meant", id="a singular with a text"),
         pytest.param({"jupyter_version": "4", "jupyterhub_port": 1}, "", "", id="none of our business"),

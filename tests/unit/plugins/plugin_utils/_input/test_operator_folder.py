@@ -76,7 +76,10 @@ def test_a_relative_one_would_be_many(home):
 
 def test_no_place_at_all_is_said_with_the_cure(home):
     (home / "ann").chmod(0o555)
-    with pytest.raises(FilesError, match=r"/etc/ansible.*and .*/ann/.local/share/remote-notebooks cannot be written.*REMOTE_NOTEBOOKS_HOME"):
+    with pytest.raises(
+        FilesError,
+        match=r"/etc/ansible.*and .*/ann/.local/share/remote-notebooks cannot be written.*REMOTE_NOTEBOOKS_HOME",
+    ):
         operator_folder.decide(folder(home, "etc/ansible", 0o555), {})
 
 
@@ -87,7 +90,11 @@ def test_no_place_at_all_is_said_with_the_cure(home):
         pytest.param({"inventory_dir": "None"}, "", id="from the command line"),
         pytest.param({"inventory_dir": None}, "", id="none"),
         pytest.param({"groups": {"all": []}}, "", id="localhost alone"),
-        pytest.param({"groups": {"all": ["web"]}, "hostvars": {"web": {"inventory_dir": "/srv/lab"}}}, "/srv/lab", id="localhost for others"),
+        pytest.param(
+            {"groups": {"all": ["web"]}, "hostvars": {"web": {"inventory_dir": "/srv/lab"}}},
+            "/srv/lab",
+            id="localhost for others",
+        ),
     ],
 )
 def test_where_the_inventory_is(variables, found):

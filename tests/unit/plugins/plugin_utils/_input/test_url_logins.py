@@ -26,7 +26,11 @@ def logins(**variables):
         ({"index_url": INDEX}, f"asked {INDEX} twice", "asked https://:********@index/simple/ twice"),
         ({"instances": [{"name": "lab", "http_proxy": PROXY}]}, PROXY, "http://ann:********@proxy:3128"),
         ({"http_proxy": PROXY}, "401 from http://ann:s3cret@elsewhere/", "401 from http://ann:********@elsewhere/"),
-        ({"http_proxy": PROXY}, "s3cret stays: it may be a word of anything", "s3cret stays: it may be a word of anything"),
+        (
+            {"http_proxy": PROXY},
+            "s3cret stays: it may be a word of anything",
+            "s3cret stays: it may be a word of anything",
+        ),
         ({"http_proxy": "http://ann@proxy:3128"}, "http://ann@proxy:3128", "http://ann@proxy:3128"),
         ({"http_proxy": "http://proxy/a@b:c"}, "http://proxy/a@b:c", "http://proxy/a@b:c"),
         ({"http_proxy": "", "instances": None}, PROXY, PROXY),
@@ -46,5 +50,7 @@ def test_two_that_look_alike_become_themselves_again():
 
 
 def test_a_failure_is_said_without_it():
-    with pytest.raises(AnsibleActionFail, match=r"^no way to http://ann:\*+@proxy:3128$"), logins(http_proxy=PROXY).hiding():
+    with pytest.raises(AnsibleActionFail, match=r"^no way to http://ann:\*+@proxy:3128$"), logins(
+        http_proxy=PROXY
+    ).hiding():
         raise AnsibleActionFail(f"no way to {PROXY}")

@@ -36,7 +36,11 @@ NOTEBOOKS = {"web1/lab": base64.b64encode(notebooks.clean(packed(("a.ipynb", b"{
 @pytest.fixture
 def folders(tmp_path):
     """Return the folders of a control node that has something in two of three."""
-    for name, content in (("credentials/web1/lab.password", "secret\n"), ("pki/ca/certs/ca.cert.pem", "PEM\n"), ("pki/.lock", "")):
+    for name, content in (
+        ("credentials/web1/lab.password", "secret\n"),
+        ("pki/ca/certs/ca.cert.pem", "PEM\n"),
+        ("pki/.lock", ""),
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
@@ -58,7 +62,13 @@ def elsewhere(tmp_path, folders):
 def test_the_way_back(tmp_path, folders, archive):
     second = elsewhere(tmp_path, folders)
     result = jupyter_archive.restore(str(archive), PASSPHRASE, second, check_mode=False)
-    assert result == {"changed": True, "folders": [second["credentials"], second["pki"]], "files": 3, "notebooks": NOTEBOOKS, "left_out": []}
+    assert result == {
+        "changed": True,
+        "folders": [second["credentials"], second["pki"]],
+        "files": 3,
+        "notebooks": NOTEBOOKS,
+        "left_out": [],
+    }
     restored = tmp_path / "second/credentials/web1/lab.password"
     assert restored.read_text() == "secret\n"
     assert restored.stat().st_mode & 0o777 == 0o600
@@ -84,10 +94,29 @@ def test_the_archive_is_closed_and_an_unchanged_one_is_left_alone(folders, archi
 
 
 def test_openssl_and_tar_open_it_as_well(archive):
-    command = ["openssl", "enc", "-d", "-aes-256-cbc", "-pbkdf2", "-iter", "600000", "-md", "sha256", "-in", str(archive), "-pass", "stdin"]
+    command = [
+        "openssl",
+        "enc",
+        "-d",
+        "-aes-256-cbc",
+        "-pbkdf2",
+        "-iter",
+        "600000",
+        "-md",
+        "sha256",
+        "-in",
+        str(archive),
+        "-pass",
+        "stdin",
+    ]
     plain = subprocess.run(command, check=True, input=PASSPHRASE.encode(), capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(plain), mode="r:gz") as opened:
-        assert opened.getnames() == ["SHA256SUMS", "credentials/web1/lab.password", "notebooks/web1/lab.tar.gz", "pki/ca/certs/ca.cert.pem"]
+        assert opened.getnames() == [
+            "SHA256SUMS",
+            "credentials/web1/lab.password",
+            "notebooks/web1/lab.tar.gz",
+            "pki/ca/certs/ca.cert.pem",
+        ]
 
 
 def test_a_restore_that_was_cut_off_goes_on_after_the_main_job_has_worked_there(tmp_path, folders, archive):
@@ -111,9 +140,13 @@ def test_a_folder_with_other_files_is_refused_and_nothing_is_written(tmp_path, f
     ("passphrase", "damage", "message"),
     [
         pytest.param("short", lambda data: data, "backup_passphrase has 5 characters", id="short passphrase"),
-        pytest.param("another passphrase", lambda data: data, "backup_passphrase does not open", id="another passphrase"),
+        pytest.param(
+            "another passphrase", lambda data: data, "backup_passphrase does not open", id="another passphrase"
+        ),
         pytest.param(PASSPHRASE, lambda data: data[:-20], "or damaged", id="cut off"),
-        pytest.param(PASSPHRASE, lambda data: data[:60] + bytes([data[60] ^ 1]) + data[61:], "or damaged", id="one bit turned"),
+        pytest.param(
+            PASSPHRASE, lambda data: data[:60] + bytes([data[60] ^ 1]) + data[61:], "or damaged", id="one bit turned"
+        ),
         pytest.param(PASSPHRASE, lambda data: b"something else", "is no archive", id="another file"),
     ],
 )
@@ -127,8 +160,15 @@ def test_what_cannot_be_opened_is_refused(tmp_path, folders, archive, passphrase
 @pytest.mark.parametrize(
     ("file", "chosen", "message"),
     [
-        pytest.param("pki/inside.backup", lambda folders: folders, "it would be lost with it", id="into a folder that it saves"),
-        pytest.param("all.backup", lambda folders: {"handoff": folders["handoff"]}, "There is nothing to back up", id="nothing there"),
+        pytest.param(
+            "pki/inside.backup", lambda folders: folders, "it would be lost with it", id="into a folder that it saves"
+        ),
+        pytest.param(
+            "all.backup",
+            lambda folders: {"handoff": folders["handoff"]},
+            "There is nothing to back up",
+            id="nothing there",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, folders, file, chosen, message):
@@ -149,10 +189,17 @@ HOSTILE = packed(
 def test_what_a_host_has_packed_is_not_believed(tmp_path, folders):
     path = tmp_path / "all.backup"
     said = jupyter_archive.backup(str(path), PASSPHRASE, folders, {"web1/lab": HOSTILE}, check_mode=False)
-    assert [each.partition(" (")[0] for each in said["left_out"]] == ["web1/lab: mem", "web1/lab: ../out", "web1/lab: link"]
+    assert [each.partition(" (")[0] for each in said["left_out"]] == [
+        "web1/lab: mem",
+        "web1/lab: ../out",
+        "web1/lab: link",
+    ]
     back = jupyter_archive.restore(str(path), PASSPHRASE, elsewhere(tmp_path, folders), check_mode=False)
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(back["notebooks"]["web1/lab"]))) as opened:
-        assert [(member.name, oct(member.mode), member.type) for member in opened] == [("a.ipynb", "0o644", b"0"), ("rootsh", "0o755", b"0")]
+        assert [(member.name, oct(member.mode), member.type) for member in opened] == [
+            ("a.ipynb", "0o644", b"0"),
+            ("rootsh", "0o755", b"0"),
+        ]
 
 
 def test_an_archive_of_earlier_days_is_not_believed_either(tmp_path, folders, monkeypatch):
@@ -166,6 +213,10 @@ def test_an_archive_of_earlier_days_is_not_believed_either(tmp_path, folders, mo
 
 def test_notebooks_beyond_the_limit_are_refused(tmp_path, folders):
     bomb = packed(("zeros", bytes(3_000_000), {}))
-    with pytest.raises(BackupError, match=r"web1/lab cannot be taken, at most 1 MB \(backup_limit\): it unpacks to more"):
-        jupyter_archive.backup(str(tmp_path / "b"), PASSPHRASE, folders, {"web1/lab": bomb}, check_mode=False, limit=1_000_000)
+    with pytest.raises(
+        BackupError, match=r"web1/lab cannot be taken, at most 1 MB \(backup_limit\): it unpacks to more"
+    ):
+        jupyter_archive.backup(
+            str(tmp_path / "b"), PASSPHRASE, folders, {"web1/lab": bomb}, check_mode=False, limit=1_000_000
+        )
     assert not (tmp_path / "b").exists()

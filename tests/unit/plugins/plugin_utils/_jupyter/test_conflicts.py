@@ -21,29 +21,64 @@ HOME = "/home/jupyter/.jupyter"
     [
         pytest.param("jupyter_config.py", "c = get_config()\n", "", id="a file that says nothing"),
         pytest.param(
-            "jupyter_config.py", "c.ServerApp.allow_origin = '*'", "these servers obey it in: ServerApp.allow_origin", id="what ours leaves open"
+            "jupyter_config.py",
+            "c.ServerApp.allow_origin = '*'",
+            "these servers obey it in: ServerApp.allow_origin",
+            id="what ours leaves open",
         ),
-        pytest.param("jupyter_lab_config.py", "c.LabApp.default_url = '/tree'", "obey it in: LabApp.default_url", id="the interface"),
-        pytest.param("jupyter_config.json", '{"ServerApp": {"port": 1}}', "the plan wins over it in: ServerApp.port", id="what ours says"),
+        pytest.param(
+            "jupyter_lab_config.py",
+            "c.LabApp.default_url = '/tree'",
+            "obey it in: LabApp.default_url",
+            id="the interface",
+        ),
+        pytest.param(
+            "jupyter_config.json",
+            '{"ServerApp": {"port": 1}}',
+            "the plan wins over it in: ServerApp.port",
+            id="what ours says",
+        ),
         pytest.param(
             "jupyter_notebook_config.json",
             '{"NotebookApp": {"password": "sha1:a:b"}}',
             "the plan wins over it in: NotebookApp.password",
             id="an old password, by its old name",
         ),
-        pytest.param("jupyter_config.py", "c.PasswordIdentityProvider.token = 'x'", "the plan wins", id="a token that would be a second key"),
-        pytest.param("jupyter_config.py", "c.ServerApp.max_body_size = 1", "the plan wins", id="what the user said in jupyter_settings"),
-        pytest.param("jupyter_server_config.py", "c.ServerApp.allow_origin = '*'", "is not read by these servers", id="a file that nobody reads"),
         pytest.param(
-            "jupyter_notebook_config.py", "c.NotebookApp.webapp_settings = {}", "may keep a server from starting", id="an option that is gone"
+            "jupyter_config.py",
+            "c.PasswordIdentityProvider.token = 'x'",
+            "the plan wins",
+            id="a token that would be a second key",
         ),
-        pytest.param("jupyter_lab_config.py", "c.ServerApp.port = (", "cannot be read by Jupyter", id="a file that does not load"),
+        pytest.param(
+            "jupyter_config.py",
+            "c.ServerApp.max_body_size = 1",
+            "the plan wins",
+            id="what the user said in jupyter_settings",
+        ),
+        pytest.param(
+            "jupyter_server_config.py",
+            "c.ServerApp.allow_origin = '*'",
+            "is not read by these servers",
+            id="a file that nobody reads",
+        ),
+        pytest.param(
+            "jupyter_notebook_config.py",
+            "c.NotebookApp.webapp_settings = {}",
+            "may keep a server from starting",
+            id="an option that is gone",
+        ),
+        pytest.param(
+            "jupyter_lab_config.py", "c.ServerApp.port = (", "cannot be read by Jupyter", id="a file that does not load"
+        ),
     ],
 )
 def test_who_wins(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     found = observe.options([str(tmp_path / name)])()
-    said = conflicts.remarks(plan({"name": "lab", "settings": {"ServerApp": {"max_body_size": 1}}}), {**bare(), "shadows": found})
+    said = conflicts.remarks(
+        plan({"name": "lab", "settings": {"ServerApp": {"max_body_size": 1}}}), {**bare(), "shadows": found}
+    )
     assert bool(said) is bool(words)
     if words:
         assert words in said[0]
@@ -57,11 +92,19 @@ def test_no_value_leaves_the_host(tmp_path):
 
 def test_where_to_look():
     places = conflicts.places(plan({"name": "lab", "user": "ann"}))
-    assert {"~ann/.jupyter/jupyter_config.json", "/etc/jupyter/jupyter_lab_config.py", "/usr/local/etc/jupyter/jupyter_config.py"} <= {*places}
+    assert {
+        "~ann/.jupyter/jupyter_config.json",
+        "/etc/jupyter/jupyter_lab_config.py",
+        "/usr/local/etc/jupyter/jupyter_config.py",
+    } <= {*places}
     assert conflicts.places({**plan(), "instances": []}) == []
 
 
-MINE, HOSTS, UNREAD = f"{HOME}/jupyter_config.py", "/etc/jupyter/jupyter_lab_config.json", f"{HOME}/jupyter_server_config.py"
+MINE, HOSTS, UNREAD = (
+    f"{HOME}/jupyter_config.py",
+    "/etc/jupyter/jupyter_lab_config.json",
+    f"{HOME}/jupyter_server_config.py",
+)
 OBEYED = {"options": ["ServerApp.allow_origin"], "error": ""}
 
 
@@ -86,7 +129,15 @@ def host(*files, owner="jupyter", aside=(), manifest=(), **system):
 def listed(path, mover="jupyter", account="jupyter"):
     """What the manifest holds of a file that was moved."""
     aside = f"{path}.before-remote-notebooks"
-    return {"id": f"shadow {path}", "kind": "shadow", "instance": "", "origin": path, "backup": aside, "mover": mover, "account": account}
+    return {
+        "id": f"shadow {path}",
+        "kind": "shadow",
+        "instance": "",
+        "origin": path,
+        "backup": aside,
+        "mover": mover,
+        "account": account,
+    }
 
 
 def named(the_plan, report):
@@ -108,19 +159,46 @@ NOBODYS = {**moving(), "instances": []}
     [
         pytest.param(moving(mode="report"), host(MINE), [], [], id="not asked"),
         pytest.param(moving(), host(MINE), [(MINE, f"{HOME}/{ASIDE}", "jupyter")], [MOVE], id="by its owner"),
-        pytest.param(moving(), host(MINE, owner="root"), [(MINE, f"{HOME}/{ASIDE}", "")], [MOVE], id="by root, where the folder is root's"),
+        pytest.param(
+            moving(),
+            host(MINE, owner="root"),
+            [(MINE, f"{HOME}/{ASIDE}", "")],
+            [MOVE],
+            id="by root, where the folder is root's",
+        ),
         pytest.param(
             moving(),
             host(HOSTS),
             [(HOSTS, f"{HOSTS}.before-remote-notebooks", "")],
-            [f"shadow {HOSTS}: name is jupyter_lab_config.json, wanted jupyter_lab_config.json.before-remote-notebooks"],
+            [
+                f"shadow {HOSTS}: name is jupyter_lab_config.json, wanted"
+                " jupyter_lab_config.json.before-remote-notebooks"
+            ],
             id="the host's",
         ),
-        pytest.param(moving("user"), host(MINE, HOSTS, **ROOTLESS), [(MINE, f"{HOME}/{ASIDE}", "")], [MOVE], id="without root, the account's alone"),
-        pytest.param(moving("user"), host(MINE, owner="root", **ROOTLESS), [], [], id="without root, a folder of root's"),
-        pytest.param(moving(), host(MINE, aside=[f"{HOME}/{ASIDE}"]), [(MINE, f"{HOME}/{ASIDE}", "jupyter")], [], id="never over an older one"),
         pytest.param(
-            moving(), host(aside=[f"{HOME}/{ASIDE}"], manifest=[listed(MINE)]), [(MINE, f"{HOME}/{ASIDE}", "jupyter")], [], id="moved already"
+            moving("user"),
+            host(MINE, HOSTS, **ROOTLESS),
+            [(MINE, f"{HOME}/{ASIDE}", "")],
+            [MOVE],
+            id="without root, the account's alone",
+        ),
+        pytest.param(
+            moving("user"), host(MINE, owner="root", **ROOTLESS), [], [], id="without root, a folder of root's"
+        ),
+        pytest.param(
+            moving(),
+            host(MINE, aside=[f"{HOME}/{ASIDE}"]),
+            [(MINE, f"{HOME}/{ASIDE}", "jupyter")],
+            [],
+            id="never over an older one",
+        ),
+        pytest.param(
+            moving(),
+            host(aside=[f"{HOME}/{ASIDE}"], manifest=[listed(MINE)]),
+            [(MINE, f"{HOME}/{ASIDE}", "jupyter")],
+            [],
+            id="moved already",
         ),
         pytest.param(
             moving(mode="report"),
@@ -129,7 +207,13 @@ NOBODYS = {**moving(), "instances": []}
             [],
             id="and stays",
         ),
-        pytest.param(moving(), host(aside=[f"{HOME}/{ASIDE}"]), [(MINE, f"{HOME}/{ASIDE}", "jupyter")], [], id="the manifest is lost"),
+        pytest.param(
+            moving(),
+            host(aside=[f"{HOME}/{ASIDE}"]),
+            [(MINE, f"{HOME}/{ASIDE}", "jupyter")],
+            [],
+            id="the manifest is lost",
+        ),
         pytest.param(
             moving(mode="report"),
             host(MINE, manifest=[listed(MINE)]),
@@ -156,7 +240,10 @@ def test_a_server_that_may_have_read_it_is_another_one_for_good():
         (instance,), things = wanted(moving(), report)
         return state_manifest.revision(instance, things, "start")
 
-    pending, done = revision(host(MINE)), revision(host(aside=[f"{HOME}/{ASIDE}"], manifest=state_manifest.manifest([listed(MINE)])))
+    pending, done = (
+        revision(host(MINE)),
+        revision(host(aside=[f"{HOME}/{ASIDE}"], manifest=state_manifest.manifest([listed(MINE)]))),
+    )
     assert pending == done != revision(host())
     assert revision(host(UNREAD)) == revision(host())
 
@@ -174,7 +261,10 @@ def test_a_server_that_may_have_read_it_is_another_one_for_good():
             id="report",
         ),
         pytest.param(
-            moving(), host(MINE), [f"{MINE}: these servers obey it in: ServerApp.allow_origin. It is moved aside: {HOME}/{ASIDE}"], id="moved"
+            moving(),
+            host(MINE),
+            [f"{MINE}: these servers obey it in: ServerApp.allow_origin. It is moved aside: {HOME}/{ASIDE}"],
+            id="moved",
         ),
         pytest.param(
             moving("user", "report"),
@@ -189,8 +279,8 @@ def test_a_server_that_may_have_read_it_is_another_one_for_good():
             moving(),
             host(MINE, aside=[f"{HOME}/{ASIDE}"]),
             [
-                f"{MINE}: these servers obey it in: ServerApp.allow_origin. It stays, because {HOME}/{ASIDE} holds an older one. "
-                "Move one of the two away."
+                f"{MINE}: these servers obey it in: ServerApp.allow_origin. It stays, because {HOME}/{ASIDE} holds an"
+                " older one. Move one of the two away."
             ],
             id="an older one is there",
         ),
@@ -203,7 +293,10 @@ def test_a_server_that_may_have_read_it_is_another_one_for_good():
         pytest.param(
             moving(),
             host(owner="root"),
-            [f"{HOME} belongs to root, so servers of 'jupyter' cannot write there, and may not start. On the host: sudo chown -R jupyter: {HOME}"],
+            [
+                f"{HOME} belongs to root, so servers of 'jupyter' cannot write there, and may not start. On the host:"
+                f" sudo chown -R jupyter: {HOME}"
+            ],
             id="a folder that sudo jupyter made",
         ),
         pytest.param(
@@ -216,8 +309,8 @@ def test_a_server_that_may_have_read_it_is_another_one_for_good():
                 },
             },
             [
-                "/home/jupyter/.local/share/jupyter belongs to root, so servers of 'jupyter' cannot write there, and may not start. "
-                "On the host: sudo chown -R jupyter: /home/jupyter/.local/share/jupyter"
+                "/home/jupyter/.local/share/jupyter belongs to root, so servers of 'jupyter' cannot write there, and"
+                " may not start. On the host: sudo chown -R jupyter: /home/jupyter/.local/share/jupyter"
             ],
             id="where the server keeps what it runs with; of a link the target counts",
         ),
@@ -231,5 +324,11 @@ def test_what_was_moved_is_found_again(tmp_path):
     for name in ("jupyter_config.py.before-remote-notebooks", "jupyter_lab_config.py", "notes.before-remote-notebooks"):
         (tmp_path / name).touch()
     here = str(tmp_path)
-    things = [{"kind": "shadow", "origin": f"{here}/jupyter_lab_config.py", "backup": f"{here}/gone"}, {"kind": "file", "path": "/etc/hostname"}]
-    assert observe.aside([f"{here}/jupyter_*.before-remote-notebooks"], things) == [f"{here}/{ASIDE}", f"{here}/jupyter_lab_config.py"]
+    things = [
+        {"kind": "shadow", "origin": f"{here}/jupyter_lab_config.py", "backup": f"{here}/gone"},
+        {"kind": "file", "path": "/etc/hostname"},
+    ]
+    assert observe.aside([f"{here}/jupyter_*.before-remote-notebooks"], things) == [
+        f"{here}/{ASIDE}",
+        f"{here}/jupyter_lab_config.py",
+    ]

@@ -10,10 +10,23 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._state import ins
 
 from .._state.test_state import bare, plan
 
-SSH = {"connection": "ssh", "host": "192.0.2.10", "port": None, "user": "admin", "private_key_file": "/k", "ssh_args": ["-o", "X=y"]}
+SSH = {
+    "connection": "ssh",
+    "host": "192.0.2.10",
+    "port": None,
+    "user": "admin",
+    "private_key_file": "/k",
+    "ssh_args": ["-o", "X=y"],
+}
 PKI = {
     "authority": {"bundle": "/pki/ca-bundle.pem", "sha256": "ab" * 32},
-    "certificates": {"web1/lab": {"not_after": "2027-12-01T00:00:00Z", "sha256": "cd" * 32, "exports": {"chain": "/pki/exports/web1/lab.chain.pem"}}},
+    "certificates": {
+        "web1/lab": {
+            "not_after": "2027-12-01T00:00:00Z",
+            "sha256": "cd" * 32,
+            "exports": {"chain": "/pki/exports/web1/lab.chain.pem"},
+        }
+    },
 }
 
 
@@ -57,7 +70,12 @@ def test_an_ipv6_address_is_written_in_brackets():
 
 @pytest.mark.parametrize(
     ("connection", "access", "possible"),
-    [("ssh", "tunnel", True), ("local", "tunnel", True), ("community.docker.docker", "tunnel", False), ("community.docker.docker", "direct", True)],
+    [
+        ("ssh", "tunnel", True),
+        ("local", "tunnel", True),
+        ("community.docker.docker", "tunnel", False),
+        ("community.docker.docker", "direct", True),
+    ],
 )
 def test_what_a_connection_lets_the_control_node_prove(connection, access, possible):
     assert only(contact={**SSH, "connection": connection}, access=access)["checks"][0]["possible"] is possible
@@ -73,7 +91,12 @@ def test_this_very_machine_is_tried_on_its_loopback_and_named_for_others():
     ("credential", "file", "given"),
     [
         pytest.param({"password_file": "/c/lab.password", "given": ""}, "/c/lab.password", "", id="nothing given"),
-        pytest.param({"password_file": "/c/lab.password", "given": "token"}, "/c/lab.password", "", id="a token for programs alone"),
+        pytest.param(
+            {"password_file": "/c/lab.password", "given": "token"},
+            "/c/lab.password",
+            "",
+            id="a token for programs alone",
+        ),
         pytest.param({"password_file": None, "given": "password"}, None, "password", id="a password"),
         pytest.param({"password_file": None, "given": "token"}, None, "token", id="a token and the hash of a password"),
         pytest.param({}, None, "", id="a hash alone"),
@@ -86,8 +109,14 @@ def test_a_login_is_tried_with_one_secret(credential, file, given):
 
 
 def test_both_ways_are_named_the_networks_first():
-    found = endpoints.ways({**plan({"name": "lab", "access": "both", "addresses": ["192.0.2.10"]}), "contact": SSH}, resolved(access="both"))
-    assert [(way["way"], way["url"]) for way in found] == [("network", "https://192.0.2.10:8888/"), ("tunnel", "https://localhost:8888/")]
+    found = endpoints.ways(
+        {**plan({"name": "lab", "access": "both", "addresses": ["192.0.2.10"]}), "contact": SSH},
+        resolved(access="both"),
+    )
+    assert [(way["way"], way["url"]) for way in found] == [
+        ("network", "https://192.0.2.10:8888/"),
+        ("tunnel", "https://localhost:8888/"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,10 +124,18 @@ def test_both_ways_are_named_the_networks_first():
     [
         pytest.param({}, "/pki/ca-bundle.pem", "ab" * 32, id="the fleet's authority"),
         pytest.param(
-            {"tls": "self_signed"}, "/pki/exports/web1/lab.chain.pem", "cd" * 32, id="a certificate that stands for itself, without its key"
+            {"tls": "self_signed"},
+            "/pki/exports/web1/lab.chain.pem",
+            "cd" * 32,
+            id="a certificate that stands for itself, without its key",
         ),
         pytest.param({"certificate_file": "/c.pem"}, None, None, id="an authority that the system knows"),
-        pytest.param({"certificate_file": "/c.pem", "ca_file": "/root.pem"}, "/root.pem", None, id="an authority of somebody else"),
+        pytest.param(
+            {"certificate_file": "/c.pem", "ca_file": "/root.pem"},
+            "/root.pem",
+            None,
+            id="an authority of somebody else",
+        ),
         pytest.param({"plain_http": True, "allowed_sources": ["192.168.1.0/24"]}, None, None, id="nothing to trust"),
     ],
 )
@@ -129,7 +166,10 @@ def test_an_account_that_can_only_forward_is_handed_over_and_tried():
         "pem_file": "/t/web1/ipad.pem",
         "alias": "web1-ipad",
     }
-    assert (server["checks"][0]["tunnel"]["user"], server["checks"][0]["tunnel"]["private_key_file"]) == ("ipad", "/t/web1/ipad")
+    assert (server["checks"][0]["tunnel"]["user"], server["checks"][0]["tunnel"]["private_key_file"]) == (
+        "ipad",
+        "/t/web1/ipad",
+    )
 
 
 def test_a_key_with_a_passphrase_is_handed_over_and_the_way_is_tried_as_ansible_comes():
@@ -139,7 +179,11 @@ def test_a_key_with_a_passphrase_is_handed_over_and_the_way_is_tried_as_ansible_
 
 
 def test_every_account_is_handed_over_and_the_first_without_a_passphrase_is_tried():
-    accounts = [{**ACCOUNT, "locked": True}, {"name": "mac", "identity_file": "/t/web1/mac", "locked": False}, {**ACCOUNT, "name": "another"}]
+    accounts = [
+        {**ACCOUNT, "locked": True},
+        {"name": "mac", "identity_file": "/t/web1/mac", "locked": False},
+        {**ACCOUNT, "name": "another"},
+    ]
     the_plan = {
         **plan({"name": "lab", "tunnel_accounts": ["ipad", "mac"]}),
         "contact": SSH,
@@ -148,8 +192,13 @@ def test_every_account_is_handed_over_and_the_first_without_a_passphrase_is_trie
     (server,) = endpoints.servers(the_plan, state_instances.complete(the_plan, bare()), {}, PKI)
 
     assert server["ssh"]["user"] == "ipad"
-    assert server["ssh"]["others"] == [{"user": "mac", "private_key_file": "/t/web1/mac", "pem_file": None, "alias": "web1-mac"}]
-    assert (server["checks"][0]["tunnel"]["user"], server["checks"][0]["tunnel"]["private_key_file"]) == ("mac", "/t/web1/mac")
+    assert server["ssh"]["others"] == [
+        {"user": "mac", "private_key_file": "/t/web1/mac", "pem_file": None, "alias": "web1-mac"}
+    ]
+    assert (server["checks"][0]["tunnel"]["user"], server["checks"][0]["tunnel"]["private_key_file"]) == (
+        "mac",
+        "/t/web1/mac",
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +206,11 @@ def test_every_account_is_handed_over_and_the_first_without_a_passphrase_is_trie
     [
         pytest.param({"access": "tunnel"}, [("tunnel", "http://localhost:8888/")], id="tunnel"),
         pytest.param({"access": "direct"}, [("network", "https://192.0.2.10:8888/")], id="direct"),
-        pytest.param({"access": "both"}, [("network", "https://192.0.2.10:8888/"), ("tunnel", "https://localhost:8888/")], id="both"),
+        pytest.param(
+            {"access": "both"},
+            [("network", "https://192.0.2.10:8888/"), ("tunnel", "https://localhost:8888/")],
+            id="both",
+        ),
         pytest.param(
             {"access": "both", "tls": "provided", "certificate_file": "/c.pem"},
             [("network", "https://192.0.2.10:8888/")],
@@ -174,7 +227,12 @@ def test_each_way_that_clients_come_has_to_work(given, urls):
 def said(ssh_config="", **given):
     the_plan = {**plan({"name": "lab", **given}), "contact": SSH, "tunnel": {"accounts": [ACCOUNT], "override": False}}
     instances = state_instances.complete(the_plan, bare())
-    return endpoints.connect(endpoints.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI), instances, "/h", ssh_config)
+    return endpoints.connect(
+        endpoints.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI),
+        instances,
+        "/h",
+        ssh_config,
+    )
 
 
 def test_a_run_ends_with_where_to_connect():
@@ -194,7 +252,10 @@ def test_through_tls_there_is_something_to_trust_and_no_tunnel():
 
 
 def test_an_account_that_can_only_forward_has_a_command_of_its_own():
-    assert said("/t/config", tunnel_accounts=["ipad"])[1] == "as ipad, which can forward and do nothing else: ssh -F /t/config -N web1-ipad"
+    assert (
+        said("/t/config", tunnel_accounts=["ipad"])[1]
+        == "as ipad, which can forward and do nothing else: ssh -F /t/config -N web1-ipad"
+    )
 
 
 def test_a_server_in_tmux_can_be_attached_to():

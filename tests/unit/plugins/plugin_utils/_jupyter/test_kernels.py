@@ -18,11 +18,17 @@ def one(**kernel):
 
 def test_a_python_kernel_takes_the_instances_python_and_brings_what_a_kernel_needs():
     found = one(name="spark", packages=["pyspark"])
-    assert (found["python"], found["packages"], found["display_name"]) == ("python3", ["ipykernel", "pip", "pyspark"], "spark")
+    assert (found["python"], found["packages"], found["display_name"]) == (
+        "python3",
+        ["ipykernel", "pip", "pyspark"],
+        "spark",
+    )
 
 
 def test_what_a_python_kernel_is_started_with():
-    assert jupyter_kernels.spec({**one(name="own", display_name="Own", env={"THREADS": 4}), "environment": "/envs/x"}) == {
+    assert jupyter_kernels.spec(
+        {**one(name="own", display_name="Own", env={"THREADS": 4}), "environment": "/envs/x"}
+    ) == {
         "argv": ["/envs/x/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "Own",
         "language": "python",
@@ -34,7 +40,11 @@ def test_what_a_python_kernel_is_started_with():
 
 def test_r_is_the_systems():
     found = one(name="ir", language="R")
-    assert (found["python"], jupyter_kernels.spec(found)["argv"][0], jupyter_kernels.spec(found)["language"]) == (None, "R", "R")
+    assert (found["python"], jupyter_kernels.spec(found)["argv"][0], jupyter_kernels.spec(found)["language"]) == (
+        None,
+        "R",
+        "R",
+    )
 
 
 def test_any_other_kernel_is_taken_as_it_is():
@@ -49,10 +59,20 @@ def test_any_other_kernel_is_taken_as_it_is():
         pytest.param([{"name": ".."}], "give it a name", id="a name that leads elsewhere"),
         pytest.param([{"name": "a"}, {"name": "a"}], "kernel 'a': there are two of that name", id="two of one name"),
         pytest.param([{"name": "a", "pakages": []}], "did you mean 'packages'", id="a misspelt key"),
-        pytest.param([{"name": "a", "language": "go"}], "language 'go' needs argv", id="a language that nobody here knows"),
-        pytest.param([{"name": "a", "language": "go", "argv": ["go"]}], "one of them '{connection_file}'", id="a command that cannot be reached"),
-        pytest.param([{"name": "a", "argv": ["x", "{connection_file}"]}], "say its language", id="a command without a language"),
-        pytest.param([{"name": "a", "language": "R", "packages": ["x"]}], "Leave python and packages out", id="packages for R"),
+        pytest.param(
+            [{"name": "a", "language": "go"}], "language 'go' needs argv", id="a language that nobody here knows"
+        ),
+        pytest.param(
+            [{"name": "a", "language": "go", "argv": ["go"]}],
+            "one of them '{connection_file}'",
+            id="a command that cannot be reached",
+        ),
+        pytest.param(
+            [{"name": "a", "argv": ["x", "{connection_file}"]}], "say its language", id="a command without a language"
+        ),
+        pytest.param(
+            [{"name": "a", "language": "R", "packages": ["x"]}], "Leave python and packages out", id="packages for R"
+        ),
         pytest.param([{"name": "a", "env": ["x"]}], "env and metadata are mappings", id="an env that is a list"),
         pytest.param([{"name": "a", "packages": "x"}], "packages is a list", id="packages that are a word"),
         pytest.param([{"name": "a", "interrupt_mode": "x"}], "interrupt_mode is", id="an unknown way to interrupt"),

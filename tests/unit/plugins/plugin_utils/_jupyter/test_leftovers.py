@@ -36,15 +36,25 @@ OF_OURS = "is not used: servers here have a kernel '{}' of their own. Call its f
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        pytest.param(f"{KERNELS}/python3/kernel.json", GONE, OF_OURS.format("python3"), id="python3 of an Anaconda that is gone"),
-        pytest.param(f"{KERNELS}/Python3/kernel.json", HERE, OF_OURS.format("Python3"), id="python3 that works, and Jupyter knows no capitals"),
-        pytest.param(".ipython/kernels/python3/kernel.json", HERE, OF_OURS.format("python3"), id="python3 at the place of old"),
+        pytest.param(
+            f"{KERNELS}/python3/kernel.json", GONE, OF_OURS.format("python3"), id="python3 of an Anaconda that is gone"
+        ),
+        pytest.param(
+            f"{KERNELS}/Python3/kernel.json",
+            HERE,
+            OF_OURS.format("Python3"),
+            id="python3 that works, and Jupyter knows no capitals",
+        ),
+        pytest.param(
+            ".ipython/kernels/python3/kernel.json", HERE, OF_OURS.format("python3"), id="python3 at the place of old"
+        ),
         pytest.param(f"{KERNELS}/spark/kernel.json", HERE, OF_OURS.format("spark"), id="one of jupyter_kernels"),
         pytest.param(f"{KERNELS}/mine/kernel.json", HERE, "", id="a kernel of the person's own"),
         pytest.param(
             f"{KERNELS}/mine/kernel.json",
             GONE,
-            "is a kernel that cannot start: its program /home/gone/anaconda3/bin/python is not there. Correct it, or remove its folder.",
+            "is a kernel that cannot start: its program /home/gone/anaconda3/bin/python is not there. Correct it, or"
+            " remove its folder.",
             id="a kernel of the person's own whose program is gone",
         ),
         pytest.param(
@@ -70,8 +80,8 @@ OF_OURS = "is not used: servers here have a kernel '{}' of their own. Call its f
         pytest.param(
             ".local/share/jupyter/labextensions/@ann/theme/package.json",
             "{",
-            "cannot be read by JupyterLab: Expecting property name enclosed in double quotes: line 1 column 2 (char 1). "
-            "Its page may not open. Correct it, or remove its folder.",
+            "cannot be read by JupyterLab: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."
+            " Its page may not open. Correct it, or remove its folder.",
             id="an extension that is broken",
         ),
     ],
@@ -88,7 +98,11 @@ def test_packages_that_environments_hold_are_named_once(tmp_path):
 
 
 def test_who_may_be_to_blame_where_no_kernel_starts(tmp_path):
-    files = {f"{PROFILE}/startup/00-mine.py": "", f"{SITE}/usercustomize.py": "", f"{KERNELS}/python3/kernel.json": GONE}
+    files = {
+        f"{PROFILE}/startup/00-mine.py": "",
+        f"{SITE}/usercustomize.py": "",
+        f"{KERNELS}/python3/kernel.json": GONE,
+    }
     report = told(tmp_path, moving("system", "report"), **files)[1]
     report["shadows"]["/etc/jupyter/jupyter_config.json"] = {"options": ["ServerApp.allow_origin"], "error": ""}
     report["shadows"]["/etc/jupyter/jupyter_server_config.json"] = {"options": ["ServerApp.allow_origin"], "error": ""}

@@ -31,15 +31,32 @@ HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
         pytest.param({}, {}, id="nothing"),
         pytest.param({CLASSIC: "c = get_config()\n# c.NotebookApp.port = 1\n"}, {}, id="what is commented out"),
         pytest.param({CLASSIC: "c.NotebookApp.port = 9999"}, {"jupyter_port": 9999}, id="the port"),
-        pytest.param({CLASSIC: "c.NotebookApp.notebook_dir = '/srv/nb'"}, {"jupyter_root_dir": "/srv/nb"}, id="the folder"),
-        pytest.param({SERVER: "c.ServerApp.root_dir = '/srv/nb'"}, {"jupyter_root_dir": "/srv/nb"}, id="the folder by its new name"),
-        pytest.param({CLASSIC: f"c.NotebookApp.password = u'{HASH}'"}, {"jupyter_password_hash": HASH}, id="the hash, word for word"),
         pytest.param(
-            {CLASSIC: "c.NotebookApp.password = 'sha1:old:1'", CLASSIC_JSON: f'{{"NotebookApp": {{"password": "{HASH}"}}}}'},
+            {CLASSIC: "c.NotebookApp.notebook_dir = '/srv/nb'"}, {"jupyter_root_dir": "/srv/nb"}, id="the folder"
+        ),
+        pytest.param(
+            {SERVER: "c.ServerApp.root_dir = '/srv/nb'"},
+            {"jupyter_root_dir": "/srv/nb"},
+            id="the folder by its new name",
+        ),
+        pytest.param(
+            {CLASSIC: f"c.NotebookApp.password = u'{HASH}'"},
+            {"jupyter_password_hash": HASH},
+            id="the hash, word for word",
+        ),
+        pytest.param(
+            {
+                CLASSIC: "c.NotebookApp.password = 'sha1:old:1'",
+                CLASSIC_JSON: f'{{"NotebookApp": {{"password": "{HASH}"}}}}',
+            },
             {"jupyter_password_hash": HASH},
             id="JSON beats Python",
         ),
-        pytest.param({CLASSIC_JSON: '{"NotebookApp": {"port": 1}}', SERVER: "c.ServerApp.port = 9999"}, {"jupyter_port": 9999}, id="new beats old"),
+        pytest.param(
+            {CLASSIC_JSON: '{"NotebookApp": {"port": 1}}', SERVER: "c.ServerApp.port = 9999"},
+            {"jupyter_port": 9999},
+            id="new beats old",
+        ),
         pytest.param(
             {SERVER_JSON: f'{{"IdentityProvider": {{"hashed_password": "{HASH}"}}}}'},
             {"jupyter_password_hash": HASH},
@@ -50,7 +67,9 @@ HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
         pytest.param({CLASSIC: "c.NotebookApp.ip = '127.0.0.1'"}, {"jupyter_access": "tunnel"}, id="the loopback"),
         pytest.param({CLASSIC: "c.NotebookApp.ip = '*'"}, {"jupyter_access": "direct"}, id="the network"),
         pytest.param(
-            {CLASSIC: "c.NotebookApp.ip = '192.0.2.10'"}, {"jupyter_access": "direct", "jupyter_bind_address": "192.0.2.10"}, id="one address"
+            {CLASSIC: "c.NotebookApp.ip = '192.0.2.10'"},
+            {"jupyter_access": "direct", "jupyter_bind_address": "192.0.2.10"},
+            id="one address",
         ),
         pytest.param(
             {CLASSIC: "c.NotebookApp.ip = ''\nc.NotebookApp.certfile = '/c.pem'\nc.NotebookApp.keyfile = '/c.key'"},
@@ -58,7 +77,12 @@ HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
             id="TLS",
         ),
         pytest.param(
-            {CLASSIC: "c.NotebookApp.iopub_data_rate_limit = 1e9\nc.NotebookApp.max_body_size = 5\nc.MappingKernelManager.cull_idle_timeout = 60"},
+            {
+                CLASSIC: (
+                    "c.NotebookApp.iopub_data_rate_limit = 1e9\nc.NotebookApp.max_body_size ="
+                    " 5\nc.MappingKernelManager.cull_idle_timeout = 60"
+                )
+            },
             {
                 "jupyter_settings": {
                     "ZMQChannelsWebsocketConnection": {"iopub_data_rate_limit": 1e9},
@@ -68,7 +92,11 @@ HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
             },
             id="settings by their new names",
         ),
-        pytest.param({CLASSIC: "c.NotebookApp.open_browser = False\nc.NotebookApp.allow_root = True"}, {}, id="what the role decides"),
+        pytest.param(
+            {CLASSIC: "c.NotebookApp.open_browser = False\nc.NotebookApp.allow_root = True"},
+            {},
+            id="what the role decides",
+        ),
         pytest.param({CLASSIC: "c.NotebookApp.webapp_settings = {}"}, {}, id="what is gone"),
         pytest.param({CLASSIC: "import os\nc.NotebookApp.port = int(os.environ['P'])"}, {}, id="what is computed"),
     ],
@@ -81,9 +109,17 @@ def test_conversion(files, variables):
     ("text", "words"),
     [
         pytest.param("c.NotebookApp.webapp_settings = {}", "NotebookApp.webapp_settings has no counterpart", id="gone"),
-        pytest.param("c.NotebookApp.port = port()", "line 1: NotebookApp.port is computed there. Write jupyter_port by hand.", id="computed"),
+        pytest.param(
+            "c.NotebookApp.port = port()",
+            "line 1: NotebookApp.port is computed there. Write jupyter_port by hand.",
+            id="computed",
+        ),
         pytest.param("c.NotebookApp.ip = '*'", "without TLS", id="plain HTTP on the network"),
-        pytest.param("c.NotebookApp.ip = '*'\nc.NotebookApp.certfile = '/c.pem'", "copy them to the control node", id="a certificate on the host"),
+        pytest.param(
+            "c.NotebookApp.ip = '*'\nc.NotebookApp.certfile = '/c.pem'",
+            "copy them to the control node",
+            id="a certificate on the host",
+        ),
     ],
 )
 def test_what_a_person_has_to_know(text, words):
@@ -99,7 +135,9 @@ def test_a_file_that_cannot_be_read_is_named(path, text):
 @pytest.mark.parametrize(
     ("account", "variables", "remark"),
     [
-        pytest.param("ann", {"jupyter_port": 9999, "jupyter_user": "ann"}, "", id="the server runs as who has the notebooks"),
+        pytest.param(
+            "ann", {"jupyter_port": 9999, "jupyter_user": "ann"}, "", id="the server runs as who has the notebooks"
+        ),
         pytest.param("root", {"jupyter_port": 9999}, "Jupyter never runs as root here", id="root"),
         pytest.param("", {"jupyter_port": 9999}, "", id="nobody in particular"),
     ],
@@ -111,14 +149,19 @@ def test_whose_they_are(account, variables, remark):
 
 
 def test_each_option_of_json_has_its_line():
-    text = '{\n  "NotebookApp": {\n    "port": 9999,\n    "open_browser": false,\n    "quit": NaN\n  },\n  "Other": 5,\n  "version": 1\n}'
+    text = (
+        '{\n  "NotebookApp": {\n    "port": 9999,\n    "open_browser": false,\n    "quit": NaN\n  },\n  "Other": 5,\n '
+        ' "version": 1\n}'
+    )
     assert convert({CLASSIC_JSON: text}) == {
         "variables": {"jupyter_port": 9999},
         "remarks": [
             f"{CLASSIC_JSON}, line 7: what is called 'Other' is no class with options.",
             f"{CLASSIC_JSON}, line 4: NotebookApp.open_browser is left out: a server opens no browser.",
-            f"{CLASSIC_JSON}, line 5: NotebookApp.quit holds there what no variable can. "
-            "Write it by hand, as jupyter_settings: {ServerApp: {quit: ...}}",
+            (
+                f"{CLASSIC_JSON}, line 5: NotebookApp.quit holds there what no variable can. "
+                "Write it by hand, as jupyter_settings: {ServerApp: {quit: ...}}"
+            ),
         ],
     }
 
@@ -143,10 +186,17 @@ ENDLESS = {
     "a list in itself": "x = []\nx.append(x)\nc.A.b = x",
     "a key of keys": "x = ()\nfor i in range(90):\n    x = (x, x)\nc.A.b = {x: 1}",
     "a loop without end": "while True:\n    c.A.b = x()",
-    "loops in loops": "for i in range(20000):\n    for j in range(20000):\n        for k in range(20000):\n            c.A.b = [i]\nc.A.b = x()",
+    "loops in loops": (
+        "for i in range(20000):\n    for j in range(20000):\n        for k in range(20000):\n            c.A.b ="
+        " [i]\nc.A.b = x()"
+    ),
     "a function that calls itself": "def f(n):\n    f(n)\n    f(n)\n    c.A.b = x()\nf(1)",
-    "one that calls the others": "".join(f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n" for i in range(30)) + "f0()\nc.A.b = x()",
-    "doubts about everything": "c.A.b = 1\n" + "".join(f"c.A.x{i} = 1\n" for i in range(5000)) + "load_subconfig('x')\n" * 5000,
+    "one that calls the others": (
+        "".join(f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n" for i in range(30)) + "f0()\nc.A.b = x()"
+    ),
+    "doubts about everything": (
+        "c.A.b = 1\n" + "".join(f"c.A.x{i} = 1\n" for i in range(5000)) + "load_subconfig('x')\n" * 5000
+    ),
 }
 
 
@@ -158,7 +208,9 @@ def test_a_program_without_end_is_followed_as_far_as_makes_sense(text):
         "from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.config_file import read\n"
         "print(read(sys.stdin.read(), 'x.py').options['A.b'].why)"
     )
-    done = subprocess.run([sys.executable, "-c", program], input=text, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=text, capture_output=True, text=True, check=True, timeout=120
+    )
     assert done.stdout.strip()
 
 
@@ -176,7 +228,9 @@ def test_the_encoding_is_that_of_python(tmp_path, data, text):
     if text is None:
         assert "jupyter_notebook_config.py: it is no text in the encoding that it should have" in answer["msg"]
     else:
-        assert convert({CLASSIC: answer["texts"]["jupyter_notebook_config.py"]})["variables"] == {"jupyter_root_dir": text}
+        assert convert({CLASSIC: answer["texts"]["jupyter_notebook_config.py"]})["variables"] == {
+            "jupyter_root_dir": text
+        }
         assert answer["account"] == pwd.getpwuid(os.getuid()).pw_name
 
 

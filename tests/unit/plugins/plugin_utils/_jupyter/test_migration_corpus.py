@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Configurations as people have them, read by ours and loaded by Jupyter's own loader, which runs them.
 
-Each option that Jupyter gets from one has to be a variable with the same value, or in a remark that names it and a line.
+Each option that Jupyter gets from one has to be a variable with the same value, or in a remark that names it and a
+line.
 """
 
 from __future__ import annotations
@@ -65,7 +66,12 @@ c.NotebookApp.disable_check_xsrf = True
 c.NotebookApp.allow_origin = '*'
 c.NotebookApp.allow_credentials = True
 """,
-        {"jupyter_access": "direct", "jupyter_settings": {"ServerApp": {"disable_check_xsrf": True, "allow_origin": "*", "allow_credentials": True}}},
+        {
+            "jupyter_access": "direct",
+            "jupyter_settings": {
+                "ServerApp": {"disable_check_xsrf": True, "allow_origin": "*", "allow_credentials": True}
+            },
+        },
         [1, 2, 3, 4, 5, 6],
     ),
     row(
@@ -81,7 +87,10 @@ c.ServerApp.tornado_settings = {'headers': {'Content-Security-Policy': "frame-an
             "jupyter_access": "tunnel",
             "jupyter_base_url": "/jupyter/",
             "jupyter_settings": {
-                "ServerApp": {"trust_xheaders": True, "tornado_settings": {"headers": {"Content-Security-Policy": "frame-ancestors 'self' *"}}}
+                "ServerApp": {
+                    "trust_xheaders": True,
+                    "tornado_settings": {"headers": {"Content-Security-Policy": "frame-ancestors 'self' *"}},
+                }
             },
         },
         [2, 3, 5],
@@ -186,7 +195,12 @@ c['NotebookApp']['port'] = 9001
 c["NotebookApp"].notebook_dir = "/srv/nb"
 c.NotebookApp['ip'] = '192.0.2.10'
 """,
-        {"jupyter_access": "direct", "jupyter_bind_address": "192.0.2.10", "jupyter_port": 9001, "jupyter_root_dir": "/srv/nb"},
+        {
+            "jupyter_access": "direct",
+            "jupyter_bind_address": "192.0.2.10",
+            "jupyter_port": 9001,
+            "jupyter_root_dir": "/srv/nb",
+        },
         [3],
     ),
     row(
@@ -517,7 +531,10 @@ c.NotebookApp.setdefault('base_url', '/x/')
             "jupyter_base_url": "/x/",
             "jupyter_port": 9016,
             "jupyter_root_dir": "/srv/nb",
-            "jupyter_settings": {"MappingKernelManager": {"cull_idle_timeout": 600}, "LabApp": {"default_url": "/lab/tree"}},
+            "jupyter_settings": {
+                "MappingKernelManager": {"cull_idle_timeout": 600},
+                "LabApp": {"default_url": "/lab/tree"},
+            },
         },
         [],
     ),
@@ -546,7 +563,10 @@ c.ServerApp.jpserver_extensions = {name: True for name in ['a', 'b']}
         {
             "jupyter_port": 9018,
             "jupyter_root_dir": "/srv/nb",
-            "jupyter_settings": {"ContentsManager": {"hide_globs": ["*.pyc", "*.bak"]}, "ServerApp": {"jpserver_extensions": {"a": True, "b": True}}},
+            "jupyter_settings": {
+                "ContentsManager": {"hide_globs": ["*.pyc", "*.bak"]},
+                "ServerApp": {"jpserver_extensions": {"a": True, "b": True}},
+            },
         },
         [],
     ),
@@ -734,7 +754,12 @@ again(3)
 """,
         {
             "jupyter_port": 9030,
-            "jupyter_settings": {"ServerApp": {"extra_static_paths": ["/a", "/a", "/a", "/a", "/a", "/a", "/a", "/a"], "extra_template_paths": []}},
+            "jupyter_settings": {
+                "ServerApp": {
+                    "extra_static_paths": ["/a", "/a", "/a", "/a", "/a", "/a", "/a", "/a"],
+                    "extra_template_paths": [],
+                }
+            },
         },
         [],
     ),
@@ -765,7 +790,8 @@ from traitlets.config.loader import PyFileConfigLoader
 def plain(value):
     if isinstance(value, LazyConfigValue):
         shapes = [{"dict": value.get_value({})}] if value._update else []
-        return {"added": plain(value.get_value([])), **{key: plain(each) for shape in shapes for key, each in shape.items()}}
+        return {"added": plain(value.get_value([])), **{key: plain(each) for shape in shapes for key,
+        each in shape.items()}}
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if isinstance(value, (set, frozenset)):
@@ -780,12 +806,14 @@ found = []
 for text in json.load(sys.stdin):
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for name, data in (("jupyter_notebook_config.py", text), ("base.py", "c.ServerApp.port = 7777\\n"), ("there.txt", "there")):
+        files = {"jupyter_notebook_config.py": text, "base.py": "c.ServerApp.port = 7777\\n", "there.txt": "there"}
+        for name, data in files.items():
             with open(name, "w", encoding="utf-8") as file:
                 file.write(data)
         config = PyFileConfigLoader("jupyter_notebook_config.py", folder).load_config()
         sections = {section: traits for section, traits in config.items() if isinstance(traits, dict)}
-        found.append({f"{section}.{trait}": plain(value) for section, traits in sections.items() for trait, value in traits.items()})
+        found.append({f"{section}.{trait}": plain(value) for section, traits in sections.items() for trait,
+        value in traits.items()})
 print(json.dumps(found))
 """
 
@@ -794,16 +822,24 @@ print(json.dumps(found))
 def loaded():
     """What Jupyter makes of each text."""
     texts = [param.values[0] for param in CORPUS]
-    done = subprocess.run([sys.executable, "-c", LOADER], input=json.dumps(texts), capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADER], input=json.dumps(texts), capture_output=True, text=True, check=True, timeout=120
+    )
     return dict(zip(texts, json.loads(done.stdout)))
 
 
 def carried(variables):
     """The options that variables come to, by their new names."""
-    options = {f"{section}.{trait}": value for section, traits in variables.get("jupyter_settings", {}).items() for trait, value in traits.items()}
+    options = {
+        f"{section}.{trait}": value
+        for section, traits in variables.get("jupyter_settings", {}).items()
+        for trait, value in traits.items()
+    }
     options.update({name: variables[variable] for name, variable in VARIABLES.items() if variable in variables})
     if "jupyter_access" in variables:
-        options["ServerApp.ip"] = variables.get("jupyter_bind_address", "localhost" if variables["jupyter_access"] == "tunnel" else "*")
+        options["ServerApp.ip"] = variables.get(
+            "jupyter_bind_address", "localhost" if variables["jupyter_access"] == "tunnel" else "*"
+        )
     return options
 
 
@@ -811,7 +847,10 @@ def carried(variables):
 def test_conversion(text, variables, lines, unnamed):
     found = convert({PATH: text})
     assert found["variables"] == variables
-    assert sorted({int(number) for remark in found["remarks"] for number in re.findall(r"config\.py, line (\d+)", remark)}) == lines
+    assert (
+        sorted({int(number) for remark in found["remarks"] for number in re.findall(r"config\.py, line (\d+)", remark)})
+        == lines
+    )
     assert HASH not in "".join(found["remarks"])
 
 

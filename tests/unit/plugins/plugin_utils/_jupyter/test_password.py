@@ -8,10 +8,17 @@ import re
 import time
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.password import generate, hash_password, is_hash, verifies
+from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.password import (
+    generate,
+    hash_password,
+    is_hash,
+    verifies,
+)
 
 # Made by jupyter_server 2.21.1: python -c 'from jupyter_server.auth import passwd; print(passwd("correct horse"))'
-JUPYTERS_OWN = "argon2:$argon2id$v=19$m=10240,t=10,p=8$PzS1ewh2wMtda9yf/LKrwQ$1LL6EV1HYd0bHou73sNKNJddSEMzPxjkYiIglDtADI4"
+JUPYTERS_OWN = (
+    "argon2:$argon2id$v=19$m=10240,t=10,p=8$PzS1ewh2wMtda9yf/LKrwQ$1LL6EV1HYd0bHou73sNKNJddSEMzPxjkYiIglDtADI4"
+)
 
 
 def test_jupyters_own_hash_verifies():
@@ -20,7 +27,9 @@ def test_jupyters_own_hash_verifies():
 
 
 def test_our_hash_has_jupyters_parameters():
-    assert re.fullmatch(r"argon2:\$argon2id\$v=19\$m=10240,t=10,p=8\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}", hash_password("pässword"))
+    assert re.fullmatch(
+        r"argon2:\$argon2id\$v=19\$m=10240,t=10,p=8\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}", hash_password("pässword")
+    )
 
 
 def test_each_hash_has_a_salt_of_its_own():

@@ -9,11 +9,17 @@ import re
 import pytest
 import yaml
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.plan import INSTANCE_KEYS, default_addresses, resolve
+from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.plan import (
+    INSTANCE_KEYS,
+    default_addresses,
+    resolve,
+)
 
 with open("roles/jupyter/defaults/main.yml", encoding="utf-8") as _file:
     _ROLE = yaml.safe_load(_file)
-DEFAULTS = {key: _ROLE[f"jupyter_{key}"] for key in INSTANCE_KEYS if key != "name"} | {"addresses": ["192.0.2.10", "web1"]}
+DEFAULTS = {key: _ROLE[f"jupyter_{key}"] for key in INSTANCE_KEYS if key != "name"} | {
+    "addresses": ["192.0.2.10", "web1"]
+}
 
 
 def plan(*instances, scope="system", **defaults):
@@ -30,7 +36,13 @@ def test_the_default_is_a_loopback_server_that_opens_nothing():
     assert result["certificates"] == []
     assert result["firewall_rules"] == []
     (lab,) = result["instances"]
-    assert (lab["bind_address"], lab["tls"], lab["port"], lab["user"], lab["base_url"]) == ("localhost", "none", 8888, "jupyter", "/")
+    assert (lab["bind_address"], lab["tls"], lab["port"], lab["user"], lab["base_url"]) == (
+        "localhost",
+        "none",
+        8888,
+        "jupyter",
+        "/",
+    )
 
 
 def test_direct_forces_tls_and_the_firewall():
@@ -38,7 +50,9 @@ def test_direct_forces_tls_and_the_firewall():
     assert result["instances"][0]["tls"] == "private_ca"
     assert result["instances"][0]["bind_address"] == "*"
     assert result["certificates"] == [{"name": "web1/lab", "addresses": ["192.0.2.10", "web1"]}]
-    assert result["firewall_rules"] == [{"port": 8888, "protocol": "tcp", "sources": ["192.0.2.0/24"], "state": "present"}]
+    assert result["firewall_rules"] == [
+        {"port": 8888, "protocol": "tcp", "sources": ["192.0.2.0/24"], "state": "present"}
+    ]
 
 
 def test_a_certificate_names_the_near_end_of_a_tunnel_where_there_is_one():
@@ -50,9 +64,15 @@ def test_a_certificate_names_the_near_end_of_a_tunnel_where_there_is_one():
     ("given", "entry"),
     [
         pytest.param(
-            {"tls": "self_signed"}, {"source": "self_signed", "exports": ["chain"]}, id="self-signed, and what devices take without the key"
+            {"tls": "self_signed"},
+            {"source": "self_signed", "exports": ["chain"]},
+            id="self-signed, and what devices take without the key",
         ),
-        pytest.param({"certificate_file": "/c.pem"}, {"source": "provided", "certificate_file": "/c.pem"}, id="auto takes what is provided"),
+        pytest.param(
+            {"certificate_file": "/c.pem"},
+            {"source": "provided", "certificate_file": "/c.pem"},
+            id="auto takes what is provided",
+        ),
         pytest.param(
             {"tls": "provided", "certificate_file": "/c.pem", "key_file": "/c.key", "ca_file": "/root.pem"},
             {"source": "provided", "certificate_file": "/c.pem", "key_file": "/c.key", "ca_file": "/root.pem"},
@@ -70,7 +90,9 @@ def test_no_secret_is_in_a_plan():
     assert not any(secret in text for secret in ("pass-word", "to-ken", "ha-sh"))
 
 
-@pytest.mark.parametrize("name", ["ann", "Ann", "ann.smith", "ann@example.org", "EXAMPLE\\ann", "1ann", "jürgen", "ann_", "machine$"])
+@pytest.mark.parametrize(
+    "name", ["ann", "Ann", "ann.smith", "ann@example.org", "EXAMPLE\\ann", "1ann", "jürgen", "ann_", "machine$"]
+)
 def test_the_host_says_whether_there_is_an_account(name):
     assert only({"name": "lab", "user": name})["user"] == name
 
@@ -91,12 +113,26 @@ def test_the_clients_decide_the_packages():
         pytest.param({}, "tree", "jupyterlab", "notebook", id="Lab, with the classic pages beside it"),
         pytest.param({"clients": ["browser"]}, "", "jupyterlab", "nbclassic", id="Lab for browsers alone"),
         pytest.param({"interface": "notebook7"}, "nbclassic/tree", "notebook", "", id="Notebook 7 takes /tree"),
-        pytest.param({"interface": "notebook7", "clients": ["browser"]}, "", "notebook", "nbclassic", id="Notebook 7 without the classic pages"),
-        pytest.param({"packages": ["notebook==7.5.0"]}, "nbclassic/tree", "jupyterlab", "", id="Notebook 7 as a package"),
-        pytest.param({"packages": ["Jupyter"]}, "nbclassic/tree", "jupyterlab", "", id="the package that brings it along"),
+        pytest.param(
+            {"interface": "notebook7", "clients": ["browser"]},
+            "",
+            "notebook",
+            "nbclassic",
+            id="Notebook 7 without the classic pages",
+        ),
+        pytest.param(
+            {"packages": ["notebook==7.5.0"]}, "nbclassic/tree", "jupyterlab", "", id="Notebook 7 as a package"
+        ),
+        pytest.param(
+            {"packages": ["Jupyter"]}, "nbclassic/tree", "jupyterlab", "", id="the package that brings it along"
+        ),
         pytest.param({"packages": ["notebook-shim"]}, "tree", "jupyterlab", "", id="a name that only begins like it"),
-        pytest.param({"interface": "notebook6"}, "tree", "notebook", "jupyterlab", id="Notebook 6 is the classic pages"),
-        pytest.param({"interface": "notebook6", "clients": ["browser"]}, "tree", "notebook", "nbclassic", id="whoever it is for"),
+        pytest.param(
+            {"interface": "notebook6"}, "tree", "notebook", "jupyterlab", id="Notebook 6 is the classic pages"
+        ),
+        pytest.param(
+            {"interface": "notebook6", "clients": ["browser"]}, "tree", "notebook", "nbclassic", id="whoever it is for"
+        ),
     ],
 )
 def test_where_the_classic_pages_are(given, classic, has, has_not):
@@ -107,7 +143,9 @@ def test_where_the_classic_pages_are(given, classic, has, has_not):
     assert has_not not in names
 
 
-@pytest.mark.parametrize(("given", "base"), [("/", "/"), ("", "/"), ("books", "/books/"), ("/a/b", "/a/b/"), ("//a//", "/a/")])
+@pytest.mark.parametrize(
+    ("given", "base"), [("/", "/"), ("", "/"), ("books", "/books/"), ("/a/b", "/a/b/"), ("//a//", "/a/")]
+)
 def test_base_url(given, base):
     assert only({"name": "lab", "base_url": given})["base_url"] == base
 
@@ -130,16 +168,46 @@ def test_no_instance_is_a_plan_too():
         pytest.param([{"name": "lab", "port": 0}], "port", "0 is no TCP port", id="port 0"),
         pytest.param([{"name": "lab", "port": 65536}], "port", "65536 is no TCP port", id="port too large"),
         pytest.param([{"name": "lab", "port": 443}], "port", "Choose one from 1024", id="port of root"),
-        pytest.param([{"name": "lab"}, {"name": "lab", "port": 9000}], "name", "lab is taken by instance 'lab'", id="two of one name"),
-        pytest.param([{"name": "a"}, {"name": "b"}], "port", "8888 is taken by instance 'a'", id="two on one port"),
-        pytest.param([{"name": "lab", "addresses": ["https://x"]}], "addresses", "'https://x' is neither a DNS name nor", id="URL as address"),
-        pytest.param([{"name": "lab", "addresses": ["0.0.0.0"]}], "addresses", "no client can type it", id="every address"),
-        pytest.param([{"name": "lab", "addresses": ["*.example.org"]}], "addresses", "is a pattern", id="wildcard"),
-        pytest.param([{"name": "lab", "addresses": ["192.0.2.999"]}], "addresses", "'192.0.2.999' is neither", id="bad IP address"),
-        pytest.param([{"name": "lab", "allowed_sources": ["192.0.2.1/24"]}], "allowed_sources", "has host bits set", id="host bits in a network"),
-        pytest.param([{"name": "lab", "access": "direct", "tls": "none"}], "tls", "password over the network in clear", id="direct without TLS"),
         pytest.param(
-            [{"name": "lab", "access": "direct", "plain_http": True}], "plain_http", "nothing but private networks", id="plain HTTP for everybody"
+            [{"name": "lab"}, {"name": "lab", "port": 9000}],
+            "name",
+            "lab is taken by instance 'lab'",
+            id="two of one name",
+        ),
+        pytest.param([{"name": "a"}, {"name": "b"}], "port", "8888 is taken by instance 'a'", id="two on one port"),
+        pytest.param(
+            [{"name": "lab", "addresses": ["https://x"]}],
+            "addresses",
+            "'https://x' is neither a DNS name nor",
+            id="URL as address",
+        ),
+        pytest.param(
+            [{"name": "lab", "addresses": ["0.0.0.0"]}], "addresses", "no client can type it", id="every address"
+        ),
+        pytest.param([{"name": "lab", "addresses": ["*.example.org"]}], "addresses", "is a pattern", id="wildcard"),
+        pytest.param(
+            [{"name": "lab", "addresses": ["192.0.2.999"]}],
+            "addresses",
+            "'192.0.2.999' is neither",
+            id="bad IP address",
+        ),
+        pytest.param(
+            [{"name": "lab", "allowed_sources": ["192.0.2.1/24"]}],
+            "allowed_sources",
+            "has host bits set",
+            id="host bits in a network",
+        ),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "tls": "none"}],
+            "tls",
+            "password over the network in clear",
+            id="direct without TLS",
+        ),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "plain_http": True}],
+            "plain_http",
+            "nothing but private networks",
+            id="plain HTTP for everybody",
         ),
         pytest.param(
             [{"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["8.8.8.0/24"]}],
@@ -153,12 +221,23 @@ def test_no_instance_is_a_plan_too():
             "private",
             id="plain HTTP for the whole world",
         ),
-        pytest.param([{"name": "lab", "plain_http": True, "tls": "private_ca"}], "plain_http", "contradicts tls", id="plain HTTP with TLS"),
         pytest.param(
-            [{"name": "lab", "access": "direct", "tls": "provided"}], "certificate_file", "the certificate on the control node", id="no file provided"
+            [{"name": "lab", "plain_http": True, "tls": "private_ca"}],
+            "plain_http",
+            "contradicts tls",
+            id="plain HTTP with TLS",
         ),
         pytest.param(
-            [{"name": "lab", "tls": "provided", "certificate_file": "/x.pem"}], "tls", "clients come to localhost", id="provided for a tunnel"
+            [{"name": "lab", "access": "direct", "tls": "provided"}],
+            "certificate_file",
+            "the certificate on the control node",
+            id="no file provided",
+        ),
+        pytest.param(
+            [{"name": "lab", "tls": "provided", "certificate_file": "/x.pem"}],
+            "tls",
+            "clients come to localhost",
+            id="provided for a tunnel",
         ),
         pytest.param(
             [{"name": "lab", "access": "direct", "tls": "self_signed", "certificate_file": "/x.pem"}],
@@ -179,34 +258,92 @@ def test_no_instance_is_a_plan_too():
                 f"'{bind}' is the loopback, which no network reaches, with access '{access}'",
                 id=f"{access}, on the loopback alone ({bind})",
             )
-            for access, bind in (("both", "localhost"), ("both", "127.0.0.1"), ("both", "::1"), ("direct", "127.0.0.1"), ("direct", "127.0.1.1"))
+            for access, bind in (
+                ("both", "localhost"),
+                ("both", "127.0.0.1"),
+                ("both", "::1"),
+                ("direct", "127.0.0.1"),
+                ("direct", "127.0.1.1"),
+            )
         ),
-        pytest.param([{"name": "lab", "bind_address": "0.0.0.0"}], "bind_address", "is not the loopback", id="tunnel on the network"),
         pytest.param(
-            [{"name": "lab", "access": "direct", "bind_address": "eth0"}], "bind_address", "no IP address of this host", id="interface as address"
+            [{"name": "lab", "bind_address": "0.0.0.0"}],
+            "bind_address",
+            "is not the loopback",
+            id="tunnel on the network",
         ),
-        pytest.param([{"name": "lab", "access": "direct", "addresses": []}], "addresses", "at least one name", id="direct without an address"),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "bind_address": "eth0"}],
+            "bind_address",
+            "no IP address of this host",
+            id="interface as address",
+        ),
+        pytest.param(
+            [{"name": "lab", "access": "direct", "addresses": []}],
+            "addresses",
+            "at least one name",
+            id="direct without an address",
+        ),
         pytest.param([{"name": "lab", "user": "root"}], "user", "never runs as root", id="root"),
-        pytest.param([{"name": "lab", "user": "a b"}], "user", "cannot be the name of an account", id="impossible account"),
-        pytest.param([{"name": "lab", "user": "a%n"}], "user", "cannot be the name of an account", id="an account that systemd would take apart"),
-        pytest.param([{"name": "lab", "user": "1000"}], "user", "cannot be the name of an account", id="the number of an account"),
         pytest.param(
-            [{"name": "lab", "user": "ann.smith", "create_user": True}], "user", "is no name for a new account", id="no name for a new account"
+            [{"name": "lab", "user": "a b"}], "user", "cannot be the name of an account", id="impossible account"
         ),
-        pytest.param([{"name": "lab", "service_manager": "systemd_user"}], "service_manager", "belongs to scope 'user'", id="user manager as root"),
-        pytest.param([{"name": "lab", "root_dir": "notebooks"}], "root_dir", "is relative", id="relative folder"),
-        pytest.param([{"name": "lab", "root_dir": "/srv/a\nb"}], "root_dir", "no line of a file can hold", id="two lines"),
         pytest.param(
-            [{"name": "lab", "hardening": "strict", "root_dir": "/srv/it's"}], "root_dir", "or say hardening: standard", id="quotes in a sandbox"
+            [{"name": "lab", "user": "a%n"}],
+            "user",
+            "cannot be the name of an account",
+            id="an account that systemd would take apart",
+        ),
+        pytest.param(
+            [{"name": "lab", "user": "1000"}], "user", "cannot be the name of an account", id="the number of an account"
+        ),
+        pytest.param(
+            [{"name": "lab", "user": "ann.smith", "create_user": True}],
+            "user",
+            "is no name for a new account",
+            id="no name for a new account",
+        ),
+        pytest.param(
+            [{"name": "lab", "service_manager": "systemd_user"}],
+            "service_manager",
+            "belongs to scope 'user'",
+            id="user manager as root",
+        ),
+        pytest.param([{"name": "lab", "root_dir": "notebooks"}], "root_dir", "is relative", id="relative folder"),
+        pytest.param(
+            [{"name": "lab", "root_dir": "/srv/a\nb"}], "root_dir", "no line of a file can hold", id="two lines"
+        ),
+        pytest.param(
+            [{"name": "lab", "hardening": "strict", "root_dir": "/srv/it's"}],
+            "root_dir",
+            "or say hardening: standard",
+            id="quotes in a sandbox",
         ),
         pytest.param([{"name": "lab", "memory_max": "lots"}], "memory_max", "is no size", id="memory without a unit"),
-        pytest.param([{"name": "lab", "cpu_quota": "2"}], "cpu_quota", "200% for two cores", id="quota without a percent sign"),
-        pytest.param([{"name": "lab", "base_url": "/a b"}], "base_url", "need quoting", id="blank in the URL"),
-        pytest.param([{"name": "lab", "settings": {"ServerApp": 1}}], "settings", "not a class with its traits", id="setting without a class"),
-        pytest.param([{"name": "lab", "settings": {"a.b": {"c": 1}}}], "settings", "not a class", id="class that is none"),
-        pytest.param([{"name": "lab", "settings": {"ServerApp": {"port": 1}}}], "settings", "decided by port", id="setting of ours"),
         pytest.param(
-            [{"name": "lab", "settings": {"IdentityProvider": {"token": "x"}}}], "settings", "decided by token", id="a second way to give a token"
+            [{"name": "lab", "cpu_quota": "2"}], "cpu_quota", "200% for two cores", id="quota without a percent sign"
+        ),
+        pytest.param([{"name": "lab", "base_url": "/a b"}], "base_url", "need quoting", id="blank in the URL"),
+        pytest.param(
+            [{"name": "lab", "settings": {"ServerApp": 1}}],
+            "settings",
+            "not a class with its traits",
+            id="setting without a class",
+        ),
+        pytest.param(
+            [{"name": "lab", "settings": {"a.b": {"c": 1}}}], "settings", "not a class", id="class that is none"
+        ),
+        pytest.param(
+            [{"name": "lab", "settings": {"ServerApp": {"port": 1}}}],
+            "settings",
+            "decided by port",
+            id="setting of ours",
+        ),
+        pytest.param(
+            [{"name": "lab", "settings": {"IdentityProvider": {"token": "x"}}}],
+            "settings",
+            "decided by token",
+            id="a second way to give a token",
         ),
         pytest.param(
             [{"name": "lab", "interface": "notebook6", "settings": {"ServerApp": {"max_body_size": 1}}}],
@@ -214,7 +351,12 @@ def test_no_instance_is_a_plan_too():
             "Notebook 6 knows no ServerApp",
             id="a new name for the old server",
         ),
-        pytest.param([{"name": "lab", "settings": {"NotebookApp": {"password": "x"}}}], "settings", "decided by password", id="an old name of ours"),
+        pytest.param(
+            [{"name": "lab", "settings": {"NotebookApp": {"password": "x"}}}],
+            "settings",
+            "decided by password",
+            id="an old name of ours",
+        ),
     ],
 )
 def test_refusals_name_instance_key_and_cure(instances, key, cure):
@@ -242,13 +384,18 @@ def test_all_problems_are_named_at_once():
 
 
 def test_plain_http_is_possible_on_a_private_network():
-    lab = only({"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["192.168.1.0/24", "fd00::/8"]})
+    lab = only(
+        {"name": "lab", "access": "direct", "plain_http": True, "allowed_sources": ["192.168.1.0/24", "fd00::/8"]}
+    )
     assert lab["tls"] == "none"
 
 
 def test_addresses_are_taken_as_people_write_them():
     plan = resolve(
-        "web1", "system", DEFAULTS, [{"name": "lab", "access": "direct", "addresses": ["Büro.example.org", "[2001:db8::1]", "büro.example.org"]}]
+        "web1",
+        "system",
+        DEFAULTS,
+        [{"name": "lab", "access": "direct", "addresses": ["Büro.example.org", "[2001:db8::1]", "büro.example.org"]}],
     )
     assert plan["instances"][0]["addresses"] == ["xn--bro-hoa.example.org", "2001:db8::1"]
     assert plan["certificates"][0]["addresses"] == ["xn--bro-hoa.example.org", "2001:db8::1"]
@@ -267,7 +414,13 @@ def test_a_host_whose_name_can_name_no_file_is_refused_by_the_plan(host):
         pytest.param("192.0.2.10", "web1", [], ["192.0.2.10", "web1"], id="where Ansible connects to comes first"),
         pytest.param("web1", "web1", [], ["web1"], id="once is enough"),
         pytest.param("192.0.2.10", "lab one", [], ["192.0.2.10"], id="a name for people alone is no address"),
-        pytest.param("localhost", "localhost", ["192.0.2.5", "box"], ["192.0.2.5", "box"], id="localhost is another machine to everybody else"),
+        pytest.param(
+            "localhost",
+            "localhost",
+            ["192.0.2.5", "box"],
+            ["192.0.2.5", "box"],
+            id="localhost is another machine to everybody else",
+        ),
         pytest.param(
             "me",
             "me",
@@ -287,11 +440,18 @@ def test_default_addresses(host, name, own, expected):
         pytest.param([{"name": "lab"}], {}, id="nobody asked"),
         pytest.param([{"name": "lab", "tunnel_accounts": ["ipad"]}], {"ipad": [8888]}, id="one device"),
         pytest.param(
-            [{"name": "ann", "tunnel_accounts": ["ipad", "mac"]}, {"name": "bob", "port": 8889, "tunnel_accounts": ["mac"]}],
+            [
+                {"name": "ann", "tunnel_accounts": ["ipad", "mac"]},
+                {"name": "bob", "port": 8889, "tunnel_accounts": ["mac"]},
+            ],
             {"ipad": [8888], "mac": [8888, 8889]},
             id="each its own ports",
         ),
-        pytest.param([{"name": "lab", "state": "absent", "tunnel_accounts": ["ipad"]}], {}, id="the server goes, and the account with it"),
+        pytest.param(
+            [{"name": "lab", "state": "absent", "tunnel_accounts": ["ipad"]}],
+            {},
+            id="the server goes, and the account with it",
+        ),
     ],
 )
 def test_the_ports_of_tunnel_accounts_follow_from_the_plan(instances, forwards):
@@ -303,7 +463,12 @@ def test_the_ports_of_tunnel_accounts_follow_from_the_plan(instances, forwards):
     [
         pytest.param("system", {"access": "direct"}, "Say access: both", id="direct"),
         pytest.param("user", {}, "only root can make an account", id="without root"),
-        pytest.param("system", {"tunnel_accounts": ["jupyter"]}, "cannot be an account for tunnels alone", id="the server's own account"),
+        pytest.param(
+            "system",
+            {"tunnel_accounts": ["jupyter"]},
+            "cannot be an account for tunnels alone",
+            id="the server's own account",
+        ),
     ],
 )
 def test_tunnel_accounts_that_cannot_be(scope, given, said):
@@ -314,8 +479,15 @@ def test_tunnel_accounts_that_cannot_be(scope, given, said):
 @pytest.mark.parametrize(
     ("scope", "given", "said"),
     [
-        pytest.param("system", {"login_throttle": True}, "with access 'tunnel' every login comes from the host itself", id="nobody to tell apart"),
-        pytest.param("user", {"login_throttle": True, "access": "direct"}, "only root can shut a port", id="without root"),
+        pytest.param(
+            "system",
+            {"login_throttle": True},
+            "with access 'tunnel' every login comes from the host itself",
+            id="nobody to tell apart",
+        ),
+        pytest.param(
+            "user", {"login_throttle": True, "access": "direct"}, "only root can shut a port", id="without root"
+        ),
     ],
 )
 def test_logins_that_cannot_be_throttled(scope, given, said):
@@ -330,7 +502,12 @@ def test_logins_that_cannot_be_throttled(scope, given, said):
         pytest.param("system", {"access": "both"}, None, id="the host decides, beside a tunnel"),
         pytest.param("system", {}, False, id="every login comes from the host itself"),
         pytest.param("user", {"access": "direct"}, None, id="without root, which is said"),
-        pytest.param("system", {"access": "direct", "settings": {"ServerApp": {"trust_xheaders": True}}}, None, id="behind a proxy, which is said"),
+        pytest.param(
+            "system",
+            {"access": "direct", "settings": {"ServerApp": {"trust_xheaders": True}}},
+            None,
+            id="behind a proxy, which is said",
+        ),
     ],
 )
 def test_where_nobody_says_it_logins_are_throttled_where_that_makes_sense(scope, given, expected):

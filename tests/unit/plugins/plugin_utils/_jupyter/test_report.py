@@ -34,9 +34,27 @@ def server(**other):
     }
 
 
-STOPPED = {"running": False, "started": None, "uptime": None, "kernels": None, "busy": None, "jupyterlab": None, "jupyter_server": None}
-DRIFT = {"instance": "lab", "what": "content", "text": "file /etc/x: content is another, wanted its own", "lines": ["-c.a = 1", "+c.a = 2"]}
-HOST_DRIFT = {"instance": "", "what": "mode", "text": "directory /etc/remote-notebooks: mode is 0777, wanted 0755", "lines": []}
+STOPPED = {
+    "running": False,
+    "started": None,
+    "uptime": None,
+    "kernels": None,
+    "busy": None,
+    "jupyterlab": None,
+    "jupyter_server": None,
+}
+DRIFT = {
+    "instance": "lab",
+    "what": "content",
+    "text": "file /etc/x: content is another, wanted its own",
+    "lines": ["-c.a = 1", "+c.a = 2"],
+}
+HOST_DRIFT = {
+    "instance": "",
+    "what": "mode",
+    "text": "directory /etc/remote-notebooks: mode is 0777, wanted 0755",
+    "lines": [],
+}
 
 
 def one(*servers, host="web1", drift=()):
@@ -46,8 +64,16 @@ def one(*servers, host="web1", drift=()):
 @pytest.mark.parametrize(
     ("given", "cells"),
     [
-        pytest.param(server(), ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "3", "1", "90 days", "0", "-"], id="running"),
-        pytest.param(server(**STOPPED), ["web1", "lab", "stopped", "-", "0a1b2c3d4e5f", "-", "-", "-", "90 days", "0", "-"], id="stopped"),
+        pytest.param(
+            server(),
+            ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "3", "1", "90 days", "0", "-"],
+            id="running",
+        ),
+        pytest.param(
+            server(**STOPPED),
+            ["web1", "lab", "stopped", "-", "0a1b2c3d4e5f", "-", "-", "-", "90 days", "0", "-"],
+            id="stopped",
+        ),
         pytest.param(
             server(certificate_expires=None, restart_due="its environment was damaged", kernels=0, busy=[]),
             ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "0", "0", "-", "0", "due"],
@@ -63,7 +89,9 @@ def one(*servers, host="web1", drift=()):
 def test_a_line_of_the_table(given, cells):
     header, line = jupyter_report.table([one(given)], NOW)
     assert header.split()[:3] == ["host", "server", "state"]
-    assert [cell for cell in line.split("  ") if cell.strip()] and [cell.strip() for cell in line.split("  ") if cell.strip()] == cells
+    assert [cell for cell in line.split("  ") if cell.strip()] and [
+        cell.strip() for cell in line.split("  ") if cell.strip()
+    ] == cells
 
 
 @pytest.mark.parametrize(
@@ -103,7 +131,8 @@ def test_what_stands_below_the_table():
         pytest.param(
             [one(server(), server(**STOPPED), drift=[DRIFT]), one(server(), host="web2")],
             ["web3"],
-            "3 servers on 2 hosts; 1 stopped; 1 difference from the inventory (site.yml mends them); no answer from web3.",
+            "3 servers on 2 hosts; 1 stopped; 1 difference from the inventory (site.yml mends them); no answer from"
+            " web3.",
             id="something is to do",
         ),
     ],
@@ -123,7 +152,9 @@ def samples(text):
 
 def test_a_metrics_collector_reads_the_textfile():
     drift = [DRIFT, HOST_DRIFT]
-    text = jupyter_report.textfile([one(server(), server(instance="night", **STOPPED), drift=drift)], ["web3"], NOW).decode()
+    text = jupyter_report.textfile(
+        [one(server(), server(instance="night", **STOPPED), drift=drift)], ["web3"], NOW
+    ).decode()
     assert text.endswith("\n")
     found = samples(text)
     assert {key: value for key, value in found.items() if key[0] != "remote_notebooks_info"} == {
@@ -157,7 +188,12 @@ def test_each_metric_is_explained_once_and_its_samples_stand_together():
 def test_a_label_may_hold_any_text():
     odd = 'a "quoted" \\ name\nof two lines'
     text = jupyter_report.textfile([one(server(environment=odd, host=odd), host=odd)], [], NOW).decode()
-    labels = [sample.labels for family in text_string_to_metric_families(text) for sample in family.samples if sample.name.endswith("_info")]
+    labels = [
+        sample.labels
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.endswith("_info")
+    ]
     assert labels == [
         {
             "host": odd,
@@ -172,7 +208,11 @@ def test_a_label_may_hold_any_text():
 
 def test_the_json_holds_everything():
     overviews = [one(server(), drift=[DRIFT])]
-    assert json.loads(jupyter_report.as_json(overviews, ["web3"], NOW)) == {"written": "2027-01-15T08:00:00Z", "hosts": overviews, "silent": ["web3"]}
+    assert json.loads(jupyter_report.as_json(overviews, ["web3"], NOW)) == {
+        "written": "2027-01-15T08:00:00Z",
+        "hosts": overviews,
+        "silent": ["web3"],
+    }
 
 
 def test_the_overview_joins_what_was_read_and_compared():
@@ -198,8 +238,20 @@ def test_the_overview_joins_what_was_read_and_compared():
         "steps": [{"instance": "lab", "step": "restart", "why": "what it was started from has changed"}],
         "texts": {"/etc/x": "a = 1\nb = 3\n"},
         "changes": [
-            {"id": "file /etc/x", "stage": "configure", "instance": "lab", "what": "content", "text": "file /etc/x differs"},
-            {"id": "file /opt/manifest.json", "stage": "manifest", "instance": "", "what": "content", "text": "follows from the others"},
+            {
+                "id": "file /etc/x",
+                "stage": "configure",
+                "instance": "lab",
+                "what": "content",
+                "text": "file /etc/x differs",
+            },
+            {
+                "id": "file /opt/manifest.json",
+                "stage": "manifest",
+                "instance": "",
+                "what": "content",
+                "text": "follows from the others",
+            },
         ],
     }
     assert jupyter_report.overview({"host": "web1"}, [item], compared, report, {"lab": NOW}) == {
@@ -228,8 +280,17 @@ def test_the_overview_joins_what_was_read_and_compared():
 
 
 def test_notebook_6_has_a_version_too():
-    item = {"name": "old", "interface": "notebook6", "keeper": "systemd", "unit": "u", "session": "s", "environment": "/opt/envs/six"}
+    item = {
+        "name": "old",
+        "interface": "notebook6",
+        "keeper": "systemd",
+        "unit": "u",
+        "session": "s",
+        "environment": "/opt/envs/six",
+    }
     details = {"now": 0, "processes": {}, "versions": {"/opt/envs/six": {"notebook": "6.5.7"}}}
     report = {"servers": [], "paths": {}, "details": details}
     compared = {"servers": [{"instance": "old", "url": "https://web1:8888/"}], "steps": [], "texts": {}, "changes": []}
-    assert jupyter_report.overview({"host": "web1"}, [item], compared, report, {})["servers"][0]["jupyterlab"] == "6.5.7"
+    assert (
+        jupyter_report.overview({"host": "web1"}, [item], compared, report, {})["servers"][0]["jupyterlab"] == "6.5.7"
+    )

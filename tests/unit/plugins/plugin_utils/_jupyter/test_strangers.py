@@ -39,24 +39,39 @@ HOSTS = {
     "rich": (RICH, {}),
     "throttled": (THROTTLED, {}),
     "tmux": (TMUX, {}),
-    "without systemd": (CRON, {"systemd": False, "user_manager": False, "commands": {"tmux": "/usr/bin/tmux", "cron": "/usr/sbin/cron"}}),
+    "without systemd": (
+        CRON,
+        {"systemd": False, "user_manager": False, "commands": {"tmux": "/usr/bin/tmux", "cron": "/usr/sbin/cron"}},
+    ),
     "rootless": (ROOTLESS, {"uid": 1000, "user": "ann", "home": "/home/ann", "group": "ann"}),
 }
-#: Of these nothing is in a place of its own: they are compared, and their owner known, by what the host's own programs say.
+# : Of these nothing is in a place of its own: they are compared, and their owner known, by what the host's own programs
+# say.
 PLACELESS = {"account", "package", "rule", "daemon", "linger", "found", "trace"}
 
 
 def of(name):
     the_plan, system = HOSTS[name]
     report = bare(**system)
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "Ann",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     return the_plan, report, wanted(the_plan, report)[1]
 
 
 def place(thing):
     """Where a thing is, by what the host's programs would say; empty for those that are in no place, or share it."""
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
-    if kind in PLACELESS or (kind == "directory" and thing["mode"] is None) or (kind == "service" and thing["manager"] == "tmux"):
+    if (
+        kind in PLACELESS
+        or (kind == "directory" and thing["mode"] is None)
+        or (kind == "service" and thing["manager"] == "tmux")
+    ):
         return ""
     if kind == "service":
         return f"{'/etc/systemd/system' if thing['manager'] == 'systemd' else '/home/ann/.config/systemd/user'}/{name}"
@@ -95,8 +110,8 @@ def test_a_stranger_in_its_place_is_named_before_anything_changes(host, identity
     if identity.startswith("environment "):
         report["environments"][path] = {"sealed": False, "missing": []}
     assert refusals.refusals(the_plan, report) == [
-        f"In the way, and made by no run of ours: {path}. Move it away, or set jupyter_replace_existing: true, which renames it to "
-        f"<name>{DAY} beside it, and gives the old name back at uninstall."
+        f"In the way, and made by no run of ours: {path}. Move it away, or set jupyter_replace_existing: true, which"
+        f" renames it to <name>{DAY} beside it, and gives the old name back at uninstall."
     ]
     # Ours is what the list names, whatever has become of it since; and the list names it before it is made.
     report["manifest"] = state_manifest.journal(wanted(the_plan, {**report, "paths": bare()["paths"]})[1])
@@ -104,7 +119,8 @@ def test_a_stranger_in_its_place_is_named_before_anything_changes(host, identity
 
 
 def test_what_is_left_of_a_folder_that_was_deleted_is_ours():
-    """Somebody deletes /opt/remote-notebooks, and with it the list: servers and settings are still those of an earlier run."""
+    """Somebody deletes /opt/remote-notebooks, and with it the list: servers and settings are still those of an earlier
+    run."""
     the_plan, (_instances, _things, report) = plan(), settled(plan())
     gone = [path for path in report["paths"] if f"{path}/".startswith("/opt/remote-notebooks/")]
     assert "/opt/remote-notebooks/libexec" in gone
@@ -131,7 +147,12 @@ def test_a_stranger_goes_aside_and_comes_back(host, identity, path):
     changes = found(the_plan, instances, things, report)
     assert (f"stranger {path}", "name") in changes
     if not identity.startswith("service "):
-        assert next(what for change, what in changes if change == identity) in ("absent", identity.split(" ")[0], "unfinished", "environment")
+        assert next(what for change, what in changes if change == identity) in (
+            "absent",
+            identity.split(" ")[0],
+            "unfinished",
+            "environment",
+        )
     # Cut off between the list and the move.
     cut = {**report, "manifest": state_manifest.journal(things)}
     again = wanted({**the_plan, "today": "20270101"}, cut)[1]
@@ -161,7 +182,9 @@ def test_what_stood_in_the_place_of_the_list_comes_back_with_the_last_of_ours():
     nothing = {**the_plan, "instances": [], "prune": True}
     left = resources.things(nothing, [], report, {}, {})
     assert "stranger /opt/remote-notebooks" in {thing["id"] for thing in left}
-    assert "stranger /opt/remote-notebooks" not in {thing["id"] for thing in state_manifest.orphans(nothing, left, report)}
+    assert "stranger /opt/remote-notebooks" not in {
+        thing["id"] for thing in state_manifest.orphans(nothing, left, report)
+    }
     nothing["keep_notebooks"] = False
     assert "stranger /opt/remote-notebooks" in {
         thing["id"] for thing in state_manifest.orphans(nothing, resources.things(nothing, [], report, {}, {}), report)
@@ -181,10 +204,21 @@ def test_all_are_named_at_once_and_what_lies_in_them_is_not():
 @pytest.mark.parametrize(
     ("paths", "refused"),
     [
-        pytest.param({"/opt/remote-notebooks": {**STRANGERS["folder"], "entries": 0}}, False, id="a run was cut off after its first folder"),
-        pytest.param({"/opt/remote-notebooks": {**STRANGERS["folder"], "entries": 0, "owner": "ann"}}, True, id="an empty one of somebody else"),
         pytest.param(
-            {"/etc/remote-notebooks": {**STRANGERS["folder"], "entries": 1}, "/etc/remote-notebooks/firewall": STRANGERS["folder"]},
+            {"/opt/remote-notebooks": {**STRANGERS["folder"], "entries": 0}},
+            False,
+            id="a run was cut off after its first folder",
+        ),
+        pytest.param(
+            {"/opt/remote-notebooks": {**STRANGERS["folder"], "entries": 0, "owner": "ann"}},
+            True,
+            id="an empty one of somebody else",
+        ),
+        pytest.param(
+            {
+                "/etc/remote-notebooks": {**STRANGERS["folder"], "entries": 1},
+                "/etc/remote-notebooks/firewall": STRANGERS["folder"],
+            },
             False,
             id="the role firewall was here first",
         ),
@@ -198,7 +232,14 @@ def test_a_folder_of_ours_may_be_there(paths, refused):
 
 def test_a_lost_list_makes_no_stranger_of_what_is_ours():
     _instances, _things, report = settled(RICH)
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "Ann",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     report["manifest"] = []
     assert refusals.refusals(RICH, report) == []
 
@@ -221,7 +262,9 @@ UNIT = {"LoadState": "loaded", "ActiveState": "inactive", "UnitFileState": "disa
             id="a unit that starts at boot",
         ),
         pytest.param(
-            lambda report: report["paths"].update({"/home/jupyter": STRANGERS["folder"]}), "There is no account 'jupyter', and a folder", id="a home"
+            lambda report: report["paths"].update({"/home/jupyter": STRANGERS["folder"]}),
+            "There is no account 'jupyter', and a folder",
+            id="a home",
         ),
     ],
 )
@@ -256,7 +299,9 @@ def test_an_account_of_the_name_of_ours_is_somebody_s():
         "shares_group": False,
         "home_is": "usable",
     }
-    assert [said.partition(",")[0] for said in refusals.refusals(plan(), report)] == ["There is an account 'jupyter' on this host already"]
+    assert [said.partition(",")[0] for said in refusals.refusals(plan(), report)] == [
+        "There is an account 'jupyter' on this host already"
+    ]
     replacing = {**plan(), "replace_existing": True}
     assert refusals.refusals(replacing, report) == []
     things = wanted(replacing, report)[1]
@@ -278,7 +323,8 @@ def test_a_mask_that_was_there_stays():
     ]
 
 
-# --- a folder of notebooks ---------------------------------------------------------------------------------------------
+# --- a folder of notebooks
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["folder", "link"])
@@ -290,7 +336,14 @@ def test_a_mask_that_was_there_stays():
 def test_a_folder_that_was_there_is_not_ours_to_remove(root, path, kind):
     the_plan = plan({"name": "lab", "user": "ann", "root_dir": root})
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "Ann",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     report["paths"][path] = {**STRANGERS[kind], "owner": "ann"}
     _instances, things = wanted(the_plan, report)
     assert not any(thing.get("keep") and thing["path"] == path for thing in things)
@@ -308,7 +361,8 @@ def test_a_disk_that_is_not_mounted_is_not_made_anew():
     report["manifest"] = state_manifest.manifest(wanted(the_plan, report)[1])
     del report["paths"]["/srv/disk"]
     assert refusals.refusals(the_plan, report) == [
-        "instance 'lab': root_dir: /srv/disk was there before the first run, and is gone. Mount it or make it again, or choose another folder."
+        "instance 'lab': root_dir: /srv/disk was there before the first run, and is gone. Mount it or make it again, or"
+        " choose another folder."
     ]
     assert not any(thing.get("path") == "/srv/disk" for thing in wanted(the_plan, report)[1])
 
@@ -325,17 +379,32 @@ def test_the_home_of_an_account_of_ours_holds_nobody_else_s():
         ("/srv/a b", "ann", "root", "On the host: sudo chown ann: '/srv/a b' - or"),
         ("/srv/bob", "ann", "bob", "On the host: sudo setfacl -m u:ann:rwx /srv/bob - or"),
         ("/", "ann", "root", "It is the system's: name a folder below it, which is made for the account, or"),
-        ("/srv/new", "jupyter", "root", "leave root_dir out in a first run. Then, on the host: sudo chown jupyter: /srv/new - or"),
+        (
+            "/srv/new",
+            "jupyter",
+            "root",
+            "leave root_dir out in a first run. Then, on the host: sudo chown jupyter: /srv/new - or",
+        ),
     ],
 )
 def test_the_line_to_type_takes_a_folder_from_nobody(root, user, owner, cure):
     report = {**bare(), "unusable": ["lab"]}
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     report["paths"][root] = {**STRANGERS["folder"], "owner": owner}
-    assert [cure in said for said in refusals.refusals(plan({"name": "lab", "user": user, "root_dir": root}), report)] == [True]
+    assert [
+        cure in said for said in refusals.refusals(plan({"name": "lab", "user": user, "root_dir": root}), report)
+    ] == [True]
 
 
-# --- the firewall ------------------------------------------------------------------------------------------------------
+# --- the firewall
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -354,7 +423,10 @@ def test_a_stranger_in_the_place_of_a_firewall_s_file(path, others, strange):
         report["paths"][each] = STRANGERS["file"]
         if each.startswith("/etc/remote-notebooks/"):
             report["paths"].update(
-                {"/etc/remote-notebooks": {**STRANGERS["folder"], "entries": 1}, "/etc/remote-notebooks/firewall": STRANGERS["folder"]}
+                {
+                    "/etc/remote-notebooks": {**STRANGERS["folder"], "entries": 1},
+                    "/etc/remote-notebooks/firewall": STRANGERS["folder"],
+                }
             )
     assert [path in said for said in refusals.refusals(the_plan, report)] == [True] * strange
     things = wanted({**the_plan, "replace_existing": True}, report)[1]
@@ -365,12 +437,15 @@ def test_a_stranger_in_the_place_of_a_firewall_s_file(path, others, strange):
     report["aside"] = [f"{path}{DAY}"]
     assert len([thing for thing in wanted(the_plan, report)[1] if thing["kind"] == "stranger"]) == strange
     without = {**plan(access="tunnel"), "prune": True}
-    assert [thing["id"] for thing in state_manifest.orphans(without, wanted(without, report)[1], report) if thing["kind"] == "stranger"] == (
-        [f"stranger {path}"] * strange
-    )
+    assert [
+        thing["id"]
+        for thing in state_manifest.orphans(without, wanted(without, report)[1], report)
+        if thing["kind"] == "stranger"
+    ] == ([f"stranger {path}"] * strange)
 
 
-# --- tunnel accounts ---------------------------------------------------------------------------------------------------
+# --- tunnel accounts
+# ---------------------------------------------------------------------------------------------------
 
 FREE = {
     "accounts": {"ipad": None},
@@ -390,7 +465,10 @@ IPAD = accounts.resolve("jupyter", [{"name": "ipad", "permit_open": [8888]}])
 KEYS = {"text": "ssh-ed25519 AAAA\n", "mode": "0644", "owner": "root"}
 TUNNEL_CASES = {
     "keys": ({"keys": {"ipad": KEYS}}, "/etc/ssh/remote-notebooks/ipad"),
-    "the server's configuration": ({"block": "Banner /etc/issue\n"}, "/etc/ssh/sshd_config.d/00-remote-notebooks-jupyter.conf"),
+    "the server's configuration": (
+        {"block": "Banner /etc/issue\n"},
+        "/etc/ssh/sshd_config.d/00-remote-notebooks-jupyter.conf",
+    ),
 }
 
 
@@ -398,11 +476,15 @@ TUNNEL_CASES = {
 def test_a_stranger_in_the_place_of_a_tunnel_s_file(stranger, path):
     assert accounts.refusals(IPAD, FREE, "jupyter", False) == []
     report = {**FREE, **stranger}
-    assert accounts.refusals(IPAD, report, "jupyter", False) == [f"In the way, and made by no run of this role: {path}. Move it away."]
+    assert accounts.refusals(IPAD, report, "jupyter", False) == [
+        f"In the way, and made by no run of this role: {path}. Move it away."
+    ]
     assert accounts.difference([], {**report, "accounts": {}, "keys": {}}, "jupyter") == []  # and never removed
     the_plan = {**plan(tunnel_accounts=["ipad"]), "tunnel": {"accounts": IPAD, "override": False}}
     host = {**bare(), "tunnel": report}
-    assert [said.partition(". ")[0] for said in refusals.refusals(the_plan, host)] == [f"In the way, and made by no run of ours: {path}"]
+    assert [said.partition(". ")[0] for said in refusals.refusals(the_plan, host)] == [
+        f"In the way, and made by no run of ours: {path}"
+    ]
     replacing = {**the_plan, "replace_existing": True}
     assert refusals.refusals(replacing, host) == []
     things = wanted(replacing, host)[1]

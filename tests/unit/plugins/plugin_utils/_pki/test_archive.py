@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The encrypted archive of `pki_dir`: it comes back whole, with our own hands or with openssl and tar, or not at all."""
+"""The encrypted archive of `pki_dir`: it comes back whole, with our own hands or with openssl and tar, or not at
+all."""
 
 from __future__ import annotations
 
@@ -31,17 +32,25 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def pki(tmp_path):
-    settings = issue.Settings(directory=str(tmp_path / "pki"), certificates=[{"name": "web1/lab", "addresses": ["web1.lab.example"]}])
+    settings = issue.Settings(
+        directory=str(tmp_path / "pki"), certificates=[{"name": "web1/lab", "addresses": ["web1.lab.example"]}]
+    )
     issue.ensure(settings)
     return settings
 
 
 def backup(tmp_path, **options):
-    return pki_archive.backup(str(tmp_path / "pki"), str(tmp_path / "pki.backup"), **{"passphrase": PASSPHRASE, "check_mode": False, **options})
+    return pki_archive.backup(
+        str(tmp_path / "pki"),
+        str(tmp_path / "pki.backup"),
+        **{"passphrase": PASSPHRASE, "check_mode": False, **options},
+    )
 
 
 def restore(tmp_path, to="pki", **options):
-    return pki_archive.restore(str(tmp_path / "pki.backup"), str(tmp_path / to), **{"passphrase": PASSPHRASE, "check_mode": False, **options})
+    return pki_archive.restore(
+        str(tmp_path / "pki.backup"), str(tmp_path / to), **{"passphrase": PASSPHRASE, "check_mode": False, **options}
+    )
 
 
 def snapshot(folder):
@@ -168,9 +177,12 @@ def test_places_that_make_no_sense(pki, tmp_path):
 
 
 def sealed(members):
-    """An archive by somebody who knows the passphrase: any names, kinds, modes and sizes, and a list of digests that agrees."""
+    """An archive by somebody who knows the passphrase: any names, kinds, modes and sizes, and a list of digests that
+    agrees."""
     files = {member.name: (content, member.mode) for member, content in members if member.isreg()}
-    manifest = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, (content, _mode) in sorted(files.items())).encode()
+    manifest = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, (content, _mode) in sorted(files.items())
+    ).encode()
     first = tarfile.TarInfo(pki_archive.MANIFEST)
     first.size = len(manifest)
     buffer = io.BytesIO()
@@ -182,7 +194,18 @@ def sealed(members):
 
 
 def encrypted(packed):
-    words = ["openssl", "enc", "-aes-256-cbc", "-pbkdf2", "-iter", "1000", "-md", "sha256", "-pass", f"pass:{PASSPHRASE}"]
+    words = [
+        "openssl",
+        "enc",
+        "-aes-256-cbc",
+        "-pbkdf2",
+        "-iter",
+        "1000",
+        "-md",
+        "sha256",
+        "-pass",
+        f"pass:{PASSPHRASE}",
+    ]
     return subprocess.run(words, input=packed, capture_output=True, check=True).stdout
 
 
@@ -233,11 +256,18 @@ def test_what_unpacks_to_more_than_it_may_is_not_unpacked(tmp_path, members):
     assert len(data) < 4_000_000
     (tmp_path / "pki.backup").write_bytes(data)
     code = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (900_000_000, 900_000_000))\n"
-        "from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import archive as _pki_backup\n"
-        f"_pki_backup.ROUNDS = 1000\n_pki_backup.restore({str(tmp_path / 'pki.backup')!r}, {str(tmp_path / 'pki')!r}, {PASSPHRASE!r}, False)\n"
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (900_000_000, 900_000_000))\nfrom"
+        " ansible_collections.remote.notebooks.plugins.plugin_utils._pki import archive as"
+        f" _pki_backup\n_pki_backup.ROUNDS = 1000\n_pki_backup.restore({str(tmp_path / 'pki.backup')!r},"
+        f" {str(tmp_path / 'pki')!r}, {PASSPHRASE!r}, False)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": PATH})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": PATH},
+    )
     assert "unpacks to more than" in done.stderr or "or the file is damaged" in done.stderr
     assert "MemoryError" not in done.stderr
     assert not (tmp_path / "pki").exists()
@@ -246,15 +276,21 @@ def test_what_unpacks_to_more_than_it_may_is_not_unpacked(tmp_path, members):
 def test_a_header_without_end_is_not_read(tmp_path):
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 * 10**9
-    (tmp_path / "pki.backup").write_bytes(encrypted(gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(300_000_000), 1)))
+    (tmp_path / "pki.backup").write_bytes(
+        encrypted(gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(300_000_000), 1))
+    )
     with pytest.raises(PkiError, match="unpacks to more than"):
         restore(tmp_path)
 
 
 def test_nobody_else_may_write_what_comes_back(tmp_path):
-    (tmp_path / "pki.backup").write_bytes(sealed([member("a", mode=0o777), member("b", mode=0o4755), member("c", mode=0o400), member("d", mode=0)]))
+    (tmp_path / "pki.backup").write_bytes(
+        sealed([member("a", mode=0o777), member("b", mode=0o4755), member("c", mode=0o400), member("d", mode=0)])
+    )
     restore(tmp_path)
-    assert {path.name: oct(path.stat().st_mode & 0o7777) for path in (tmp_path / "pki").iterdir() if len(path.name) == 1} == {
+    assert {
+        path.name: oct(path.stat().st_mode & 0o7777) for path in (tmp_path / "pki").iterdir() if len(path.name) == 1
+    } == {
         "a": "0o644",
         "b": "0o644",
         "c": "0o400",

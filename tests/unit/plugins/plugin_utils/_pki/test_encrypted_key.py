@@ -56,7 +56,9 @@ def weak(key):
 def test_what_openssl_wrote_is_told_apart(how, expected):
     key = x509.generate_key("ecdsa_p256")
     plain = key.private_bytes(*FORMS, serialization.NoEncryption())
-    data = openssl("pkcs8", "-topk8", *how, *([] if how == ["-nocrypt"] else ["-passout", "pass:eight888"]), data=plain).encode()
+    data = openssl(
+        "pkcs8", "-topk8", *how, *([] if how == ["-nocrypt"] else ["-passout", "pass:eight888"]), data=plain
+    ).encode()
 
     assert encrypted_key.is_weak(data) is expected
 
@@ -71,7 +73,11 @@ def test_what_is_damaged_is_for_those_who_open_it():
 
 
 def test_the_key_of_an_old_authority_is_written_again_once(tmp_path):
-    settings = {"directory": str(tmp_path / "pki"), "passphrase": "eight888", "certificates": [{"name": "h/a", "addresses": ["a.example"]}]}
+    settings = {
+        "directory": str(tmp_path / "pki"),
+        "passphrase": "eight888",
+        "certificates": [{"name": "h/a", "addresses": ["a.example"]}],
+    }
     issue.ensure(issue.Settings(**settings))
     path = tmp_path / "pki" / "ca" / "private" / "ca.key.pem"
     old = weak(x509.load_key(path.read_bytes(), b"eight888"))
@@ -87,7 +93,9 @@ def test_the_key_of_an_old_authority_is_written_again_once(tmp_path):
     new = path.read_bytes()
     assert ":0927C0" in openssl("asn1parse", data=new)
     assert path.stat().st_mode & 0o777 == 0o400
-    assert openssl("pkey", "-passin", "pass:eight888", "-pubout", data=new) == openssl("pkey", "-passin", "pass:eight888", "-pubout", data=old)
+    assert openssl("pkey", "-passin", "pass:eight888", "-pubout", data=new) == openssl(
+        "pkey", "-passin", "pass:eight888", "-pubout", data=old
+    )
 
     assert issue.ensure(issue.Settings(**settings))["changed"] is False
     assert path.read_bytes() == new
@@ -110,5 +118,7 @@ def test_ssh_reads_it(tmp_path):
     path = tmp_path / "key.pem"
     path.write_bytes(keys.pem(keys.generate("ecdsa"), "eight888"))
     path.chmod(0o600)
-    done = subprocess.run(["ssh-keygen", "-y", "-P", "eight888", "-f", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["ssh-keygen", "-y", "-P", "eight888", "-f", str(path)], capture_output=True, text=True, check=False
+    )
     assert done.stdout.startswith("ecdsa-sha2-nistp256 "), done.stderr

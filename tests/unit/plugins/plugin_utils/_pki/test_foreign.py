@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders as mkcert 1.4.4, easy-rsa 3.1.0, step-ca and others leave them: named and left as they are; and authorities that are adopted."""
+"""Folders as mkcert 1.4.4, easy-rsa 3.1.0, step-ca and others leave them: named and left as they are; and authorities
+that are adopted."""
 
 from __future__ import annotations
 
@@ -15,7 +16,16 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import
 
 WEB = {"name": "web/lab", "addresses": ["web.lab.example"]}
 EASY_RSA = ("openssl-easyrsa.cnf", "safessl-easyrsa.cnf", "vars", "vars.example", "private/", "reqs/")
-USED = ("ca.crt", "private/ca.key", "index.txt", "index.txt.attr", "serial", "issued/web.crt", "private/web.key", "certs_by_serial/52.pem")
+USED = (
+    "ca.crt",
+    "private/ca.key",
+    "index.txt",
+    "index.txt.attr",
+    "serial",
+    "issued/web.crt",
+    "private/web.key",
+    "certs_by_serial/52.pem",
+)
 
 
 def openssl(*arguments, **options):
@@ -28,7 +38,22 @@ def make_root(certificate, key, *, days=3650, kind=("ec", "-pkeyopt", "ec_paramg
         path.parent.mkdir(parents=True, exist_ok=True)
     hidden = ["-passout", f"pass:{passphrase}"] if passphrase else ["-noenc"]
     extensions = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
-    openssl("req", "-x509", "-newkey", *kind, "-keyout", key, "-out", certificate, "-days", days, "-subj", "/CN=By hand", *hidden, *extensions)
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        *kind,
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+        "-days",
+        days,
+        "-subj",
+        "/CN=By hand",
+        *hidden,
+        *extensions,
+    )
 
 
 def fill(folder, names):
@@ -47,14 +72,37 @@ FOLDERS = [
     pytest.param(("rootCA.pem", "rootCA-key.pem"), "an authority of mkcert (rootCA.pem)", True, id="mkcert's CAROOT"),
     pytest.param(EASY_RSA, "a PKI of easy-rsa (openssl-easyrsa.cnf)", False, id="easy-rsa, fresh"),
     pytest.param((*EASY_RSA, *USED), "a PKI of easy-rsa (openssl-easyrsa.cnf)", True, id="easy-rsa, used"),
-    pytest.param(("easyrsa", "vars", "pki/openssl-easyrsa.cnf"), "a PKI of easy-rsa (pki/openssl-easyrsa.cnf)", False, id="easy-rsa's own folder"),
+    pytest.param(
+        ("easyrsa", "vars", "pki/openssl-easyrsa.cnf"),
+        "a PKI of easy-rsa (pki/openssl-easyrsa.cnf)",
+        False,
+        id="easy-rsa's own folder",
+    ),
     pytest.param(USED, "a PKI of easy-rsa (ca.crt)", True, id="easy-rsa, its configuration elsewhere"),
-    pytest.param(("config/ca.json", "certs/root_ca.crt", "secrets/root_ca_key", "db/"), "an authority of step-ca", True, id="step-ca"),
-    pytest.param(("cacert.pem", "private/cakey.pem", "index.txt", "serial", "newcerts/"), "openssl's CA.pl (cacert.pem)", True, id="demoCA"),
-    pytest.param(("live/example.org/privkey.pem", "renewal/example.org.conf"), "certificates of certbot (renewal)", False, id="certbot"),
+    pytest.param(
+        ("config/ca.json", "certs/root_ca.crt", "secrets/root_ca_key", "db/"),
+        "an authority of step-ca",
+        True,
+        id="step-ca",
+    ),
+    pytest.param(
+        ("cacert.pem", "private/cakey.pem", "index.txt", "serial", "newcerts/"),
+        "openssl's CA.pl (cacert.pem)",
+        True,
+        id="demoCA",
+    ),
+    pytest.param(
+        ("live/example.org/privkey.pem", "renewal/example.org.conf"),
+        "certificates of certbot (renewal)",
+        False,
+        id="certbot",
+    ),
     pytest.param(("notes.txt", "thesis.tex"), "holds notes.txt, thesis.tex, which", False, id="papers"),
     pytest.param(
-        ("certs/ca-certificates.crt", "private/ssl-cert-snakeoil.key", "openssl.cnf"), "which is not of this collection", False, id="/etc/ssl"
+        ("certs/ca-certificates.crt", "private/ssl-cert-snakeoil.key", "openssl.cnf"),
+        "which is not of this collection",
+        False,
+        id="/etc/ssl",
     ),
 ]
 
@@ -66,7 +114,11 @@ def test_a_foreign_folder_is_named_and_left_as_it_is(names, said, adoptable, pla
     foreign = tmp_path / "theirs"
     fill(foreign, names)
     before = snapshot(tmp_path)
-    where = {"directory": str(foreign)} if place == "pki_dir" else {"directory": str(tmp_path / "pki"), "authority": {"directory": str(foreign)}}
+    where = (
+        {"directory": str(foreign)}
+        if place == "pki_dir"
+        else {"directory": str(tmp_path / "pki"), "authority": {"directory": str(foreign)}}
+    )
     with pytest.raises(PkiError) as error:
         ensure(Settings(certificates=[WEB], check_mode=check_mode, **where))
     assert said in str(error.value)
@@ -124,14 +176,20 @@ def test_an_ed25519_authority_is_refused_by_its_name(tmp_path):
 def test_a_root_that_ends_soon_is_told_at_every_run(days, warned, tmp_path):
     folder = adopted(tmp_path, days=days)
     for _run in range(2):
-        said = [line for line in ensure(Settings(directory=str(folder), certificates=[WEB]))["advice"] if "every device must install" in line]
+        said = [
+            line
+            for line in ensure(Settings(directory=str(folder), certificates=[WEB]))["advice"]
+            if "every device must install" in line
+        ]
         assert len(said) == warned
         assert all(f"in {days - 1} days" in line and "rotation" in line for line in said)
 
 
 def test_root_and_intermediate_may_have_different_passphrases(tmp_path):
     folder = tmp_path / "pki"
-    settings = Settings(directory=str(folder), certificates=[WEB], authority={"intermediate": True}, passphrase="of the intermediate")
+    settings = Settings(
+        directory=str(folder), certificates=[WEB], authority={"intermediate": True}, passphrase="of the intermediate"
+    )
     ensure(settings)
     key = folder / "ca/private/ca.key.pem"
     openssl(
@@ -166,8 +224,16 @@ def test_root_and_intermediate_may_have_different_passphrases(tmp_path):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        pytest.param(["x509", "-outform", "DER"], "it is DER, not PEM, whatever its name says; convert it: openssl x509 -inform DER", id="DER"),
-        pytest.param(["crl2pkcs7", "-nocrl", "-certfile"], "it is PKCS#7; make PEM of it: openssl pkcs7 -print_certs", id="PKCS#7"),
+        pytest.param(
+            ["x509", "-outform", "DER"],
+            "it is DER, not PEM, whatever its name says; convert it: openssl x509 -inform DER",
+            id="DER",
+        ),
+        pytest.param(
+            ["crl2pkcs7", "-nocrl", "-certfile"],
+            "it is PKCS#7; make PEM of it: openssl pkcs7 -print_certs",
+            id="PKCS#7",
+        ),
     ],
 )
 def test_another_form_is_not_called_damaged(make, said, tmp_path):
@@ -190,9 +256,17 @@ def test_another_form_of_what_is_provided_is_named(option, form, tmp_path):
         openssl("pkcs12", "-export", "-in", certificate, "-inkey", key, "-passout", "pass:x", "-out", other)
     else:
         openssl(
-            *(["pkey"] if option == "key_file" else ["x509"]), "-in", key if option == "key_file" else certificate, "-outform", "DER", "-out", other
+            *(["pkey"] if option == "key_file" else ["x509"]),
+            "-in",
+            key if option == "key_file" else certificate,
+            "-outform",
+            "DER",
+            "-out",
+            other,
         )
     files = {"certificate_file": str(certificate), "key_file": str(key), option: str(other)}
     with pytest.raises(PkiError, match=option) as error:
         ensure(Settings(directory=str(tmp_path / "pki"), certificates=[{**WEB, "source": "provided", **files}]))
-    assert {"DER": "It is DER, not PEM, whatever its name says", "PKCS#12": "It is PKCS#12, not PEM"}[form] in str(error.value)
+    assert {"DER": "It is DER, not PEM, whatever its name says", "PKCS#12": "It is PKCS#12, not PEM"}[form] in str(
+        error.value
+    )

@@ -21,7 +21,12 @@ def utc(*moment):
 
 def test_a_valid_line():
     (entry,) = parse(VALID)
-    assert (entry.status, entry.serial, entry.end, entry.revoked) == ("V", 0xEC4830, utc(2027, 12, 22, 22, 57, 33), None)
+    assert (entry.status, entry.serial, entry.end, entry.revoked) == (
+        "V",
+        0xEC4830,
+        utc(2027, 12, 22, 22, 57, 33),
+        None,
+    )
 
 
 def test_a_revoked_line():

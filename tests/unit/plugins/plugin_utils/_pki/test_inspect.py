@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server presents, asked over real TLS: served by Python's ssl, which reads the pair anew for each connection as Jupyter does."""
+"""What a server presents, asked over real TLS: served by Python's ssl, which reads the pair anew for each connection as
+Jupyter does."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def serving(pem):
 
 @pytest.fixture
 def pki(tmp_path):
-    settings = issue.Settings(directory=str(tmp_path / "pki"), certificates=[{"name": "local", "addresses": ["localhost", "127.0.0.1"]}])
+    settings = issue.Settings(
+        directory=str(tmp_path / "pki"), certificates=[{"name": "local", "addresses": ["localhost", "127.0.0.1"]}]
+    )
     return settings, issue.ensure(settings)
 
 
@@ -53,13 +56,19 @@ def test_the_right_certificate_is_served_and_trusted(pki):
     _settings, result = pki
     with serving(result["certificates"]["local"]["pem"]) as port:
         served = ask(port, result)
-    assert (served["problem"], served["verified"], served["serial"]) == (None, True, result["certificates"]["local"]["serial"])
+    assert (served["problem"], served["verified"], served["serial"]) == (
+        None,
+        True,
+        result["certificates"]["local"]["serial"],
+    )
 
 
 def test_a_renewal_is_served_without_a_restart(pki):
     settings, before = pki
     with serving(before["certificates"]["local"]["pem"]) as port:
-        after = issue.ensure(issue.Settings(directory=settings.directory, certificates=settings.certificates, renew=["local"]))
+        after = issue.ensure(
+            issue.Settings(directory=settings.directory, certificates=settings.certificates, renew=["local"])
+        )
         assert ask(port, after)["problem"] is None
         old = ask(port, before)
     assert after["certificates"]["local"]["serial"] in old["problem"] and "not the expected one" in old["problem"]
@@ -72,11 +81,17 @@ def test_waiting_for_the_new_certificate(pki):
 
         def renew():
             time.sleep(0.5)
-            expected.update(issue.ensure(issue.Settings(directory=settings.directory, certificates=settings.certificates, renew=["local"])))
+            expected.update(
+                issue.ensure(
+                    issue.Settings(directory=settings.directory, certificates=settings.certificates, renew=["local"])
+                )
+            )
 
         thread = threading.Thread(target=renew)
         thread.start()
-        served = probe([{"host": "127.0.0.1", "port": port, "sha256": "00" * 32}], ca_file=None, timeout=2.0, wait=1.5)["served"][0]
+        served = probe([{"host": "127.0.0.1", "port": port, "sha256": "00" * 32}], ca_file=None, timeout=2.0, wait=1.5)[
+            "served"
+        ][0]
         thread.join()
     assert served["serial"] == expected["certificates"]["local"]["serial"]
 
@@ -100,7 +115,14 @@ def test_nobody_there_and_no_tls_there(pki):
 
 
 @pytest.mark.parametrize(
-    "endpoint", [{"host": "x"}, {"host": "x", "port": 0}, {"host": "x", "port": "https"}, {"host": "x", "port": 1, "colour": "red"}, "x:1"]
+    "endpoint",
+    [
+        {"host": "x"},
+        {"host": "x", "port": 0},
+        {"host": "x", "port": "https"},
+        {"host": "x", "port": 1, "colour": "red"},
+        "x:1",
+    ],
 )
 def test_endpoints_that_make_no_sense(endpoint):
     with pytest.raises(PkiError, match="endpoints, entry 1"):

@@ -29,7 +29,9 @@ WEB2 = {"name": "web2/lab", "addresses": ["web2.lab.example"]}
 
 
 def openssl(*arguments, **options):
-    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, text=True, **options).stdout
+    return subprocess.run(
+        ["openssl", *map(str, arguments)], check=True, capture_output=True, text=True, **options
+    ).stdout
 
 
 def text_of(path):
@@ -68,11 +70,17 @@ def snapshot(folder):
 def test_the_first_run_makes_everything_and_the_second_nothing(run, tmp_path):
     first = run()
     assert first["changed"] and first["authority"]["created"]
-    assert {name: item["reason"] for name, item in first["certificates"].items()} == {"web1/lab": "missing", "web2/lab": "missing"}
+    assert {name: item["reason"] for name, item in first["certificates"].items()} == {
+        "web1/lab": "missing",
+        "web2/lab": "missing",
+    }
     before = snapshot(tmp_path)
     second = run()
     assert not second["changed"] and not second["authority"]["created"]
-    assert {name: item["changed"] for name, item in second["certificates"].items()} == {"web1/lab": False, "web2/lab": False}
+    assert {name: item["changed"] for name, item in second["certificates"].items()} == {
+        "web1/lab": False,
+        "web2/lab": False,
+    }
     assert snapshot(tmp_path) == before
 
 
@@ -80,7 +88,11 @@ def test_a_run_that_signs_nothing_opens_no_key_of_an_authority(run, monkeypatch)
     """Hundreds of thousands of rounds for the passphrase, for each authority of each run."""
     run(authority={"intermediate": True})
     load, opened = pki_x509.load_key, []
-    monkeypatch.setattr(pki_x509, "load_key", lambda data, passphrase=None: (opened.append(b"ENCRYPTED" in data), load(data, passphrase))[1])
+    monkeypatch.setattr(
+        pki_x509,
+        "load_key",
+        lambda data, passphrase=None: (opened.append(b"ENCRYPTED" in data), load(data, passphrase))[1],
+    )
     assert not run()["changed"]
     assert not any(opened)
     assert run(renew=["*"])["changed"]
@@ -117,7 +129,8 @@ def test_a_server_certificate_is_what_phones_and_openssl_want(run):
     assert len(item["serial"]) > 24
     assert openssl("pkey", "-in", item["pem"], "-pubout") == openssl("x509", "-in", item["pem"], "-noout", "-pubkey")
     start, end = (
-        datetime.datetime.strptime(re.search(rf"Not {which} ?: (.*) GMT", text).group(1), "%b %d %H:%M:%S %Y") for which in ("Before", "After")
+        datetime.datetime.strptime(re.search(rf"Not {which} ?: (.*) GMT", text).group(1), "%b %d %H:%M:%S %Y")
+        for which in ("Before", "After")
     )
     assert end - start == datetime.timedelta(days=397, seconds=-1)
     assert item["not_after"] == f"{end:%Y-%m-%dT%H:%M:%SZ}"
@@ -125,7 +138,11 @@ def test_a_server_certificate_is_what_phones_and_openssl_want(run):
 
 @pytest.mark.parametrize(
     ("key_type", "algorithm"),
-    [("ecdsa_p384", "ASN1 OID: secp384r1"), ("rsa_2048", "Public-Key: (2048 bit)"), ("rsa_3072", "Public-Key: (3072 bit)")],
+    [
+        ("ecdsa_p384", "ASN1 OID: secp384r1"),
+        ("rsa_2048", "Public-Key: (2048 bit)"),
+        ("rsa_3072", "Public-Key: (3072 bit)"),
+    ],
 )
 def test_key_types(run, key_type, algorithm):
     result = run(certificates=[{**WEB2, "key_type": key_type}], authority={"key_type": key_type})
@@ -158,7 +175,13 @@ def test_check_mode_predicts_and_writes_nothing(run, tmp_path):
     told = run(check_mode=True)
     assert told["changed"] and told["authority"]["created"] and told["authority"]["sha256"] is None
     item = told["certificates"]["web1/lab"]
-    assert (item["changed"], item["reason"], item["serial"], item["sha256"], item["not_after"]) == (True, "missing", None, None, None)
+    assert (item["changed"], item["reason"], item["serial"], item["sha256"], item["not_after"]) == (
+        True,
+        "missing",
+        None,
+        None,
+        None,
+    )
     assert list(tmp_path.iterdir()) == []
     done = run()["certificates"]["web1/lab"]
     assert (done["pem"], done["reason"]) == (item["pem"], item["reason"])
@@ -229,15 +252,23 @@ def test_damage_is_repaired_and_nothing_else_is_touched(run, damage, reason):
     ("differently", "reason", "same_key"),
     [
         pytest.param(
-            {"certificates": [{**WEB1, "addresses": ["web1.lab.example"]}]}, "names changed: -192.0.2.10 -2001:db8::1", True, id="names changed"
+            {"certificates": [{**WEB1, "addresses": ["web1.lab.example"]}]},
+            "names changed: -192.0.2.10 -2001:db8::1",
+            True,
+            id="names changed",
         ),
         pytest.param(
-            {"certificates": [{**WEB1, "key_type": "ecdsa_p384"}]}, "key type changed: ecdsa_p256 to ecdsa_p384", False, id="key type changed"
+            {"certificates": [{**WEB1, "key_type": "ecdsa_p384"}]},
+            "key type changed: ecdsa_p256 to ecdsa_p384",
+            False,
+            id="key type changed",
         ),
         pytest.param({"now": NOW + 380 * DAY}, "expires on", True, id="expires soon"),
         pytest.param({"now": NOW + 500 * DAY}, "expired on", True, id="expired"),
         pytest.param({"renew": ["web1/lab"]}, "renewal was asked for", True, id="renewal asked for"),
-        pytest.param({"renew": ["*"], "renew_keys": True}, "renewal was asked for", False, id="renewal with new keys asked for"),
+        pytest.param(
+            {"renew": ["*"], "renew_keys": True}, "renewal was asked for", False, id="renewal with new keys asked for"
+        ),
     ],
 )
 def test_why_a_certificate_is_issued_again(run, differently, reason, same_key):
@@ -283,7 +314,9 @@ def test_revoked_is_listed_and_issued_again_with_another_key(run, tmp_path):
     assert gone["revoked"] == [old_serial]
     listed = openssl("crl", "-in", gone["crl"], "-noout", "-text", "-CAfile", before["authority"]["certificate"])
     assert f"Serial Number: {old_serial}" in listed and "Key Compromise" in listed
-    assert openssl("crl", "-in", gone["crl_der"], "-inform", "DER", "-noout", "-text") == openssl("crl", "-in", gone["crl"], "-noout", "-text")
+    assert openssl("crl", "-in", gone["crl_der"], "-inform", "DER", "-noout", "-text") == openssl(
+        "crl", "-in", gone["crl"], "-noout", "-text"
+    )
     assert not run.revoke("web1/lab")["changed"]
     after = run()
     assert after["certificates"]["web1/lab"]["reason"] == "revoked"
@@ -405,12 +438,23 @@ def test_rotation_overlaps(run, tmp_path):
 def test_name_constraints_from_the_inventory_bind_openssl(run, tmp_path):
     result = run(
         authority={"name_constraints": "inventory"},
-        certificates=[{"name": "a", "addresses": ["web1.lab.example", "10.1.2.3"]}, {"name": "b", "addresses": ["web2.lab.example"]}],
+        certificates=[
+            {"name": "a", "addresses": ["web1.lab.example", "10.1.2.3"]},
+            {"name": "b", "addresses": ["web2.lab.example"]},
+        ],
     )
     text = text_of(result["authority"]["certificate"])
     assert re.search(r"Name Constraints: \n\s+Permitted:\n\s+DNS:lab.example\n\s+IP:10.0.0.0/255.0.0.0\n", text)
     for item in result["certificates"].values():
-        openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", result["authority"]["certificate"], item["pem"])
+        openssl(
+            "verify",
+            "-x509_strict",
+            "-purpose",
+            "sslserver",
+            "-CAfile",
+            result["authority"]["certificate"],
+            item["pem"],
+        )
     with pytest.raises(PkiError, match=r"'a': www\.bank\.example lies outside the name constraints"):
         run(certificates=[{"name": "a", "addresses": ["www.bank.example"]}])
     with pytest.raises(PkiError, match=r"2001:db8::1 lies outside"):
@@ -418,7 +462,9 @@ def test_name_constraints_from_the_inventory_bind_openssl(run, tmp_path):
 
 
 def test_a_stolen_constrained_key_cannot_vouch_for_others(run, tmp_path):
-    result = run(authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}])
+    result = run(
+        authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}]
+    )
     (tmp_path / "x.cnf").write_text("[e]\nsubjectAltName=DNS:www.bank.example\n")
     ca = tmp_path / "pki/ca"
     openssl(
@@ -439,7 +485,8 @@ def test_a_stolen_constrained_key_cannot_vouch_for_others(run, tmp_path):
     openssl(
         "x509", "-req", "-in", tmp_path / "x.csr", "-CA", ca / "certs/ca.cert.pem", "-CAkey", ca / "private/ca.key.pem",
         "-passin", f"file:{tmp_path}/pki/passphrase",
-        "-CAcreateserial", "-CAserial", tmp_path / "x.srl", "-extfile", tmp_path / "x.cnf", "-extensions", "e", "-out", tmp_path / "x.pem",
+        "-CAcreateserial", "-CAserial", tmp_path / "x.srl", "-extfile", tmp_path / "x.cnf", "-extensions", "e",
+        "-out", tmp_path / "x.pem",
     )  # fmt: skip
     with pytest.raises(subprocess.CalledProcessError) as refused:
         openssl("verify", "-CAfile", result["authority"]["certificate"], tmp_path / "x.pem")
@@ -447,11 +494,16 @@ def test_a_stolen_constrained_key_cannot_vouch_for_others(run, tmp_path):
 
 
 def test_constraints_without_a_network_exclude_every_address(run, tmp_path):
-    run(authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}])
+    run(
+        authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}]
+    )
     for address in ("192.0.2.1", "2001:db8::1"):
         with pytest.raises(PkiError, match="lies outside the name constraints"):
             run(certificates=[{"name": "a", "addresses": ["web1.lab.example", address]}])
-    assert re.search(r"Excluded:\n\s+IP:0.0.0.0/0.0.0.0\n\s+IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0\n", text_of(tmp_path / "pki/ca/certs/ca.cert.pem"))
+    assert re.search(
+        r"Excluded:\n\s+IP:0.0.0.0/0.0.0.0\n\s+IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0\n",
+        text_of(tmp_path / "pki/ca/certs/ca.cert.pem"),
+    )
 
 
 def test_the_numbers_of_revocation_lists_go_up_even_where_their_counter_was_lost(run, tmp_path):
@@ -466,7 +518,15 @@ def test_an_rsa_key_whose_private_half_is_damaged_does_not_match(tmp_path):
     key = rsa.generate_private_key(65537, 2048)
     numbers = key.private_numbers()
     # Still right modulo p-1, so only the check modulo q-1 can tell
-    wrong = rsa.RSAPrivateNumbers(numbers.p, numbers.q, numbers.d + numbers.p - 1, numbers.dmp1, numbers.dmq1, numbers.iqmp, numbers.public_numbers)
+    wrong = rsa.RSAPrivateNumbers(
+        numbers.p,
+        numbers.q,
+        numbers.d + numbers.p - 1,
+        numbers.dmp1,
+        numbers.dmq1,
+        numbers.iqmp,
+        numbers.public_numbers,
+    )
     damaged = wrong.private_key(unsafe_skip_rsa_key_validation=True)
     assert pki_x509.matches(key, key.public_key())
     assert not pki_x509.matches(damaged, key.public_key())
@@ -489,12 +549,21 @@ def test_self_signed(run):
 def provided(tmp_path, *, days=100, san="DNS:web1.lab.example", more="", name="mine"):
     key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
     names = f"subjectAltName={san}\n" if san else ""
-    (tmp_path / "own.cnf").write_text(f"[req]\ndistinguished_name=d\n[d]\n[e]\n{names}extendedKeyUsage=serverAuth\n{more}")
+    (tmp_path / "own.cnf").write_text(
+        f"[req]\ndistinguished_name=d\n[d]\n[e]\n{names}extendedKeyUsage=serverAuth\n{more}"
+    )
     openssl(
-        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=mine",
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+        certificate, "-subj", "/CN=mine",
         "-days", days, "-config", tmp_path / "own.cnf", "-extensions", "e",
     )  # fmt: skip
-    return {"name": "web1/lab", "addresses": ["web1.lab.example"], "source": "provided", "certificate_file": str(certificate), "key_file": str(key)}
+    return {
+        "name": "web1/lab",
+        "addresses": ["web1.lab.example"],
+        "source": "provided",
+        "certificate_file": str(certificate),
+        "key_file": str(key),
+    }
 
 
 def test_provided_is_taken_over_and_followed(run, tmp_path):
@@ -512,7 +581,11 @@ def test_provided_is_taken_over_and_followed(run, tmp_path):
         pytest.param({"days": 900}, ["825", "apple"], id="valid too long"),
         pytest.param({"san": ""}, ["no subject alternative name"], id="no names but the old one, which Apple ignores"),
         pytest.param({"san": "DNS:other.example"}, ["does not cover web1.lab.example"], id="other names"),
-        pytest.param({"san": "DNS:web1.lab.example,DNS:192.0.2.10"}, ["192.0.2.10 stands in a DNS entry"], id="an address as a name"),
+        pytest.param(
+            {"san": "DNS:web1.lab.example,DNS:192.0.2.10"},
+            ["192.0.2.10 stands in a DNS entry"],
+            id="an address as a name",
+        ),
     ],
 )
 def test_provided_is_held_to_the_same_rules(run, tmp_path, differently, words):
@@ -585,7 +658,9 @@ def test_a_request_is_signed_and_no_key_is_here(run, tmp_path):
     csr = request(tmp_path)
     result = run(certificates=[item], requests={"web1/lab": csr})["certificates"]["web1/lab"]
     assert "PRIVATE" not in Path(result["pem"]).read_text() and result["key"] is None
-    assert openssl("x509", "-in", result["pem"], "-noout", "-pubkey") == openssl("req", "-in", tmp_path / "host.csr", "-noout", "-pubkey")
+    assert openssl("x509", "-in", result["pem"], "-noout", "-pubkey") == openssl(
+        "req", "-in", tmp_path / "host.csr", "-noout", "-pubkey"
+    )
     assert "DNS:web1.lab.example" in text_of(result["pem"])
     assert result["content"] == Path(result["pem"]).read_text()
     # Every request is signed anew by its host: another text, the same key
@@ -623,9 +698,13 @@ def test_a_damaged_request_is_refused(run):
     ("differently", "words"),
     [
         pytest.param(
-            {"passphrase": "not the one"}, ["pki_passphrase does not open", "ca.key.pem", "Leave pki_passphrase out"], id="wrong passphrase"
+            {"passphrase": "not the one"},
+            ["pki_passphrase does not open", "ca.key.pem", "Leave pki_passphrase out"],
+            id="wrong passphrase",
         ),
-        pytest.param({"now": NOW - 3000 * DAY}, ["ca.cert.pem starts on", "clock says", "Set the clock"], id="clock set back"),
+        pytest.param(
+            {"now": NOW - 3000 * DAY}, ["ca.cert.pem starts on", "clock says", "Set the clock"], id="clock set back"
+        ),
         pytest.param({"now": NOW + 8000 * DAY}, ["ca.cert.pem ended on", "Move"], id="authority ended"),
         pytest.param({"certificates": [{**WEB1, "days": 826}]}, ["'web1/lab'", "825"], id="more than 825 days"),
         pytest.param({"renew": ["web9"]}, ["pki_renew: 'web9'", "web1/lab"], id="renewal of what is unknown"),
@@ -675,7 +754,9 @@ def test_a_certificate_of_the_authority_whose_key_is_no_point_is_damaged(tmp_pat
     path = tmp_path / "pki" / "ca" / "certs" / "ca.cert.pem"
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
     der = certificate.public_bytes(serialization.Encoding.DER)
-    point = certificate.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    point = certificate.public_key().public_bytes(
+        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    )
     broken = der.replace(point, point[:-1] + bytes([point[-1] ^ 1]))
     assert broken != der
     path.write_text(ssl.DER_cert_to_PEM_cert(broken))

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lint on certificates that the openssl command has made, each breaking one rule. For its own column, openssl is asked as well."""
+"""The lint on certificates that the openssl command has made, each breaking one rule. For its own column, openssl is
+asked as well."""
 
 from __future__ import annotations
 
@@ -20,7 +21,11 @@ GOOD_CA = {
     "key": ("ec", "P-256"),
     "days": 3650,
     "digest": "sha256",
-    "extensions": {"basicConstraints": "critical,CA:TRUE", "keyUsage": "critical,keyCertSign,cRLSign", "subjectKeyIdentifier": "hash"},
+    "extensions": {
+        "basicConstraints": "critical,CA:TRUE",
+        "keyUsage": "critical,keyCertSign,cRLSign",
+        "subjectKeyIdentifier": "hash",
+    },
 }
 GOOD_LEAF = {
     "subject": "/CN=web1.lab.example",
@@ -55,7 +60,14 @@ class Maker:
         path = self.folder / f"{name}.key"
         family, size = kind
         option = {"rsa": f"rsa_keygen_bits:{size}", "ec": f"ec_paramgen_curve:{size}"}.get(family)
-        openssl("genpkey", "-algorithm", {"ec": "EC", "rsa": "RSA"}.get(family, family), *(["-pkeyopt", option] if option else []), "-out", path)
+        openssl(
+            "genpkey",
+            "-algorithm",
+            {"ec": "EC", "rsa": "RSA"}.get(family, family),
+            *(["-pkeyopt", option] if option else []),
+            "-out",
+            path,
+        )
         return path
 
     def certificate(self, name, profile, issuer=None):
@@ -63,10 +75,19 @@ class Maker:
         out, request, extensions = (self.folder / f"{name}.{ending}" for ending in ("pem", "csr", "cnf"))
         extensions.write_text("[e]\n" + "".join(f"{key}={value}\n" for key, value in profile["extensions"].items()))
         openssl("req", "-new", "-key", key, "-subj", profile["subject"], "-out", request)
-        signer = ["-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key"] if issuer else ["-signkey", key]
-        options = [] if profile["digest"] is None or (profile["key"][0] == "ed25519" and not issuer) else [f"-{profile['digest']}"]
+        signer = (
+            ["-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key"]
+            if issuer
+            else ["-signkey", key]
+        )
+        options = (
+            []
+            if profile["digest"] is None or (profile["key"][0] == "ed25519" and not issuer)
+            else [f"-{profile['digest']}"]
+        )
         openssl(
-            "x509", "-req", "-in", request, *signer, "-days", profile["days"], "-set_serial", profile.get("serial", "0x5f2d"), *options,
+            "x509", "-req", "-in", request, *signer, "-days", profile["days"], "-set_serial", profile.get("serial",
+            "0x5f2d"), *options,
             *(["-extfile", extensions, "-extensions", "e"] if profile["extensions"] else []), "-out", out,
         )  # fmt: skip
         return out
@@ -92,7 +113,12 @@ def refusals(report):
 
 
 def openssl_accepts(root, leaf):
-    return openssl("verify", "-x509_strict", "-auth_level", "2", "-purpose", "sslserver", "-CAfile", root, leaf, check=False).returncode == 0
+    return (
+        openssl(
+            "verify", "-x509_strict", "-auth_level", "2", "-purpose", "sslserver", "-CAfile", root, leaf, check=False
+        ).returncode
+        == 0
+    )
 
 
 LEAVES = [
@@ -104,19 +130,37 @@ LEAVES = [
     pytest.param({"key": ("rsa", 2048)}, {}, id="an RSA key of 2048 bits"),
     pytest.param({"key": ("ec", "secp256k1")}, {"key-curve": (APPLE, CHROMIUM)}, id="a curve of the blockchains"),
     pytest.param({"key": ("ed25519", "")}, {"key-type": (APPLE, CHROMIUM)}, id="an Ed25519 key"),
-    pytest.param({"extensions": {"subjectAltName": None}}, {"alternative-name": (APPLE, CHROMIUM)}, id="only a common name"),
-    pytest.param({"extensions": {"subjectAltName": "DNS:192.0.2.10"}}, {"address-as-name": ALL}, id="an address as a name"),
-    pytest.param({"extensions": {"subjectAltName": "DNS:web.*.example"}}, {"wildcard": ALL}, id="a wildcard in the middle"),
+    pytest.param(
+        {"extensions": {"subjectAltName": None}}, {"alternative-name": (APPLE, CHROMIUM)}, id="only a common name"
+    ),
+    pytest.param(
+        {"extensions": {"subjectAltName": "DNS:192.0.2.10"}}, {"address-as-name": ALL}, id="an address as a name"
+    ),
+    pytest.param(
+        {"extensions": {"subjectAltName": "DNS:web.*.example"}}, {"wildcard": ALL}, id="a wildcard in the middle"
+    ),
     pytest.param({"extensions": {"extendedKeyUsage": None}}, {"server-auth": (APPLE,)}, id="no extended key usage"),
     pytest.param({"extensions": {"extendedKeyUsage": "clientAuth"}}, {"server-auth": ALL}, id="for clients only"),
-    pytest.param({"extensions": {"keyUsage": "critical,keyEncipherment"}}, {"digital-signature": ALL}, id="a key that may not sign"),
-    pytest.param({"extensions": {"authorityKeyIdentifier": "none"}}, {"issuer-identifier": (OPENSSL,)}, id="no pointer to its issuer's key"),
+    pytest.param(
+        {"extensions": {"keyUsage": "critical,keyEncipherment"}},
+        {"digital-signature": ALL},
+        id="a key that may not sign",
+    ),
+    pytest.param(
+        {"extensions": {"authorityKeyIdentifier": "none"}},
+        {"issuer-identifier": (OPENSSL,)},
+        id="no pointer to its issuer's key",
+    ),
     pytest.param(
         {"extensions": {"basicConstraints": "critical,CA:TRUE", "keyUsage": "critical,digitalSignature,keyCertSign"}},
         {"authority-as-server": ()},
         id="an authority as a server",
     ),
-    pytest.param({"extensions": {"1.2.3.4": "critical,DER:0500"}}, {"critical-extension": ALL}, id="a critical extension nobody knows"),
+    pytest.param(
+        {"extensions": {"1.2.3.4": "critical,DER:0500"}},
+        {"critical-extension": ALL},
+        id="a critical extension nobody knows",
+    ),
     pytest.param({"serial": "0x" + "7f" * 21}, {"serial": (CHROMIUM,)}, id="a serial number of 21 octets"),
 ]
 
@@ -137,10 +181,20 @@ AUTHORITIES = [
     pytest.param({}, {}, id="a good one has no finding"),
     pytest.param({"subject": "/O=No Name"}, {"common-name": (APPLE,)}, id="without a common name"),
     pytest.param({"key": ("rsa", 1024)}, {"key-size": ALL}, id="an RSA key of 1024 bits"),
-    pytest.param({"extensions": {"basicConstraints": "CA:TRUE"}}, {"critical-constraints": (OPENSSL,)}, id="basic constraints that are not critical"),
+    pytest.param(
+        {"extensions": {"basicConstraints": "CA:TRUE"}},
+        {"critical-constraints": (OPENSSL,)},
+        id="basic constraints that are not critical",
+    ),
     pytest.param({"extensions": {"keyUsage": None}}, {"key-cert-sign": (OPENSSL,)}, id="no key usage"),
-    pytest.param({"extensions": {"keyUsage": "critical,cRLSign"}}, {"key-cert-sign": ALL}, id="a key that may not sign certificates"),
-    pytest.param({"extensions": {"subjectKeyIdentifier": "none"}}, {"key-identifier": (OPENSSL,)}, id="no identifier of its key"),
+    pytest.param(
+        {"extensions": {"keyUsage": "critical,cRLSign"}},
+        {"key-cert-sign": ALL},
+        id="a key that may not sign certificates",
+    ),
+    pytest.param(
+        {"extensions": {"subjectKeyIdentifier": "none"}}, {"key-identifier": (OPENSSL,)}, id="no identifier of its key"
+    ),
 ]
 
 
@@ -150,7 +204,9 @@ def test_what_an_authority_breaks(make, changes, expected):
     root = make.certificate("ca", profile)
     report = lint(root)
     assert refusals(report) == expected
-    without = {"authorityKeyIdentifier": "issuer:always"} if profile["extensions"]["subjectKeyIdentifier"] == "none" else {}
+    without = (
+        {"authorityKeyIdentifier": "issuer:always"} if profile["extensions"]["subjectKeyIdentifier"] == "none" else {}
+    )
     leaf = make.certificate("leaf", differ(GOOD_LEAF, extensions=without), "ca")
     assert openssl_accepts(root, leaf) is report["accepted"][OPENSSL]
     # Seen from the server's certificate, too
@@ -159,7 +215,9 @@ def test_what_an_authority_breaks(make, changes, expected):
 
 def test_a_chain_in_the_wrong_order(make, tmp_path):
     root = make.certificate("ca", GOOD_CA)
-    middle = make.certificate("middle", differ(GOOD_CA, subject="/CN=Middle", extensions={"authorityKeyIdentifier": "keyid"}), "ca")
+    middle = make.certificate(
+        "middle", differ(GOOD_CA, subject="/CN=Middle", extensions={"authorityKeyIdentifier": "keyid"}), "ca"
+    )
     leaf = make.certificate("leaf", GOOD_LEAF, "middle")
     chain = tmp_path / "chain.pem"
     chain.write_text(leaf.read_text() + middle.read_text())
@@ -171,9 +229,18 @@ def test_a_chain_in_the_wrong_order(make, tmp_path):
 
 def test_limits_of_an_authority(make, tmp_path):
     root = make.certificate(
-        "ca", differ(GOOD_CA, extensions={"basicConstraints": "critical,CA:TRUE,pathlen:0", "nameConstraints": "permitted;DNS:other.example"})
+        "ca",
+        differ(
+            GOOD_CA,
+            extensions={
+                "basicConstraints": "critical,CA:TRUE,pathlen:0",
+                "nameConstraints": "permitted;DNS:other.example",
+            },
+        ),
     )
-    middle = make.certificate("middle", differ(GOOD_CA, subject="/CN=Middle", extensions={"authorityKeyIdentifier": "keyid"}), "ca")
+    middle = make.certificate(
+        "middle", differ(GOOD_CA, subject="/CN=Middle", extensions={"authorityKeyIdentifier": "keyid"}), "ca"
+    )
     leaf = make.certificate("leaf", GOOD_LEAF, "middle")
     chain = tmp_path / "chain.pem"
     chain.write_text(leaf.read_text() + middle.read_text())
@@ -206,7 +273,9 @@ def test_dates(make, moment, expected):
     ],
 )
 def test_addresses_that_clients_use(make, names, address, covered):
-    leaf = make.certificate("leaf", differ(GOOD_LEAF, extensions={"subjectAltName": names}), make.certificate("ca", GOOD_CA).stem)
+    leaf = make.certificate(
+        "leaf", differ(GOOD_LEAF, extensions={"subjectAltName": names}), make.certificate("ca", GOOD_CA).stem
+    )
     assert ("name-covered" not in refusals(lint(leaf, addresses=[address]))) is covered
 
 
@@ -225,7 +294,9 @@ def test_der_is_read_as_well(make, tmp_path):
     assert refusals(lint(tmp_path / "leaf.der")) == {"825-days": (APPLE,)}
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\x30\x82garbage", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\x30\x82garbage", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
 def test_what_is_no_certificate(tmp_path, content):
     path = tmp_path / "x.pem"
     if content is not None:
@@ -234,7 +305,9 @@ def test_what_is_no_certificate(tmp_path, content):
         lint(path)
 
 
-@pytest.mark.parametrize("authority", [{}, {"intermediate": True}, {"name_constraints": "inventory"}, {"key_type": "rsa_2048"}])
+@pytest.mark.parametrize(
+    "authority", [{}, {"intermediate": True}, {"name_constraints": "inventory"}, {"key_type": "rsa_2048"}]
+)
 def test_our_own_output_breaks_no_rule(tmp_path, authority):
     wanted = [{"name": "web1/lab", "addresses": ["web1.lab.example", "192.0.2.10"], "days": 825}]
     result = issue.ensure(issue.Settings(directory=str(tmp_path / "pki"), authority=authority, certificates=wanted))

@@ -22,7 +22,9 @@ PASSPHRASE = "as in the guide"
 
 
 def command(*arguments, **options):
-    done = subprocess.run([str(argument) for argument in arguments], check=False, capture_output=True, text=True, **options)
+    done = subprocess.run(
+        [str(argument) for argument in arguments], check=False, capture_output=True, text=True, **options
+    )
     assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -85,10 +87,20 @@ class ByHand:
         (folder / "crlnumber").write_text("1000\n")
         self.cnf.write_text(CNF.format(dir=folder))
         key = folder / "private/ca.key.pem"
-        openssl("genrsa", "-aes256", "-passout", f"pass:{PASSPHRASE}", *(["-traditional"] if traditional_key else []), "-out", key, "2048")
+        openssl(
+            "genrsa",
+            "-aes256",
+            "-passout",
+            f"pass:{PASSPHRASE}",
+            *(["-traditional"] if traditional_key else []),
+            "-out",
+            key,
+            "2048",
+        )
         key.chmod(0o400)
         openssl(
-            "req", "-config", self.cnf, "-key", key, "-passin", f"pass:{PASSPHRASE}", "-new", "-x509", "-days", "7300", "-sha256",
+            "req", "-config", self.cnf, "-key", key, "-passin", f"pass:{PASSPHRASE}", "-new", "-x509", "-days",
+            "7300", "-sha256",
             "-extensions", "v3_ca", "-subj", "/C=NL/O=By Hand/CN=Hand CA", "-out", folder / "certs/ca.cert.pem",
         )  # fmt: skip
 
@@ -104,7 +116,10 @@ class ByHand:
 
     def status(self, serial):
         done = subprocess.run(
-            ["openssl", "ca", "-config", self.cnf, "-passin", f"pass:{PASSPHRASE}", "-status", serial], check=False, capture_output=True, text=True
+            ["openssl", "ca", "-config", self.cnf, "-passin", f"pass:{PASSPHRASE}", "-status", serial],
+            check=False,
+            capture_output=True,
+            text=True,
         )
         return re.search(rf"{serial}=(\w+)", done.stdout + done.stderr).group(1)
 
@@ -116,7 +131,12 @@ def hand(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, hand):
-    settings = Settings(directory=str(tmp_path / "pki"), authority={"directory": str(hand.folder)}, passphrase=PASSPHRASE, certificates=[WEB1])
+    settings = Settings(
+        directory=str(tmp_path / "pki"),
+        authority={"directory": str(hand.folder)},
+        passphrase=PASSPHRASE,
+        certificates=[WEB1],
+    )
 
     def once_more(**differently):
         return ensure(dataclasses.replace(settings, now=datetime.datetime.now(datetime.timezone.utc), **differently))
@@ -133,11 +153,23 @@ def test_an_authority_made_by_hand_is_adopted_in_place(tmp_path, traditional_key
     hand = ByHand(tmp_path / "by-hand", traditional_key)
     key = hand.folder / "private/ca.key.pem"
     modulus = openssl("rsa", "-in", key, "-passin", f"pass:{PASSPHRASE}", "-noout", "-modulus")
-    # The passphrase of a traditional key is hashed once, so that one is written anew; the conftest calls 2,048 rounds enough.
+    # The passphrase of a traditional key is hashed once, so that one is written anew; the conftest calls 2,048 rounds
+    # enough.
     kept = {
-        path: path.read_bytes() for path in (hand.folder / "certs/ca.cert.pem", *([] if traditional_key else [key]), hand.folder / "serial", hand.cnf)
+        path: path.read_bytes()
+        for path in (
+            hand.folder / "certs/ca.cert.pem",
+            *([] if traditional_key else [key]),
+            hand.folder / "serial",
+            hand.cnf,
+        )
     }
-    settings = Settings(directory=str(tmp_path / "pki"), authority={"directory": str(hand.folder)}, passphrase=PASSPHRASE, certificates=[WEB1])
+    settings = Settings(
+        directory=str(tmp_path / "pki"),
+        authority={"directory": str(hand.folder)},
+        passphrase=PASSPHRASE,
+        certificates=[WEB1],
+    )
     result = ensure(settings)
     assert not result["authority"]["created"]
     assert result["authority"]["certificate"] == str(hand.folder / "certs/ca.cert.pem")
@@ -146,7 +178,13 @@ def test_an_authority_made_by_hand_is_adopted_in_place(tmp_path, traditional_key
     assert key.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
     assert not (tmp_path / "pki/ca").exists()
     openssl(
-        "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", hand.folder / "certs/ca.cert.pem", result["certificates"]["web1/lab"]["pem"]
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslserver",
+        "-CAfile",
+        hand.folder / "certs/ca.cert.pem",
+        result["certificates"]["web1/lab"]["pem"],
     )
     assert not ensure(settings)["changed"]
 
@@ -162,7 +200,9 @@ def test_openssl_goes_on_with_what_we_issued(run, hand, tmp_path):
     hand.ca("-gencrl", "-out", hand.folder / "crl/ca.crl.pem")
     hand.ca("-updatedb")
     assert hand.status(second["serial"]) == "Revoked"
-    assert f"Serial Number: {second['serial']}" in openssl("crl", "-in", hand.folder / "crl/ca.crl.pem", "-noout", "-text")
+    assert f"Serial Number: {second['serial']}" in openssl(
+        "crl", "-in", hand.folder / "crl/ca.crl.pem", "-noout", "-text"
+    )
     assert (hand.folder / "serial").read_text() == "1001\n"
 
 
@@ -174,7 +214,8 @@ def test_our_own_authority_is_ready_for_openssl(tmp_path):
     def by_hand(*arguments):
         return openssl("ca", "-config", "openssl.cnf", "-passin", "file:../passphrase", "-batch", *arguments, cwd=ca)
 
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "y.key",
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+            tmp_path / "y.key",
             "-out", tmp_path / "y.csr",
             "-subj", "/CN=y", "-addext", "subjectAltName=DNS:y.example")  # fmt: skip
     by_hand("-in", tmp_path / "y.csr", "-out", tmp_path / "y.pem", "-notext")
@@ -184,7 +225,15 @@ def test_our_own_authority_is_ready_for_openssl(tmp_path):
     by_hand("-updatedb")
     after = ensure(settings)
     assert after["certificates"]["web1/lab"]["reason"] == "revoked"
-    openssl("verify", "-crl_check", "-CAfile", ca / "certs/ca.cert.pem", "-CRLfile", ca / "crl/ca.crl.pem", after["certificates"]["web1/lab"]["pem"])
+    openssl(
+        "verify",
+        "-crl_check",
+        "-CAfile",
+        ca / "certs/ca.cert.pem",
+        "-CRLfile",
+        ca / "crl/ca.crl.pem",
+        after["certificates"]["web1/lab"]["pem"],
+    )
     assert len((ca / "index.txt").read_text().splitlines()) == 3
 
 
@@ -197,14 +246,18 @@ def test_a_certificate_revoked_by_hand_is_issued_again_and_listed(run, hand):
     after = run()
     assert after["certificates"]["web1/lab"]["reason"] == "revoked"
     assert "revocation list made: the index says otherwise" in after["notes"]
-    listed = openssl("crl", "-in", after["authority"]["crl"], "-noout", "-text", "-CAfile", after["authority"]["certificate"])
+    listed = openssl(
+        "crl", "-in", after["authority"]["crl"], "-noout", "-text", "-CAfile", after["authority"]["certificate"]
+    )
     assert before["serial"] in listed and "Cessation Of Operation" in listed
 
 
 def test_a_certificate_issued_by_hand_for_our_key_is_taken_up(run, hand):
     before = run()["certificates"]["web1/lab"]
     serial = hand.issue(before["pem"], "DNS:web1.lab.example,IP:192.0.2.10,DNS:new.lab.example")
-    after = run(certificates=[{**WEB1, "addresses": [*WEB1["addresses"], "new.lab.example"]}])["certificates"]["web1/lab"]
+    after = run(certificates=[{**WEB1, "addresses": [*WEB1["addresses"], "new.lab.example"]}])["certificates"][
+        "web1/lab"
+    ]
     assert after["serial"] == serial
     assert after["reason"] == "names changed: +new.lab.example; the authority had already issued another"
     assert openssl("x509", "-in", after["pem"], "-noout", "-serial") == f"serial={serial}\n"
@@ -257,14 +310,30 @@ def test_an_intermediate_made_by_hand_is_adopted(tmp_path):
     """The root's own folder and `intermediate` in it, each an authority of its own, as the guide lays them out."""
     root = ByHand(tmp_path / "by-hand")
     below = ByHand(tmp_path / "by-hand/intermediate")
-    for old, new in (("private/ca.key.pem", "private/intermediate.key.pem"), ("certs/ca.cert.pem", "certs/intermediate.cert.pem")):
+    for old, new in (
+        ("private/ca.key.pem", "private/intermediate.key.pem"),
+        ("certs/ca.cert.pem", "certs/intermediate.cert.pem"),
+    ):
         os.rename(below.folder / old, below.folder / new)
-    openssl("req", "-config", below.cnf, "-new", "-key", below.folder / "private/intermediate.key.pem", "-passin", f"pass:{PASSPHRASE}",
+    openssl("req", "-config", below.cnf, "-new", "-key", below.folder / "private/intermediate.key.pem", "-passin",
+            f"pass:{PASSPHRASE}",
             "-subj", "/CN=Hand Intermediate", "-out", below.folder / "i.csr")  # fmt: skip
-    root.ca("-extensions", "v3_ca", "-days", "3650", "-in", below.folder / "i.csr", "-out", below.folder / "certs/intermediate.cert.pem")
+    root.ca(
+        "-extensions",
+        "v3_ca",
+        "-days",
+        "3650",
+        "-in",
+        below.folder / "i.csr",
+        "-out",
+        below.folder / "certs/intermediate.cert.pem",
+    )
     os.unlink(root.folder / "private/ca.key.pem")
     settings = Settings(
-        directory=str(tmp_path / "pki"), authority={"directory": str(root.folder), "intermediate": True}, passphrase=PASSPHRASE, certificates=[WEB1]
+        directory=str(tmp_path / "pki"),
+        authority={"directory": str(root.folder), "intermediate": True},
+        passphrase=PASSPHRASE,
+        certificates=[WEB1],
     )
     result = ensure(settings)
     pem = result["certificates"]["web1/lab"]["pem"]
@@ -274,16 +343,26 @@ def test_an_intermediate_made_by_hand_is_adopted(tmp_path):
 
 def test_an_adopted_authority_is_told_about_its_weak_points(tmp_path):
     hand = ByHand(tmp_path / "by-hand")
-    openssl("req", "-config", hand.cnf, "-key", hand.folder / "private/ca.key.pem", "-passin", f"pass:{PASSPHRASE}", "-new", "-x509",
+    openssl("req", "-config", hand.cnf, "-key", hand.folder / "private/ca.key.pem", "-passin", f"pass:{PASSPHRASE}",
+            "-new", "-x509",
             "-extensions", "v3_ca", "-subj", "/O=No Name", "-out", hand.folder / "certs/ca.cert.pem")  # fmt: skip
-    result = ensure(Settings(directory=str(tmp_path / "pki"), authority={"directory": str(hand.folder)}, passphrase=PASSPHRASE))
+    result = ensure(
+        Settings(directory=str(tmp_path / "pki"), authority={"directory": str(hand.folder)}, passphrase=PASSPHRASE)
+    )
     assert "no common name, so iOS does not list it" in " ".join(result["advice"])
 
 
 @pytest.mark.parametrize("passphrase", ["wrong", None])
 def test_an_adopted_key_needs_its_passphrase(tmp_path, hand, passphrase):
     with pytest.raises(PkiError, match=r"ca\.key\.pem"):
-        ensure(Settings(directory=str(tmp_path / "pki"), authority={"directory": str(hand.folder)}, passphrase=passphrase, certificates=[WEB1]))
+        ensure(
+            Settings(
+                directory=str(tmp_path / "pki"),
+                authority={"directory": str(hand.folder)},
+                passphrase=passphrase,
+                certificates=[WEB1],
+            )
+        )
     assert (hand.folder / "index.txt").read_text() == ""
 
 
@@ -305,7 +384,18 @@ def issued(tmp_path, request):
 
 def test_openssl_accepts_it(issued):
     authority, pem = issued
-    strict = ("-x509_strict", "-policy_check", "-purpose", "sslserver", "-auth_level", "2", "-CAfile", authority["certificate"], "-untrusted", pem)
+    strict = (
+        "-x509_strict",
+        "-policy_check",
+        "-purpose",
+        "sslserver",
+        "-auth_level",
+        "2",
+        "-CAfile",
+        authority["certificate"],
+        "-untrusted",
+        pem,
+    )
     assert openssl("verify", *strict, "-verify_hostname", "web1.lab.example", pem) == f"{pem}: OK\n"
     assert openssl("verify", *strict, "-verify_ip", "192.0.2.10", pem) == f"{pem}: OK\n"
 
@@ -316,7 +406,8 @@ def test_gnutls_accepts_it(issued, tmp_path):
     text = Path(pem).read_text()
     chain.write_text(text[text.index("-----BEGIN CERTIFICATE") :])
     told = command(
-        "certtool", "--verify", "--infile", chain, "--load-ca-certificate", authority["certificate"], "--verify-purpose", "1.3.6.1.5.5.7.3.1",
+        "certtool", "--verify", "--infile", chain, "--load-ca-certificate", authority["certificate"],
+        "--verify-purpose", "1.3.6.1.5.5.7.3.1",
         "--verify-hostname", "web1.lab.example", "--verify-profile", "medium",
     )  # fmt: skip
     assert "Chain verification output: Verified. The certificate is trusted." in told
@@ -329,7 +420,18 @@ def test_nss_accepts_it(issued, tmp_path):
     command("certutil", "-N", "-d", database, "--empty-password")
     command("certutil", "-A", "-d", database, "-n", "root", "-t", "C,,", "-i", authority["certificate"])
     if authority["intermediate"]:
-        command("certutil", "-A", "-d", database, "-n", "intermediate", "-t", ",,", "-i", authority["intermediate"]["certificate"])
+        command(
+            "certutil",
+            "-A",
+            "-d",
+            database,
+            "-n",
+            "intermediate",
+            "-t",
+            ",,",
+            "-i",
+            authority["intermediate"]["certificate"],
+        )
     command("certutil", "-A", "-d", database, "-n", "server", "-t", ",,", "-i", pem)
     assert "certificate is valid" in command("certutil", "-V", "-d", database, "-n", "server", "-u", "V")
 

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the inventory may say about an authority and its certificates, and what that asks of a certificate that exists."""
+"""What the inventory may say about an authority and its certificates, and what that asks of a certificate that
+exists."""
 
 from __future__ import annotations
 
@@ -42,11 +43,23 @@ def found(**differently):
     [
         pytest.param(found(), Verdict(False, "valid until 2027-09-13"), id="what fits stays"),
         pytest.param(None, Verdict(True, "missing"), id="what is missing is issued"),
-        pytest.param(found(damage="no PEM"), Verdict(True, "damaged: no PEM"), id="a damaged file is replaced, key and all"),
-        pytest.param(found(key_matches=False), Verdict(True, "key and certificate do not match"), id="a torn pair is replaced"),
+        pytest.param(
+            found(damage="no PEM"), Verdict(True, "damaged: no PEM"), id="a damaged file is replaced, key and all"
+        ),
+        pytest.param(
+            found(key_matches=False), Verdict(True, "key and certificate do not match"), id="a torn pair is replaced"
+        ),
         pytest.param(found(revoked=True), Verdict(True, "revoked"), id="a revoked key never comes back"),
-        pytest.param(found(key_type="rsa_2048"), Verdict(True, "key type changed: rsa_2048 to ecdsa_p256"), id="another key type needs another key"),
-        pytest.param(found(ours=False), Verdict(True, "signed by another authority", keep_key=True), id="another authority signed it"),
+        pytest.param(
+            found(key_type="rsa_2048"),
+            Verdict(True, "key type changed: rsa_2048 to ecdsa_p256"),
+            id="another key type needs another key",
+        ),
+        pytest.param(
+            found(ours=False),
+            Verdict(True, "signed by another authority", keep_key=True),
+            id="another authority signed it",
+        ),
         pytest.param(
             found(addresses=frozenset({"web1.lab.example", "192.0.2.11"})),
             Verdict(True, "names changed: +192.0.2.10 -192.0.2.11", keep_key=True),
@@ -54,11 +67,17 @@ def found(**differently):
         ),
         pytest.param(found(end=NOW - DAY), Verdict(True, "expired on 2026-11-19", keep_key=True), id="it expired"),
         pytest.param(
-            found(end=NOW + 29 * DAY), Verdict(True, "expires on 2026-12-19, in 29 days", keep_key=True), id="the last day before the window closes"
+            found(end=NOW + 29 * DAY),
+            Verdict(True, "expires on 2026-12-19, in 29 days", keep_key=True),
+            id="the last day before the window closes",
         ),
-        pytest.param(found(end=NOW + 30 * DAY), Verdict(False, "valid until 2026-12-20"), id="the window is not open yet"),
         pytest.param(
-            found(chain_is_current=False), Verdict(False, "chain changed", rewrite=True), id="the chain changed: same certificate, new file"
+            found(end=NOW + 30 * DAY), Verdict(False, "valid until 2026-12-20"), id="the window is not open yet"
+        ),
+        pytest.param(
+            found(chain_is_current=False),
+            Verdict(False, "chain changed", rewrite=True),
+            id="the chain changed: same certificate, new file",
         ),
     ],
 )
@@ -68,7 +87,9 @@ def test_what_a_certificate_lacks(existing, expected):
 
 def test_a_certificate_cut_to_its_issuers_end_is_not_issued_again_at_every_run():
     end = NOW + 5 * DAY
-    assert decide(WANTED, found(end=end), now=NOW, renew_before_days=30, latest_end=end) == Verdict(False, "valid until 2026-11-25")
+    assert decide(WANTED, found(end=end), now=NOW, renew_before_days=30, latest_end=end) == Verdict(
+        False, "valid until 2026-11-25"
+    )
 
 
 def test_renewal_on_request_keeps_the_key():
@@ -77,13 +98,28 @@ def test_renewal_on_request_keeps_the_key():
 
 
 def test_the_type_of_a_key_born_on_a_host_is_the_hosts_business():
-    verdict = decide(WANTED, found(key_type="rsa_3072"), now=NOW, renew_before_days=30, latest_end=NOW + 7000 * DAY, key_is_elsewhere=True)
+    verdict = decide(
+        WANTED,
+        found(key_type="rsa_3072"),
+        now=NOW,
+        renew_before_days=30,
+        latest_end=NOW + 7000 * DAY,
+        key_is_elsewhere=True,
+    )
     assert not verdict.issue
 
 
 def test_a_complete_entry_is_read_and_completed():
-    (wanted,) = certificates([{"name": "web1/lab", "addresses": ["WEB1.Lab.Example", "192.0.2.10", "web1.lab.example", "2001:DB8:0::1"]}], 30)
-    assert wanted == Wanted("web1/lab", ("web1.lab.example", "192.0.2.10", "2001:db8::1"), days=397, key_type="ecdsa_p256", source="authority")
+    (wanted,) = certificates(
+        [{"name": "web1/lab", "addresses": ["WEB1.Lab.Example", "192.0.2.10", "web1.lab.example", "2001:DB8:0::1"]}], 30
+    )
+    assert wanted == Wanted(
+        "web1/lab",
+        ("web1.lab.example", "192.0.2.10", "2001:db8::1"),
+        days=397,
+        key_type="ecdsa_p256",
+        source="authority",
+    )
 
 
 def entry(**differently):
@@ -99,22 +135,38 @@ def entry(**differently):
         pytest.param([entry(name="web1/")], ["'web1/'"], id="a name that is a folder"),
         pytest.param([entry(name="web1.pem/lab")], ["'web1.pem/lab'"], id="a folder that could be a file"),
         pytest.param(
-            [entry(), entry(name="WEB1/lab")], ["'web1/lab'", "'WEB1/lab'", "one file"], id="two names that some file systems do not tell apart"
+            [entry(), entry(name="WEB1/lab")],
+            ["'web1/lab'", "'WEB1/lab'", "one file"],
+            id="two names that some file systems do not tell apart",
         ),
         pytest.param([entry(), entry()], ["'web1/lab'", "one file"], id="a name twice"),
-        pytest.param([entry(adresses=["x"])], ["'web1/lab'", "adresses", "Did you mean 'addresses'?"], id="a misspelt key"),
+        pytest.param(
+            [entry(adresses=["x"])], ["'web1/lab'", "adresses", "Did you mean 'addresses'?"], id="a misspelt key"
+        ),
         pytest.param([entry(colour="red")], ["'colour'", "Known keys: name, addresses"], id="an unknown key"),
         pytest.param([entry(addresses=[])], ["'web1/lab'", "addresses"], id="no address"),
-        pytest.param([entry(addresses="web1.lab.example")], ["addresses must be a list"], id="a text instead of a list"),
-        pytest.param([entry(days=826)], ["'web1/lab'", "826", "825", "support.apple.com/en-us/103769"], id="longer than Apple accepts"),
+        pytest.param(
+            [entry(addresses="web1.lab.example")], ["addresses must be a list"], id="a text instead of a list"
+        ),
+        pytest.param(
+            [entry(days=826)],
+            ["'web1/lab'", "826", "825", "support.apple.com/en-us/103769"],
+            id="longer than Apple accepts",
+        ),
         pytest.param([entry(days=0)], ["days is 0"], id="no day at all"),
         pytest.param([entry(days="long")], ["days is 'long'", "whole number"], id="days that are no number"),
         pytest.param([entry(days=True)], ["days is True"], id="days that are a boolean"),
-        pytest.param([entry(days=30)], ["days is 30", "pki_renew_before_days is 30"], id="shorter than the renewal window"),
-        pytest.param([entry(key_type="dsa")], ["'web1/lab'", "key_type is 'dsa'", "rsa_2048"], id="an unknown key type"),
+        pytest.param(
+            [entry(days=30)], ["days is 30", "pki_renew_before_days is 30"], id="shorter than the renewal window"
+        ),
+        pytest.param(
+            [entry(key_type="dsa")], ["'web1/lab'", "key_type is 'dsa'", "rsa_2048"], id="an unknown key type"
+        ),
         pytest.param([entry(source="acme")], ["source is 'acme'", "self_signed"], id="an unknown source"),
         pytest.param([entry(source="provided")], ["certificate_file"], id="provided, but not what"),
-        pytest.param([entry(certificate_file="/x")], ["certificate_file", "source: provided"], id="a file that would not be read"),
+        pytest.param(
+            [entry(certificate_file="/x")], ["certificate_file", "source: provided"], id="a file that would not be read"
+        ),
         pytest.param([entry(exports=["jks"])], ["exports is ['jks']", "pkcs12"], id="an unknown export"),
     ],
 )
@@ -188,8 +240,14 @@ def test_names_become_paths(name, safe):
         pytest.param({"intermediate": "perhaps"}, ["intermediate is 'perhaps'"], id="neither true nor false"),
         pytest.param({"common_name": ""}, ["common_name is ''"], id="an empty name"),
         pytest.param({"crl_url": "https://lab.example/ca.crl"}, ["http://"], id="a revocation list behind TLS"),
-        pytest.param({"name_constraints": "lab.example"}, ["name_constraints is 'lab.example'", "inventory"], id="constraints that are no list"),
-        pytest.param({"name_constraints": ["192.0.2.1/24"]}, ["192.0.2.1/24", "no network"], id="a network with host bits"),
+        pytest.param(
+            {"name_constraints": "lab.example"},
+            ["name_constraints is 'lab.example'", "inventory"],
+            id="constraints that are no list",
+        ),
+        pytest.param(
+            {"name_constraints": ["192.0.2.1/24"]}, ["192.0.2.1/24", "no network"], id="a network with host bits"
+        ),
         pytest.param({"name_constraints": "inventory"}, ["no address"], id="constraints from nothing"),
     ],
 )
@@ -202,11 +260,21 @@ def test_refused_authorities(options, words):
 @pytest.mark.parametrize(
     ("addresses", "permitted"),
     [
-        pytest.param(["web1.lab.example", "web2.lab.example"], ("lab.example",), id="names stand for their parent domain"),
+        pytest.param(
+            ["web1.lab.example", "web2.lab.example"], ("lab.example",), id="names stand for their parent domain"
+        ),
         pytest.param(["web1", "lab.example"], ("web1", "lab.example"), id="short names stand for themselves"),
         pytest.param(["*.lab.example"], ("lab.example",), id="a wildcard stands for its domain"),
-        pytest.param(["10.1.2.3", "10.9.9.9", "192.168.1.4"], ("10.0.0.0/8", "192.168.0.0/16"), id="private addresses stand for their network"),
-        pytest.param(["192.0.2.10", "2001:db8::1"], ("192.0.2.10/32", "2001:db8::1/128"), id="public addresses stand for themselves"),
+        pytest.param(
+            ["10.1.2.3", "10.9.9.9", "192.168.1.4"],
+            ("10.0.0.0/8", "192.168.0.0/16"),
+            id="private addresses stand for their network",
+        ),
+        pytest.param(
+            ["192.0.2.10", "2001:db8::1"],
+            ("192.0.2.10/32", "2001:db8::1/128"),
+            id="public addresses stand for themselves",
+        ),
     ],
 )
 def test_constraints_derived_from_addresses(addresses, permitted):

@@ -42,7 +42,14 @@ PROBE = {
 
 def ask(probe, *interpreters, environment=None, folder=None):
     command = ["/bin/sh", "-c", bare.command(list(interpreters))]
-    return subprocess.run(command, input=bare.program(bare.OBSERVE, probe, {}), capture_output=True, check=False, env=environment, cwd=folder)
+    return subprocess.run(
+        command,
+        input=bare.program(bare.OBSERVE, probe, {}),
+        capture_output=True,
+        check=False,
+        env=environment,
+        cwd=folder,
+    )
 
 
 def test_it_says_what_the_module_says():
@@ -87,7 +94,11 @@ def test_a_host_without_python_says_so():
     [
         pytest.param("", None, id="nothing"),
         pytest.param("Last login: today\n", None, id="only a login shell's greeting"),
-        pytest.param('Welcome\n\nremote.notebooks {"msg": "x"}\nBye\n', {"msg": "x"}, id="the answer between a greeting and a farewell"),
+        pytest.param(
+            'Welcome\n\nremote.notebooks {"msg": "x"}\nBye\n',
+            {"msg": "x"},
+            id="the answer between a greeting and a farewell",
+        ),
     ],
 )
 def test_the_answer_is_found_among_other_words(text, said):
@@ -98,18 +109,31 @@ def test_the_answer_is_found_among_other_words(text, said):
 def test_every_file_it_needs_comes_with_it(task):
     text, names = task
     own = r"(?m)^ *from (\.+|remote_notebooks\.?)([\w.]*) import (.+?)(?: as \w+)?$"
-    for place, source in [("", text), *((name, Path(bare.FOLDER, *name.split(".")).with_suffix(".py").read_text()) for name in names)]:
+    for place, source in [
+        ("", text),
+        *((name, Path(bare.FOLDER, *name.split(".")).with_suffix(".py").read_text()) for name in names),
+    ]:
         for dots, below, imported in re.findall(own, source):
             package = place.rpartition(".")[0] if dots == "." else ""
             module = ".".join(filter(None, [package, below]))
-            wanted = {module} if module in names else {".".join(filter(None, [module, name])) for name in imported.split(", ")}
+            wanted = (
+                {module}
+                if module in names
+                else {".".join(filter(None, [module, name])) for name in imported.split(", ")}
+            )
             assert wanted <= set(names), (place, wanted)
         assert "ansible." not in "".join(line for line in source.splitlines() if "import " in line)
 
 
 def build(environment, **wish):
     """Let a program try to build. Where it is to come from is said by no argument."""
-    asked = {"name": "instance 'lab'", "installer": "uv", "lock": "", **dict.fromkeys(("pip", "wheels", "account", "before", "instead_of")), **wish}
+    asked = {
+        "name": "instance 'lab'",
+        "installer": "uv",
+        "lock": "",
+        **dict.fromkeys(("pip", "wheels", "account", "before", "instead_of")),
+        **wish,
+    }
     command = ["/bin/sh", "-c", bare.command([sys.executable])]
     done = subprocess.run(command, input=bare.program(bare.BUILD, asked, environment), capture_output=True, check=False)
     return bare.answer(done.stdout.decode())
@@ -138,7 +162,9 @@ def test_a_program_builds_with_the_environment_it_is_given(tmp_path):
 def test_one_that_is_whole_is_left_as_it_is(tmp_path):
     (tmp_path / "envs" / "one").mkdir(parents=True)
     (tmp_path / "envs" / "one" / jupyter_observe.SEAL).write_text('{"versions": {}, "files": {}}')
-    found = build({}, path=str(tmp_path / "envs" / "one"), prefix=str(tmp_path), python=sys.executable, packages=["tiny"])
+    found = build(
+        {}, path=str(tmp_path / "envs" / "one"), prefix=str(tmp_path), python=sys.executable, packages=["tiny"]
+    )
     assert found == {"changed": False, "same": False, "remark": "", "python": sys.executable}
 
 

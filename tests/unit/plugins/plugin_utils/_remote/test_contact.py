@@ -9,7 +9,12 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.remote.notebooks.plugins.action.jupyter_plan import _named
-from ansible_collections.remote.notebooks.plugins.plugin_utils._remote.contact import contact, is_out_of_reach, unreachable, unread
+from ansible_collections.remote.notebooks.plugins.plugin_utils._remote.contact import (
+    contact,
+    is_out_of_reach,
+    unreachable,
+    unread,
+)
 
 CONFIG = """
 Host My_Lab
@@ -35,8 +40,22 @@ def reached(tmp_path):
     ("name", "more", "address", "port", "proxy"),
     [
         pytest.param("My_Lab", {}, "192.0.2.7", 2222, "ProxyJump gate.example.org", id="a name that ssh alone knows"),
-        pytest.param("lab", {"ansible_host": "My_Lab"}, "192.0.2.7", 2222, "ProxyJump gate.example.org", id="the inventory's host is one"),
-        pytest.param("My_Lab", {"ansible_port": 2022}, "192.0.2.7", 2022, "ProxyJump gate.example.org", id="the inventory's port wins"),
+        pytest.param(
+            "lab",
+            {"ansible_host": "My_Lab"},
+            "192.0.2.7",
+            2222,
+            "ProxyJump gate.example.org",
+            id="the inventory's host is one",
+        ),
+        pytest.param(
+            "My_Lab",
+            {"ansible_port": 2022},
+            "192.0.2.7",
+            2022,
+            "ProxyJump gate.example.org",
+            id="the inventory's port wins",
+        ),
         pytest.param("web.example.org", {}, "web.example.org", 22, "", id="a name that everybody knows"),
         pytest.param("192.0.2.9", {}, "192.0.2.9", 22, "", id="an address"),
         pytest.param("My_Lab", {"ansible_connection": "local"}, "My_Lab", 22, "", id="not through ssh"),
@@ -59,11 +78,19 @@ def test_no_client_is_handed_a_name_that_ssh_alone_knows(reached):
     [
         pytest.param("Missing sudo password", "--ask-become-pass", id="ssh"),
         pytest.param("Incorrect su password", "--ask-become-pass", id="su, which has read an empty one"),
-        pytest.param("Timeout (12s) waiting for privilege escalation prompt: ", "jupyter_timeout=120", id="ssh, and no answer"),
         pytest.param(
-            "Premature end of stream waiting for become success.\n>>> Standard Error\nsudo: a password is required", "--ask-become-pass", id="local"
+            "Timeout (12s) waiting for privilege escalation prompt: ", "jupyter_timeout=120", id="ssh, and no answer"
         ),
-        pytest.param("Timed out waiting for become success or become password prompt.", "jupyter_timeout=120", id="local, and no answer"),
+        pytest.param(
+            "Premature end of stream waiting for become success.\n>>> Standard Error\nsudo: a password is required",
+            "--ask-become-pass",
+            id="local",
+        ),
+        pytest.param(
+            "Timed out waiting for become success or become password prompt.",
+            "jupyter_timeout=120",
+            id="local, and no answer",
+        ),
     ],
 )
 def test_who_may_not_become_root_is_told_that_and_not_to_look_at_keys(said, told):
@@ -91,17 +118,36 @@ def test_what_is_out_of_reach(error, is_one):
     [
         pytest.param(["", "python interpreter not found", ""], "has no Python", "The host said", id="no Python"),
         pytest.param(
-            ["", "python interpreter not found\n", "Welcome to web1"], "The host said:\n  Welcome to web1", "could not be read", id="a banner"
+            ["", "python interpreter not found\n", "Welcome to web1"],
+            "The host said:\n  Welcome to web1",
+            "could not be read",
+            id="a banner",
         ),
-        pytest.param(["The module interpreter '/usr/bin/python9' was not found."], "has no Python", "could not be read", id="Ansible's words"),
         pytest.param(
-            ["", "pyenv: python3: command not found\n\nThe `python3' command exists in these Python versions:\n  3.13.1\n", ""],
-            "The host said:\n  pyenv: python3: command not found\n  The `python3' command exists in these Python versions:\n    3.13.1",
+            ["The module interpreter '/usr/bin/python9' was not found."],
+            "has no Python",
+            "could not be read",
+            id="Ansible's words",
+        ),
+        pytest.param(
+            [
+                "",
+                (
+                    "pyenv: python3: command not found\n\nThe `python3' command exists in these Python versions:\n "
+                    " 3.13.1\n"
+                ),
+                "",
+            ],
+            "The host said:\n  pyenv: python3: command not found\n  The `python3' command exists in these Python"
+            " versions:\n    3.13.1",
             "has no Python",
             id="pyenv",
         ),
         pytest.param(
-            ["", "python3: error while loading libz.so.1: not found", ""], "\n  python3: error while loading", "has no Python", id="a library"
+            ["", "python3: error while loading libz.so.1: not found", ""],
+            "\n  python3: error while loading",
+            "has no Python",
+            id="a library",
         ),
         pytest.param(["", "", ""], "The host said: nothing", "has no Python", id="nothing"),
         pytest.param(["", "\x1b[2Jx", ""], "\n  \\x1b[2Jx", "\x1b", id="a terminal's commands"),

@@ -8,7 +8,14 @@ import copy
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.plan import resolve
-from ansible_collections.remote.notebooks.plugins.plugin_utils._state import compare, network_rules, probe, refusals, resources, services
+from ansible_collections.remote.notebooks.plugins.plugin_utils._state import (
+    compare,
+    network_rules,
+    probe,
+    refusals,
+    resources,
+    services,
+)
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import instances as state_instances
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import manifest as state_manifest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import remarks as state_remarks
@@ -35,7 +42,11 @@ DEBIAN = {
     "commands": {"tmux": "/usr/bin/tmux", "runuser": "/usr/sbin/runuser", "loginctl": "/usr/bin/loginctl"},
 }
 # What the user asks of the other roles; the action plugin adds it to the plan.
-WISHES = {"firewall": {"provider": "auto", "enable": False}, "tunnel": {"accounts": [], "override": False}, "today": "20261130"}
+WISHES = {
+    "firewall": {"provider": "auto", "enable": False},
+    "tunnel": {"accounts": [], "override": False},
+    "today": "20261130",
+}
 OURS = "Jupyter (remote.notebooks)"
 PYTHON = {"path": "/usr/bin/python3", "version": [3, 13], "open": True}
 
@@ -48,7 +59,10 @@ def bare(**system):
         "pythons": {"python3": dict(PYTHON)},
         "accounts": {"jupyter": None},
         "homes": {},
-        "paths": {path: {"kind": "directory", "mode": "0755", "owner": "root", "group": "root", "entries": 9} for path in ("/etc", "/opt")},
+        "paths": {
+            path: {"kind": "directory", "mode": "0755", "owner": "root", "group": "root", "entries": 9}
+            for path in ("/etc", "/opt")
+        },
         "environments": {},
         "used": [],
         "servers": [],
@@ -103,11 +117,25 @@ def settled(the_plan, **system):
             report["paths"]["/etc/systemd/system/user@999.service"] = {"kind": "link", "target": "/dev/null"}
         elif thing["kind"] == "service":
             pid = 1000 + len(report["servers"])
-            server = {"pid": pid, "uid": 999, "instance": thing["instance"], "revision": f"revision of {thing['instance']}", "started": 2000.0}
+            server = {
+                "pid": pid,
+                "uid": 999,
+                "instance": thing["instance"],
+                "revision": f"revision of {thing['instance']}",
+                "started": 2000.0,
+            }
             report["servers"].append({**server, "tmux": thing["manager"] == "tmux"})
-            report["units"][name] = {"MainPID": str(pid), "UnitFileState": "enabled", "NeedDaemonReload": "no", "LoadState": "loaded"}
+            report["units"][name] = {
+                "MainPID": str(pid),
+                "UnitFileState": "enabled",
+                "NeedDaemonReload": "no",
+                "LoadState": "loaded",
+            }
         elif thing["kind"] == "package":
-            report["system"]["commands"] = {**report["system"]["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}
+            report["system"]["commands"] = {
+                **report["system"]["commands"],
+                "fail2ban-client": "/usr/bin/fail2ban-client",
+            }
         elif thing["kind"] == "daemon":
             report["units"][name] = {"ActiveState": "active", "UnitFileState": "enabled"}
         elif thing["kind"] in ("directory", "file", "link"):
@@ -119,7 +147,11 @@ def settled(the_plan, **system):
                 "modified": 1000.0,
             }
             state.update(
-                {"file": {"digest": thing.get("digest")}, "link": {"target": thing.get("target")}, "directory": {"entries": 1}}[thing["kind"]]
+                {
+                    "file": {"digest": thing.get("digest")},
+                    "link": {"target": thing.get("target")},
+                    "directory": {"entries": 1},
+                }[thing["kind"]]
             )
             report["paths"][thing["path"]] = state
     report["manifest"] = state_manifest.manifest(things)
@@ -132,7 +164,9 @@ def found(the_plan, instances, things, report):
 
 DIRECT = plan({"name": "lab"}, {"name": "two", "port": 9000}, access="direct", login_throttle=False)
 TMUX = plan(service_manager="tmux")
-THROTTLED = plan({"name": "lab"}, {"name": "two", "port": 9000, "access": "tunnel"}, access="direct", login_throttle=True)
+THROTTLED = plan(
+    {"name": "lab"}, {"name": "two", "port": 9000, "access": "tunnel"}, access="direct", login_throttle=True
+)
 
 
 @pytest.mark.parametrize("the_plan", [DIRECT, TMUX, plan(), THROTTLED], ids=["direct", "tmux", "tunnel", "throttled"])
@@ -142,7 +176,8 @@ def test_nothing_differs_on_a_settled_host(the_plan):
 
 @pytest.mark.parametrize("the_plan", [DIRECT, TMUX, plan(), THROTTLED], ids=["direct", "tmux", "tunnel", "throttled"])
 def test_whatever_a_run_makes_a_later_one_removes(the_plan):
-    """What a damaged list names elsewhere stays, so that each place in which we make something has to be known to be ours."""
+    """What a damaged list names elsewhere stays, so that each place in which we make something has to be known to be
+    ours."""
     _instances, things, report = settled(the_plan)
     report["manifest"] = state_manifest.manifest(things)
     for a_plan in (the_plan, {**the_plan, "instances": []}):
@@ -152,11 +187,16 @@ def test_whatever_a_run_makes_a_later_one_removes(the_plan):
 def test_on_a_bare_host_everything_differs():
     report = bare()
     instances, things = wanted(DIRECT, report)
-    assert {thing["id"] for thing in things if thing["kind"] != "rule"} <= {identity for identity, _what in found(DIRECT, instances, things, report)}
+    assert {thing["id"] for thing in things if thing["kind"] != "rule"} <= {
+        identity for identity, _what in found(DIRECT, instances, things, report)
+    }
 
 
 DAMAGES = {
-    "directory": [("mode", lambda state: state.update(mode="0777")), ("owner", lambda state: state.update(owner="eve"))],
+    "directory": [
+        ("mode", lambda state: state.update(mode="0777")),
+        ("owner", lambda state: state.update(owner="eve")),
+    ],
     "file": [
         ("content", lambda state: state.update(digest="another", modified=3000.0)),
         ("mode", lambda state: state.update(mode="0666")),
@@ -186,8 +226,30 @@ def test_a_damaged_path_is_all_that_differs(identity, what, damage):
     ("state", "differs"),
     [
         ({"kind": "directory", "mode": "2775", "owner": "eve", "group": "team", "entries": 3}, []),
-        ({"kind": "link", "mode": "0777", "owner": "jupyter", "group": "jupyter", "target": "/data/nb", "directory": True, "entries": 1}, []),
-        ({"kind": "link", "mode": "0777", "owner": "jupyter", "group": "jupyter", "target": "/gone", "directory": False, "entries": 1}, ["kind"]),
+        (
+            {
+                "kind": "link",
+                "mode": "0777",
+                "owner": "jupyter",
+                "group": "jupyter",
+                "target": "/data/nb",
+                "directory": True,
+                "entries": 1,
+            },
+            [],
+        ),
+        (
+            {
+                "kind": "link",
+                "mode": "0777",
+                "owner": "jupyter",
+                "group": "jupyter",
+                "target": "/gone",
+                "directory": False,
+                "entries": 1,
+            },
+            ["kind"],
+        ),
         ({"kind": "file", "mode": "0777", "owner": "jupyter", "group": "jupyter", "digest": ""}, ["kind"]),
     ],
 )
@@ -199,7 +261,14 @@ def test_a_folder_of_notebooks_that_is_there_is_its_owners(state, differs):
 
 def test_a_folder_that_its_account_cannot_use_is_refused_with_the_line_to_type():
     report = {**bare(), "unusable": ["lab"]}
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     said = refusals.refusals(plan({"name": "lab", "user": "ann", "root_dir": "/srv/it's"}), report)
     assert said == [
         "instance 'lab': root_dir: /srv/it's is there, and 'ann' cannot read and write in it. "
@@ -214,7 +283,10 @@ def test_what_an_account_does_to_its_own_folder_stops_nobody_but_a_first_run():
     _instances, _things, report = settled(plan())
     report["astray"] = ["lab"]
     assert refusals.refusals(plan(), report) == []
-    assert any("root_dir: /home/jupyter/notebooks is there, and 'jupyter' cannot" in remark for remark in state_remarks.remarks(plan(), report))
+    assert any(
+        "root_dir: /home/jupyter/notebooks is there, and 'jupyter' cannot" in remark
+        for remark in state_remarks.remarks(plan(), report)
+    )
 
 
 LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopback": True, "everywhere": False}
@@ -241,7 +313,9 @@ def test_who_holds_a_port_is_told_by_more_than_a_mark(server, listed, refused):
         "shares_group": False,
         "home_is": "usable",
     }
-    report["manifest"] = [{"id": "service jupyter@bob.service", "kind": "service", "instance": "bob", "port": port} for port in listed]
+    report["manifest"] = [
+        {"id": "service jupyter@bob.service", "kind": "service", "instance": "bob", "port": port} for port in listed
+    ]
     report.update(servers=[server], listeners={"8888": {**LISTENER, "uid": server["uid"]}})
     # It goes in this run, as the inventory says.
     assert bool(refusals.refusals(plan({"name": "lab"}, {"name": "bob", "state": "absent"}), report)) is refused
@@ -285,7 +359,14 @@ def test_a_missing_thing_is_found(identity):
 )
 def test_an_account_of_ours_gets_no_systemd_of_its_own(instances, masked):
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "Ann",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     _instances, things = wanted(plan(*instances), report)
     assert [thing["id"] for thing in things if thing["kind"] == "mask"] == masked
     _instances, things = wanted(plan(*instances), bare(systemd=False, user_manager=False))
@@ -293,7 +374,9 @@ def test_an_account_of_ours_gets_no_systemd_of_its_own(instances, masked):
 
 
 def test_fail2ban_guards_the_ports_that_the_network_reaches():
-    jail = next(thing for thing in settled(THROTTLED)[1] if thing["id"] == "file /etc/fail2ban/jail.d/remote-notebooks.conf")
+    jail = next(
+        thing for thing in settled(THROTTLED)[1] if thing["id"] == "file /etc/fail2ban/jail.d/remote-notebooks.conf"
+    )
     assert jail["jails"] == [{"name": "lab", "unit": "jupyter@lab.service", "port": 8888}]
 
 
@@ -313,26 +396,48 @@ def thereafter(report):
 def test_the_jail_for_ssh_stays_off_only_where_fail2ban_came_with_us(history, alone):
     _instances, _things, report = settled(THROTTLED)
     history(report)
-    jail = next(thing for thing in wanted(THROTTLED, report)[1] if thing["id"] == "file /etc/fail2ban/jail.d/remote-notebooks.conf")
+    jail = next(
+        thing
+        for thing in wanted(THROTTLED, report)[1]
+        if thing["id"] == "file /etc/fail2ban/jail.d/remote-notebooks.conf"
+    )
     assert jail["alone"] is alone
 
 
 def test_a_fail2ban_that_was_stopped_is_found():
     instances, things, report = settled(THROTTLED)
     report["units"]["fail2ban.service"] = {"ActiveState": "failed", "UnitFileState": "disabled"}
-    assert found(THROTTLED, instances, things, report) == [("daemon fail2ban.service", "service"), ("daemon fail2ban.service", "start at boot")]
+    assert found(THROTTLED, instances, things, report) == [
+        ("daemon fail2ban.service", "service"),
+        ("daemon fail2ban.service", "start at boot"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("damage", "what", "step"),
     [
         pytest.param(lambda report: report["servers"].clear(), "service", "start", id="stopped"),
-        pytest.param(lambda report: report["servers"][0].update(revision="old"), "revision", "restart", id="started from something else"),
         pytest.param(
-            lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="disabled"), "start at boot", "enable", id="disabled"
+            lambda report: report["servers"][0].update(revision="old"),
+            "revision",
+            "restart",
+            id="started from something else",
         ),
-        pytest.param(lambda report: report["units"]["jupyter@lab.service"].update(NeedDaemonReload="yes"), "unit", "enable", id="not reloaded"),
-        pytest.param(lambda report: report["servers"][0].update(pid=1), "service", "start", id="started by hand beside systemd"),
+        pytest.param(
+            lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="disabled"),
+            "start at boot",
+            "enable",
+            id="disabled",
+        ),
+        pytest.param(
+            lambda report: report["units"]["jupyter@lab.service"].update(NeedDaemonReload="yes"),
+            "unit",
+            "enable",
+            id="not reloaded",
+        ),
+        pytest.param(
+            lambda report: report["servers"][0].update(pid=1), "service", "start", id="started by hand beside systemd"
+        ),
     ],
 )
 def test_a_service_gets_the_step_it_needs(damage, what, step):
@@ -349,11 +454,23 @@ def test_a_service_gets_the_step_it_needs(damage, what, step):
     ("found", "stale"),
     [
         pytest.param(None, False, id="no lock"),
-        pytest.param({"kind": "link", "target": "ann@laptop:42", "modified": 900.0}, False, id="a run of ours that lives"),
-        pytest.param({"kind": "link", "target": "ann@laptop:666", "modified": 900.0}, True, id="a run of ours that is dead"),
-        pytest.param({"kind": "link", "target": "bob@laptop:666", "modified": 900.0}, False, id="somebody else here: not ours to judge"),
+        pytest.param(
+            {"kind": "link", "target": "ann@laptop:42", "modified": 900.0}, False, id="a run of ours that lives"
+        ),
+        pytest.param(
+            {"kind": "link", "target": "ann@laptop:666", "modified": 900.0}, True, id="a run of ours that is dead"
+        ),
+        pytest.param(
+            {"kind": "link", "target": "bob@laptop:666", "modified": 900.0},
+            False,
+            id="somebody else here: not ours to judge",
+        ),
         pytest.param({"kind": "link", "target": "ann@server:666", "modified": 900.0}, False, id="another control node"),
-        pytest.param({"kind": "link", "target": "ann@server:666", "modified": 900.0 - 7200}, True, id="another control node, long ago"),
+        pytest.param(
+            {"kind": "link", "target": "ann@server:666", "modified": 900.0 - 7200},
+            True,
+            id="another control node, long ago",
+        ),
         pytest.param({"kind": "file", "modified": 0.0}, False, id="not a lock of ours"),
     ],
 )
@@ -363,9 +480,20 @@ def test_a_lock_is_stale_only_when_its_run_is_dead(found, stale):
 
 def test_accounts_that_share_a_group_do_not_read_each_others_secrets():
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "users", "home": "/home/ann", "comment": "", "shares_group": True, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "users",
+        "home": "/home/ann",
+        "comment": "",
+        "shares_group": True,
+        "home_is": "usable",
+    }
     _instances, things = wanted(plan(user="ann", token="to-ken", access="direct"), report)
-    mine = {thing["path"]: (thing["owner"], thing["mode"]) for thing in things if thing.get("path", "").startswith("/etc/remote-notebooks/lab")}
+    mine = {
+        thing["path"]: (thing["owner"], thing["mode"])
+        for thing in things
+        if thing.get("path", "").startswith("/etc/remote-notebooks/lab")
+    }
     assert mine.pop("/etc/remote-notebooks/lab") == ("root", "0750")
     assert len(mine) == 4
     assert set(mine.values()) == {("ann", "0400")}
@@ -378,7 +506,14 @@ def test_an_account_is_made_only_where_that_was_asked_for():
     assert refusals.refusals(asked, report) == []
     _instances, things = wanted(asked, report)
     assert [thing["id"] for thing in things if thing["kind"] == "account"] == ["account ann"]
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "Ann", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "Ann",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     _instances, things = wanted(asked, report)
     assert not any(thing["kind"] == "account" for thing in things)
 
@@ -386,10 +521,22 @@ def test_an_account_is_made_only_where_that_was_asked_for():
 @pytest.mark.parametrize(
     ("scope", "system", "keeper", "attach"),
     [
-        pytest.param("system", {}, "systemd", "sudo -u jupyter tmux -S /run/jupyter-lab/tmux attach", id="root and systemd"),
-        pytest.param("system", {"systemd": False}, "", "sudo -u jupyter tmux -L jupyter-lab attach", id="root without systemd"),
-        pytest.param("user", {"uid": 1000}, "systemd_user", "tmux -S /run/user/1000/jupyter-lab/tmux attach", id="the account's own systemd"),
-        pytest.param("user", {"uid": 1000, "polkit": False}, "", "tmux -L jupyter-lab attach", id="an account that may not stay"),
+        pytest.param(
+            "system", {}, "systemd", "sudo -u jupyter tmux -S /run/jupyter-lab/tmux attach", id="root and systemd"
+        ),
+        pytest.param(
+            "system", {"systemd": False}, "", "sudo -u jupyter tmux -L jupyter-lab attach", id="root without systemd"
+        ),
+        pytest.param(
+            "user",
+            {"uid": 1000},
+            "systemd_user",
+            "tmux -S /run/user/1000/jupyter-lab/tmux attach",
+            id="the account's own systemd",
+        ),
+        pytest.param(
+            "user", {"uid": 1000, "polkit": False}, "", "tmux -L jupyter-lab attach", id="an account that may not stay"
+        ),
     ],
 )
 def test_tmux_is_kept_by_systemd_where_that_can_be(scope, system, keeper, attach):
@@ -428,15 +575,32 @@ def moved(report):
 @pytest.mark.parametrize(
     ("restart", "damage", "when"),
     [
-        pytest.param("when_idle", lambda report: report["servers"][0].update(revision="old"), "idle", id="asks before it restarts"),
+        pytest.param(
+            "when_idle",
+            lambda report: report["servers"][0].update(revision="old"),
+            "idle",
+            id="asks before it restarts",
+        ),
         pytest.param("when_idle", moved, "idle", id="asks before it moves to another manager"),
         pytest.param("when_idle", lambda report: report["servers"].clear(), "now", id="starts a stopped one at once"),
         pytest.param(
-            "when_idle", lambda report: next(iter(report["environments"].values())).update(missing=["a"]), "now", id="mends a damaged one at once"
+            "when_idle",
+            lambda report: next(iter(report["environments"].values())).update(missing=["a"]),
+            "now",
+            id="mends a damaged one at once",
         ),
-        pytest.param("when_idle", lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="off"), "now", id="enables at once"),
-        pytest.param("always", lambda report: report["servers"][0].update(revision="old"), "now", id="always does not ask"),
-        pytest.param("never", lambda report: report["servers"][0].update(revision="old"), "later", id="never leaves it"),
+        pytest.param(
+            "when_idle",
+            lambda report: report["units"]["jupyter@lab.service"].update(UnitFileState="off"),
+            "now",
+            id="enables at once",
+        ),
+        pytest.param(
+            "always", lambda report: report["servers"][0].update(revision="old"), "now", id="always does not ask"
+        ),
+        pytest.param(
+            "never", lambda report: report["servers"][0].update(revision="old"), "later", id="never leaves it"
+        ),
         pytest.param("never", lambda report: report["servers"].clear(), "now", id="never starts a stopped one"),
     ],
 )
@@ -452,7 +616,9 @@ def test_a_restart_waits_for_whom_it_would_interrupt(restart, damage, when):
 CONFIG = "/etc/remote-notebooks/lab/jupyter_server_config.py"
 
 
-@pytest.mark.parametrize(("modified", "restarts"), [(1500.0, True), (2500.0, False)], ids=["before the server started", "after"])
+@pytest.mark.parametrize(
+    ("modified", "restarts"), [(1500.0, True), (2500.0, False)], ids=["before the server started", "after"]
+)
 def test_a_server_restarts_only_if_it_has_read_the_changed_file(modified, restarts):
     the_plan = plan()
     instances, things, report = settled(the_plan)
@@ -471,7 +637,9 @@ def test_a_new_certificate_is_no_reason_to_restart():
 def test_a_file_that_is_missing_from_the_environment_is_named():
     the_plan = plan()
     instances, things, report = settled(the_plan)
-    report["environments"][instances[0]["environment"]]["missing"] = ["lib/python3.13/site-packages/nbclassic/__init__.py"]
+    report["environments"][instances[0]["environment"]]["missing"] = [
+        "lib/python3.13/site-packages/nbclassic/__init__.py"
+    ]
     texts = [change["text"] for change in compare.differences(the_plan, things, instances, report)]
     assert any("nbclassic/__init__.py" in text for text in texts)
 
@@ -502,7 +670,9 @@ def test_uninstall_removes_everything_but_notebooks_and_their_owner():
     report["paths"]["/home/jupyter/notebooks"]["entries"] = 0
     assert {thing["id"] for thing in state_manifest.orphans(nothing, [], report)} == gone | kept
     report["paths"]["/home/jupyter/notebooks"]["entries"] = 3
-    assert {thing["id"] for thing in state_manifest.orphans({**nothing, "keep_notebooks": False}, [], report)} == gone | kept
+    assert {
+        thing["id"] for thing in state_manifest.orphans({**nothing, "keep_notebooks": False}, [], report)
+    } == gone | kept
 
 
 def test_what_stays_after_an_uninstall_is_still_listed_and_can_be_removed_later():
@@ -517,7 +687,10 @@ def test_what_stays_after_an_uninstall_is_still_listed_and_can_be_removed_later(
         "directory /opt",
     }
     things = resources.things(nothing, [], report, {}, {})
-    assert [thing["id"] for thing in things] == ["directory /opt/remote-notebooks", "file /opt/remote-notebooks/manifest.json"]
+    assert [thing["id"] for thing in things] == [
+        "directory /opt/remote-notebooks",
+        "file /opt/remote-notebooks/manifest.json",
+    ]
     report["manifest"] = state_manifest.manifest([*things, *state_manifest.kept(nothing, things, report)])
     report["environments"] = {}
     again = resources.things(nothing, [], report, {}, {})
@@ -536,10 +709,21 @@ def test_what_stays_after_an_uninstall_is_still_listed_and_can_be_removed_later(
 def test_folders_that_others_may_use_are_ours_only_where_we_made_them():
     there = plan(scope="user", user="jupyter")
     report = bare(uid=1000, user="ann", home="/home/ann", group="ann")
-    report["paths"]["/home/ann/.config"] = {"kind": "directory", "mode": "0700", "owner": "ann", "group": "ann", "entries": 3}
+    report["paths"]["/home/ann/.config"] = {
+        "kind": "directory",
+        "mode": "0700",
+        "owner": "ann",
+        "group": "ann",
+        "entries": 3,
+    }
     _instances, things = wanted(there, report)
     shared = [thing["path"] for thing in things if thing.get("shared")]
-    assert shared == ["/home/ann/.local", "/home/ann/.local/share", "/home/ann/.config/systemd", "/home/ann/.config/systemd/user"]
+    assert shared == [
+        "/home/ann/.local",
+        "/home/ann/.local/share",
+        "/home/ann/.config/systemd",
+        "/home/ann/.config/systemd/user",
+    ]
     assert [thing["path"] for thing in things if thing["kind"] == "trace"] == [
         "/home/ann/.ipython",
         "/home/ann/.jupyter",
@@ -552,7 +736,9 @@ def test_only_packages_that_came_with_us_go_and_only_with_the_last_server():
     report["manifest"].append({"id": "package libevent", "kind": "package", "instance": "", "ours": True})
     assert not any(thing["kind"] == "package" for thing in state_manifest.orphans(TMUX, things, report))
     nothing = {**TMUX, "instances": [], "prune": True}
-    assert [thing["id"] for thing in state_manifest.orphans(nothing, [], report) if thing["kind"] == "package"] == ["package libevent"]
+    assert [thing["id"] for thing in state_manifest.orphans(nothing, [], report) if thing["kind"] == "package"] == [
+        "package libevent"
+    ]
 
 
 def test_an_account_that_was_there_before_is_never_ours():
@@ -569,7 +755,12 @@ def test_an_account_that_was_there_before_is_never_ours():
     [
         pytest.param({"id": "alpine"}, {}, "is not supported", id="unknown system"),
         pytest.param({"uid": 1000, "user": "debian"}, {}, "'debian' is not root", id="no root"),
-        pytest.param({"systemd": False, "pid1": "sh"}, {"service_manager": "systemd"}, "process 1 is sh", id="systemd where it does not run"),
+        pytest.param(
+            {"systemd": False, "pid1": "sh"},
+            {"service_manager": "systemd"},
+            "process 1 is sh",
+            id="systemd where it does not run",
+        ),
         pytest.param(
             {},
             {"access": "direct", "login_throttle": True, "service_manager": "tmux"},
@@ -594,7 +785,9 @@ def test_refusals_of_the_host(system, given, message):
         ("system", "", "environment", False),
     ],
 )
-def test_a_python_without_pip_needs_one_of_the_control_node_where_no_package_can_be_installed(scope, pip, kind, refused):
+def test_a_python_without_pip_needs_one_of_the_control_node_where_no_package_can_be_installed(
+    scope, pip, kind, refused
+):
     refusal = refusals.pip_refusal(plan(scope=scope), bare(ensurepip=False), [{"kind": kind}], pip)
     assert ("apt-get install python3-venv" in refusal) is refused
 
@@ -630,7 +823,7 @@ def test_notebook_6_runs_where_lab_does_not(version, problems):
 
 
 def test_notebook_6_is_started_by_its_own_program_with_its_own_file():
-    ((item,), things) = wanted(plan({"name": "lab", "interface": "notebook6"}), bare())
+    (item,), things = wanted(plan({"name": "lab", "interface": "notebook6"}), bare())
     assert item["command"] == f"{item['environment']}/bin/jupyter-notebook"
     assert "/etc/remote-notebooks/lab/jupyter_notebook_config.py" in {thing.get("path") for thing in things}
     assert "/etc/remote-notebooks/lab/jupyter_server_config.py" not in {thing.get("path") for thing in things}
@@ -643,27 +836,52 @@ SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1
     ("listener", "servers", "message"),
     [
         pytest.param(
-            {"pid": 812, "command": "nginx", "uid": 33, "account": "www-data"}, [], "8888 is used by nginx (process 812)", id="another program"
-        ),
-        pytest.param(
-            {"pid": None, "command": None, "uid": 33, "account": "www-data"}, [], "the account 'www-data'", id="a process that cannot be told"
-        ),
-        pytest.param(
-            {"pid": 812, "command": "python3", "uid": 33, "account": "www-data", "unit": "jupyter.service", "users": False},
+            {"pid": 812, "command": "nginx", "uid": 33, "account": "www-data"},
             [],
-            "8888 is used by python3 (process 812 of jupyter.service). Stop that for good, else it has the port again after a boot "
-            "(sudo systemctl disable --now jupyter.service), or choose another port.",
+            "8888 is used by nginx (process 812)",
+            id="another program",
+        ),
+        pytest.param(
+            {"pid": None, "command": None, "uid": 33, "account": "www-data"},
+            [],
+            "the account 'www-data'",
+            id="a process that cannot be told",
+        ),
+        pytest.param(
+            {
+                "pid": 812,
+                "command": "python3",
+                "uid": 33,
+                "account": "www-data",
+                "unit": "jupyter.service",
+                "users": False,
+            },
+            [],
+            "8888 is used by python3 (process 812 of jupyter.service). Stop that for good, else it has the port again"
+            " after a boot (sudo systemctl disable --now jupyter.service), or choose another port.",
             id="an old unit, enabled",
         ),
         pytest.param(
-            {"pid": None, "command": None, "uid": 1001, "account": "ann", "unit": "my\\x2dnotes.service", "users": True},
+            {
+                "pid": None,
+                "command": None,
+                "uid": 1001,
+                "account": "ann",
+                "unit": "my\\x2dnotes.service",
+                "users": True,
+            },
             [],
-            "a process of the account 'ann', my\\x2dnotes.service by the look of it. Stop that for good, else it has the port again after a boot "
-            "(as 'ann': systemctl --user disable --now 'my\\x2dnotes.service'), or choose another port.",
+            "a process of the account 'ann', my\\x2dnotes.service by the look of it. Stop that for good, else it has"
+            " the port again after a boot (as 'ann': systemctl --user disable --now 'my\\x2dnotes.service'), or choose"
+            " another port.",
             id="a unit of an account, whose process cannot be told",
         ),
-        pytest.param({"pid": 7, "command": "python", "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own server"),
-        pytest.param({"pid": None, "command": None, "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own account"),
+        pytest.param(
+            {"pid": 7, "command": "python", "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own server"
+        ),
+        pytest.param(
+            {"pid": None, "command": None, "uid": 999, "account": "jupyter"}, [SERVER], None, id="our own account"
+        ),
     ],
 )
 def test_a_port_in_use(listener, servers, message):
@@ -674,8 +892,11 @@ def test_a_port_in_use(listener, servers, message):
 
 
 def test_no_account_of_a_server_has_a_hand_in_what_tries_its_environment():
-    """By its rights it could end the trial, and with it everybody's upgrade, or go on beside it, outside of its unit."""
-    _instances, things = wanted(plan({"name": "lab"}, {"name": "bob", "port": 8889, "user": "bob", "create_user": True}), bare())
+    """By its rights it could end the trial, and with it everybody's upgrade, or go on beside it, outside of its
+    unit."""
+    _instances, things = wanted(
+        plan({"name": "lab"}, {"name": "bob", "port": 8889, "user": "bob", "create_user": True}), bare()
+    )
     assert {thing["account"] for thing in things if thing["kind"] == "environment"} == {"nobody"}
 
 
@@ -695,14 +916,22 @@ def test_a_port_is_taken_where_a_server_needs_it(where, refused):
 
 
 @pytest.mark.parametrize(
-    ("uid", "port", "stops"), [(1001, 8888, False), (0, 8888, True), (1001, 8889, True)], ids=["an account", "root", "a new port"]
+    ("uid", "port", "stops"),
+    [(1001, 8888, False), (0, 8888, True), (1001, 8889, True)],
+    ids=["an account", "root", "a new port"],
 )
 def test_an_account_that_takes_the_port_of_a_server_stops_no_run(uid, port, stops):
-    """Any account can, at any time, from its kernel: the run goes on for all others, a new password for that very account with it."""
+    """Any account can, at any time, from its kernel: the run goes on for all others, a new password for that very
+    account with it."""
     report = bare()
     report["manifest"] = [{"id": "service jupyter@lab.service", "kind": "service", "instance": "lab", "port": port}]
-    report["listeners"] = {"8888": {"pid": 66, "command": "evil", "uid": uid, "account": "bob", "loopback": True, "everywhere": False}}
-    said = [refusals.refusals(plan(), report), [remark for remark in state_remarks.remarks(plan(), report) if "port" in remark]]
+    report["listeners"] = {
+        "8888": {"pid": 66, "command": "evil", "uid": uid, "account": "bob", "loopback": True, "everywhere": False}
+    }
+    said = [
+        refusals.refusals(plan(), report),
+        [remark for remark in state_remarks.remarks(plan(), report) if "port" in remark],
+    ]
     problem = "instance 'lab': port: 8888 is used by evil (process 66). Stop that, or choose another port."
     assert said == ([[problem], []] if stops else [[], [problem]])
 
@@ -737,7 +966,9 @@ def test_another_environment_or_setting_is_another_revision():
     first = state_manifest.revision(lab, things, "start it")
     assert first == state_manifest.revision(lab, copy.deepcopy(things), "start it")
     assert first != state_manifest.revision(lab, things, "start it otherwise")
-    assert first != state_manifest.revision({**lab, "environment": "/opt/remote-notebooks/envs/other"}, things, "start it")
+    assert first != state_manifest.revision(
+        {**lab, "environment": "/opt/remote-notebooks/envs/other"}, things, "start it"
+    )
     for thing in things:
         if thing.get("path") == CONFIG:
             thing["digest"] = "other"
@@ -757,7 +988,9 @@ def test_what_only_lists_things_is_no_part_of_a_revision():
 def test_a_server_restarts_for_what_keeps_others_out_of_its_kernels():
     instances, things, _report = settled(plan())
     before = state_manifest.revision(instances[0], things, "start it")
-    next(thing for thing in things if thing.get("path") == "/opt/remote-notebooks/libexec/kernel_channels.py")["digest"] = "other"
+    next(thing for thing in things if thing.get("path") == "/opt/remote-notebooks/libexec/kernel_channels.py")[
+        "digest"
+    ] = "other"
     assert before != state_manifest.revision(instances[0], things, "start it")
 
 
@@ -772,9 +1005,17 @@ def test_a_server_restarts_for_what_keeps_others_out_of_its_kernels():
             id="plain HTTP",
         ),
         pytest.param(
-            {}, [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}], ["pki_revoke=web1/lab"], id="TLS is left"
+            {},
+            [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}],
+            ["pki_revoke=web1/lab"],
+            id="TLS is left",
         ),
-        pytest.param({"access": "direct"}, [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}], [], id="TLS stays"),
+        pytest.param(
+            {"access": "direct"},
+            [{"id": "file x", "instance": "lab", "path": "/etc/remote-notebooks/lab/tls.pem"}],
+            [],
+            id="TLS stays",
+        ),
         pytest.param(
             {"settings": {"KernelManager": {"transport_encryption": "disabled"}}},
             [],
@@ -788,7 +1029,12 @@ def test_a_server_restarts_for_what_keeps_others_out_of_its_kernels():
             id="some kernels in clear",
         ),
         pytest.param(
-            {"settings": {"KernelManager": {"transport": "ipc", "transport_encryption": "disabled"}, "ServerApp": {"transport": "tcp"}}},
+            {
+                "settings": {
+                    "KernelManager": {"transport": "ipc", "transport_encryption": "disabled"},
+                    "ServerApp": {"transport": "tcp"},
+                }
+            },
             [],
             [],
             id="kernels on sockets",
@@ -804,7 +1050,10 @@ def test_remarks(given, manifest, words):
 @pytest.mark.parametrize(
     ("instances", "told"),
     [
-        ([{"name": "ann"}, {"name": "bob", "port": 2222}], ["ann and bob run as the same account, 'jupyter', in the same folder"]),
+        (
+            [{"name": "ann"}, {"name": "bob", "port": 2222}],
+            ["ann and bob run as the same account, 'jupyter', in the same folder"],
+        ),
         ([{"name": "ann", "user": "ann"}, {"name": "bob", "user": "bob", "port": 2222}], []),
         ([{"name": "ann", "root_dir": "~/a"}, {"name": "bob", "root_dir": "~/b", "port": 2222}], []),
     ],
@@ -827,16 +1076,37 @@ def test_a_proxy_stands_in_no_unit_and_in_no_diff():
     [
         pytest.param("/home/ann", "/home/ann/notebooks", ["/home/ann/notebooks"], [], ["/home/ann"], id="a usual home"),
         pytest.param("/home/ann", "/srv/data", ["/srv/data"], [], ["/home/ann"], id="a folder elsewhere"),
-        pytest.param("/home/ann", "/home/shared", ["/home/shared"], [], ["/home/ann", "/home/shared"], id="a folder among homes"),
         pytest.param(
-            "/data/home/ann", "/data/home/ann/n", ["/data/home/ann/n", "/data/home/ann"], ["/data/home"], ["/data/home/ann"], id="homes elsewhere"
+            "/home/ann", "/home/shared", ["/home/shared"], [], ["/home/ann", "/home/shared"], id="a folder among homes"
         ),
-        pytest.param("/var/lib/ann", "/var/lib/ann/n", ["/var/lib/ann/n", "/var/lib/ann"], [], [], id="a home in a folder of the system"),
+        pytest.param(
+            "/data/home/ann",
+            "/data/home/ann/n",
+            ["/data/home/ann/n", "/data/home/ann"],
+            ["/data/home"],
+            ["/data/home/ann"],
+            id="homes elsewhere",
+        ),
+        pytest.param(
+            "/var/lib/ann",
+            "/var/lib/ann/n",
+            ["/var/lib/ann/n", "/var/lib/ann"],
+            [],
+            [],
+            id="a home in a folder of the system",
+        ),
     ],
 )
 def test_a_sandbox_leaves_an_account_its_own_folders(home, root, writable, hidden, bound):
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": home, "comment": "", "shares_group": False, "home_is": "usable"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": home,
+        "comment": "",
+        "shares_group": False,
+        "home_is": "usable",
+    }
     (instance,) = state_instances.complete(plan({"name": "lab", "user": "ann", "root_dir": root}), report)
     assert (instance["writable"], instance["hidden"], instance["bound"]) == (writable, hidden, bound)
 
@@ -851,11 +1121,20 @@ def test_a_sandbox_leaves_an_account_its_own_folders(home, root, writable, hidde
 )
 def test_a_sandbox_names_nothing_below_a_home_that_root_may_not_enter(home, root, writable):
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": home, "comment": "", "shares_group": False, "home_is": "private"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": home,
+        "comment": "",
+        "shares_group": False,
+        "home_is": "private",
+    }
     (instance,) = state_instances.complete(plan({"name": "lab", "user": "ann", "root_dir": root}), report)
     assert instance["writable"] == writable
     assert refusals.refusals(plan({"name": "lab", "user": "ann", "root_dir": root}), report) == []
-    (problem,) = refusals.refusals(plan({"name": "lab", "user": "ann", "root_dir": root, "hardening": "strict"}), report)
+    (problem,) = refusals.refusals(
+        plan({"name": "lab", "user": "ann", "root_dir": root, "hardening": "strict"}), report
+    )
     assert f"instance 'lab': hardening: strict: root of this host may not enter {home}" in problem
     assert "Write hardening: standard." in problem
 
@@ -866,11 +1145,16 @@ def test_a_sandbox_names_nothing_below_a_home_that_root_may_not_enter(home, root
         pytest.param(
             "/nonexistent",
             "missing",
-            "the home of 'ann', /nonexistent, is not there, and Jupyter works in it. On the host: sudo install -d -o ann -g staff -m 0700 /home/ann "
-            "&& sudo usermod --home /home/ann ann - or name another user.",
+            "the home of 'ann', /nonexistent, is not there, and Jupyter works in it. On the host: sudo install -d -o"
+            " ann -g staff -m 0700 /home/ann && sudo usermod --home /home/ann ann - or name another user.",
             id="none, as adduser --system says it",
         ),
-        pytest.param("/data/home/ann", "missing", "On the host: sudo install -d -o ann -g staff -m 0700 /data/home/ann - or name", id="not made yet"),
+        pytest.param(
+            "/data/home/ann",
+            "missing",
+            "On the host: sudo install -d -o ann -g staff -m 0700 /data/home/ann - or name",
+            id="not made yet",
+        ),
         pytest.param(
             "/bin",
             "another's",
@@ -881,17 +1165,32 @@ def test_a_sandbox_names_nothing_below_a_home_that_root_may_not_enter(home, root
 )
 def test_an_account_without_a_home_is_refused(home, is_what, said):
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "staff", "home": home, "comment": "", "shares_group": False, "home_is": is_what}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "staff",
+        "home": home,
+        "comment": "",
+        "shares_group": False,
+        "home_is": is_what,
+    }
     (problem,) = refusals.refusals(plan({"name": "lab", "user": "ann"}), report)
     assert said in problem
 
 
 def test_a_home_that_its_account_has_shut_is_in_nobody_s_way():
     report = bare()
-    report["accounts"]["ann"] = {"uid": 1001, "group": "ann", "home": "/home/ann", "comment": "", "shares_group": False, "home_is": "shut"}
+    report["accounts"]["ann"] = {
+        "uid": 1001,
+        "group": "ann",
+        "home": "/home/ann",
+        "comment": "",
+        "shares_group": False,
+        "home_is": "shut",
+    }
     assert refusals.refusals(plan({"name": "lab", "user": "ann"}), report) == []
     assert any(
-        "'ann' cannot read and write in its own home" in remark for remark in state_remarks.remarks(plan({"name": "lab", "user": "ann"}), report)
+        "'ann' cannot read and write in its own home" in remark
+        for remark in state_remarks.remarks(plan({"name": "lab", "user": "ann"}), report)
     )
 
 
@@ -960,22 +1259,51 @@ def test_where_nothing_filters_the_tool_that_does_comes_with_us(installed, sourc
 
 
 def test_a_port_that_another_rule_would_shut_is_refused_before_anything_is_done():
-    drop = {"when": [["port", "in", ["8888"]]], "verdict": "drop", "target": "", "handle": 3, "comment": "", "limited": ""}
-    chain = {"family": "inet", "table": "other", "name": "input", "hook": "input", "priority": 0, "policy": "accept", "rules": [drop]}
+    drop = {
+        "when": [["port", "in", ["8888"]]],
+        "verdict": "drop",
+        "target": "",
+        "handle": 3,
+        "comment": "",
+        "limited": "",
+    }
+    chain = {
+        "family": "inet",
+        "table": "other",
+        "name": "input",
+        "hook": "input",
+        "priority": 0,
+        "policy": "accept",
+        "rules": [drop],
+    }
     the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"]})
     report = {**bare(), "firewall": open_host(provider="ufw", installed=["ufw", "nftables"], chains=[chain])}
     (said,) = refusals.refusals(the_plan, report)
     assert refusals.refusals({**the_plan, "verb": "report"}, report) == []
-    assert "rule blocked in ufw: tcp/8888 from anybody (a rule of chain input of table inet other drops it; let it through there: nft insert" in said
+    assert (
+        "rule blocked in ufw: tcp/8888 from anybody (a rule of chain input of table inet other drops it; let it through"
+        " there: nft insert" in said
+    )
 
 
 def test_a_rule_that_waits_for_a_restart_keeps_no_verb_away():
     kept = {
-        **{"protocol": "tcp", "port": "9000", "source": "", "interface": "", "zone": "", "limit": "", "comment": "remote.notebooks/jupyter"},
+        **{
+            "protocol": "tcp",
+            "port": "9000",
+            "source": "",
+            "interface": "",
+            "zone": "",
+            "limit": "",
+            "comment": "remote.notebooks/jupyter",
+        },
         **{"owner": "jupyter", "provider": "ufw", "live": True, "saved": True},
     }
     the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"]})
-    report = {**bare(), "firewall": open_host(provider="ufw", installed=["ufw"], rules=[kept, {**kept, "port": "8888"}])}
+    report = {
+        **bare(),
+        "firewall": open_host(provider="ufw", installed=["ufw"], rules=[kept, {**kept, "port": "8888"}]),
+    }
     changes = network_rules.rule_changes(the_plan, report)
     assert [change["text"] for change in changes] == ["rule unwanted in ufw: tcp/9000 from anybody"]
     assert network_rules.but_waiting_rules(the_plan, changes, report) == changes
@@ -984,18 +1312,38 @@ def test_a_rule_that_waits_for_a_restart_keeps_no_verb_away():
 
 
 def test_a_rule_is_listed_until_it_is_gone():
-    """A run reads the firewall where the list names a rule: else the one of a port that a busy server has not left yet would be forgotten."""
+    """A run reads the firewall where the list names a rule: else the one of a port that a busy server has not left yet
+    would be forgotten."""
     report = bare()
     _instances, things = wanted(DIRECT, report)
     report["manifest"] = state_manifest.manifest(things)
-    _instances, things = wanted(plan({"name": "lab"}, {"name": "two", "port": 9001, "access": "direct", "addresses": ["192.0.2.7"]}), report)
+    _instances, things = wanted(
+        plan({"name": "lab"}, {"name": "two", "port": 9001, "access": "direct", "addresses": ["192.0.2.7"]}), report
+    )
     listed = state_manifest.journal([*things, *network_rules.listed_rules(things, report)])
-    assert [thing["id"].split()[1] for thing in listed if thing["kind"] == "rule"] == ["tcp/9001", "tcp/8888", "tcp/9000"]
+    assert [thing["id"].split()[1] for thing in listed if thing["kind"] == "rule"] == [
+        "tcp/9001",
+        "tcp/8888",
+        "tcp/9000",
+    ]
 
 
 def test_where_all_servers_go_no_rule_waits():
-    rule = {"protocol": "tcp", "port": "8888", "source": "", "interface": "", "zone": "", "limit": "", "comment": "remote.notebooks/jupyter"}
-    report = {**bare(), "firewall": open_host(provider="ufw", rules=[{**rule, "owner": "jupyter", "provider": "ufw", "live": True, "saved": True}])}
+    rule = {
+        "protocol": "tcp",
+        "port": "8888",
+        "source": "",
+        "interface": "",
+        "zone": "",
+        "limit": "",
+        "comment": "remote.notebooks/jupyter",
+    }
+    report = {
+        **bare(),
+        "firewall": open_host(
+            provider="ufw", rules=[{**rule, "owner": "jupyter", "provider": "ufw", "live": True, "saved": True}]
+        ),
+    }
     assert network_rules.standing_rules(UNINSTALL, report) == []
     assert [rule["port"] for rule in network_rules.standing_rules(plan({"name": "lab"}), report)] == ["8888"]
 
@@ -1004,23 +1352,51 @@ def test_where_all_servers_go_no_rule_waits():
     ("system", "given", "throttled", "told"),
     [
         pytest.param({}, {}, True, "", id="it comes with us"),
-        pytest.param({"id": "opensuse-leap", "id_like": ["suse"]}, {}, True, "", id="it comes with us on SUSE's free ones"),
-        pytest.param({}, {"service_manager": "tmux"}, False, "fail2ban reads the log that systemd keeps, and this runs under tmux", id="no log"),
+        pytest.param(
+            {"id": "opensuse-leap", "id_like": ["suse"]}, {}, True, "", id="it comes with us on SUSE's free ones"
+        ),
+        pytest.param(
+            {},
+            {"service_manager": "tmux"},
+            False,
+            "fail2ban reads the log that systemd keeps, and this runs under tmux",
+            id="no log",
+        ),
         pytest.param({"id": "rhel"}, {}, False, "Install fail2ban (RHEL: of EPEL", id="its owner has to add EPEL"),
-        pytest.param({"id": "sles", "id_like": ["suse"]}, {}, False, "SLES: of PackageHub)", id="its owner has to add PackageHub"),
-        pytest.param({"id": "rhel", "commands": {**DEBIAN["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}}, {}, True, "", id="of EPEL"),
+        pytest.param(
+            {"id": "sles", "id_like": ["suse"]}, {}, False, "SLES: of PackageHub)", id="its owner has to add PackageHub"
+        ),
+        pytest.param(
+            {"id": "rhel", "commands": {**DEBIAN["commands"], "fail2ban-client": "/usr/bin/fail2ban-client"}},
+            {},
+            True,
+            "",
+            id="of EPEL",
+        ),
         pytest.param({"id": "rhel"}, {"login_throttle": False}, False, "", id="nobody wants it"),
         pytest.param({}, {"access": "tunnel"}, False, "", id="no network leads there"),
-        pytest.param({}, {"scope": "user"}, False, "lab: nobody who guesses passwords is shut out. Only root can shut a port", id="without root"),
+        pytest.param(
+            {},
+            {"scope": "user"},
+            False,
+            "lab: nobody who guesses passwords is shut out. Only root can shut a port",
+            id="without root",
+        ),
         pytest.param({}, {"scope": "user", "login_throttle": False}, False, "", id="without root, and nobody wants it"),
         pytest.param(
-            {}, {"settings": {"ServerApp": {"trust_xheaders": True}}}, False, "With trust_xheaders every client has the proxy's", id="behind a proxy"
+            {},
+            {"settings": {"ServerApp": {"trust_xheaders": True}}},
+            False,
+            "With trust_xheaders every client has the proxy's",
+            id="behind a proxy",
         ),
     ],
 )
 def test_where_a_network_leads_to_a_server_guesses_count_without_a_word(system, given, throttled, told):
     said = {key: value for key, value in given.items() if key != "scope"}
-    the_plan = plan({"name": "lab", "access": "direct", "addresses": ["192.0.2.7"], **said}, scope=given.get("scope", "system"))
+    the_plan = plan(
+        {"name": "lab", "access": "direct", "addresses": ["192.0.2.7"], **said}, scope=given.get("scope", "system")
+    )
     report = bare(**system)
     instances, things = wanted(the_plan, report)
     assert instances[0]["login_throttle"] is throttled
@@ -1044,4 +1420,6 @@ def test_where_no_ssh_server_listens_that_is_said(contact, access, listeners, to
     the_plan = {**plan({"name": "lab", "access": access, "addresses": ["192.0.2.7"]}), "contact": contact}
     report = {**bare(), "listeners": listeners}
     assert any("No SSH server listens" in remark for remark in state_remarks.remarks(the_plan, report)) is told
-    assert (22 in probe.probe(the_plan, False)["ports"]) is (contact == {"connection": "local", "port": None} and access != "direct")
+    assert (22 in probe.probe(the_plan, False)["ports"]) is (
+        contact == {"connection": "local", "port": None} and access != "direct"
+    )
