@@ -24,14 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
-# : Environments apart from .venv. What scenarios try and benchmarks measure runs in the one that `make up` makes: a
-# library or a collection that
-# : only the tests bring would hide that users lack it. The benchmarks' peers have one of their own, which must not meet
-# what the tests use.
+#: Environments apart from .venv. What scenarios try and benchmarks measure runs in the one that `make up` makes: a
+#: library or a collection that
+#: only the tests bring would hide that users lack it. The benchmarks' peers have one of their own, which must not meet
+#: what the tests use.
 APART = {"runtime": LOCKS["runtime"], "bench": "tests/benchmarks/requirements.txt"}
 CACHE = ROOT / ".cache"
-# : Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an
-# eighth longer for a run.
+#: Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an
+#: eighth longer for a run.
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 

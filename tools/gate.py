@@ -35,8 +35,8 @@ PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # A scenario waits for its hosts most of the time: with one more than there are cores, none idles.
 LANES = 3
 CORES = 2
-# : What a host says that cannot have uv. It is served all the same, by pip: here that would hide a fault, and half of
-# the speed with it.
+#: What a host says that cannot have uv. It is served all the same, by pip: here that would hide a fault, and half of
+#: the speed with it.
 WITHOUT_UV = "uv cannot be had on this host"
 # The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of
 # it.

@@ -16,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# : What is ours to type. Programs of others (ssh, openssl, ansible-runner) are the pages' examples of what a reader may
-# have.
+#: What is ours to type. Programs of others (ssh, openssl, ansible-runner) are the pages' examples of what a reader may
+#: have.
 OURS = re.compile(
     r"(?:[A-Z_]+=\S+ )?(?:make|(?:\.venv/bin/)?ansible-(?:playbook|doc)) .+|\. \.venv/.+|(?:cp"
     r" inventory\.example|umask|mkdir|ln) .+"

@@ -18,8 +18,8 @@ from ..plugin_utils._input import answers, literal_yaml
 from ..plugin_utils._jupyter import migration
 
 SECRETS = ("jupyter_password_hash", "jupyter_token")
-# : What the files of an account may cost this machine, in seconds; they are read in a process of their own, whose
-# memory has a limit.
+#: What the files of an account may cost this machine, in seconds; they are read in a process of their own, whose
+#: memory has a limit.
 SECONDS = 60
 
 

@@ -96,8 +96,8 @@ from ..module_utils._host import other_account, ownership, process_environment
 
 #: How long an account may take to make a folder, in seconds: whatever runs with its rights it can stop.
 SECONDS = 30
-# : What a check ends with that has come to no verdict: of timeout(1), and of check_config.py; beyond 128 it was ended
-# by a signal.
+#: What a check ends with that has come to no verdict: of timeout(1), and of check_config.py; beyond 128 it was ended
+#: by a signal.
 STOPPED = (75, 124)
 #: A file of ours that holds more than this, in bytes, and twice what it should, is another one.
 LARGEST = 1 << 20

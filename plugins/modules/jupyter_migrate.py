@@ -84,8 +84,8 @@ FILES = tuple(
     f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py")
 )
 
-# : How long the files of an account may take, in seconds; and how large one may be, in bytes. Nobody writes a larger
-# configuration by hand.
+#: How long the files of an account may take, in seconds; and how large one may be, in bytes. Nobody writes a larger
+#: configuration by hand.
 SECONDS = 30
 LARGEST = 1_000_000
 

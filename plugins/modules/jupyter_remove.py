@@ -92,8 +92,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._host import homes, other_account, ownership
 from ..module_utils._host.processes import end_ours, is_here
 
-# : How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can
-# stop what runs with its rights.
+#: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can
+#: stop what runs with its rights.
 SECONDS = 3600
 #: How long an installer may go on, in seconds.
 PATIENCE = 900

@@ -297,8 +297,8 @@ def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
                     os.unlink(temporary)
 
 
-# : Threads that write at the same time. A slice of the list for each: handing over single files costs more than writing
-# them.
+#: Threads that write at the same time. A slice of the list for each: handing over single files costs more than writing
+#: them.
 _WRITERS = 8
 
 

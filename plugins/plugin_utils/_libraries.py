@@ -15,8 +15,8 @@ import sys
 
 from ansible.errors import AnsibleActionFail
 
-# : What is installed, what is imported of it, and the least version; meta/ee-requirements.txt says the same to
-# ansible-builder.
+#: What is installed, what is imported of it, and the least version; meta/ee-requirements.txt says the same to
+#: ansible-builder.
 NEEDED = {
     "argon2-cffi": ("argon2", "25"),
     "bcrypt": ("bcrypt", "4"),

@@ -20,8 +20,8 @@ from measure import Sample, Table, interleaved, median, options, timed
 from runs import PACKAGES, UNVERIFIED, idiomatic, inventory, ours
 
 TURNS = 5
-# : Its Python keeps a pip that the machines' Python 3.13 runs. Debian 12's own keeps 23.0.1, which does not, and each
-# host then installs a package.
+#: Its Python keeps a pip that the machines' Python 3.13 runs. Debian 12's own keeps 23.0.1, which does not, and each
+#: host then installs a package.
 CONTROL = Path(sys.executable).parent
 #: What a person would type. Fetching uv is part of it, as it is of ours.
 BY_HAND = """

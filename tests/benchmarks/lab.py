@@ -27,8 +27,8 @@ from typing import Any
 from mirror import Mirror, mirror
 
 ROOT = Path(__file__).resolve().parents[2]
-# : What `make up` installs, and nothing beside it; pyinfra, matplotlib: what only the benchmarks need (`make bench`
-# makes both)
+#: What `make up` installs, and nothing beside it; pyinfra, matplotlib: what only the benchmarks need (`make bench`
+#: makes both)
 BIN = ROOT / ".cache" / "runtime" / "bin"
 BENCH_BIN = ROOT / ".cache" / "bench" / "bin"
 PEERS = Path(__file__).resolve().parent / "peers"

@@ -26,8 +26,8 @@ from measure import RESULTS
 from pip._internal.models.index import PyPI
 
 CACHE = RESULTS / "index"
-# : As the usual index answers both installers (PEP 691). A page of HTML costs pip, which parses it in Python, more than
-# it costs uv.
+#: As the usual index answers both installers (PEP 691). A page of HTML costs pip, which parses it in Python, more than
+#: it costs uv.
 JSON = "application/vnd.pypi.simple.v1+json"
 
 

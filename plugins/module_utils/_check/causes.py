@@ -39,8 +39,8 @@ MOST_DAYS = 825
 APPLE_RULES_SINCE = datetime(2019, 7, 1, tzinfo=timezone.utc)
 #: Same page: RSA keys of the server and of the authority.
 LEAST_RSA_BITS = 2048
-# : What every browser takes: https://cabforum.org/working-groups/server/baseline-requirements/ section 6.1.5 (no
-# Ed25519, no DSA).
+#: What every browser takes: https://cabforum.org/working-groups/server/baseline-requirements/ section 6.1.5 (no
+#: Ed25519, no DSA).
 BROWSER_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 BROWSER_HASHES = frozenset({"sha256", "sha384", "sha512"})
 

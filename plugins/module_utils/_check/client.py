@@ -68,9 +68,9 @@ USUAL_SECONDS = 30.0
 #: What is left for cleaning up, also after the time is over.
 CLEANUP_SECONDS = 10.0
 MOST_BODY = 1 << 20
-# : Of all connections of a check together, of which some hundred kB make sense: small values of JSON take thirty times
-# as much when they are read.
-# : And those of one answer that stand before its body.
+#: Of all connections of a check together, of which some hundred kB make sense: small values of JSON take thirty times
+#: as much when they are read.
+#: And those of one answer that stand before its body.
 MOST_BYTES = 8 << 20
 MOST_HEADERS = 64 << 10
 #: WebSocket frames of a check. Messages of a kernel come in one each.

@@ -26,13 +26,13 @@ from .causes import Forward, Stop, channel_argv, command_argv, ssh_argv, ssh_cau
 WORDS_SECONDS = 0.3
 #: Of what a program of the far side says, so much is read.
 MOST_WORDS = 1000
-# : What ssh binds is a name of its own making, 17 characters longer than ours, and a socket's name ends at 104 bytes on
-# macOS (unix(4)).
+#: What ssh binds is a name of its own making, 17 characters longer than ours, and a socket's name ends at 104 bytes on
+#: macOS (unix(4)).
 MOST_PATH = 80
 
-# : Becomes ssh, and leaves a process behind in its group that waits for the end of our standard input: a check that is
-# killed outright can close
-# : nothing, and a far side that is not honest would keep ssh alive. ``$0`` is the folder, the rest the command.
+#: Becomes ssh, and leaves a process behind in its group that waits for the end of our standard input: a check that is
+#: killed outright can close
+#: nothing, and a far side that is not honest would keep ssh alive. ``$0`` is the folder, the rest the command.
 LIFELINE = """
 ulimit -f 2048 # what ssh says goes into a file, and a far side may have it say anything
 exec 3<&0

@@ -14,8 +14,8 @@ from .packet_filter import Record
 from .packet_filter import ports as port_range
 from .rules import blocking, identity, normalise, not_judged, openings, overlap, owner_of
 
-# : How a connection ends: answered; refused by the host (RST, or ICMP "port unreachable"); refused on the way (other
-# ICMP); not at all.
+#: How a connection ends: answered; refused by the host (RST, or ICMP "port unreachable"); refused on the way (other
+#: ICMP); not at all.
 OUTCOMES = ("connected", "refused", "prohibited", "silence")
 
 

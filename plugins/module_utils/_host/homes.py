@@ -12,11 +12,11 @@ from typing import Iterator
 
 from . import other_account
 
-# : What servers and kernels write there by themselves
-# (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever
-# : reads them can do without (XDG Base Directory Specification; that of npm,
-# https://docs.npmjs.com/cli/configuring-npm/folders#cache, which
-# : JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in it.
+#: What servers and kernels write there by themselves
+#: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever
+#: reads them can do without (XDG Base Directory Specification; that of npm,
+#: https://docs.npmjs.com/cli/configuring-npm/folders#cache, which
+#: JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in it.
 OURS = (
     ".cache",
     ".ipython/README",

@@ -22,8 +22,8 @@ from typing import Any, Callable, Iterator
 
 from .config_file import LARGEST_NUMBER, LONGEST_TEXT, MOST_PARTS, Found, Reading, plain
 
-# : How many steps may be taken. A long file has some 10,000 expressions; loops, calls and large values are followed
-# while there are steps left.
+#: How many steps may be taken. A long file has some 10,000 expressions; loops, calls and large values are followed
+#: while there are steps left.
 STEPS = 1_000_000
 #: Of calls within calls.
 DEEPEST_CALL = 10
@@ -147,8 +147,8 @@ HARMLESS = (
     "bool",
     "open",
 )
-# : Of an option that is not set, what its default is, where that is empty (jupyter_server, notebook): what is added is
-# all there is.
+#: Of an option that is not set, what its default is, where that is empty (jupyter_server, notebook): what is added is
+#: all there is.
 EMPTY: dict[str, Callable[[], Any]] = {
     **{
         f"{section}.{trait}": dict

@@ -32,11 +32,11 @@ from .._host import other_account, ownership
 from .._host.processes import is_here
 from . import config_file
 
-# : The mark in the command line of each server that this collection starts: ``python -X
-# remote_notebooks=<instance>:<revision> ...``.
-# : Python ignores -X options it does not know; unlike the environment, the command line of a process may be read
-# without special rights
-# : (proc(5)), and its children do not inherit it.
+#: The mark in the command line of each server that this collection starts: ``python -X
+#: remote_notebooks=<instance>:<revision> ...``.
+#: Python ignores -X options it does not know; unlike the environment, the command line of a process may be read
+#: without special rights
+#: (proc(5)), and its children do not inherit it.
 MARK = "remote_notebooks="
 
 #: What an environment was sealed with: its packages, and every file with its size.

@@ -48,9 +48,9 @@ PATIENCE = 600
 #: What a machine is to a system of 32 bits that runs on its kernel of 64, as that of many a Raspberry Pi.
 NARROW = {"x86_64": "i686", "aarch64": "armv7l", "armv8l": "armv7l"}
 
-# : Prints the index that pip asks when nobody told it anything. The pip is the one that this Python puts into virtual
-# environments, a wheel, or
-# : the one that its arguments name; Debian's Python has none without python3-venv.
+#: Prints the index that pip asks when nobody told it anything. The pip is the one that this Python puts into virtual
+#: environments, a wheel, or
+#: the one that its arguments name; Debian's Python has none without python3-venv.
 DEFAULT_INDEX = """
 import glob, os, sys, sysconfig
 wheels = sys.argv[1:]

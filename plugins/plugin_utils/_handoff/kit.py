@@ -17,9 +17,9 @@ from ...module_utils._errors import PlanError
 
 Answer = Tuple[int, Dict[str, str], bytes]
 
-# : What makes a device offer to install the file instead of showing it:
-# : the first is Apple's for profiles, the second what Netscape called a CA in DER, and Android, Firefox and Windows
-# still do.
+#: What makes a device offer to install the file instead of showing it:
+#: the first is Apple's for profiles, the second what Netscape called a CA in DER, and Android, Firefox and Windows
+#: still do.
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".mobileconfig": "application/x-apple-aspen-config",

@@ -21,8 +21,8 @@ from typing import Any
 from ...module_utils._errors import PlanError
 from . import kit
 
-# : Seconds that one connection may stay silent, may take to ask, and may take in all: a stuck phone must not keep
-# others out.
+#: Seconds that one connection may stay silent, may take to ask, and may take in all: a stuck phone must not keep
+#: others out.
 SILENCE = 10.0
 READING = 10.0
 SENDING = 120.0

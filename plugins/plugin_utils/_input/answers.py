@@ -29,14 +29,14 @@ from .._jupyter import migration
 from .._jupyter.plan import NAME as INSTANCE
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
 
-# : The report of a host with dozens of servers has some hundred kilobytes; one of 100,000 rules that block an address
-# each, 25 million.
+#: The report of a host with dozens of servers has some hundred kilobytes; one of 100,000 rules that block an address
+#: each, 25 million.
 MOST = 32_000_000
 #: Of rules, and of addresses in one: countries are blocked that way.
 MOST_RULES = 500_000
 
-# : What a report names by its path. Words such as ``..`` are the host's own business: no path of the control node is
-# built from one.
+#: What a report names by its path. Words such as ``..`` are the host's own business: no path of the control node is
+#: built from one.
 PATH = line(4096, r"/[^\0]*")
 #: A directory service has accounts such as O'Brien, and groups such as R&D (EU).
 ACCOUNT_PATTERN = r"(?![-~. ])[\w.@\\+ '&()#%!,-]*[\w$)-]"

@@ -23,8 +23,8 @@ from .answers import require_own_variables
 VARIABLE = "REMOTE_NOTEBOOKS_HOME"
 #: Below the home of whoever runs Ansible.
 OWN = ".local/share/remote-notebooks"
-# : Where one of these lies, an earlier run was: what it kept has to be found again, even where somebody else may not
-# write there.
+#: Where one of these lies, an earlier run was: what it kept has to be found again, even where somebody else may not
+#: write there.
 KEPT = ("credentials", "pki")
 
 

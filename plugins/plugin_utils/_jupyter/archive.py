@@ -25,8 +25,8 @@ from .._pki import archive
 #: Path inside the archive to content and mode.
 Files = Dict[str, Tuple[bytes, int]]
 
-# : Remembers in each folder which archive it came from: a restore that was cut off goes on, although the main job has
-# worked in the folder since.
+#: Remembers in each folder which archive it came from: a restore that was cut off goes on, although the main job has
+#: worked in the folder since.
 MARK = ".restored"
 NOTEBOOKS = "notebooks/"
 SUFFIX = ".tar.gz"

@@ -22,8 +22,8 @@ from ...module_utils._jupyter.config_file import LONGEST_NAME, Reading, read
 from .password import is_hash
 from .plan import SERVICE_ACCOUNT
 
-# : The files of a classic setup, in the order in which the first that says an option wins: JSON before Python, new
-# names before old.
+#: The files of a classic setup, in the order in which the first that says an option wins: JSON before Python, new
+#: names before old.
 FILES = tuple(
     f"jupyter_{kind}config.{ending}" for kind in ("server_", "", "lab_", "notebook_") for ending in ("json", "py")
 )
@@ -138,8 +138,8 @@ PACKAGES = {
     "AiExtension": "jupyter-ai",
     "SchedulerApp": "jupyter-scheduler",
 }
-# : Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_jupyter.plan`, and of what
-# they are made of.
+#: Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_jupyter.plan`, and of what
+#: they are made of.
 _OWN = """
 AllowAllAuthorizer Application AsyncCheckpoints AsyncContentsManager AsyncFileCheckpoints AsyncFileContentsManager
 AsyncFileManagerMixin AsyncGenericFileCheckpoints AsyncIOLoopKernelManager AsyncIOLoopKernelRestarter

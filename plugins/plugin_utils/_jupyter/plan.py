@@ -88,19 +88,19 @@ EVERYWHERE = ("*", "0.0.0.0", "::")  # noqa: S104
 FILE_KEYS = ("certificate_file", "key_file", "ca_file")
 SECRET_KEYS = ("password", "password_hash", "token")
 
-# : The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new
-# account.
+#: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new
+#: account.
 SERVICE_ACCOUNT = "jupyter"
 
-# : jupyter_server 2.21 is the first release with every known hole closed (GHSA-c3mw-737p-c7g2 was the last).
-# : pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to
-# change.
+#: jupyter_server 2.21 is the first release with every known hole closed (GHSA-c3mw-737p-c7g2 was the last).
+#: pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to
+#: change.
 BASE_PACKAGES = ("jupyterlab>=4,<5", "jupyter_server>=2.21,<3", "ipykernel", "pip")
-# : What each ``interface`` is made of, the program that serves it, and the oldest Python that its packages accept in
-# their metadata.
-# : ``lab`` has no ``notebook``: without it the classic pages that Juno opens answer at /tree, beside /lab.
-# : ``notebook6`` is a server of its own: it reads NotebookApp names alone, and takes distutils, gone since Python 3.12,
-# from setuptools.
+#: What each ``interface`` is made of, the program that serves it, and the oldest Python that its packages accept in
+#: their metadata.
+#: ``lab`` has no ``notebook``: without it the classic pages that Juno opens answer at /tree, beside /lab.
+#: ``notebook6`` is a server of its own: it reads NotebookApp names alone, and takes distutils, gone since Python 3.12,
+#: from setuptools.
 INTERFACES: dict[str, dict[str, Any]] = {
     "lab": {
         "packages": BASE_PACKAGES,
@@ -153,20 +153,20 @@ PLANNED_SETTINGS = {
     "NotebookApp.password_required": "password",
     "NotebookApp.token": "token",
 }
-# : Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they
-# hold.
+#: Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they
+#: hold.
 SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
-# : What a run may be asked for besides the main job. Those that change a host work on servers that are there, and on
-# nothing but their subject.
+#: What a run may be asked for besides the main job. Those that change a host work on servers that are there, and on
+#: nothing but their subject.
 DAY2 = ("rotate_password", "upgrade", "rollback", "renew")
 VERBS = (*DAY2, "backup", "report", "uninstall")
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
 #: Of an account that is made here.
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-# : Of one that is there: a directory service has Ann, ann.smith, ann@example.org, EXAMPLE\\ann. Whether there is one,
-# the host says.
+#: Of one that is there: a directory service has Ann, ann.smith, ann@example.org, EXAMPLE\\ann. Whether there is one,
+#: the host says.
 _EXISTING = re.compile(r"(?!\d+\Z)[\w][\w.@+\\-]{0,254}\$?")
 _MEMORY = re.compile(r"[0-9]+[KMGT]?|[0-9]+%|infinity")
 _QUOTA = re.compile(r"[0-9]+%")

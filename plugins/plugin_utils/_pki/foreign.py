@@ -39,8 +39,8 @@ KINDS = (
     ),
     Kind("certificates of certbot", "renewal"),
 )
-# : What an authority's folder of ours holds before its certificate is there: a run was cut off, or the certificate was
-# lost.
+#: What an authority's folder of ours holds before its certificate is there: a run was cut off, or the certificate was
+#: lost.
 _AUTHORITY = {
     "": (
         {

@@ -218,8 +218,8 @@ def _constraint(where: str, value: Any) -> str:
         ) from None
 
 
-# : A home or company network renumbers inside these; the authority should outlive that (RFC 1918, RFC 4193, RFC 4291,
-# RFC 6598, RFC 3927)
+#: A home or company network renumbers inside these; the authority should outlive that (RFC 1918, RFC 4193, RFC 4291,
+#: RFC 6598, RFC 3927)
 _PRIVATE = tuple(
     ipaddress.ip_network(network)
     for network in (

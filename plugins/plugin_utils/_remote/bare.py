@@ -76,9 +76,9 @@ LAST = 4000
 #: What a program does, and the sources that this needs.
 Task = tuple[str, tuple[str, ...]]
 
-# : Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``.
-# What looks at a firewall,
-# : or at tunnel accounts, is compiled only where there is something to look at.
+#: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``.
+#: What looks at a firewall,
+#: or at tunnel accounts, is compiled only where there is something to look at.
 OBSERVE: Task = (
     """\
 def run(command):

@@ -17,13 +17,13 @@ from ansible.errors import AnsibleAction, AnsibleConnectionFailure, AnsibleError
 from ...module_utils._plain import plain_lines
 
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
-# : What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own
-# words or only waits.
+#: What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own
+#: words or only waits.
 BECOME = re.compile(
     r"(?:Missing|Incorrect) [\w.]+ password|a password is required|waiting for (?:become success|privilege escalation)"
 )
-# : What says that there is no Python: the shell line of :mod:`_remote.bare`, and Ansible where a connection cannot
-# carry that.
+#: What says that there is no Python: the shell line of :mod:`_remote.bare`, and Ansible where a connection cannot
+#: carry that.
 NO_PYTHON = "python interpreter not found"
 _NONE = re.compile(rf"(?:^|\n)\s*{NO_PYTHON}\s*(?:\n|$)|The module interpreter '[^'\n]*' was not found")
 _SHOWN = 12

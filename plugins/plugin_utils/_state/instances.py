@@ -128,8 +128,8 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
     return completed
 
 
-# : What systemd leaves writable beside a read-only system, and hides as a whole when it hides homes (systemd.exec(5),
-# ProtectHome=).
+#: What systemd leaves writable beside a read-only system, and hides as a whole when it hides homes (systemd.exec(5),
+#: ProtectHome=).
 HOMES = ("/home", "/root", "/run/user")
 #: Folders that hold more than homes, though one may lie there: they cannot be hidden.
 SYSTEM_FOLDERS = (

@@ -46,8 +46,8 @@ SCRIPTS = (
 #: Those that a server runs in: it is the old one until it restarts.
 RUNNERS = ("kernel_channels.py", "run_jupyter.py")
 
-# : What servers and kernels write below a home folder beside the notebooks
-# (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
+#: What servers and kernels write below a home folder beside the notebooks
+#: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
 TRACES = (".ipython", ".jupyter", ".local/share/jupyter")
 
 #: Where the systems' packages put the R side of an R kernel.
@@ -56,8 +56,8 @@ R_FILES = tuple(
     for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
 )
 UNIT = "jupyter@{name}.service"
-# : Who tries an environment. Several accounts may use it, and none of them has a hand in that: whose rights a process
-# has can read it and end it.
+#: Who tries an environment. Several accounts may use it, and none of them has a hand in that: whose rights a process
+#: has can read it and end it.
 TRIER = "nobody"
 #: Its tmux socket has the same name: each server has a tmux of its own, and none shares the account's.
 TMUX_SESSION = "jupyter-{name}"

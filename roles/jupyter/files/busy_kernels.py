@@ -29,8 +29,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-# : How long an idle kernel may take to answer; it takes milliseconds. The second answer shows that no further cell was
-# waiting.
+#: How long an idle kernel may take to answer; it takes milliseconds. The second answer shows that no further cell was
+#: waiting.
 PATIENCE = 2.0
 SECOND = 0.5
 

@@ -16,8 +16,8 @@ import os
 import re
 import sysconfig
 
-# : What no start imports, by the path below site-packages: half of the work for the default packages. A guess that is
-# wrong costs time, and no more.
+#: What no start imports, by the path below site-packages: half of the work for the default packages. A guess that is
+#: wrong costs time, and no more.
 LATER = re.compile(
     r"(^|/)tests?/|/pydevd_attach_to_process/"
     r"|^(pip|pygments/lexers"

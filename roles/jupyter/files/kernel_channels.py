@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
     from jupyter_client.provisioning import LocalProvisioner
 
-# : What fits into the address of a socket (unix(7)), and how much of it the name of a kernel's takes: "/", twelve
-# digits, "-" and a number.
+#: What fits into the address of a socket (unix(7)), and how much of it the name of a kernel's takes: "/", twelve
+#: digits, "-" and a number.
 LONGEST, LONGEST_NAME = 107, 18
 #: The first ipykernel that encrypts.
 ENCRYPTS = (7, 4)
 #: How long a kernel may take to make its sockets before the log says what is wrong with it.
 PATIENCE = 60.0
-# : Starts ipykernel without its debugger. That listens on the loopback whatever the channels are, asks nobody for a
-# key, and once a person has used it
-# : it does what any account of the machine tells it, in the person's kernel. ipykernel_launcher is told nothing else
-# than by ``-m``.
+#: Starts ipykernel without its debugger. That listens on the loopback whatever the channels are, asks nobody for a
+#: key, and once a person has used it
+#: it does what any account of the machine tells it, in the person's kernel. ipykernel_launcher is told nothing else
+#: than by ``-m``.
 WITHOUT_DEBUGGER = """\
 import runpy, sys
 if sys.path[0] == "":

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
     from jupyter_client.manager import KernelManager
 
-# : The programs of Jupyter, and the modules that each imports as a whole: no kernel has to do that again, which takes a
-# slow host seconds.
+#: The programs of Jupyter, and the modules that each imports as a whole: no kernel has to do that again, which takes a
+#: slow host seconds.
 PROGRAMS = {
     "jupyter-server": {"jupyter_server"},
     "jupyter-lab": {"jupyterlab", "jupyter_server"},

@@ -45,8 +45,8 @@ HOSTS = {
     ),
     "rootless": (ROOTLESS, {"uid": 1000, "user": "ann", "home": "/home/ann", "group": "ann"}),
 }
-# : Of these nothing is in a place of its own: they are compared, and their owner known, by what the host's own programs
-# say.
+#: Of these nothing is in a place of its own: they are compared, and their owner known, by what the host's own programs
+#: say.
 PLACELESS = {"account", "package", "rule", "daemon", "linger", "found", "trace"}
 
 
