@@ -41,12 +41,12 @@ FELT = {
     (
         "bare host",
         "idiomatic playbook, pip",
-    ): "A first run on a bare host takes {ours}; an ordinary playbook with pip {other}.",
+    ): "A first run on a bare host takes {ours}. An ordinary playbook with pip takes {other}.",
     (
         "no change, 1 host",
         "pyinfra",
-    ): "A run that finds nothing to do takes {ours}; pyinfra {other} for the same list of things.",
-    ("the proof itself, 1 host", "2.5 s"): "The proof takes {ours} of it: login, kernel, a cell.",
+    ): "A run without changes takes {ours}. pyinfra takes {other} for the same resources.",
+    ("the proof itself, 1 host", "2.5 s"): "The proof takes {ours}: login, kernel, one cell.",
 }
 
 
