@@ -16,6 +16,6 @@ before=$(serial)
 ansible-playbook remote.notebooks.renew "$@" > renew.log 2>&1
 echo "renew $?"
 [ "$before" != "$(serial)" ] && echo "another serial is presented"
-grep -q 'service | With' renew.log && echo "a service was touched"
+grep -q 'Enable and start the unit' renew.log && echo "a service was touched"
 ask "$site/api/kernels/$kernel" | grep -q "\"id\": \"$kernel\"" && echo "the kernel lives"
 ask -X DELETE -H "X-XSRFToken: $(xsrf)" -o /dev/null -w 'ended %{http_code}\n' "$site/api/kernels/$kernel"

@@ -34,13 +34,13 @@ look() {
 }
 
 echo "while the environment is built"
-cut_at 'environment . Build it beside' 4
+cut_at 'Build the environment' 4
 look
 echo "the link and the unit lead to the new one, the server has not restarted"
-cut_at 'service . Folders, units and start scripts' 0
+cut_at 'Write units and start scripts' 0
 look
 echo "while a client tries it"
-cut_at 'verify . Be a client' 1
+cut_at 'Connect as a client' 1
 look
 echo "left alone"
 for play in upgrade site; do

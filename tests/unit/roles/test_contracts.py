@@ -91,7 +91,7 @@ def test_a_truth_value_from_the_command_line_is_one(role):
     """``-e name=false`` is a text, and a text that is not empty is true: a condition converts it."""
     flags = [name for name, option in options(role).items() if option["type"] == "bool"]
     wrong = []
-    for path in sorted(role.glob("tasks/*.yml")):
+    for path in sorted(role.glob("tasks/**/*.yml")):
         for line in path.read_text().splitlines():
             condition = re.match(r"\s+(?:when: |- )(?![a-z]+:)(.*)", line)
             wrong += [
