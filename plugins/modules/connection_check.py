@@ -207,9 +207,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ..module_utils._check.causes import Forward, parse_url
+from ..module_utils._check.address import parse_url
 from ..module_utils._check.certificate import CRYPTOGRAPHY_IMPORT_ERROR
-from ..module_utils._check.client import WEBSOCKET_IMPORT_ERROR, Request, check
+from ..module_utils._check.client import check
+from ..module_utils._check.kernel import WEBSOCKET_IMPORT_ERROR
+from ..module_utils._check.request import Request
+from ..module_utils._check.ssh import Forward
 from ..module_utils._errors import CheckError
 
 TUNNEL = {

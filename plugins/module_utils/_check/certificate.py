@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import CheckError
-from .causes import Certificate
+from .trust import Certificate
 
 try:
     from cryptography import x509

@@ -20,7 +20,8 @@ import tempfile
 import time
 
 from .._errors import CheckError
-from .causes import Forward, Stop, channel_argv, command_argv, ssh_argv, ssh_cause
+from .causes import Stop
+from .ssh import Forward, channel_argv, command_argv, ssh_argv, ssh_cause
 
 #: How long ssh may take to say why the far side closed a channel: it reports and closes in the same moment.
 WORDS_SECONDS = 0.3

@@ -18,7 +18,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ...module_utils._check.causes import Forward, Stop, conclude
+from ...module_utils._check.causes import Stop, conclude
+from ...module_utils._check.ssh import Forward
 from ...module_utils._check.ssh_forward import Tunnel
 from ...module_utils._errors import CheckError, TunnelError
 from ...module_utils._tunnel import accounts, names

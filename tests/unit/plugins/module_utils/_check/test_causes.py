@@ -12,26 +12,30 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._check import causes as check_causes
-from ansible_collections.remote.notebooks.plugins.module_utils._check.causes import (
-    CAUSES,
+from ansible_collections.remote.notebooks.plugins.module_utils._check import trust
+from ansible_collections.remote.notebooks.plugins.module_utils._check.address import (
+    connect_cause,
+    parse_url,
+    weightiest,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._check.causes import CAUSES, Stop, conclude
+from ansible_collections.remote.notebooks.plugins.module_utils._check.protocol import (
     Answer,
-    Certificate,
-    Forward,
-    Stop,
     absorb,
     base_in_policy,
-    channel_argv,
-    conclude,
-    connect_cause,
     error_text,
     is_xsrf_refusal,
-    parse_url,
-    refused_trust,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._check.ssh import (
+    Forward,
+    channel_argv,
     ssh_argv,
     ssh_cause,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._check.trust import (
+    Certificate,
+    refused_trust,
     unfit_for_clients,
-    weightiest,
 )
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import CheckError
 
@@ -110,7 +114,7 @@ def test_the_three_verdicts_divide_the_causes():
 
 def test_no_sentence_asks_for_a_fact_that_nobody_gives():
     """Facts beyond the common ones come from the Stop that names the cause; its tests with real parts fill them."""
-    given = COMMON | set(Forward("h", 1).facts) | set(check_causes._certificate_facts(LEAF))
+    given = COMMON | set(Forward("h", 1).facts) | set(trust._certificate_facts(LEAF))
     given |= {
         "words",
         "detail",
