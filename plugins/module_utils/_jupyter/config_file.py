@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a configuration file of Jupyter sets, read without running it. Pure.
 
-It runs on hosts as well (:mod:`observe`), so it imports nothing of ours but :mod:`config_program`, and that for a file
-in Python alone.
+It runs on hosts as well (:mod:`observe`), so it imports nothing of ours but :mod:`program.statements`, and that only
+for a file in Python.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def read(text: str, name: str) -> Reading:
     try:
         if name.endswith(".json"):
             return _from_json(text)
-        from . import config_program
+        from .program import statements
 
-        return config_program.read(text)
+        return statements.read(text)
     except SyntaxError as error:
         raise ValueError(f"line {error.lineno}: {error.msg}") from error
     except (RecursionError, MemoryError) as error:

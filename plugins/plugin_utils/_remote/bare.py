@@ -76,9 +76,23 @@ LAST = 4000
 #: What a program does, and the sources that this needs.
 Task = tuple[str, tuple[str, ...]]
 
+
+def _folder(name: str) -> tuple[str, ...]:
+    """Return all sources in a folder of ``module_utils``."""
+    files = sorted(os.listdir(os.path.join(FOLDER, *name.split("."))))
+    return tuple(f"{name}.{file[:-3]}" for file in files if file.endswith(".py"))
+
+
+#: What both tasks read of Jupyter.
+_JUPYTER = (
+    "_jupyter.config_file",
+    *_folder("_jupyter.program"),
+    *("_host.processes", "_host.other_account", "_host.ownership", "_host.homes"),
+    "_jupyter.observe",
+)
+
 #: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``.
-#: What looks at a firewall,
-#: or at tunnel accounts, is compiled only where there is something to look at.
+#: The code for firewalls and for tunnel accounts is compiled only where the probe asks for them.
 OBSERVE: Task = (
     """\
 def run(command):
@@ -107,15 +121,7 @@ except OSError as error:
     answer = {"msg": _observe.trouble(error)}
 """,
     (
-        *(
-            "_jupyter.config_file",
-            "_jupyter.config_program",
-            "_host.processes",
-            "_host.other_account",
-            "_host.ownership",
-            "_host.homes",
-            "_jupyter.observe",
-        ),
+        *_JUPYTER,
         *(
             "_errors",
             "_firewall.packet_filter",
@@ -132,13 +138,7 @@ except OSError as error:
 BUILD: Task = (
     "from remote_notebooks._jupyter import build as _build\nanswer = _build.attempt(asked)",
     (
-        "_jupyter.config_file",
-        "_jupyter.config_program",
-        "_host.processes",
-        "_host.other_account",
-        "_host.ownership",
-        "_host.homes",
-        "_jupyter.observe",
+        *_JUPYTER,
         "_errors",
         "_plain",
         "_host.process_environment",

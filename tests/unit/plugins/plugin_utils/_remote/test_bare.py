@@ -114,7 +114,7 @@ def test_every_file_it_needs_comes_with_it(task):
         *((name, Path(bare.FOLDER, *name.split(".")).with_suffix(".py").read_text()) for name in names),
     ]:
         for dots, below, imported in re.findall(own, source):
-            package = place.rpartition(".")[0] if dots == "." else ""
+            package = ".".join(place.split(".")[: -len(dots)]) if dots.startswith(".") else ""
             module = ".".join(filter(None, [package, below]))
             wanted = (
                 {module}
