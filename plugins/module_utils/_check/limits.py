@@ -26,7 +26,7 @@ CLEANUP_SECONDS = 10.0
 MOST_BODY = 1 << 20
 
 #: Of all connections of a check together, of which some hundred kB make sense: small values of JSON take thirty times
-# as much when they are read.
+#: as much when they are read.
 #: And those of one answer that stand before its body.
 MOST_BYTES = 8 << 20
 

@@ -23,7 +23,7 @@ LEAST_RSA_BITS = 2048
 
 
 #: What every browser takes: https://cabforum.org/working-groups/server/baseline-requirements/ section 6.1.5 (no
-# Ed25519, no DSA).
+#: Ed25519, no DSA).
 BROWSER_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 

@@ -27,7 +27,7 @@ from .values import (
 )
 
 #: How many steps may be taken. A long file has some 10,000 expressions; loops, calls and large values are followed
-# while there are steps left.
+#: while there are steps left.
 STEPS = 1_000_000
 
 

@@ -136,7 +136,7 @@ HARMLESS = (
 )
 
 #: Of an option that is not set, what its default is, where that is empty (jupyter_server, notebook): what is added is
-# all there is.
+#: all there is.
 EMPTY: dict[str, Callable[[], Any]] = {
     **{
         f"{section}.{trait}": dict
