@@ -24,7 +24,8 @@ down: python ## Take away again what `make up` installed (same INVENTORY)
 	@$(PYTHON) -m tools.environment runtime
 	@$(BIN)/python -m tools.local_inventory --existing $(INVENTORY)
 	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/uninstall.yml $(ARGS)
-	@echo 'Kept beside $(INVENTORY): the authority that devices trust, and the old passwords, in credentials/removed. Delete them by hand when nothing needs them any more.'
+	@echo 'Kept beside $(INVENTORY): the authority that devices trust, and the old passwords, in credentials/removed.'
+	@echo 'Delete them by hand when nothing needs them any more.'
 
 venv .venv: python ## The environment for working on the project
 	@$(PYTHON) -m tools.environment dev
@@ -60,4 +61,7 @@ clean: ## Remove what the targets above built; passwords, keys and .local/ stay
 	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
 
 python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 "$(PYTHON) is missing or older than Python 3.11: install a newer one and name it, as in: make up PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo >&2 "$(PYTHON) is missing or older than Python 3.11:" \
+	    "install a newer one and name it, as in: make up PYTHON=python3.12"; \
+	  exit 1; }

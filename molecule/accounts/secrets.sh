@@ -4,9 +4,13 @@
 set -uo pipefail
 state=$1 playbook=$2; shift 2
 cd "$state" || exit 1
-bookworm=(ssh -n -o BatchMode=yes -o "UserKnownHostsFile=$state/ssh/known_hosts" -o IdentitiesOnly=yes -i "$state/ssh/id_ed25519" debian@10.99.10.11)
+bookworm=(ssh -n -o BatchMode=yes -o "UserKnownHostsFile=$state/ssh/known_hosts" -o IdentitiesOnly=yes \
+  -i "$state/ssh/id_ed25519" debian@10.99.10.11)
 # shellcheck disable=SC2016 # it is expanded where it runs
-watch='i=0; while [ $i -lt 900 ] && [ ! -e /tmp/seen-enough ]; do i=$((i+1)); cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "; sleep 0.2; done'
+watch='i=0
+while [ $i -lt 900 ] && [ ! -e /tmp/seen-enough ]; do
+  i=$((i+1)); cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "; sleep 0.2
+done'
 
 rm -r tunnel
 sh -c "$watch" > argv-here &
@@ -20,7 +24,8 @@ rm /tmp/seen-enough
 [ "$(wc -c < output)" -gt 30000 ] && [ -s argv-here ] && [ -s argv-there ] && echo "wordy"
 
 # Of each private key, in each form, the last whole line: the one that holds most of the secret.
-grep -rlE -e '-----BEGIN .*PRIVATE KEY' tunnel | while read -r key; do grep -v -e '-----' "$key" | awk 'length > 40 { line = $0 } END { print line }'; done \
+grep -rlE -e '-----BEGIN .*PRIVATE KEY' tunnel | while read -r key; do grep -v -e '-----' "$key" \
+  | awk 'length > 40 { line = $0 } END { print line }'; done \
     | sort -u > secrets
 echo "$(wc -l < secrets) keys"
 echo "open, sesame" >> secrets

@@ -3,7 +3,8 @@
 login() { # password
   rm -f "${jar:?}"
   curl --silent --cacert "${ca:?}" --cookie-jar "${jar:?}" --output /dev/null "${url:?}/login"
-  curl --silent --cacert "${ca:?}" --cookie "${jar:?}" --cookie-jar "${jar:?}" --output /dev/null --write-out '%{http_code}\n' \
+  curl --silent --cacert "${ca:?}" --cookie "${jar:?}" --cookie-jar "${jar:?}" --output /dev/null \
+    --write-out '%{http_code}\n' \
     --data-urlencode "_xsrf=$(awk '/_xsrf/ { print $7 }' "${jar:?}")" --data-urlencode "password@$1" "${url:?}/login"
 }
 kernels() { # cookie file

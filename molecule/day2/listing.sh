@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Everything on the disk of this host: path, kind, mode, owner and target, then the digest of each file; and what the package manager says.
+# Everything on the disk of this host: path, kind, mode, owner and target, then the digest of each file; and what the
+# package manager says.
 set -euo pipefail
 export LC_ALL=C
 

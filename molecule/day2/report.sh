@@ -3,8 +3,10 @@
 set -euo pipefail
 state=$1; shift
 config=/etc/remote-notebooks/lab/jupyter_server_config.py
-on_host() { ssh -F /dev/null -i "$state/ssh/id_ed25519" -o UserKnownHostsFile="$state/ssh/known_hosts" debian@10.99.15.11 sudo "$@"; }
-report() { ansible-playbook remote.notebooks.report "${inventories[@]}" --limit='all:!spare' "$@" >"$state/report.log" 2>&1; }
+on_host() { ssh -F /dev/null -i "$state/ssh/id_ed25519" -o UserKnownHostsFile="$state/ssh/known_hosts" \
+  debian@10.99.15.11 sudo "$@"; }
+report() { ansible-playbook remote.notebooks.report "${inventories[@]}" --limit='all:!spare' "$@" \
+  >"$state/report.log" 2>&1; }
 inventories=("$@")
 
 echo "c.ServerApp.shutdown_no_activity_timeout = 60" | on_host tee -a "$config" >/dev/null
@@ -22,7 +24,8 @@ state = Path(sys.argv[1])
 for host in json.loads((state / "report.json").read_text())["hosts"]:
     for server in host["servers"]:
         drift = [entry["what"] for entry in host["drift"] if entry["instance"] == server["instance"]]
-        print(host["host"], server["instance"], server["running"], server["jupyterlab"][:2], server["kernels"], server["busy"], drift)
+        row = [server[key] for key in ("instance", "running", "jupyterlab", "kernels", "busy")]
+        print(host["host"], *row[:2], row[2][:2], *row[3:], drift)
 for family in text_string_to_metric_families((state / "report.prom").read_text()):
     if family.name in ("remote_notebooks_up", "remote_notebooks_host_drift"):
         print(family.name, [int(sample.value) for sample in family.samples])

@@ -10,7 +10,8 @@ tr -d '\n' <"$password" >"$state/old-password"
 echo "old password $(login "$state/old-password"), its session $(kernels "$jar")"
 cp "$jar" "$state/old-jar"
 night=$(sha256sum "$state/credentials/bookworm/night.password")
-ansible-playbook remote.notebooks.rotate_password "$@" --limit=bookworm -e '{jupyter_only: [lab]}' -vvv >"$state/rotate.log" 2>&1 && echo "rotate $?"
+ansible-playbook remote.notebooks.rotate_password "$@" --limit=bookworm -e '{jupyter_only: [lab]}' \
+  -vvv >"$state/rotate.log" 2>&1 && echo "rotate $?"
 tr -d '\n' <"$password" >"$state/new-password"
 echo "old password $(login "$state/old-password"), its session $(kernels "$state/old-jar")"
 echo "new password $(login "$state/new-password"), its session $(kernels "$jar")"
@@ -19,8 +20,10 @@ echo "new password $(login "$state/new-password"), its session $(kernels "$jar")
 # Through the account that can only forward; what the person had switched off for another Jupyter is there.
 tr -d '\n' <"$state/credentials/bookworm/night.password" >"$state/night-password"
 url=http://localhost:28889 jar=$state/night-jar
-ssh -F "$state/tunnel/config" -o ControlMaster=yes -o ControlPath="$state/held" -f -N -L 28889:localhost:8889 bookworm-ipad
-echo "its pages, through the device's account, $(login "$state/night-password") $(curl --silent --cookie "$jar" --output /dev/null --write-out '%{http_code}' "$url/tree")"
+ssh -F "$state/tunnel/config" -o ControlMaster=yes -o ControlPath="$state/held" -f -N -L 28889:localhost:8889 \
+  bookworm-ipad
+echo "its pages, through the device's account, $(login "$state/night-password") $(curl --silent --cookie "$jar" \
+  --output /dev/null --write-out '%{http_code}' "$url/tree")"
 ssh -F "$state/tunnel/config" -o ControlPath="$state/held" -O exit bookworm-ipad 2>/dev/null
 
 echo "secrets in the log: $(grep --count --fixed-strings --file="$state/new-password" "$state/rotate.log" || true)"

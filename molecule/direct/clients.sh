@@ -27,5 +27,6 @@ echo "the certificate, and what the server refuses to speak"
 openssl s_client -connect 10.99.2.12:8888 -CAfile "$ca" -verify_return_error </dev/null 2>/dev/null |
     openssl x509 -noout -ext subjectAltName,extendedKeyUsage | sed 's/^ *//; s/ *$//'
 openssl s_client -connect 10.99.2.12:8888 -tls1_1 </dev/null >/dev/null 2>&1 && echo "TLS 1.1"
-openssl s_client -connect 10.99.2.12:8888 -tls1_2 -cipher ECDHE-ECDSA-AES128-SHA </dev/null >/dev/null 2>&1 && echo "CBC"
+openssl s_client -connect 10.99.2.12:8888 -tls1_2 -cipher ECDHE-ECDSA-AES128-SHA </dev/null >/dev/null 2>&1 \
+  && echo "CBC"
 echo "end"

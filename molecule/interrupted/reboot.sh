@@ -6,7 +6,8 @@ state=$1; shift
 inventory=(-e target=servers "$@")
 cd "$state" || exit 1
 host=remote-notebooks-interrupted-trixie
-on() { ssh -n -o ControlPath=none -o BatchMode=yes -o ConnectTimeout=5 -o "UserKnownHostsFile=$state/ssh/known_hosts" -o IdentitiesOnly=yes \
+on() { ssh -n -o ControlPath=none -o BatchMode=yes -o ConnectTimeout=5 -o "UserKnownHostsFile=$state/ssh/known_hosts" \
+  -o IdentitiesOnly=yes \
     -i "$state/ssh/id_ed25519" root@10.99.9.12 "$@"; }
 cut_at() { # what the output has to hold, seconds after it
     : > run.log
@@ -22,13 +23,15 @@ cut_at() { # what the output has to hold, seconds after it
 look() {
     for _wait in $(seq 120); do on true 2>/dev/null && break; sleep 0.5; done
     for _wait in $(seq 120); do
-        code=$(curl --silent --noproxy '*' --max-time 5 --cacert pki/ca/certs/ca.cert.pem --output /dev/null --write-out '%{http_code}' https://10.99.9.12:8888/api)
+        code=$(curl --silent --noproxy '*' --max-time 5 --cacert pki/ca/certs/ca.cert.pem --output /dev/null \
+          --write-out '%{http_code}' https://10.99.9.12:8888/api)
         [ "$code" = 200 ] && break; sleep 0.5
     done
     echo "answers $code"
     on sha256sum /home/jupyter/notebooks/thesis.ipynb | cut -c1-12
     # shellcheck disable=SC2016 # it is expanded where it runs
-    on 'test ! -L /run/remote-notebooks.lock && echo "no lock"; cd /opt/remote-notebooks/current/lab && bin/python -c "import tiny; print(\"link\", tiny.VALUE)"
+    on 'test ! -L /run/remote-notebooks.lock && echo "no lock"
+        cd /opt/remote-notebooks/current/lab && bin/python -c "import tiny; print(\"link\", tiny.VALUE)"
         runs_in=$(tr "\\0" "\\n" < "/proc/$(systemctl show -P MainPID jupyter@lab)/cmdline" | head -n 1)
         "$runs_in" -c "import tiny; print(\"runs\", tiny.VALUE)"'
 }

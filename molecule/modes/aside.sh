@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# What would be read beside our settings is moved aside, once, and comes back: aside.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
+# What would be read beside our settings is moved aside, once, and comes back: aside.sh FOLDER-OF-THE-CONTROL-NODE
+# INVENTORY-ARGUMENT ...
 set -uo pipefail
 state=$1; shift
 cd "$state" || exit 1
 export ANSIBLE_NOCOLOR=1 ANSIBLE_FORCE_COLOR=0
-on_host() { ssh -o BatchMode=yes -o UserKnownHostsFile=ssh/known_hosts -i ssh/id_ed25519 debian@10.99.12.12 sudo bash -s; }
+on_host() { ssh -o BatchMode=yes -o UserKnownHostsFile=ssh/known_hosts -i ssh/id_ed25519 debian@10.99.12.12 sudo bash \
+  -s; }
 look() { echo 'cd / && stat -c "%U %a %n" etc/jupyter/* home/jupyter/.jupyter/jupyter_* | sort -k3' | on_host; }
 server() { echo 'systemctl show --value --property=MainPID jupyter@lab' | on_host; }
 site() {

@@ -9,8 +9,10 @@ leaf() { # name, subject alternative names, more arguments
     local name=$1 names=$2
     shift 2
     openssl req -new "${curve[@]}" -keyout "$name.key" -out "$name.csr" -subj "/CN=$name" 2> /dev/null
-    printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\nsubjectAltName=%s\n' "$names" > "$name.ext"
-    openssl x509 -req -in "$name.csr" -CA root.pem -CAkey root.key -CAcreateserial -extfile "$name.ext" -out "$name.pem" "$@" 2> /dev/null
+    printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature extendedKeyUsage=serverAuth \
+        subjectAltName="$names" > "$name.ext"
+    openssl x509 -req -in "$name.csr" -CA root.pem -CAkey root.key -CAcreateserial -extfile "$name.ext" \
+      -out "$name.pem" "$@" 2> /dev/null
 }
 both=IP:10.99.12.11,DNS:bookworm.example.org
 leaf good "$both" -days 90

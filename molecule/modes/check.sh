@@ -3,13 +3,15 @@
 set -uo pipefail
 state=$1; shift
 cd "$state" || exit 1
-on_trixie() { ssh -n -o BatchMode=yes -o UserKnownHostsFile="$state/ssh/known_hosts" -i "$state/ssh/id_ed25519" debian@10.99.12.12 "$@"; }
+on_trixie() { ssh -n -o BatchMode=yes -o UserKnownHostsFile="$state/ssh/known_hosts" -i "$state/ssh/id_ed25519" \
+  debian@10.99.12.12 "$@"; }
 # Another account of the host, in the place of the server that is down: what it is sent stands in its log.
 squatter='import http.server
 class Jupyter(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        said = {"/api": (200, b"{\"version\": \"2.21.1\"}"), "/login": (200, b"password, please")}.get(self.path, (403, b""))
+        pages = {"/api": (200, b"{\"version\": \"2.21.1\"}"), "/login": (200, b"password, please")}
+        said = pages.get(self.path, (403, b""))
         self.send_response(said[0])
         self.send_header("Content-Length", len(said[1]))
         self.send_header("Set-Cookie", "_xsrf=2|1; Path=/")
@@ -22,13 +24,16 @@ http.server.ThreadingHTTPServer(("127.0.0.1", 8888), Jupyter).serve_forever()'
 export ANSIBLE_NOCOLOR=1 ANSIBLE_FORCE_COLOR=0
 touch before
 sleep 1
-ansible-playbook remote.notebooks.check "$@" --inventory gone.yml -e target=servers -e check_json="$state/check.json" > check.log 2>&1
+ansible-playbook remote.notebooks.check "$@" --inventory gone.yml -e target=servers -e check_json="$state/check.json" \
+  > check.log 2>&1
 echo "all hosts, rc $?"
 sed -n '/^host  /,/^$/p' check.log | sed 's/  */ /g; s/[0-9]*$/N/; s/msN$/ms/; /^N*$/d'
 grep -o 'On the host: .*' check.log
 grep -o '^[0-9] of [0-9] not reachable.$' check.log
-echo "for programs, $(python3 -c 'import json; print(*(one["cause"] for one in json.load(open("check.json"))["servers"]))')"
-on_trixie "sudo systemd-run --quiet --unit=squatter --uid=65534 python3 -c '$squatter'; sleep 1; ss -Hltn 'sport = 8888' | wc -l"
+echo "for programs, $(python3 \
+  -c 'import json; print(*(one["cause"] for one in json.load(open("check.json"))["servers"]))')"
+on_trixie "sudo systemd-run --quiet --unit=squatter --uid=65534 python3 -c '$squatter'; sleep 1; ss -Hltn 'sport = \
+8888' | wc -l"
 ansible-playbook remote.notebooks.check "$@" --limit trixie > check.log 2>&1
 echo "another account has its port, rc $?"
 grep -o 'tunnel  *unreachable  *port_held' check.log | tr -s ' '

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What a person on another machine gets of 10.99.12.11, with the files that were handed over in ~/handoff (lab.pem or ca.pem, if any).
+# What a person on another machine gets of 10.99.12.11, with the files that were handed over in ~/handoff (lab.pem or
+# ca.pem, if any).
 set -uo pipefail
 cd ~/handoff || exit 1
 trust=()
@@ -24,7 +25,8 @@ ask "plain HTTP" http://10.99.12.11:8888/api
 ask "HTTPS, nothing but the system's authorities" https://10.99.12.11:8888/api
 ask "HTTPS, what was handed over" "${trust[@]}" https://10.99.12.11:8888/api
 ask "the same by name" "${trust[@]}" --resolve bookworm.example.org:8888:10.99.12.11 https://bookworm.example.org:8888/api
-ssh -fN -M -S tunnel -o BatchMode=yes -o UserKnownHostsFile=known_hosts -o ExitOnForwardFailure=yes -i id_ed25519 -L 127.0.0.1:8888:localhost:8888 debian@10.99.12.11 2>&1
+ssh -fN -M -S tunnel -o BatchMode=yes -o UserKnownHostsFile=known_hosts -o ExitOnForwardFailure=yes -i id_ed25519 \
+  -L 127.0.0.1:8888:localhost:8888 debian@10.99.12.11 2>&1
 ask "plain HTTP through a tunnel" http://localhost:8888/api
 ask "HTTPS through a tunnel" "${trust[@]}" https://localhost:8888/api
 ssh -S tunnel -O exit debian@10.99.12.11 2> /dev/null

@@ -12,7 +12,8 @@ echo "secrets in the output, $(grep -c 'sha1:0123' migrate.log)"
 ansible-playbook remote.notebooks.site "$@" --limit trixie -e "@$file" > site.log 2>&1
 echo "site, rc $?"
 tr '\n' ' ' < site.log | sed 's/  */ /g' | grep -o 'the plan wins over it in: [A-Za-z_, .]*NotebookApp.port'
-ask() { curl --silent --max-time 20 --noproxy '*' --cacert pki/ca/certs/ca.cert.pem --cookie jar --cookie-jar jar -o /dev/null "$@"; }
+ask() { curl --silent --max-time 20 --noproxy '*' --cacert pki/ca/certs/ca.cert.pem --cookie jar --cookie-jar jar \
+  -o /dev/null "$@"; }
 login() {
     rm -f jar
     ask https://10.99.12.12:9999/login

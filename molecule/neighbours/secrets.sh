@@ -7,7 +7,8 @@ export ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOLOR=1
 secret=kEy4proxy
 
 on() { # command of root
-    ssh -n -o BatchMode=yes -o UserKnownHostsFile=ssh/known_hosts -o IdentitiesOnly=yes -i ssh/id_ed25519 root@10.99.30.12 "$@"
+    ssh -n -o BatchMode=yes -o UserKnownHostsFile=ssh/known_hosts -o IdentitiesOnly=yes -i ssh/id_ed25519 \
+      root@10.99.30.12 "$@"
 }
 site() { # more arguments
     ansible-playbook remote.notebooks.site "${inventory[@]}" -vvvv --diff -e "{jupyter_http_proxy: 'http://ann:$secret@192.0.2.9:3128'}" "$@" > said.log 2>&1 < /dev/null
@@ -19,7 +20,8 @@ echo "what is shown"
 site --check
 site
 echo "what another account finds on the host"
-on "runuser -u bob -- sh -c 'systemctl show jupyter@ann jupyter@clear; cat /proc/[0-9]*/cmdline; find / -xdev -type f -readable -newer /var/tmp/spy.py -size -1000k ! -path \"/proc/*\" \
+on "runuser -u bob -- sh -c 'systemctl show jupyter@ann jupyter@clear; cat /proc/[0-9]*/cmdline; find / -xdev -type f \
+-readable -newer /var/tmp/spy.py -size -1000k ! -path \"/proc/*\" \
     -exec cat {} +' 2>/dev/null" | grep -acF "$secret" # here: there it would find its own command line
 on 'stat -c "%a %U:%G" /etc/remote-notebooks/ann/environment'
 echo "what its own kernels get"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What goes wrong between runs and in them: the old server still answers or the new one does, and the run says what was wrong.
+# What goes wrong between runs and in them: the old server still answers or the new one does, and the run says what was
+# wrong.
 # shellcheck source=molecule/service/tools.sh
 . "$(dirname "$0")/tools.sh"
 unit=/etc/systemd/system/jupyter@lab.service.d/instance.conf
@@ -32,16 +33,19 @@ site --limit bookworm
 on bookworm "tr '\\0' '\\n' < /proc/\$(systemctl show -P MainPID jupyter@lab)/environ | grep -c EDITED"
 
 echo "the port taken by another program between two runs"
-on bookworm "systemctl stop jupyter@lab; systemd-run --quiet --unit=squatter /usr/bin/python3 -m http.server 8888; sleep 2"
+on bookworm "systemctl stop jupyter@lab; systemd-run --quiet --unit=squatter /usr/bin/python3 -m http.server \
+8888; sleep 2"
 site --limit bookworm
 tr -s "'" < site.log | tr -s '[:space:]' ' ' | sed 's/process [0-9]*/process N/g' \
-    | grep -oE "instance 'lab': port: 8888 is used by python3 \(process N of squatter.service\)|systemctl disable --now squatter.service" | sort -u
+    | grep -oE -e "instance 'lab': port: 8888 is used by python3 \(process N of squatter.service\)" \
+      -e "systemctl disable --now squatter.service" | sort -u
 on bookworm "systemctl stop squatter"
 site --limit bookworm
 answers bookworm 8888
 
 echo "a server that was started so often that systemd has given it up"
-on bookworm "for _restart in 1 2 3 4 5 6; do systemctl restart jupyter@lab; done 2>/dev/null; systemctl show -P Result jupyter@lab"
+on bookworm "for _restart in 1 2 3 4 5 6; do systemctl restart jupyter@lab; done 2>/dev/null; systemctl show \
+-P Result jupyter@lab"
 site --limit bookworm
 answers bookworm 8888
 

@@ -1,17 +1,22 @@
 # shellcheck shell=bash
-# One contract: started at boot and after a crash, readable, stopped cleanly, one server after each move, also after a logout that ends everything.
+# One contract: started at boot and after a crash, readable, stopped cleanly, one server after each move, also after a
+# logout that ends everything.
 # shellcheck source=molecule/service/tools.sh
 . "$(dirname "$0")/tools.sh"
 servers() { # host: whose servers run; one of ours has its mark as the first argument
-    on "$1" "for entry in /proc/[0-9]*; do tr '\\0' ' ' < \$entry/cmdline 2>/dev/null | grep -oE '^[^ ]* -X remote_notebooks=[a-z]+'; done \
+    on "$1" "for entry in /proc/[0-9]*; do
+          tr '\\0' ' ' < \$entry/cmdline 2>/dev/null | grep -oE '^[^ ]* -X remote_notebooks=[a-z]+'
+        done \
         | cut -d= -f2 | sort | xargs"
 }
 
 echo "log"
 on bookworm "journalctl -u jupyter@lab -o cat | grep -q 'is running at' && echo in the journal"
-on bookworm "journalctl -u jupyter@screen -o cat | grep -q 'is running at' && sudo -u jupyter tmux -S /run/jupyter-screen/tmux capture-pane -p -S - -t jupyter-screen \
+on bookworm "journalctl -u jupyter@screen -o cat | grep -q 'is running at' \
+&& sudo -u jupyter tmux -S /run/jupyter-screen/tmux capture-pane -p -S - -t jupyter-screen \
     | grep -q 'is running at' && echo in the journal, and on the screen"
-on without_systemd "sudo -u jupyter tmux -L jupyter-lab capture-pane -p -S - -t jupyter-lab | grep -q 'is running at' && echo on the screen"
+on without_systemd "sudo -u jupyter tmux -L jupyter-lab capture-pane -p -S - -t jupyter-lab | grep -q 'is running at' \
+&& echo on the screen"
 
 echo "crash"
 for place in "bookworm lab 8888" "bookworm screen 8889" "trixie lab 8888" "without_systemd lab 8888"; do
@@ -25,7 +30,8 @@ for place in "bookworm lab 8888" "bookworm screen 8889" "trixie lab 8888" "witho
 done
 
 echo "environment of the host"
-on trixie "grep -zcE '^(JUPYTER_CONFIG_DIR|IPYTHONDIR|PYTHONPATH|PYTHONSAFEPATH|VIRTUAL_ENV)=' /proc/$(pid trixie lab)/environ"
+on trixie "grep -zcE '^(JUPYTER_CONFIG_DIR|IPYTHONDIR|PYTHONPATH|PYTHONSAFEPATH|VIRTUAL_ENV)=' /proc/$(pid trixie \
+  lab)/environ"
 
 echo "logout"
 before=$(pid trixie lab)
@@ -48,7 +54,8 @@ servers bookworm
 servers trixie
 
 echo "stop"
-lab=$(pid bookworm lab) screen=$(pid bookworm screen) # what they leave behind is what they had no time to clear away; a crash left more
+lab=$(pid bookworm lab) screen=$(pid bookworm screen) \
+  # what they leave behind is what they had no time to clear away; a crash left more
 on bookworm "systemctl stop jupyter@lab jupyter@screen; systemctl is-failed jupyter@lab jupyter@screen
     ls /home/jupyter/.local/share/jupyter/runtime | grep -cE 'jpserver-($lab|$screen)[-.]'"
 on bookworm "systemctl start jupyter@lab jupyter@screen && systemctl is-active jupyter@lab jupyter@screen"

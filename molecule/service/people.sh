@@ -2,7 +2,8 @@
 # Several people on one host: what each may and may not do, measured where they work, in a kernel and in a terminal.
 # shellcheck source=molecule/service/tools.sh
 . "$(dirname "$0")/tools.sh"
-secrets='/etc/remote-notebooks/X/hashed_password /etc/remote-notebooks/X/jupyter_server_config.py /home/X /home/X/notebooks /home/X/.local/share/jupyter/runtime'
+secrets='/etc/remote-notebooks/X/hashed_password /etc/remote-notebooks/X/jupyter_server_config.py
+/home/X /home/X/notebooks /home/X/.local/share/jupyter/runtime'
 look() { # url, instance, whose: what it can list or read of the other one
     person bookworm "$2" "$1" run "
 import os
@@ -11,19 +12,23 @@ def reads(path):
         return bool(os.listdir(path) if os.path.isdir(path) else open(path).read())
     except OSError:
         return False
-print([path for path in '${secrets//X/$3}'.split() if reads(path)])"
+print([path for path in '''${secrets//X/$3}'''.split() if reads(path)])"
 }
 
 echo "exposure, at most 2.0, strict at most 1.5"
-for instance in lab screen ann bob; do on bookworm "systemd-analyze security --no-pager jupyter@$instance | grep -oE 'level for .*: [0-9.]+'"; done
+for instance in lab screen ann bob; do on bookworm "systemd-analyze security --no-pager jupyter@$instance \
+| grep -oE 'level for .*: [0-9.]+'"; done
 echo "what works"
 on bookworm 'echo "bob ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/bob'
 for place in "lab 8888" "screen 8889" "bob 9002"; do
     read -r instance port <<< "$place"
-    person bookworm "$instance" "$port" type 'python3 -c "import sys; print(sys.prefix)" | cut -d/ -f1-4; command -v python | cut -d/ -f1-4; sudo -n id -u 2>&1 | tail -n 1 | cut -c1-5; touch ~/here /tmp/here && ls /tmp'
+    person bookworm "$instance" "$port" type \
+      'python3 -c "import sys; print(sys.prefix)" | cut -d/ -f1-4; command -v python | cut -d/ -f1-4
+      sudo -n id -u 2>&1 | tail -n 1 | cut -c1-5; touch ~/here /tmp/here && ls /tmp'
 done
 person bookworm lab 8888 run "import subprocess, multiprocessing
-print(subprocess.run('pip install --quiet --user tabulate && command -v tabulate', shell=True, capture_output=True, text=True).stdout.strip())
+print(subprocess.run('pip install --quiet --user tabulate && command -v tabulate', shell=True, capture_output=True, \
+text=True).stdout.strip())
 with multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(abs, [-1, -2]))"
 person bookworm lab 8888 type 'command -v tabulate'
 echo "what no server imports, and yet has"
@@ -39,13 +44,16 @@ EOF
 
 echo "limits"
 # shellcheck disable=SC2016 # it is expanded where it runs
-limits='find /sys/fs/cgroup -path "*$(systemctl show -P ControlGroup jupyter@ann)/*" \( -name memory.max -o -name memory.limit_in_bytes -o -name pids.max \) -exec cat {} + | sort -n'
+limits='find /sys/fs/cgroup -path "*$(systemctl show -P ControlGroup jupyter@ann)/*" \
+  \( -name memory.max -o -name memory.limit_in_bytes -o -name pids.max \) -exec cat {} + | sort -n'
 on bookworm "$limits"
 ann=$(pid bookworm ann)
 echo "ann reads of bob, bob of ann"
 look 9001 ann bob
 look 9002 bob ann
-person bookworm bob 9002 type 'cat /proc/'"$ann"'/environ 2>&1 | tail -n 1 | grep -oE "denied|No such file"; ls -d /home/ann && ls /home/ann 2>&1 | grep -o denied'
+person bookworm bob 9002 type \
+  'cat /proc/'"$ann"'/environ 2>&1 | tail -n 1 | grep -oE "denied|No such file"
+    ls -d /home/ann && ls /home/ann 2>&1 | grep -o denied'
 on bookworm 'getent passwd ann | cut -d: -f7; stat -c %a /home/ann /home/ann/notebooks; rm /etc/sudoers.d/bob'
 
 all() { for instance in lab screen bob; do pid bookworm $instance; done; }

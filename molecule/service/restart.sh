@@ -2,7 +2,8 @@
 # The restart policy, with kernels that compute and a terminal that works.
 # shellcheck source=molecule/service/tools.sh
 . "$(dirname "$0")/tools.sh"
-notes() { grep -oE "note: [a-z]+: a restart is due|policy is never|Busy: .*(kernel|terminal)" site.log | sed 's/Busy: [a-z]* /&.../; s/\.\.\..* /.../' | sort; }
+notes() { grep -oE "note: [a-z]+: a restart is due|policy is never|Busy: .*(kernel|terminal)" site.log \
+  | sed 's/Busy: [a-z]* /&.../; s/\.\.\..* /.../' | sort; }
 
 lab=$(pid bookworm lab) screen=$(pid bookworm screen)
 old=$(on bookworm readlink /opt/remote-notebooks/current/lab)

@@ -9,5 +9,6 @@ nft list tables | grep remote_notebooks
 ufw --force enable > ../ufw.log
 ufw status numbered | diff ../ufw.before - && echo "ufw is as it was"
 # The list of what stays, stays with it.
-find /etc/remote-notebooks /opt/remote-notebooks /etc/systemd/system/jupyter@* ! -type d ! -name manifest.json 2> /dev/null
+find /etc/remote-notebooks /opt/remote-notebooks /etc/systemd/system/jupyter@* ! -type d ! -name manifest.json 2> \
+  /dev/null
 cat /home/jupyter/notebooks/mine.txt

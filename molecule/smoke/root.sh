@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Root, on a machine with ufw, for the network: standard output is what verify.yml expects, the logs are beside the checkout.
+# Root, on a machine with ufw, for the network: standard output is what verify.yml expects, the logs are beside the
+# checkout.
 set -uo pipefail
 cd "/root/my notebooks/remote.notebooks" || exit 1
 logs="/root/my notebooks"
@@ -15,7 +16,8 @@ all:
     jupyter_allowed_sources: [10.99.1.12/32]
     jupyter_ca_bundle: /etc/ssl/test-bundle.crt
 END
-listens() { if ss --no-header --listening --numeric --tcp 'sport = :8888' | grep -q .; then echo listens; else echo "listens not"; fi; }
+listens() { if ss --no-header --listening --numeric --tcp 'sport = :8888' | grep -q .; then echo listens
+else echo "listens not"; fi; }
 ufw status numbered > "$logs/ufw.before"
 
 echo "where the firewall cannot be changed"

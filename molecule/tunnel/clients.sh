@@ -2,7 +2,8 @@
 # A person with ssh and curl: clients.sh FOLDER-OF-THE-CONTROL-NODE
 set -uo pipefail
 cd "$1" || exit 1
-ssh=(ssh -o BatchMode=yes -o ConnectTimeout=10 -o "UserKnownHostsFile=$1/ssh/known_hosts" -o IdentitiesOnly=yes -i "$1/ssh/id_ed25519")
+ssh=(ssh -o BatchMode=yes -o ConnectTimeout=10 -o "UserKnownHostsFile=$1/ssh/known_hosts" -o IdentitiesOnly=yes \
+  -i "$1/ssh/id_ed25519")
 ask() { curl --silent --max-time 5 --noproxy '*' "$@"; }
 
 echo "on the network"

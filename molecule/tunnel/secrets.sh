@@ -1,13 +1,17 @@
 # shellcheck shell=bash
-# Lose what the control node knows of one host; run with every word that Ansible has, while all command lines are watched:
-# secrets.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
+# Lose what the control node knows of one host; run with every word that Ansible has, while all command lines are
+# watched: secrets.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
 set -uo pipefail
 state=$1; shift
 cd "$state" || exit 1
-host=(ssh -o BatchMode=yes -o "UserKnownHostsFile=$state/ssh/known_hosts" -o IdentitiesOnly=yes -i "$state/ssh/id_ed25519" debian@10.99.3.11)
+host=(ssh -o BatchMode=yes -o "UserKnownHostsFile=$state/ssh/known_hosts" -o IdentitiesOnly=yes \
+  -i "$state/ssh/id_ed25519" debian@10.99.3.11)
 given() { "${host[@]}" sudo cat /etc/remote-notebooks/tokens/hashed_password; }
 # shellcheck disable=SC2016 # it is expanded where it runs
-watch='i=0; while [ $i -lt 600 ] && [ ! -e /tmp/seen-enough ]; do i=$((i+1)); cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "; sleep 0.2; done'
+watch='i=0
+while [ $i -lt 600 ] && [ ! -e /tmp/seen-enough ]; do
+  i=$((i+1)); cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "; sleep 0.2
+done'
 
 before=$(given)
 rm -r credentials/bookworm
@@ -22,9 +26,11 @@ rm /tmp/seen-enough
 
 [ "$before" = "$(given)" ] && echo "the hash of the given password stayed"
 generated=$(cat credentials/bookworm/lab.password)
-"${host[@]}" "sudo grep -rlF -e 'wrong horse, right stable' -e '$generated' /etc /opt /home /root /tmp /run /var/lib /var/tmp 2>/dev/null"
+"${host[@]}" "sudo grep -rlF -e 'wrong horse, right stable' -e '$generated' /etc /opt /home /root /tmp /run /var/lib \
+/var/tmp 2>/dev/null"
 [ "$(wc -c < output)" -gt 30000 ] && [ -s argv-here ] && [ -s argv-there ] && echo "wordy"
-for secret in "wrong horse, right stable" a-token-for-programs "$generated" "$(cut -c 8- credentials/bookworm/lab.hash)" "${before#argon2:}"; do
+for secret in "wrong horse, right stable" a-token-for-programs "$generated" "$(cut -c 8- \
+  credentials/bookworm/lab.hash)" "${before#argon2:}"; do
     grep -cF -e "$secret" output argv-here argv-there
 done
 exit 0

@@ -8,7 +8,8 @@ if command -v firewall-cmd >/dev/null && firewall-cmd --state >/dev/null 2>&1; t
   firewall-cmd --list-all-zones
   firewall-cmd --permanent --list-all-zones
 fi
-for file in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/iptables/rules.v4 /etc/iptables/rules.v6 /etc/nftables.conf; do
+for file in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/iptables/rules.v4 /etc/iptables/rules.v6 \
+  /etc/nftables.conf; do
   if [ -e $file ]; then sha256sum $file; fi
 done
 ls -A /etc/remote-notebooks/firewall 2>/dev/null
