@@ -109,12 +109,12 @@ def per_thousand(pattern: str, text: str) -> float:
 
 #: First words of a task's name.
 _VERBS = """
-accept add allow ask attack bind build change check close collect compare complete compute connect convert copy create
-cut damage destroy disable enable end fail fetch find flush format generate keep import include install issue join
-kill lint list load lock mask migrate mount move open pack pause prepare print probe publish read reboot record refuse
-register reload remove rename renew repair replace report reset resolve restart restore revoke rollback rotate run
-save scan select send serve set show sign start stop store test trust try uninstall unlock unmount unpack upgrade
-validate verify wait warn watch write
+accept add allow ask attack bind build change check close collect compare complete compute configure connect convert
+copy create cut damage destroy disable enable end fail fetch find flush format generate import include install issue
+join keep kill lint list load lock mask migrate mount move open pack pause prepare print probe publish read reboot
+record refuse register reload remove rename renew repair replace report reset resolve restart restore revoke rollback
+rotate run save scan select send serve set show sign start stop store test trust try uninstall unlock unmount unpack
+update upgrade validate verify wait warn watch write
 """
 VERBS = frozenset(_VERBS.split())
 #: Phrases that a reader has to guess, or that give a program a mind.
