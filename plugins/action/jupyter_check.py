@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 
@@ -20,6 +20,9 @@ from ..plugin_utils._jupyter import endpoints
 from ..plugin_utils._jupyter import secrets as jupyter_secrets
 from ..plugin_utils._pki import paths
 from ..plugin_utils._remote import bare
+
+if TYPE_CHECKING:
+    from ..plugin_utils._records import Instance, Plan, Report
 
 
 class ActionModule(OwnAction):
@@ -46,7 +49,7 @@ class ActionModule(OwnAction):
                 "tunnel_directory": {"type": "path"},
             }
         )
-        plan = arguments["plan"]
+        plan: Plan = arguments["plan"]
         if arguments["targets"] is not None:
             return {**result, "changed": False, "targets": self._known(arguments["targets"], plan, arguments["ask"])}
         plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
@@ -60,11 +63,11 @@ class ActionModule(OwnAction):
                 targets.append({**target, **more, "possible": target["possible"] and not missing})
         return {**result, "changed": False, "targets": self._known(targets, plan)}
 
-    def _known(self, targets: list[dict[str, Any]], plan: dict[str, Any], ask: bool = False) -> list[dict[str, Any]]:
+    def _known(self, targets: list[dict[str, Any]], plan: Plan, ask: bool = False) -> list[dict[str, Any]]:
         asking = ask or any(target["possible"] and not diagnosis.by_certificate(target) for target in targets)
         return diagnosis.known(targets, plan, self._report(plan) if asking else None)
 
-    def _report(self, plan: dict[str, Any]) -> dict[str, Any] | None:
+    def _report(self, plan: Plan) -> Report | None:
         """Return what the host says of its ports; None where it cannot be asked, which the check itself then shows."""
         probe = {**diagnosis.probe(plan), "manifest": "", "firewall": False}
         try:
@@ -75,9 +78,9 @@ class ActionModule(OwnAction):
             raise  # an answer that is none
         except AnsibleError:  # out of reach, or no become
             return None
-        return answer.get("report")
+        return answers.observed_report(answer)
 
-    def _accounts(self, plan: dict[str, Any], directory: str | None) -> list[dict[str, Any]]:
+    def _accounts(self, plan: Plan, directory: str | None) -> list[dict[str, Any]]:
         """Return the tunnel accounts whose keys are kept here, as the module tunnel_keys left them."""
         given = self._templar.template(self._task_vars.get("tunnel_accounts")) or []
         try:
@@ -104,7 +107,7 @@ class ActionModule(OwnAction):
         return {"password_file": None, "given": next((key for key in ("password", "token") if secrets[key]), "")}
 
 
-def _fingerprint(host: str, item: dict[str, Any], pki_directory: str) -> str | None:
+def _fingerprint(host: str, item: Instance, pki_directory: str) -> str | None:
     """Return the SHA-256 of the certificate that was issued last, as this control node knows it."""
     pem = (
         _files.read(paths.certificate_path(pki_directory, f"{host}/{item['name']}")) if item["tls"] != "none" else None

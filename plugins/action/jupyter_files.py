@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 
@@ -16,6 +16,9 @@ from ..plugin_utils._input import answers
 from ..plugin_utils._input.url_logins import Logins, scrubbed
 from ..plugin_utils._jupyter.migration import PACKAGES
 from ..plugin_utils._templates import templates
+
+if TYPE_CHECKING:
+    from ..plugin_utils._records import HostInstance, Resource
 
 _OWNED = ("kind", "path", "owner", "group", "mode")
 #: What the host is told of each kind.
@@ -75,7 +78,7 @@ class ActionModule(OwnAction):
             **({"diff": scrubbed(answer["diff"])} if isinstance(answer.get("diff"), list) else {}),
         }
 
-    def _secret(self, thing: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
+    def _secret(self, thing: Resource, arguments: dict[str, Any], task_vars: dict[str, Any]) -> str:
         if "template" not in thing:
             return _kept(thing)
         # Rendered of the real addresses, and not made real afterwards: JSON may write one otherwise.
@@ -93,8 +96,8 @@ def _with_packages(said: str) -> str:
     return "\n".join([said, *cures])
 
 
-def _kept(thing: dict[str, Any]) -> str:
-    content = _files.read(thing["control"])
+def _kept(thing: Resource) -> str:
+    content = _files.read(str(thing["control"]))
     if content is None:
         raise FilesError(
             f"{thing['control']} is gone: it held what belongs into {thing['path']} of the host. Run again."
@@ -102,7 +105,7 @@ def _kept(thing: dict[str, Any]) -> str:
     return content.decode()
 
 
-def _check(instance: dict[str, Any]) -> list[str]:
+def _check(instance: HostInstance) -> list[str]:
     """Return the command that has the server's own Python read its settings, with the account's rights; ``%s`` stands
     for the file."""
     account = [instance["user"]] if instance["scope"] == "system" else []

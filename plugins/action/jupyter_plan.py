@@ -8,7 +8,7 @@ import difflib
 import gc
 import os
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -20,6 +20,9 @@ from ..plugin_utils._input import inventory_values, operator_folder
 from ..plugin_utils._input.url_logins import Logins
 from ..plugin_utils._jupyter import plan as jupyter_plan
 from ..plugin_utils._remote.contact import contact
+
+if TYPE_CHECKING:
+    from ..plugin_utils._records import Plan
 
 PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
@@ -174,7 +177,7 @@ def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, An
     return {**given, **{key: validated.validated_parameters[key] for key in known}}, problems
 
 
-def _only(names: list[str], plan: dict[str, Any]) -> list[str]:
+def _only(names: list[str], plan: Plan) -> list[str]:
     """Refuse names where a verb cannot obey them."""
     if names and plan["verb"] == "uninstall":
         return [
@@ -184,7 +187,7 @@ def _only(names: list[str], plan: dict[str, Any]) -> list[str]:
     return []
 
 
-def _has_to_look(plan: dict[str, Any], folder: str) -> bool:
+def _has_to_look(plan: Plan, folder: str) -> bool:
     """Tell whether the host has to be looked at before anything is made for it on the control node.
 
     That is so for a verb, which may be refused, and for a server that this control node has no password of: it would

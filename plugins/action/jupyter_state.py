@@ -9,7 +9,7 @@ import hashlib
 import os
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 
@@ -28,6 +28,9 @@ from ..plugin_utils._state import instances as state_instances
 from ..plugin_utils._state import probe as state_probe
 from ..plugin_utils._state import remarks as state_remarks
 from ..plugin_utils._templates import templates
+
+if TYPE_CHECKING:
+    from ..plugin_utils._records import Aim, Change, HostInstance, Plan, Report, Resource
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -78,9 +81,10 @@ class ActionModule(OwnAction):
         )
         # To look changes nothing here, either.
         self._looking = arguments["look"]
-        aim = {**environments.KEEP, **arguments["aim"]}
-        plan = {
-            **logins.reveal(arguments["plan"]),
+        aim: Aim = {**environments.KEEP, **arguments["aim"]}
+        revealed: Plan = logins.reveal(arguments["plan"])
+        plan: Plan = {
+            **revealed,
             "firewall": arguments["firewall"],
             "aim": aim,
             "tunnel": arguments["tunnel"],
@@ -109,7 +113,7 @@ class ActionModule(OwnAction):
         wheels = _wheels_of(plan, report, locks)
         for thing in things:
             if thing["kind"] == "environment":
-                thing.update(_origin(thing, locks, wheels, was, aim))
+                _set_origin(thing, locks, wheels, was, aim)
         kept = manifest.kept(plan, things, report)
         self._manifest = manifest.manifest([*things, *kept])
         try:
@@ -179,34 +183,33 @@ class ActionModule(OwnAction):
             **({"diff": diff} if diff else {}),
         }
 
-    def _store(self, plan: dict[str, Any], directory: str | None, rotate: list[str]) -> Credentials | None:
+    def _store(self, plan: Plan, directory: str | None, rotate: list[str]) -> Credentials | None:
         return Credentials(self, self._task_vars, plan, directory, rotate, predict=self._looking) if directory else None
 
-    def _pip(self, report: dict[str, Any]) -> str:
+    def _pip(self, report: Report) -> str:
         if report["system"]["ensurepip"]:
             return ""
         from ..plugin_utils._environment import pip as environment_pip
 
         return environment_pip.wheel([python["version"] for python in report["pythons"].values() if python["version"]])
 
-    def _observe(self, plan: dict[str, Any], texts: bool, details: bool) -> dict[str, Any]:
+    def _observe(self, plan: Plan, texts: bool, details: bool) -> Report:
         probe = state_probe.probe(plan, texts, details)
         # Where the connection cannot carry a bare program, the module of this name does the same in more steps.
         answer = bare.ask(self, self._task_vars, bare.OBSERVE, probe, answers.observed(probe))
         if answer is None:
             answer = answers.observe(self, self._task_vars, probe)
         self._python = answer.get("python")
-        if "report" in answer:
-            return dict(answer["report"])
+        report = answers.observed_report(answer)
+        if report is not None:
+            return report
         raise AnsibleActionFail(
             contact.unread(
                 plan["host"], [str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")]
             )
         )
 
-    def _locks(
-        self, plan: dict[str, Any], report: dict[str, Any], directory: str | None
-    ) -> dict[str, tuple[str, str | None]]:
+    def _locks(self, plan: Plan, report: Report, directory: str | None) -> dict[str, tuple[str, str | None]]:
         """Return path and digest of the lock file of each slot that has one, brought up to date on this machine."""
         slots = [slot for slot in state_instances.slots(plan, report) if slot["instance"]["lock"]]
         if slots and not directory:
@@ -218,7 +221,7 @@ class ActionModule(OwnAction):
         machine, writing = report["system"]["machine"], not (self._task.check_mode or self._looking)
         return {slot["slot"]: lockfiles.settle(str(directory), slot, machine, plan["aim"], writing) for slot in slots}
 
-    def _fill(self, things: list[dict[str, Any]], instances: list[dict[str, Any]]) -> dict[str, str]:
+    def _fill(self, things: list[Resource], instances: list[HostInstance]) -> dict[str, str]:
         """Give each file its digest, each instance its revision. Return the texts of files that are no secret, by
         path."""
         texts = {}
@@ -236,12 +239,12 @@ class ActionModule(OwnAction):
             thing["digest"] = hashlib.sha256(texts[thing["path"]].encode()).hexdigest()
         return texts
 
-    def _secret(self, thing: dict[str, Any], instances: list[dict[str, Any]]) -> bytes | None:
+    def _secret(self, thing: Resource, instances: list[HostInstance]) -> bytes | None:
         if "template" in thing:
             return self._text(thing, templates.instance_of(thing, instances)).encode()
         return _files.read(thing["control"]) if thing["control"] else None
 
-    def _text(self, thing: dict[str, Any], instance: dict[str, Any]) -> str:
+    def _text(self, thing: Resource, instance: HostInstance) -> str:
         return templates.render(self, self._task_vars, thing, instance, self._manifest)
 
 
@@ -251,23 +254,19 @@ def _refuse(problems: list[str]) -> None:
         raise AnsibleActionFail(said)
 
 
-def _origin(
-    thing: dict[str, Any], locks: dict[str, Any], wheels: dict[str, Any], was: dict[str, str], aim: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what an environment is made from, and which one it takes the place of."""
+def _set_origin(
+    thing: Resource, locks: dict[str, tuple[str, str | None]], wheels: dict[str, Any], was: dict[str, str], aim: Aim
+) -> None:
+    """Set the lock file and the wheels of an environment, and the environment that it replaces."""
     slot = thing["slot"]
     lock, now = locks[slot][0] if slot in locks else "", was.get(slot, "")
-    return {
-        "lock": lock,
-        "wheelhouse": wheels.get(slot, {}),
-        "before": now if now != thing["path"] else "",
-        "instead_of": now if aim["do"] == "new" and not lock else "",
-    }
+    thing["lock"] = lock
+    thing["wheelhouse"] = wheels.get(slot, {})
+    thing["before"] = now if now != thing["path"] else ""
+    thing["instead_of"] = now if aim["do"] == "new" and not lock else ""
 
 
-def _wheels_of(
-    plan: dict[str, Any], report: dict[str, Any], locks: dict[str, tuple[str, str | None]]
-) -> dict[str, Any]:
+def _wheels_of(plan: Plan, report: Report, locks: dict[str, tuple[str, str | None]]) -> dict[str, Any]:
     """Return which wheels each slot needs that gets them from the control node."""
     slots = [slot for slot in state_instances.slots(plan, report) if slot["instance"]["wheelhouse"]]
     if not slots:
@@ -276,13 +275,13 @@ def _wheels_of(
 
     return {
         slot["slot"]: wheel_names.order(
-            locks[slot["slot"]][0], slot["python"]["version"], report["system"], slot["instance"]
+            locks[slot["slot"]][0], slot["python"]["version"] or [], report["system"], slot["instance"]
         )
         for slot in slots
     }
 
 
-def _reported(report: dict[str, Any], whole: bool) -> dict[str, Any]:
+def _reported(report: Report, whole: bool) -> dict[str, Any]:
     """Return what was read, without the texts of files. Where nobody is going to act on it, what grows with the things
     that are managed is left out.
 
@@ -290,7 +289,7 @@ def _reported(report: dict[str, Any], whole: bool) -> dict[str, Any]:
     """
     for state in report["paths"].values():
         (state or {}).pop("text", None)
-    return report if whole else {key: value for key, value in report.items() if key not in BULKY}
+    return {key: value for key, value in report.items() if whole or key not in BULKY}
 
 
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
@@ -302,7 +301,7 @@ def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     }
 
 
-def _lock(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
+def _lock(plan: Plan, report: Report) -> dict[str, str]:
     """Say where this run leaves its name while it changes the host, what that is, and whose name there belongs to a run
     that is dead."""
     # Actions run in a fork: its parent is the run itself.
@@ -325,7 +324,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _diff(changes: list[dict[str, Any]], texts: dict[str, str], report: dict[str, Any]) -> list[dict[str, str]]:
+def _diff(changes: list[Change], texts: dict[str, str], report: Report) -> list[dict[str, str]]:
     """Show each difference the way Ansible shows a change: two texts for a file, one line for anything else."""
     shown = []
     for change in changes:

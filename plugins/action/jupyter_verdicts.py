@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleConnectionFailure
 
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._check import diagnosis, table
 from ..plugin_utils._input import answers as input_answers
+
+if TYPE_CHECKING:
+    from ..plugin_utils._records import Plan, Report
 
 
 class ActionModule(OwnAction):
@@ -59,7 +62,7 @@ class ActionModule(OwnAction):
 
     def _ask(
         self,
-        plan: dict[str, Any],
+        plan: Plan,
         asked: list[dict[str, Any]],
         answers: dict[Any, dict[str, Any]],
         task_vars: dict[str, Any],
@@ -77,9 +80,10 @@ class ActionModule(OwnAction):
             for target in asked
         }
 
-    def _report(self, plan: dict[str, Any], task_vars: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    def _report(self, plan: Plan, task_vars: dict[str, Any]) -> tuple[Report | None, str]:
         answer = input_answers.observe(self, task_vars, diagnosis.probe(plan, files=True))
-        return answer.get("report"), " ".join(str(answer[key]) for key in ("msg", "module_stderr") if answer.get(key))
+        said = " ".join(str(answer[key]) for key in ("msg", "module_stderr") if answer.get(key))
+        return input_answers.observed_report(answer), said
 
 
 def _key(target: dict[str, Any]) -> tuple[str, str]:

@@ -10,13 +10,16 @@ tell: the module ``jupyter_state`` takes it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._check.causes import conclude
 from ...module_utils._firewall import compare
 from .._jupyter import conflicts, leftovers
 from .._state.layout import UNIT
 from .._state.refusals import in_the_way, stopping
+
+if TYPE_CHECKING:
+    from .._records import Instance, Listener, Plan, Report
 
 #: The causes of :data:`causes.CAUSES` behind which the host may know more than the client.
 WORTH_A_LOOK = (
@@ -47,7 +50,7 @@ LEAST, MOST = 30.0, 300.0
 ON_THE_WAY = ("timed_out", "no_route", "refused")
 
 
-def probe(plan: dict[str, Any], files: bool = False) -> dict[str, Any]:
+def probe(plan: Plan, files: bool = False) -> dict[str, Any]:
     """Say what the module should look at: processes, listeners, units, the firewall; no file of ours.
 
     :param files: ask for what servers and kernels may read of others, too: where it is known that something fails.
@@ -75,7 +78,7 @@ def probe(plan: dict[str, Any], files: bool = False) -> dict[str, Any]:
 
 
 def known(
-    targets: list[dict[str, Any]], plan: dict[str, Any], report: dict[str, Any] | None, proven: tuple[str, ...] = ()
+    targets: list[dict[str, Any]], plan: Plan, report: Report | None, proven: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
     """Return the targets (:func:`endpoints.targets`) with what a client has to know before it sends a password.
 
@@ -102,7 +105,7 @@ def known(
     return found
 
 
-def patience(name: str, report: dict[str, Any] | None) -> float:
+def patience(name: str, report: Report | None) -> float:
     """Return how long the check of an instance may take: four times what the trial of its environment took there; 0
     where that is not known."""
     took = (
@@ -120,19 +123,19 @@ def by_certificate(target: dict[str, Any]) -> bool:
     )
 
 
-def stranger(item: dict[str, Any], report: dict[str, Any]) -> str:
+def stranger(item: Instance, report: Report) -> str:
     """Return who listens on the port of an instance beside its server, or in its place; empty where nobody does."""
     found = _stranger(item, report)
     return _holder(found) if found else ""
 
 
-def _stranger(item: dict[str, Any], report: dict[str, Any]) -> dict[str, Any] | None:
+def _stranger(item: Instance, report: Report) -> Listener | None:
     servers = [server for server in report["servers"] if server["instance"] == item["name"]]
     unit = report["units"].get(UNIT.format(name=item["name"]), {})
     pids = {server["pid"] for server in servers} | {int(unit.get("MainPID") or 0)} - {0}
     uids = {server["uid"] for server in servers}
 
-    def is_ours(each: dict[str, Any]) -> bool:
+    def is_ours(each: Listener) -> bool:
         if each["pid"]:
             return each["pid"] in pids
         return each["uid"] in uids or each["account"] == item["user"]
@@ -140,7 +143,7 @@ def _stranger(item: dict[str, Any], report: dict[str, Any]) -> dict[str, Any] | 
     return next((each for each in in_the_way(item, report) if not is_ours(each)), None)
 
 
-def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
+def explain(item: Instance, cause: str, report: Report) -> str:
     """Return what the host tells about an instance that a client could not use: what is, and what to do; empty where
     all is as it should be there."""
     if not report["manifest"]:
@@ -180,12 +183,12 @@ def explain(item: dict[str, Any], cause: str, report: dict[str, Any]) -> str:
     return _walls(item, cause, report["firewall"])
 
 
-def _home(item: dict[str, Any], report: dict[str, Any]) -> str:
+def _home(item: Instance, report: Report) -> str:
     account = report["accounts"].get(item["user"]) or report["system"]
     return str(account["home"])
 
 
-def _unreadable(item: dict[str, Any], report: dict[str, Any]) -> str:
+def _unreadable(item: Instance, report: Report) -> str:
     """Name the settings beside ours that end a server at its start."""
     found = report["shadows"]
     broken = [
@@ -198,7 +201,7 @@ def _unreadable(item: dict[str, Any], report: dict[str, Any]) -> str:
     )
 
 
-def _beside(item: dict[str, Any], report: dict[str, Any]) -> str:
+def _beside(item: Instance, report: Report) -> str:
     """Name what the server and its kernels read or run beside what is ours: they may be to blame, and nothing else
     tells which of them is."""
     paths = leftovers.suspects(_home(item, report), report["shadows"])
@@ -210,14 +213,14 @@ def _beside(item: dict[str, Any], report: dict[str, Any]) -> str:
     )
 
 
-def _holder(listener: dict[str, Any]) -> str:
+def _holder(listener: Listener) -> str:
     if listener["pid"]:
         unit = f", {listener['unit']}" if listener.get("unit") else ""
         return f"{listener['command']} (process {listener['pid']} of the account '{listener['account']}'{unit})"
     return f"a process of the account '{listener['account']}'"
 
 
-def _walls(item: dict[str, Any], cause: str, firewall: dict[str, Any] | None) -> str:
+def _walls(item: Instance, cause: str, firewall: dict[str, Any] | None) -> str:
     """Tell the host's own firewall from what lies beyond the host."""
     if item["access"] == "tunnel" or cause not in ON_THE_WAY or firewall is None:
         return ""

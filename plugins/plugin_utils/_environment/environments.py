@@ -22,18 +22,19 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors import PlanError
 
-Known = Dict[str, Dict[str, Any]]
-Aim = Dict[str, Any]
-Slot = Dict[str, Any]
+if TYPE_CHECKING:
+    from .._records import Aim, Environment, Interpreter, Slot
+
+    Known = dict[str, Environment]
 
 KEEP: Aim = {"do": "keep", "stamp": "", "instances": [], "environments": {}, "same": []}
 
 
-def key(python: dict[str, Any], packages: list[str]) -> str:
+def key(python: Interpreter, packages: list[str]) -> str:
     """Return what all environments that fit this wish have in common in their names: 12 hexadecimal digits."""
     return hashlib.sha256(json.dumps([python["path"], python["version"], packages]).encode()).hexdigest()[:12]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import missing_required_lib
@@ -15,6 +15,9 @@ from ansible.module_utils.basic import missing_required_lib
 from ...module_utils._errors import LockError
 from .. import _files
 from . import environments, lockfile_text
+
+if TYPE_CHECKING:
+    from .._records import Aim, Slot
 
 try:
     from uv import find_uv_bin
@@ -30,9 +33,7 @@ BACK = "-back"
 SAME = "-same"
 
 
-def settle(
-    directory: str, slot: dict[str, Any], machine: str, aim: dict[str, Any], writing: bool
-) -> tuple[str, str | None]:
+def settle(directory: str, slot: Slot, machine: str, aim: Aim, writing: bool) -> tuple[str, str | None]:
     """Bring the lock file of a slot to what the aim wants. Return its path, and its digest or None where check mode did
     not make it.
 
@@ -40,7 +41,7 @@ def settle(
     :param aim: see :mod:`environments`.
     :raises LockError: where nothing fits, the index cannot be reached, or there is no lock to go back to.
     """
-    version, packages, instance = slot["python"]["version"], slot["packages"], slot["instance"]
+    version, packages, instance = slot["python"]["version"] or [], slot["packages"], slot["instance"]
     path = os.path.join(directory, lockfile_text.file_name(version, machine, packages))
     if not writing:
         text = _read(path)
@@ -87,12 +88,12 @@ def _swap(path: str, text: str, stamp: str) -> str:
     return previous
 
 
-def _resolve(slot: dict[str, Any], machine: str) -> str:
+def _resolve(slot: Slot, machine: str) -> str:
     """Ask uv for the newest versions that fit."""
     if UV_ERROR is not None:
         raise LockError(missing_required_lib("uv", reason="to resolve versions for jupyter_lock")) from UV_ERROR
     instance = slot["instance"]
-    command = lockfile_text.command(find_uv_bin(), slot["python"]["version"], machine)
+    command = lockfile_text.command(find_uv_bin(), slot["python"]["version"] or [], machine)
     requirements = "".join(f"{package}\n" for package in slot["packages"])
     environment = installer_environment(instance["index_url"], instance["http_proxy"])
     # uv obeys a uv.toml where it runs, and in each folder above that: in /tmp anybody may have put one.

@@ -17,10 +17,13 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
 
 from ...module_utils._errors import LockError
 from . import lockfile_text
+
+if TYPE_CHECKING:
+    from .._records import Instance, System
 
 Order = Dict[str, Any]
 
@@ -30,7 +33,7 @@ OLD_NAMES = ("manylinux2014", "manylinux2010", "manylinux1")
 OLDEST = 5
 
 
-def order(lock: str, version: list[int], system: dict[str, Any], instance: dict[str, Any]) -> Order:
+def order(lock: str, version: list[int], system: System, instance: Instance) -> Order:
     """Return what a host needs for a lock file.
 
     :param lock: the path of the lock file. The archives lie in ``wheels`` beside its folder: lock files go into git,

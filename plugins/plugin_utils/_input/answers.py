@@ -16,7 +16,7 @@ import contextlib
 import functools
 import json
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
@@ -28,6 +28,9 @@ from ...module_utils._tunnel import names as tunnel_names
 from .._jupyter import migration
 from .._jupyter.plan import NAME as INSTANCE
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
+
+if TYPE_CHECKING:
+    from .._records import Report
 
 #: The report of a host with dozens of servers has some hundred kilobytes; one of 100,000 rules that block an address
 #: each, 25 million.
@@ -375,6 +378,11 @@ def observed(probe: dict[str, Any]) -> Shape:
     """What a bare program that observes answers."""
     said = record({"report": report(probe)})
     return lambda value, place: (OBSERVED_FAILURE if isinstance(value, dict) and "msg" in value else said)(value, place)
+
+
+def observed_report(answer: dict[str, Any]) -> Report | None:
+    """Return the report of an answer that :func:`observed` or :func:`observe` has checked; None where it has none."""
+    return cast("Report | None", answer.get("report"))
 
 
 ENVIRONMENT = record({"same": flag, "remark": block(20_000)})

@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .migration import GONE, new_name
 from .plan import PLANNED_SETTINGS
+
+if TYPE_CHECKING:
+    from .._records import ConfigFile, Conflict, Plan, Report
 
 #: Read beside ``--config``; jupyter_server_config is not, so a person may believe in what nobody reads.
 FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")
@@ -39,17 +42,17 @@ OURS = {
 SUFFIX = ".before-remote-notebooks"
 
 
-def _folders(plan: dict[str, Any]) -> list[str]:
+def _folders(plan: Plan) -> list[str]:
     homes = sorted({f"~{item['user']}" for item in plan["instances"]})
     return [*FOLDERS, *(f"{home}/{folder}" for home in homes for folder in HOME_FOLDERS)] if homes else []
 
 
-def places(plan: dict[str, Any]) -> list[str]:
+def places(plan: Plan) -> list[str]:
     """Return the files to look for, as patterns; a leading ``~`` is a home."""
     return [f"{folder}/{name}.{ending}" for folder in _folders(plan) for name in NAMES for ending in ("json", "py")]
 
 
-def backups(plan: dict[str, Any]) -> list[str]:
+def backups(plan: Plan) -> list[str]:
     """Return where files that were moved aside lie, as patterns."""
     return [path + SUFFIX for path in places(plan)]
 
@@ -65,7 +68,7 @@ def is_read(path: str) -> bool:
     return not path.rpartition("/")[2].startswith("jupyter_server_config")
 
 
-def notable(plan: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str, str]:
+def notable(plan: Plan, found: dict[str, ConfigFile]) -> dict[str, str]:
     """Return, by path, what a person should know of a file.
 
     :param found: by path ``{"options": ["Section.trait", ...], "error": str}``; no value ever leaves the host.
@@ -80,13 +83,13 @@ def notable(plan: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str,
     return {path: text for path, text in said.items() if text}
 
 
-def movable(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
+def movable(plan: Plan, report: Report) -> list[Conflict]:
     """Return the files that ``jupyter_shadows: move`` moves in this run: where they are, who moves them, whose they are
     (empty: the host's)."""
     if plan["shadows"] != "move":
         return []
     taken, homes = {*report["aside"]}, _homes(plan, report)
-    found = []
+    found: list[Conflict] = []
     for path in notable(plan, report["shadows"]):
         folder = path.rpartition("/")[0]
         mover = _mover(plan, report, folder, homes)
@@ -95,12 +98,13 @@ def movable(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]
     return found
 
 
-def moved(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
+def moved(plan: Plan, report: Report) -> list[Conflict]:
     """Return what earlier runs moved and what stays moved while a server of ours could read it: by their list, and by
     what lies there."""
     if not plan["instances"]:
         return []
-    homes, found = _homes(plan, report), {}
+    homes = _homes(plan, report)
+    found: dict[str, Conflict] = {}
     for path in report["aside"]:
         folder = path.rpartition("/")[0]
         mover = _mover(plan, report, folder, homes)
@@ -108,24 +112,26 @@ def moved(plan: dict[str, Any], report: dict[str, Any]) -> list[dict[str, str]]:
             found[path] = {"origin": path[: -len(SUFFIX)], "mover": mover, "account": homes.get(folder, "")}
     for thing in report["manifest"]:
         if thing.get("kind") == "shadow" and thing["account"] in ("", *homes.values()):
-            found.setdefault(thing["backup"], {key: thing[key] for key in ("origin", "mover", "account")})
+            listed: Conflict = {"origin": thing["origin"], "mover": thing["mover"], "account": thing["account"]}
+            found.setdefault(thing["backup"], listed)
     return [found[path] for path in sorted(found)]
 
 
-def _homes(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
+def _homes(plan: Plan, report: Report) -> dict[str, str]:
     """Return the account behind each configuration folder in a home; without root that is the account we are."""
     return {f"{home}/{folder}": user for user, home in homes_of(plan, report).items() for folder in HOME_FOLDERS}
 
 
-def homes_of(plan: dict[str, Any], report: dict[str, Any]) -> dict[str, str]:
+def homes_of(plan: Plan, report: Report) -> dict[str, str]:
     """Return the home of each account that has a server; without root that is the account we are."""
     if plan["scope"] == "user":
         return {report["system"]["user"]: report["system"]["home"]}
     users = sorted({item["user"] for item in plan["instances"]})
-    return {user: report["accounts"][user]["home"] for user in users if report["accounts"].get(user)}
+    known = {user: report["accounts"].get(user) for user in users}
+    return {user: account["home"] for user, account in known.items() if account}
 
 
-def _mover(plan: dict[str, Any], report: dict[str, Any], folder: str, homes: dict[str, str]) -> str | None:
+def _mover(plan: Plan, report: Report, folder: str, homes: dict[str, str]) -> str | None:
     """Return the account that renames a file in ``folder``, empty for the one we are, or None where none of ours may.
 
     In a folder of theirs, people rename: root would follow a link of theirs anywhere.
@@ -139,7 +145,7 @@ def _mover(plan: dict[str, Any], report: dict[str, Any], folder: str, homes: dic
     return user if owner == user else ""
 
 
-def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def remarks(plan: Plan, report: Report) -> list[str]:
     """Return a sentence for each file that a person should know of."""
     going, homes = {file["origin"] for file in movable(plan, report)}, _homes(plan, report)
     said = []
@@ -162,7 +168,7 @@ def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     return [*said, *_stranded(plan, report), *_lost_folders(plan, report)]
 
 
-def _stranded(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def _stranded(plan: Plan, report: Report) -> list[str]:
     """Name the files that would get their old name back now, were it not taken."""
     staying = {file["origin"] for file in moved(plan, report)}
     return [
@@ -174,7 +180,7 @@ def _stranded(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _lost_folders(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def _lost_folders(plan: Plan, report: Report) -> list[str]:
     """Name the folders of an account that a ``sudo jupyter`` of some day left to root."""
     said = []
     for user, home in homes_of(plan, report).items() if plan["instances"] else ():
@@ -188,7 +194,7 @@ def _lost_folders(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     return said
 
 
-def _about(path: str, file: dict[str, Any], own: set[str]) -> str:
+def _about(path: str, file: ConfigFile, own: set[str]) -> str:
     if file["error"]:
         return f"{path} cannot be read by Jupyter: {file['error']} It may keep JupyterLab from loading."
     if not is_read(path):

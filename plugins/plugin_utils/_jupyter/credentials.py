@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
@@ -20,6 +20,9 @@ from .._input import answers
 from . import password as jupyter_password
 from . import plan as jupyter_plan
 from . import secrets
+
+if TYPE_CHECKING:
+    from .._records import Plan
 
 
 class Credentials:
@@ -39,7 +42,7 @@ class Credentials:
         self,
         action: ActionBase,
         task_vars: dict[str, Any],
-        plan: dict[str, Any],
+        plan: Plan,
         directory: str,
         rotate: list[str],
         *,

@@ -11,14 +11,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import names
 from .._pki import paths
 
+if TYPE_CHECKING:
+    from .._records import HostInstance, Instance, Plan
+
 
 def servers(
-    plan: dict[str, Any], instances: list[dict[str, Any]], credentials: dict[str, Any], pki: dict[str, Any]
+    plan: Plan, instances: list[HostInstance], credentials: dict[str, Any], pki: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Return for each instance the hand-off record (see the module ``jupyter_handoff``) and, under ``checks``, how the
     control node tries it.
@@ -29,7 +32,7 @@ def servers(
     return [_server(plan, instance, credentials.get(instance["name"], {}), pki) for instance in instances]
 
 
-def connect(servers: list[dict[str, Any]], instances: list[dict[str, Any]], pages: str, ssh_config: str) -> list[str]:
+def connect(servers: list[dict[str, Any]], instances: list[HostInstance], pages: str, ssh_config: str) -> list[str]:
     """Return the lines that say where to connect, at the end of a run.
 
     :param pages: the folder of the hand-off. :param ssh_config: the file of the accounts that can only forward; empty
@@ -67,9 +70,7 @@ def connect(servers: list[dict[str, Any]], instances: list[dict[str, Any]], page
     return lines
 
 
-def targets(
-    plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]
-) -> list[dict[str, Any]]:
+def targets(plan: Plan, instance: Instance, ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
     """Return every way to an instance, the one it is handed over by first, with what the control node needs for going
     it.
 
@@ -83,7 +84,7 @@ def targets(
     return [{"host": plan["host"], "instance": instance["name"], **way, **known} for way in ways(plan, instance)]
 
 
-def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]:
+def ways(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
     """Return every way by which clients come to an instance, and how the control node goes it; the first is the one it
     is handed over by.
 
@@ -118,7 +119,7 @@ def ways(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]
     return found
 
 
-def authority_file(host: str, instance: dict[str, Any], pki_directory: str) -> str | None:
+def authority_file(host: str, instance: Instance, pki_directory: str) -> str | None:
     """Return the file of the control node that holds what clients have to trust; None where that is the system's own
     list, or nothing."""
     if instance["tls"] == "private_ca":
@@ -128,13 +129,11 @@ def authority_file(host: str, instance: dict[str, Any], pki_directory: str) -> s
     return instance["ca_file"] or None if instance["tls"] == "provided" else None
 
 
-def _url(instance: dict[str, Any], host: str) -> str:
+def _url(instance: Instance, host: str) -> str:
     return f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{instance['port']}{instance['base_url']}"
 
 
-def _server(
-    plan: dict[str, Any], instance: dict[str, Any], credential: dict[str, Any], pki: dict[str, Any]
-) -> dict[str, Any]:
+def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
     contact, port = plan["contact"], instance["port"]
     url = _url(instance, "localhost" if instance["access"] == "tunnel" else instance["addresses"][0])
     certificate = (
@@ -170,16 +169,14 @@ def _server(
     }
 
 
-def _provable(
-    plan: dict[str, Any], instance: dict[str, Any], ca_file: str | None, credential: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _provable(plan: Plan, instance: Instance, ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the ways that have to work; a certificate from elsewhere does not name the localhost at which a tunnel
     ends."""
     found = targets(plan, instance, ca_file, credential)
     return found[:1] if instance["tls"] == "provided" else found
 
 
-def _trust(instance: dict[str, Any], certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
+def _trust(instance: Instance, certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
     """Say what clients have to trust: ``ca_file`` (None for the system's own list) and ``ca_sha256`` (None where the
     file alone tells)."""
     if instance["tls"] == "private_ca":
@@ -190,7 +187,7 @@ def _trust(instance: dict[str, Any], certificate: dict[str, Any], authority: dic
     return {"ca_file": instance["ca_file"] or None if instance["tls"] == "provided" else None, "ca_sha256": None}
 
 
-def _ssh_host(plan: dict[str, Any], instance: dict[str, Any]) -> str:
+def _ssh_host(plan: Plan, instance: Instance) -> str:
     """Name the host for somebody who sits elsewhere: this very machine is localhost to nobody else."""
     contact = plan["contact"]
     return str(
@@ -198,13 +195,13 @@ def _ssh_host(plan: dict[str, Any], instance: dict[str, Any]) -> str:
     )
 
 
-def _accounts(plan: dict[str, Any], instance: dict[str, Any]) -> list[dict[str, Any]]:
+def _accounts(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
     """The accounts that can forward to this server and do nothing else, as the user lists them."""
     known = {account["name"]: account for account in plan.get("tunnel", {}).get("accounts", [])}
     return [known[name] for name in instance["tunnel_accounts"] if name in known]
 
 
-def _login(plan: dict[str, Any], instance: dict[str, Any]) -> dict[str, Any]:
+def _login(plan: Plan, instance: Instance) -> dict[str, Any]:
     """As whom people forward: the accounts for that alone, where there are some, else as Ansible comes."""
     logins = [
         {

@@ -16,9 +16,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any
 
-Kernel = Dict[str, Any]
+if TYPE_CHECKING:
+    from .._records import Kernel
 
 KEYS = ("name", "display_name", "language", "python", "packages", "argv", "env", "interrupt_mode", "metadata")
 BASE_PACKAGES = ("ipykernel", "pip")
@@ -90,7 +91,7 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
                 " or argv."
             )
     elif kernel["language"].lower() == "r":
-        kernel.update(language="R", argv=list(R_COMMAND))
+        kernel["language"], kernel["argv"] = "R", list(R_COMMAND)
         if own:
             wrong("R brings the system's own packages. Leave python and packages out.")
     elif kernel["language"] == "python":
@@ -98,7 +99,8 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
         if not isinstance(packages, list):
             wrong("packages is a list, for example [pandas].")
             packages = []
-        kernel.update(python=str(entry.get("python") or python), packages=sorted({*BASE_PACKAGES, *map(str, packages)}))
+        kernel["python"] = str(entry.get("python") or python)
+        kernel["packages"] = sorted({*BASE_PACKAGES, *map(str, packages)})
     else:
         wrong(
             f"language '{kernel['language']}' needs argv, the command that starts it; only Python and R are known here."

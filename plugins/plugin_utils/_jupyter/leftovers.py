@@ -13,9 +13,12 @@ Jupyter itself are :mod:`conflicts`'s.
 from __future__ import annotations
 
 import posixpath
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Iterator
 
 from . import conflicts
+
+if TYPE_CHECKING:
+    from .._records import ConfigFile, Plan, Report
 
 #: Kernels run what stands there before they answer.
 STARTUP = ".ipython/profile_default/startup"
@@ -41,12 +44,12 @@ PLACES = (
 )
 
 
-def places(plan: dict[str, Any]) -> list[str]:
+def places(plan: Plan) -> list[str]:
     """Return the files to look for, as patterns; the leading ``~`` is a home."""
     return [f"~{user}/{place}" for user in sorted({item["user"] for item in plan["instances"]}) for place in PLACES]
 
 
-def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def remarks(plan: Plan, report: Report) -> list[str]:
     """Return a sentence for each file that a person may believe in, and that counts for nothing or fails."""
     said: list[str] = []
     for user, home in conflicts.homes_of(plan, report).items() if plan["instances"] else ():
@@ -97,7 +100,7 @@ def _is_run(path: str) -> bool:
     return posixpath.dirname(path).endswith(f"/{STARTUP}") or posixpath.basename(path) == "usercustomize.py"
 
 
-def suspects(home: str, found: dict[str, dict[str, Any]]) -> list[str]:
+def suspects(home: str, found: dict[str, ConfigFile]) -> list[str]:
     """Return what of a home, or of the host, a server and its kernels read or run beside what is ours.
 
     :param found: as for :func:`conflicts.notable`.
@@ -109,7 +112,7 @@ def _concerns(path: str, home: str) -> bool:
     return path.startswith(f"{home}/") or posixpath.dirname(path) in conflicts.FOLDERS
 
 
-def _counts(path: str, file: dict[str, Any]) -> bool:
+def _counts(path: str, file: ConfigFile) -> bool:
     if conflicts.is_configuration(path):
         return conflicts.is_read(path) and bool(file["options"] or file["error"])
     return _is_run(path) or posixpath.basename(path).startswith("ipython_")

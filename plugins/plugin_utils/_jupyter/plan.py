@@ -3,22 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From what the user wrote to complete records, or to the list of what contradicts itself. Pure: no I/O, no Ansible.
 
-A *plan* is what the inventory alone decides for one host::
-
-    {"host": str, "scope": "system" | "user", "keep_notebooks": bool, "keep_environments": int,
-     "timeout": int,                              # seconds; 0 where the host decides
-     "shadows": "report" | "move",
-     "absent": [str, ...],                        # instances that go because the inventory says so
-     "prune": bool,                               # whether those go, too, of which the inventory says nothing
-     "verb": str,                                 # what this run is asked for, of VERBS; "" for the main job
-     "prefix": str, "config_dir": str,            # a leading "~" is the home of the account Ansible works as
-     "instances": [instance, ...],
-     "certificates": [{"name": "<host>/<instance>", "addresses": [str, ...], ...}, ...],  # entries of pki_certificates
-     "firewall_rules": [{"port": int, "protocol": "tcp", "sources": [str, ...], "state": "present"}, ...],
-     "tunnel_forwards": {"ipad": [8888], ...}}   # what each SSH account that can do nothing else may forward to
-
-An *instance* holds every key of :data:`INSTANCE_KEYS` that is no secret, resolved. What only the host can tell
-(its Python, the account's home, which service manager runs) is added by :mod:`_state.compare`.
+A *plan* (:class:`_records.Plan`) is the decision of the inventory alone for one host. An *instance* holds every key of
+:data:`INSTANCE_KEYS` that is no secret, resolved. :mod:`_state.compare` adds the facts of the host.
 """
 
 from __future__ import annotations
@@ -26,15 +12,14 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from typing import Any, Callable, Dict
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 from ...module_utils._errors import PlanError
 from .._input import addresses
 from . import kernels, throttle
 
-# typing.Dict: these lines run on hosts, too, whose Python may be 3.8.
-Instance = Dict[str, Any]
-Plan = Dict[str, Any]
+if TYPE_CHECKING:
+    from .._records import FileKey, Instance, Plan, Scope
 
 #: What an instance may say; each has a host-wide ``jupyter_<key>``, ``name`` alone excepted.
 INSTANCE_KEYS = (
@@ -85,7 +70,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("*", "0.0.0.0", "::")  # noqa: S104
 
 #: Files of the control node.
-FILE_KEYS = ("certificate_file", "key_file", "ca_file")
+FILE_KEYS: tuple[FileKey, ...] = ("certificate_file", "key_file", "ca_file")
 SECRET_KEYS = ("password", "password_hash", "token")
 
 #: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new
@@ -204,7 +189,7 @@ def unknown_key(key: str, known: tuple[str, ...]) -> str:
 
 def resolve(
     host: str,
-    scope: str,
+    scope: Scope,
     defaults: dict[str, Any],
     instances: list[dict[str, Any]],
     *,
@@ -300,7 +285,9 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     for key in given:
         if key not in INSTANCE_KEYS:
             wrong(key, unknown_key(key, INSTANCE_KEYS))
-    instance: Instance = {**defaults, **{key: value for key, value in given.items() if key in INSTANCE_KEYS}}
+    options = {**defaults, **{key: value for key, value in given.items() if key in INSTANCE_KEYS}}
+    # The specification of the role has checked the type of each option.
+    instance = cast("Instance", {key: value for key, value in options.items() if key not in SECRET_KEYS})
 
     if not NAME.fullmatch(str(instance.get("name", ""))):
         wrong(
@@ -342,16 +329,14 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     )
     instance["packages"], instance["classic"] = _packages(instance)
     instance["kernels"] = kernels.complete(
-        instance["kernels"],
+        options["kernels"],
         instance["python"],
         lambda text: wrong("kernels", text),
         lambda key: unknown_key(key, kernels.KEYS),
     )
     # What is carried to a host has to be known by name beforehand.
     instance["lock"] = instance["lock"] or instance["wheelhouse"]
-    instance["has_token"] = bool(instance["token"])
-    for key in SECRET_KEYS:
-        del instance[key]
+    instance["has_token"] = bool(options["token"])
     return instance
 
 
@@ -364,7 +349,8 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
     """Return what the role ``pki`` is asked for."""
     entry: dict[str, Any] = {"name": f"{host}/{instance['name']}", "addresses": list(instance["addresses"])}
     if instance["tls"] == "provided":
-        files = {key: instance[key] for key in FILE_KEYS if instance[key]}
+        given = {key: instance[key] for key in FILE_KEYS}
+        files: dict[str, Any] = {key: path for key, path in given.items() if path}
         return {**entry, "source": "provided", **files}
     if instance["access"] != "direct":
         # Through a tunnel, a client finds the server under its own localhost.

@@ -10,9 +10,13 @@ is named. docs/operations.md has the rules as a table.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .plan import DAY2
+
+if TYPE_CHECKING:
+    from .._records import Change, Plan, Report, Resource
 
 #: What each verb is about, for its refusals.
 SUBJECTS = {
@@ -25,23 +29,23 @@ SUBJECTS = {
 TOLD = 5
 
 
-def found(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def found(report: Report) -> dict[str, Resource]:
     """Return the servers that the host's own list names: the service of each, by the instance's name."""
     return {
         thing["instance"]: thing for thing in report["manifest"] if thing["kind"] == "service" and thing["instance"]
     }
 
 
-def unnamed(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def unnamed(plan: Plan, report: Report) -> list[str]:
     """Return the servers on the host of which the inventory says nothing."""
     return sorted(set(found(report)) - {item["name"] for item in plan["instances"]} - set(plan["absent"]))
 
 
-def _going(plan: dict[str, Any], report: dict[str, Any]) -> set[str]:
+def _going(plan: Plan, report: Report) -> set[str]:
     return set(plan["absent"]) | (set(unnamed(plan, report)) if plan["prune"] else set())
 
 
-def is_said(plan: dict[str, Any], report: dict[str, Any], thing: dict[str, Any]) -> bool:
+def is_said(plan: Plan, report: Report, thing: Resource) -> bool:
     """Tell whether somebody has said that this goes: a folder of notebooks, what servers left in a home, or an account.
 
     Each goes with the servers it was made for. One that is left over because the inventory has another ``user`` or
@@ -61,7 +65,7 @@ def is_said(plan: dict[str, Any], report: dict[str, Any], thing: dict[str, Any])
     return users - {""} != set() and users - {""} <= going
 
 
-def refusals(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def refusals(plan: Plan, report: Report) -> list[str]:
     """Name the servers about which the inventory and the host do not agree, where this run must not decide that."""
     verb, here = plan["verb"], found(report)
     strange = unnamed(plan, report)
@@ -95,7 +99,7 @@ def refusals(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _unnamed(names: list[str], here: dict[str, dict[str, Any]]) -> str:
+def _unnamed(names: list[str], here: dict[str, Resource]) -> str:
     return (
         f"There are servers here of which the inventory says nothing: {_listed(names, here)}. Nothing was changed. Name"
         " each in jupyter_instances - with state: absent where it is to go - or, if another inventory or the vars of a"
@@ -103,14 +107,14 @@ def _unnamed(names: list[str], here: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def _listed(names: list[str], here: dict[str, dict[str, Any]]) -> str:
+def _listed(names: list[str], here: dict[str, Resource]) -> str:
     return ", ".join(
         f"{name} (port {here[name].get('port', '?')}, account {here[name].get('user') or 'of the login'})"
         for name in names
     )
 
 
-def beyond(verb: str, changes: list[dict[str, Any]]) -> list[str]:
+def beyond(verb: str, changes: list[Change]) -> list[str]:
     """Refuse a verb on a host that differs from the inventory in more than the verb is about: it would mend, add or
     remove that as well.
 
@@ -133,14 +137,14 @@ def beyond(verb: str, changes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _own(verb: str, changes: list[dict[str, Any]]) -> Any:
+def _own(verb: str, changes: list[Change]) -> Callable[[Change], bool]:
     """Return what tells whether a change is none of the inventory's: a verb's own, or one that waits from an earlier
     run."""
     passwords = verb == "rotate_password" and any(_is_password(change) for change in changes)
     # The list of what there is, is the last that a run writes: where it differs, one was cut off.
     unfinished = any(change["stage"] == "manifest" for change in changes)
 
-    def own(change: dict[str, Any]) -> bool:
+    def own(change: Change) -> bool:
         if change["stage"] == "manifest" or change["kind"] == "service":
             return True  # a restart that is due, and the list that waits for it
         if change["kind"] == "environment":
@@ -160,17 +164,17 @@ def _own(verb: str, changes: list[dict[str, Any]]) -> Any:
     return own
 
 
-def _is_password(change: dict[str, Any]) -> bool:
+def _is_password(change: Change) -> bool:
     return bool(change["what"] == "content" and change["id"].endswith("/hashed_password"))
 
 
-def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def remarks(plan: Plan, report: Report) -> list[str]:
     """Name the accounts that stay although no server of the inventory uses them, and why."""
     # Those whose notebooks stay are no surprise.
     owners = {f"account {thing.get('owner')}" for thing in report["manifest"] if _is_full(plan, report, thing)}
     told = []
     for name, home in report["homes"].items():
-        thing = {"id": f"account {name}", "kind": "account", "instance": ""}
+        thing: Resource = {"id": f"account {name}", "kind": "account", "instance": ""}
         if thing["id"] in owners:
             continue
         if home["strangers"]:
@@ -186,18 +190,18 @@ def remarks(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     return told
 
 
-def _is_full(plan: dict[str, Any], report: dict[str, Any], thing: dict[str, Any]) -> bool:
+def _is_full(plan: Plan, report: Report, thing: Resource) -> bool:
     """Tell whether a folder of notebooks has something in it that stays."""
     entries = (report["paths"].get(thing.get("path", "")) or {}).get("entries")
     return bool(thing.get("keep") and entries and (plan["keep_notebooks"] or not is_said(plan, report, thing)))
 
 
-def staying(plan: dict[str, Any], report: dict[str, Any], left: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def staying(plan: Plan, report: Report, left: list[Resource]) -> list[Resource]:
     """Return of what the plan no longer wants the things that stay: notebooks, accounts that own them, and homes with
     something of somebody's."""
     owners = {f"account {thing.get('owner')}" for thing in left if _is_full(plan, report, thing)}
 
-    def stays(thing: dict[str, Any]) -> bool:
+    def stays(thing: Resource) -> bool:
         if thing["kind"] != "account":
             return _is_full(plan, report, thing)
         home = report["homes"].get(thing["id"].split(" ", 1)[1])

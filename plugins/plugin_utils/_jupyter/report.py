@@ -24,9 +24,12 @@ from __future__ import annotations
 import difflib
 import json
 from datetime import datetime, timezone
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
 
 from ...module_utils._plain import plain
+
+if TYPE_CHECKING:
+    from .._records import HostInstance, Plan, ProcessDetails, Report
 
 Overview = Dict[str, Any]
 
@@ -38,10 +41,10 @@ SHOWN = 6
 
 
 def overview(
-    plan: dict[str, Any],
-    instances: list[dict[str, Any]],
+    plan: Plan,
+    instances: list[HostInstance],
     compared: dict[str, Any],
-    report: dict[str, Any],
+    report: Report,
     expiries: dict[str, float],
 ) -> Overview:
     """Return the overview of one host.
@@ -80,10 +83,10 @@ def overview(
     }
 
 
-def _server(item: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
+def _server(item: HostInstance, report: Report) -> dict[str, Any]:
     details = report["details"]
     process = next((server for server in report["servers"] if server["instance"] == item["name"]), None)
-    seen = details["processes"].get(str(process["pid"]), {}) if process else {}
+    seen: ProcessDetails = details["processes"].get(str(process["pid"]), {}) if process else {}
     folder = seen.get("environment") or item["environment"]
     versions = details["versions"].get(folder, {})
     return {

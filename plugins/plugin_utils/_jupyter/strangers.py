@@ -10,9 +10,12 @@ it made. Anything else that is found where a managed thing belongs was there bef
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .plan import SERVICE_ACCOUNT
+
+if TYPE_CHECKING:
+    from .._records import Obstacle, Plan, Report, Resource
 
 #: What something that is moved aside is called from then on; the day follows.
 SUFFIX = ".before-remote-notebooks-"
@@ -33,7 +36,7 @@ FIREWALL_FOLDER = "/etc/remote-notebooks/firewall"
 FIREWALL_UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 
 
-def place(thing: dict[str, Any], report: dict[str, Any]) -> str:
+def place(thing: Resource, report: Report) -> str:
     """Return where a managed thing needs the place for itself; empty where it takes none from anybody."""
     if thing["kind"] == "directory" and thing["mode"] is None:
         return ""  # what is there is used as it is, and never ours
@@ -45,11 +48,11 @@ def place(thing: dict[str, Any], report: dict[str, Any]) -> str:
     return str(thing.get("place") or thing.get("path") or "")
 
 
-def _name(thing: dict[str, Any]) -> str:
+def _name(thing: Resource) -> str:
     return str(thing["id"].split(" ", 1)[1])
 
 
-def is_lost(report: dict[str, Any]) -> bool:
+def is_lost(report: Report) -> bool:
     """Tell whether the host's list is gone: an environment of ours is sealed, and no run of ours seals one before there
     is a list.
 
@@ -67,7 +70,7 @@ def is_lost(report: dict[str, Any]) -> bool:
     return len(files) > 1 or any(state["sealed"] for state in report["environments"].values())
 
 
-def find(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
+def find(things: list[Resource], report: Report) -> list[str]:
     """Return what stands in the way, the outermost first, and nothing below anything else that is returned."""
     if is_lost(report):
         return []
@@ -81,7 +84,7 @@ def find(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
     return [path for path in found if not any(path.startswith(f"{other}/") for other in found)]
 
 
-def _is_strange(thing: dict[str, Any], path: str, report: dict[str, Any]) -> bool:
+def _is_strange(thing: Resource, path: str, report: Report) -> bool:
     if thing["kind"] == "environment":
         return not report["environments"].get(path, {"sealed": True})["sealed"]
     state = report["paths"].get(path)
@@ -95,11 +98,11 @@ def _is_strange(thing: dict[str, Any], path: str, report: dict[str, Any]) -> boo
     )
 
 
-def _has_rules(things: list[dict[str, Any]]) -> bool:
+def _has_rules(things: list[Resource]) -> bool:
     return any(thing["kind"] == "rule" for thing in things)
 
 
-def _of_firewalls(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
+def _of_firewalls(things: list[Resource], report: Report) -> list[str]:
     """Return the files that are where a first rule of ours would have its own; which they are, the role ``firewall``
     knows."""
     if not _has_rules(things) or _has_rules(report["manifest"]):
@@ -112,7 +115,7 @@ def _of_firewalls(things: list[dict[str, Any]], report: dict[str, Any]) -> list[
     ]
 
 
-def _of_tunnels(report: dict[str, Any]) -> list[str]:
+def _of_tunnels(report: Report) -> list[str]:
     if report["tunnel"] is None:
         return []
     from ...module_utils._tunnel import accounts
@@ -120,13 +123,14 @@ def _of_tunnels(report: dict[str, Any]) -> list[str]:
     return accounts.strange_files(report["tunnel"])
 
 
-def moved(plan: dict[str, Any], things: list[dict[str, Any]], report: dict[str, Any]) -> list[dict[str, Any]]:
+def moved(plan: Plan, things: list[Resource], report: Report) -> list[Obstacle]:
     """Return what is moved aside in this run, and what earlier runs have moved, while ours is in its place.
 
     Each is ``{"origin", "backup", "due"}``. What an earlier run meant to move, and was cut off before it did, is still
     due.
     """
-    gone, found = {*report["aside"]}, {}
+    gone = {*report["aside"]}
+    found: dict[str, Obstacle] = {}
     for thing in report["manifest"]:
         if thing["kind"] == "stranger" and _is_taken(thing["origin"], plan, things, report):
             due = bool(thing.get("due")) and thing["backup"] not in gone
@@ -136,7 +140,7 @@ def moved(plan: dict[str, Any], things: list[dict[str, Any]], report: dict[str, 
     return [found[path] for path in sorted(found)]
 
 
-def _is_taken(origin: str, plan: dict[str, Any], things: list[dict[str, Any]], report: dict[str, Any]) -> bool:
+def _is_taken(origin: str, plan: Plan, things: list[Resource], report: Report) -> bool:
     """Tell whether ours still needs the place of what was moved aside."""
     if origin.startswith(f"{SSH}/"):
         return bool(plan["tunnel_forwards"])
@@ -145,7 +149,7 @@ def _is_taken(origin: str, plan: dict[str, Any], things: list[dict[str, Any]], r
     return any(f"{place(thing, report)}/".startswith(f"{origin}/") for thing in things)
 
 
-def refusals(plan: dict[str, Any], things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
+def refusals(plan: Plan, things: list[Resource], report: Report) -> list[str]:
     """Return what a person has to see to before anything of ours is made here."""
     found = (
         []
@@ -165,7 +169,7 @@ def refusals(plan: dict[str, Any], things: list[dict[str, Any]], report: dict[st
     return found
 
 
-def _homes(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
+def _homes(things: list[Resource], report: Report) -> list[str]:
     return [
         f"There is no account '{_name(thing)}', and a folder with something in it where its home would be:"
         f" {thing['home']}. Move that away, or name another account (jupyter_user)."
@@ -176,7 +180,7 @@ def _homes(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _accounts(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def _accounts(plan: Plan, report: Report) -> list[str]:
     """Refuse an account of the name that ours would have, unless a server of ours runs as it already: it belongs to
     somebody."""
     taken = {thing.get("user") for thing in report["manifest"] if thing["kind"] == "service"}
@@ -199,7 +203,7 @@ def _accounts(plan: dict[str, Any], report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _units(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
+def _units(things: list[Resource], report: Report) -> list[str]:
     """Refuse a unit of a server's name that is at work, or that systemd starts at boot: what it does is not ours to
     end."""
     said = []
@@ -221,7 +225,7 @@ def _units(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
     return said
 
 
-def _sessions(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
+def _sessions(things: list[Resource], report: Report) -> list[str]:
     return [
         f"instance '{thing['instance']}': '{thing['user']}' has a tmux of its own called {_name(thing)}. "
         f"As that account: tmux -L {_name(thing)} kill-server - or give the instance another name."
@@ -233,7 +237,7 @@ def _sessions(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]
     ]
 
 
-def _tables(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
+def _tables(things: list[Resource], report: Report) -> list[str]:
     if report["firewall"] is None or not _has_rules(things) or _has_rules(report["manifest"]):
         return []
     from ...module_utils._firewall.rules import table
@@ -247,11 +251,11 @@ def _tables(things: list[dict[str, Any]], report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _is_listed(thing: dict[str, Any], report: dict[str, Any]) -> bool:
+def _is_listed(thing: Resource, report: Report) -> bool:
     return any(each["id"] == thing["id"] for each in report["manifest"])
 
 
-def without(things: list[dict[str, Any]], report: dict[str, Any]) -> dict[str, Any]:
+def without(things: list[Resource], report: Report) -> Report:
     """Return a report in which what is about to be moved aside is gone."""
     due = tuple(thing["origin"] for thing in things if thing["kind"] == "stranger" and thing["due"])
     if not due:

@@ -10,9 +10,12 @@ and shuts the server's port, and no other, to an address that guesses. What it c
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors import PlanError
+
+if TYPE_CHECKING:
+    from .._records import HostInstance, Instance, Report, System
 
 DAEMON = "fail2ban.service"
 #: What tells that the package is there.
@@ -25,7 +28,7 @@ JAIL = f"{FOLDER}/jail.d/remote-notebooks.conf"
 FILES = (FILTER, ACTION, JAIL)
 
 
-def settle(instance: dict[str, Any], own: bool, scope: str) -> bool | None:
+def settle(instance: Instance, own: bool, scope: str) -> bool | None:
     """Return whether logins to ``instance`` are throttled; None where nobody said so, and the host decides
     (:func:`is_possible`).
 
@@ -41,7 +44,7 @@ def settle(instance: dict[str, Any], own: bool, scope: str) -> bool | None:
     return asked
 
 
-def hindrance(instance: dict[str, Any], scope: str) -> str:
+def hindrance(instance: Instance, scope: str) -> str:
     """Say why no host could throttle the logins to ``instance``; empty where one can."""
     if scope == "user":
         return "only root can shut a port, and scope 'user' has none"
@@ -52,7 +55,7 @@ def hindrance(instance: dict[str, Any], scope: str) -> str:
     return ""
 
 
-def is_possible(manager: str, system: dict[str, Any], family: str | None) -> bool:
+def is_possible(manager: str, system: System, family: str | None) -> bool:
     """Tell whether this host can have it without being asked for: only some systems have fail2ban among their own
     packages. RHEL's is in EPEL, that of SLES in PackageHub, and those are the owner's to add.
     """
@@ -77,7 +80,7 @@ def refusal(manager: str) -> str:
     )
 
 
-def is_alone(report: dict[str, Any]) -> bool:
+def is_alone(report: Report) -> bool:
     """Tell whether fail2ban is here for us alone; a run that was cut off has noted it in the manifest before it
     installed anything."""
     ours = any(
@@ -86,12 +89,16 @@ def is_alone(report: dict[str, Any]) -> bool:
     return ours or not report["system"]["commands"].get(COMMAND)
 
 
-def jails(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def jails(instances: list[HostInstance]) -> list[dict[str, Any]]:
     """Return ``{"name", "unit", "port"}`` of each server whose logins are throttled."""
-    return [{key: item[key] for key in ("name", "unit", "port")} for item in instances if item["login_throttle"]]
+    return [
+        {"name": item["name"], "unit": item["unit"], "port": item["port"]}
+        for item in instances
+        if item["login_throttle"]
+    ]
 
 
-def difference(report: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+def difference(report: Report) -> list[tuple[str, Any, Any]]:
     """Return (what, found, wanted) for each way in which fail2ban itself differs."""
     unit = report["units"].get(DAEMON, {})
     found = [

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
 from . import layout, manifest, network_rules
-from .layout import Change, Report, Thing
+
+if TYPE_CHECKING:
+    from .._records import Change, HostInstance, PathState, Plan, Process, Report, Resource
 
 
-def differences(
-    plan: dict[str, Any], wanted: list[Thing], instances: list[dict[str, Any]], report: Report
-) -> list[Change]:
+def differences(plan: Plan, wanted: list[Resource], instances: list[HostInstance], report: Report) -> list[Change]:
     """Compare. The result is in the order of ``wanted``, then what is left over; empty means: nothing to do.
 
     Each file in ``wanted`` carries its ``digest`` (SHA-256 in hex), or None where the content is not known yet (a
@@ -34,10 +34,12 @@ def differences(
     if unnamed:  # only a report gets here, and no run would remove anything
         changes = [change for change in changes if change["what"] != "unwanted"]
     for name in unnamed:
-        thing = {"id": f"instance {name}", "kind": "instance", "stage": "remove", "instance": name}
         changes.append(
             {
-                **thing,
+                "id": f"instance {name}",
+                "kind": "instance",
+                "stage": "remove",
+                "instance": name,
                 "what": "unnamed",
                 "found": "present",
                 "wanted": "named",
@@ -49,7 +51,7 @@ def differences(
     return changes
 
 
-def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
+def _change(thing: Resource, what: str, found: Any, wish: Any) -> Change:
     text = f"{thing['id']}: {what} is {found}, wanted {wish}" if found != "absent" else f"{thing['id']}: absent, wanted"
     if what == "unwanted":
         text = f"{thing['id']}: left by an earlier run, no longer wanted"
@@ -59,7 +61,11 @@ def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
             text = f"{thing['origin']}: replaced by an earlier run, comes back from {thing['backup']}"
         elif thing["kind"] == "found":
             text = f"{thing['id'].split(' ', 1)[1]}: served until now, was there before, and stays as it is"
-    return {key: thing[key] for key in ("id", "kind", "stage", "instance")} | {
+    return {
+        "id": thing["id"],
+        "kind": thing["kind"],
+        "stage": thing["stage"],
+        "instance": thing["instance"],
         "what": what,
         "found": found,
         "wanted": wish,
@@ -68,7 +74,7 @@ def _change(thing: Thing, what: str, found: Any, wish: Any) -> Change:
 
 
 def _compare(
-    thing: Thing, wanted: list[Thing], revisions: dict[str, str], report: Report
+    thing: Resource, wanted: list[Resource], revisions: dict[str, str], report: Report
 ) -> list[tuple[str, Any, Any]]:
     """Return (what, found, wanted) for each way in which one thing differs."""
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
@@ -80,7 +86,8 @@ def _compare(
         return []
     if kind == "package":
         if name == "nftables":
-            return [] if name in report["firewall"]["installed"] else [("package", "absent", "present")]
+            installed = report["firewall"]["installed"] if report["firewall"] else []
+            return [] if name in installed else [("package", "absent", "present")]
         command = {"fail2ban": throttle.COMMAND}.get(name, name)
         missing = layout.r_is_missing(report) if name == "R" else not report["system"]["commands"].get(command)
         return [("package", "absent", "present")] if missing else []
@@ -109,7 +116,7 @@ def _compare(
     return _compare_path(thing, report["paths"].get(thing["path"]))
 
 
-def _compare_path(thing: Thing, found: dict[str, Any] | None) -> list[tuple[str, Any, Any]]:
+def _compare_path(thing: Resource, found: PathState | None) -> list[tuple[str, Any, Any]]:
     kind = thing["kind"]
     if found is None:
         return [(kind, "absent", "present")]
@@ -124,14 +131,15 @@ def _compare_path(thing: Thing, found: dict[str, Any] | None) -> list[tuple[str,
         differing.append(("content", "another", "its own"))
     if thing["mode"] is not None and found["mode"] != thing["mode"]:
         differing.append(("mode", found["mode"], thing["mode"]))
-    for key in ("owner", "group"):
-        if found[key] != thing[key]:
-            differing.append((key, found[key], thing[key]))
+    if found["owner"] != thing["owner"]:
+        differing.append(("owner", found["owner"], thing["owner"]))
+    if found["group"] != thing["group"]:
+        differing.append(("group", found["group"], thing["group"]))
     return differing
 
 
 def _compare_service(
-    thing: Thing, wanted: list[Thing], revision_wanted: str, report: Report
+    thing: Resource, wanted: list[Resource], revision_wanted: str, report: Report
 ) -> list[tuple[str, Any, Any]]:
     differing: list[tuple[str, Any, Any]] = []
     server = running(thing, report)
@@ -155,18 +163,18 @@ def _compare_service(
     return differing
 
 
-def running(thing: Thing, report: Report) -> dict[str, Any] | None:
+def running(thing: Resource, report: Report) -> Process | None:
     """Return the server process behind a service, or None where none runs under its own manager."""
     unit = report["units"].get(thing["id"].split(" ", 1)[1], {})
     for server in report["servers"]:
         if server["instance"] != thing["instance"]:
             continue
         if server["tmux"] if thing["manager"] == "tmux" else str(server["pid"]) == unit.get("MainPID"):
-            return dict(server)
+            return server
     return None
 
 
-def _has_read_another(instance: str, server: dict[str, Any], wanted: list[Thing], report: Report) -> bool:
+def _has_read_another(instance: str, server: Process, wanted: list[Resource], report: Report) -> bool:
     """Tell whether a file that is read at start was already changed when this server started: mending the file is then
     not enough."""
     for thing in wanted:

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .._environment import environments
 from .._jupyter.plan import INTERFACES
 from . import layout
-from .layout import Report
+
+if TYPE_CHECKING:
+    from .._records import Aim, HostInstance, Instance, Plan, Report, Sandbox, Slot, System
 
 
-def slots(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+def slots(plan: Plan, report: Report) -> list[Slot]:
     """Return what needs an environment: each instance, and each Python kernel of it, as ``{"slot", "instance",
     "python", "packages", "key"}``."""
-    found = []
+    found: list[Slot] = []
     for item in plan["instances"]:
         wishes = [(item["name"], item["python"], item["packages"])]
         wishes += [
@@ -39,7 +41,7 @@ def slots(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
     return found
 
 
-def choices(plan: dict[str, Any], report: Report, locks: dict[str, str | None], aim: dict[str, Any]) -> dict[str, str]:
+def choices(plan: Plan, report: Report, locks: dict[str, str | None], aim: Aim) -> dict[str, str]:
     """Return the environment that each slot is to run in.
 
     :param locks: the digest of the lock file of each slot that has one.
@@ -49,23 +51,23 @@ def choices(plan: dict[str, Any], report: Report, locks: dict[str, str | None], 
     chosen = {}
     for slot in slots(plan, report):
         link = (report["paths"].get(f"{prefix}/current/{slot['slot']}") or {}).get("target")
-        slot.update(link=link, lock=locks.get(slot["slot"]))
+        slot["link"], slot["lock"] = link, locks.get(slot["slot"])
         chosen[slot["slot"]] = environments.choose(slot, folder, report["environments"], aim)
     return chosen
 
 
-def links(plan: dict[str, Any], report: Report) -> dict[str, str]:
+def links(plan: Plan, report: Report) -> dict[str, str]:
     """Return the environment that each slot ran in before this run, where its link leads to a sealed one."""
     prefix = f"{layout.install_prefix(plan, report)}/current/"
     found = {
         path[len(prefix) :]: state["target"]
         for path, state in report["paths"].items()
-        if path.startswith(prefix) and (state or {}).get("target")
+        if path.startswith(prefix) and state and state.get("target")
     }
     return {slot: target for slot, target in found.items() if report["environments"].get(target, {}).get("sealed")}
 
 
-def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None = None) -> list[dict[str, Any]]:
+def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -> list[HostInstance]:
     """Return the instances with what only the host could tell; every path is absolute.
 
     :param chosen: the environment of each slot; without it, what :func:`choices` says of a run that wants nothing new.
@@ -77,7 +79,7 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
         layout.home_path(path, system["home"])
         for path in (plan["prefix"], plan["config_dir"], layout.unit_dir(plan["scope"]))
     )
-    completed = []
+    completed: list[HostInstance] = []
     for item in plan["instances"]:
         name = item["name"]
         account = report["accounts"].get(item["user"]) or {}
@@ -92,7 +94,7 @@ def complete(plan: dict[str, Any], report: Report, chosen: dict[str, str] | None
                     {
                         **kernel,
                         "environment": chosen.get(f"{name}.{kernel['name']}"),
-                        "python_path": (report["pythons"].get(kernel["python"]) or {}).get("path"),
+                        "python_path": (report["pythons"].get(kernel["python"] or "") or {}).get("path"),
                     }
                     for kernel in item["kernels"]
                 ],
@@ -148,7 +150,7 @@ SYSTEM_FOLDERS = (
 )
 
 
-def _sandbox(home: str, root: str, private: bool) -> dict[str, list[str]]:
+def _sandbox(home: str, root: str, private: bool) -> Sandbox:
     """Return what a unit of its own names of an account's folders: ``writable`` under a read-only system, ``hidden``
     beside ``/home`` where other people's homes are not to be seen, and what is ``bound`` back into what is hidden.
 
@@ -195,7 +197,7 @@ def _tmux(scope: str, name: str, user: str, home: str) -> list[str]:
     return ["runuser", "-u", user, "--", *clean, *own]
 
 
-def _attach(scope: str, item: dict[str, Any], system: dict[str, Any], user: str) -> str:
+def _attach(scope: str, item: Instance, system: System, user: str) -> str:
     """Return what a person types on the host to see a server in tmux; empty for one that is not in tmux."""
     if layout.service_manager(scope, item, system) != "tmux":
         return ""
@@ -205,7 +207,7 @@ def _attach(scope: str, item: dict[str, Any], system: dict[str, Any], user: str)
     return f"{f'sudo -u {user} ' if scope == 'system' else ''}tmux {socket} attach"
 
 
-def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> dict[str, str]:
+def _variables(item: Instance, environment: str, home: str, data: str) -> dict[str, str]:
     """Return the environment of a server, which its kernels and terminals inherit."""
     variables = {
         # A configuration file that does not load ends the server; by default it would run on without it.
@@ -227,7 +229,7 @@ def _variables(item: dict[str, Any], environment: str, home: str, data: str) -> 
     return variables
 
 
-def _shut_variables(item: dict[str, Any]) -> dict[str, str]:
+def _shut_variables(item: Instance) -> dict[str, str]:
     """Return what a server takes from a file of its own: whatever stands in a unit is every account's to read
     (``systemctl show``)."""
     if not item["http_proxy"]:

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Any, Dict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .._jupyter import kernels, throttle
 from .._jupyter.plan import SERVICE_ACCOUNT
 
-Thing = Dict[str, Any]
-Change = Dict[str, Any]
-Report = Dict[str, Any]
+if TYPE_CHECKING:
+    from .._records import Instance, Kernel, Plan, Report, System
+
 
 #: In the order in which they act.
 STAGES = ("account", "install", "configure", "service", "firewall", "throttle", "tunnel", "remove", "manifest")
@@ -74,16 +75,16 @@ LOCK = {"system": "/run/remote-notebooks.lock", "user": "~/.remote-notebooks.loc
 LOCK_AGE = 7200
 
 
-def family(system: dict[str, Any]) -> str | None:
+def family(system: System) -> str | None:
     """Return the family that the packages are named by, or None for a system the role does not know."""
     return next((FAMILIES[name] for name in (system["id"], *system["id_like"]) if name in FAMILIES), None)
 
 
-def python_kernels(instances: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def python_kernels(instances: Sequence[Instance]) -> list[tuple[Instance, Kernel]]:
     return [(item, kernel) for item in instances for kernel in item["kernels"] if kernel["python"]]
 
 
-def uses_r(instances: list[dict[str, Any]]) -> bool:
+def uses_r(instances: Sequence[Instance]) -> bool:
     return any(
         kernel["language"] == "R" and kernel["argv"] == list(kernels.R_COMMAND)
         for item in instances
@@ -91,7 +92,7 @@ def uses_r(instances: list[dict[str, Any]]) -> bool:
     )
 
 
-def throttles(plan: dict[str, Any]) -> bool:
+def throttles(plan: Plan) -> bool:
     """Tell whether logins to some instance are throttled, or would be where the host can."""
     said = [(item["login_throttle"], item) for item in plan["instances"]]
     return any(asked or (asked is None and not throttle.hindrance(item, plan["scope"])) for asked, item in said)
@@ -117,12 +118,12 @@ def r_is_missing(report: Report) -> bool:
     return not report["system"]["commands"].get("R") or not any(report["paths"].get(path) for path in R_FILES)
 
 
-def is_made(item: dict[str, Any]) -> bool:
+def is_made(item: Instance) -> bool:
     """Tell whether the role makes the account of an instance where there is none."""
     return bool(item["user"] == SERVICE_ACCOUNT or item["create_user"])
 
 
-def service_manager(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
+def service_manager(scope: str, item: Instance, system: System) -> str:
     """Settle ``service_manager: auto``."""
     if item["service_manager"] != "auto":
         return str(item["service_manager"])
@@ -131,7 +132,7 @@ def service_manager(scope: str, item: dict[str, Any], system: dict[str, Any]) ->
     return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else "tmux"
 
 
-def is_throttled(scope: str, item: dict[str, Any], system: dict[str, Any]) -> bool:
+def is_throttled(scope: str, item: Instance, system: System) -> bool:
     """Settle whether guesses are counted, where nobody said so."""
     if item["login_throttle"] is not None:
         return bool(item["login_throttle"])
@@ -140,7 +141,7 @@ def is_throttled(scope: str, item: dict[str, Any], system: dict[str, Any]) -> bo
     )
 
 
-def keeper(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
+def keeper(scope: str, item: Instance, system: System) -> str:
     """Name the systemd that keeps a server running, also one in tmux: nothing else starts it at boot and outlives a
     login. Empty without one."""
     manager = service_manager(scope, item, system)
@@ -151,9 +152,14 @@ def keeper(scope: str, item: dict[str, Any], system: dict[str, Any]) -> str:
     return "systemd_user" if system["user_manager"] and (system["lingers"] or system["polkit"]) else ""
 
 
-def install_prefix(plan: dict[str, Any], report: Report) -> str:
+def install_prefix(plan: Plan, report: Report) -> str:
     return home_path(plan["prefix"], report["system"]["home"])
 
 
-def has_cron(system: dict[str, Any]) -> bool:
+def trier(scope: str) -> str:
+    """Return the account that tries an environment; empty where only one account is ours."""
+    return TRIER if scope == "system" else ""
+
+
+def has_cron(system: System) -> bool:
     return any(system["commands"].get(name) for name in ("cron", "crond"))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from .._environment import environments
 from .._jupyter import conflicts, removal, throttle
 from . import layout
-from .layout import Report, Thing
+
+if TYPE_CHECKING:
+    from .._records import HostInstance, Plan, Report, Resource
 
 
-def manifest(wanted: list[Thing]) -> list[Thing]:
+def manifest(wanted: list[Resource]) -> list[Resource]:
     """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes
     without need."""
     keys = (
@@ -35,17 +37,18 @@ def manifest(wanted: list[Thing]) -> list[Thing]:
         "backup",
         "mover",
     )
-    return [{key: thing[key] for key in (*keys, "account") if key in thing} for thing in wanted]
+    listed = [{key: fields[key] for key in (*keys, "account") if key in fields} for fields in map(dict, wanted)]
+    return cast("list[Resource]", listed)
 
 
-def journal(wanted: list[Thing]) -> list[Thing]:
+def journal(wanted: list[Resource]) -> list[Resource]:
     """Return what the manifest says while a run is at work: what it is about to move aside may still be in its old
     place."""
     due = {thing["id"] for thing in wanted if thing["kind"] == "stranger" and thing.get("due")}
     return [{**thing, "due": True} if thing["id"] in due else thing for thing in manifest(wanted)]
 
 
-def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> str:
+def revision(instance: HostInstance, wanted: list[Resource], unstamped: str) -> str:
     """Fingerprint what a server is started from: its environment, the files it reads at the start, and how it is
     started.
 
@@ -74,7 +77,7 @@ def revision(instance: dict[str, Any], wanted: list[Thing], unstamped: str) -> s
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
+def orphans(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource]:
     """Return what the manifest says earlier runs made, and the plan no longer wants.
 
     Packages that came with us go with our last server; any other is none of ours. Rules and tunnel accounts have
@@ -93,7 +96,7 @@ def orphans(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[T
     return [*left, *_old_environments(plan, wanted, report)]
 
 
-def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
+def _is_likely(plan: Plan, thing: Resource, report: Report) -> bool:
     """Tell whether a path of the list is one that a run of ours could have made there. A list may be damaged, and what
     it names is deleted.
 
@@ -116,14 +119,14 @@ def _is_likely(plan: dict[str, Any], thing: Thing, report: Report) -> bool:
     )
 
 
-def strange(plan: dict[str, Any], report: Report) -> list[str]:
+def strange(plan: Plan, report: Report) -> list[str]:
     """Name the entries of the list that no run of ours can have made: nothing is done with them."""
     names = [thing["path"] for thing in report["manifest"] if not _is_likely(plan, thing, report)]
     manifest_file = layout.home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])
     return [f"{manifest_file} names {name}, which is none of ours. It stays as it is." for name in names]
 
 
-def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
+def _old_environments(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource]:
     """Return the environments that may go. The folder itself is asked, not the manifest: those that are kept for a
     rollback stand in none."""
     if not plan["instances"]:
@@ -141,7 +144,7 @@ def _old_environments(plan: dict[str, Any], wanted: list[Thing], report: Report)
     return [{"id": f"environment {path}", "kind": "environment", "instance": "", "path": path} for path in paths]
 
 
-def kept(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thing]:
+def kept(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource]:
     """Return what stays although the plan no longer wants it: what nobody said is to go, and what is not ours
     (:mod:`removal`).
 
@@ -155,7 +158,7 @@ def kept(plan: dict[str, Any], wanted: list[Thing], report: Report) -> list[Thin
         layout.home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"]),
     ]
 
-    def stays(thing: Thing) -> bool:
+    def stays(thing: Resource) -> bool:
         above = staying and thing.get("shared") and any(path.startswith(f"{thing['path']}/") for path in below)
         return bool(thing in staying or above)
 

@@ -5,21 +5,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._jupyter.strangers import FIREWALL_OWNER
 from . import layout
-from .layout import Change, Report, Thing
+
+if TYPE_CHECKING:
+    from .._records import Change, FirewallPicture, Plan, Report, Resource
 
 
-def firewall_provider(plan: dict[str, Any], report: Report) -> str:
+def firewall_provider(plan: Plan, picture: FirewallPicture) -> str:
     from ...module_utils._firewall import compare
 
     limited = any(rule["sources"] for rule in plan["firewall_rules"])
-    return compare.choose(plan["firewall"]["provider"], report["firewall"], plan["firewall"]["enable"], limited)
+    return compare.choose(plan["firewall"]["provider"], picture, plan["firewall"]["enable"], limited)
 
 
-def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+def rule_changes(plan: Plan, report: Report) -> list[Change]:
     """Return what differs in the host's firewall; the role ``firewall`` decides what that means.
 
     :raises FirewallError: for rules that must not be applied here.
@@ -52,7 +54,7 @@ def rule_changes(plan: dict[str, Any], report: Report) -> list[Change]:
     ]
 
 
-def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+def standing_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
     """Return the rules of ours in the host's firewall for ports that the plan no longer names, while servers may still
     have to leave them."""
     if report["firewall"] is None or not plan["instances"]:
@@ -62,7 +64,7 @@ def standing_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]
     return compare.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
 
 
-def former_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+def former_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
     """Return the plan's rules as far as they are in force already: those that stay where this run fails once it has
     opened the others."""
     if report["firewall"] is None:
@@ -72,7 +74,7 @@ def former_rules(plan: dict[str, Any], report: Report) -> list[dict[str, Any]]:
     return compare.former(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
 
 
-def listed_rules(wanted: list[Thing], report: Report) -> list[Thing]:
+def listed_rules(wanted: list[Resource], report: Report) -> list[Resource]:
     """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the
     firewall: the one of a port that a server has still to leave would stay for ever.
     """
@@ -80,7 +82,7 @@ def listed_rules(wanted: list[Thing], report: Report) -> list[Thing]:
     return [thing for thing in report["manifest"] if thing["kind"] == "rule" and thing["id"] not in staying]
 
 
-def but_waiting_rules(plan: dict[str, Any], changes: list[Change], report: Report) -> list[Change]:
+def but_waiting_rules(plan: Plan, changes: list[Change], report: Report) -> list[Change]:
     """Return the changes without those of the firewall that wait, as a restart does: a rule stays until its server has
     left the port."""
     if not any(change["kind"] == "service" for change in changes):
@@ -92,7 +94,7 @@ def but_waiting_rules(plan: dict[str, Any], changes: list[Change], report: Repor
     ]
 
 
-def tunnel_changes(plan: dict[str, Any], report: Report) -> list[Change]:
+def tunnel_changes(plan: Plan, report: Report) -> list[Change]:
     """Return what differs in the accounts that may only forward; the role ``tunnel`` decides what that means."""
     if report["tunnel"] is None:
         return []

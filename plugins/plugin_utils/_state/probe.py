@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import glob
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import names as tunnel_names
 from .._jupyter import conflicts, leftovers, throttle
@@ -14,8 +14,11 @@ from .._jupyter.plan import loopback
 from .._jupyter.strangers import FIREWALL_UNIT
 from . import layout
 
+if TYPE_CHECKING:
+    from .._records import Plan
 
-def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str, Any]:
+
+def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
     """Say what the module should look at.
 
     :param texts: ask for the content of files that are no secret, for ``--diff``.
@@ -109,7 +112,7 @@ def probe(plan: dict[str, Any], texts: bool, details: bool = False) -> dict[str,
     }
 
 
-def ssh_port(plan: dict[str, Any]) -> list[int]:
+def ssh_port(plan: Plan) -> list[int]:
     """Return where an SSH server has to listen for the servers of this plan, where Ansible itself has not come through
     one."""
     contact = plan.get("contact", {})

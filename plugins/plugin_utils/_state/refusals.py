@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...module_utils._errors import FirewallError
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._jupyter.plan import INTERFACES
 from . import instances, layout, network_rules, resources
-from .layout import Change, Report
+
+if TYPE_CHECKING:
+    from .._records import Change, Instance, Listener, Plan, Report
 
 
-def pip_refusal(plan: dict[str, Any], report: Report, changes: list[Change], pip: str) -> str:
+def pip_refusal(plan: Plan, report: Report, changes: list[Change], pip: str) -> str:
     """Say it where an environment cannot be built: the host's Python has no pip, the control node lends none, and
     nobody here may install it."""
     if plan["scope"] != "user" or report["system"]["ensurepip"] or pip or not builds(changes):
@@ -36,7 +38,7 @@ def _python_text(version: list[int] | None) -> str:
     return ".".join(str(part) for part in version or [])
 
 
-def refusals(plan: dict[str, Any], report: Report) -> list[str]:
+def refusals(plan: Plan, report: Report) -> list[str]:
     """Return what only the host could tell to be impossible: one message each, naming the instance, the key and the
     cure."""
     system, problems = report["system"], []
@@ -91,7 +93,7 @@ def refusals(plan: dict[str, Any], report: Report) -> list[str]:
     return problems
 
 
-def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list[str]:
+def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
     system, problems = report["system"], []
     if item["user"] and not layout.is_made(item) and report["accounts"].get(item["user"]) is None:
         problems.append(
@@ -176,7 +178,7 @@ def _instance_refusals(plan: dict[str, Any], item: dict[str, Any], report: Repor
     return problems
 
 
-def in_the_way(item: dict[str, Any], report: Report) -> list[dict[str, Any]]:
+def in_the_way(item: Instance, report: Report) -> list[Listener]:
     """Return who listens on the port of an instance, as far as a server there, or who wants to reach it, has to do with
     that."""
     listener = report["listeners"].get(str(item["port"]))
@@ -184,7 +186,7 @@ def in_the_way(item: dict[str, Any], report: Report) -> list[dict[str, Any]]:
     return [each for each in found if item["access"] != "tunnel" or each["loopback"] or each["everywhere"]]
 
 
-def taken(item: dict[str, Any], report: Report) -> list[str]:
+def taken(item: Instance, report: Report) -> list[str]:
     """Say who has the port of an instance."""
     listener = next((each for each in in_the_way(item, report) if not _is_ours(each, item, report)), None)
     if listener is None:
@@ -192,14 +194,14 @@ def taken(item: dict[str, Any], report: Report) -> list[str]:
     return [f"port: {item['port']} is used by {_holder(listener)}. {stopping(listener)}, or choose another port."]
 
 
-def _holder(listener: dict[str, Any]) -> str:
+def _holder(listener: Listener) -> str:
     unit = listener.get("unit", "")
     if listener["pid"]:
         return f"{listener['command']} (process {listener['pid']}{f' of {unit}' if unit else ''})"
     return f"a process of the account '{listener['account']}'{f', {unit} by the look of it' if unit else ''}"
 
 
-def stopping(listener: dict[str, Any]) -> str:
+def stopping(listener: Listener) -> str:
     """Say how to stop who has a port: what systemd keeps is there again after a while, or after a boot."""
     unit = listener.get("unit")
     if not unit:
@@ -208,7 +210,7 @@ def stopping(listener: dict[str, Any]) -> str:
     return f"Stop that for good, else it has the port again after a boot ({how} disable --now {shlex.quote(unit)})"
 
 
-def is_taken_since(item: dict[str, Any], report: Report) -> bool:
+def is_taken_since(item: Instance, report: Report) -> bool:
     """Tell whether an account has taken the port of a server that an earlier run has made.
 
     Any account can: that must be in nobody else's way.
@@ -220,7 +222,7 @@ def is_taken_since(item: dict[str, Any], report: Report) -> bool:
     return known and report["system"]["uid"] == 0 and all(each["uid"] for each in in_the_way(item, report))
 
 
-def unusable(plan: dict[str, Any], item: dict[str, Any], report: Report) -> str:
+def unusable(plan: Plan, item: Instance, report: Report) -> str:
     """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to
     change."""
     account = report["accounts"].get(item["user"]) or {
@@ -253,7 +255,7 @@ def _opening(user: str, root: str, owner: str) -> str:
     return f"sudo setfacl -m {shlex.quote(f'u:{user}:rwx')} {shlex.quote(root)}"
 
 
-def _unbound(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list[str]:
+def _unbound(plan: Plan, item: Instance, report: Report) -> list[str]:
     """Refuse the profile that binds a home into the sandbox where root may not enter that home."""
     account = report["accounts"].get(item["user"]) or {}
     if plan["scope"] != "system" or item["hardening"] != "strict" or account.get("home_is") != "private":
@@ -264,7 +266,7 @@ def _unbound(plan: dict[str, Any], item: dict[str, Any], report: Report) -> list
     ]
 
 
-def _homeless(item: dict[str, Any], report: Report) -> list[str]:
+def _homeless(item: Instance, report: Report) -> list[str]:
     """Refuse an account whose home is not there, or is another's: Jupyter keeps there what it runs with, and so do
     kernels."""
     account, user = report["accounts"].get(item["user"]) or {"home_is": "usable"}, item["user"]
@@ -282,7 +284,7 @@ def _homeless(item: dict[str, Any], report: Report) -> list[str]:
     ]
 
 
-def _is_ours(listener: dict[str, Any], item: dict[str, Any], report: Report) -> bool:
+def _is_ours(listener: Listener, item: Instance, report: Report) -> bool:
     """Tell whether a server of ours holds the port of an instance: its own, one of the same account, or one that an
     earlier run gave this port.
 
@@ -297,5 +299,6 @@ def _is_ours(listener: dict[str, Any], item: dict[str, Any], report: Report) -> 
     own = {server["uid"] for server in report["servers"] if server["instance"] == item["name"]}
     own.add((report["accounts"].get(item["user"]) or report["system"])["uid"])
     near = [server for server in report["servers"] if server["instance"] in before or server["uid"] in own]
-    key = "pid" if listener["pid"] else "uid"
-    return listener[key] in {server[key] for server in near}
+    if listener["pid"]:
+        return listener["pid"] in {server["pid"] for server in near}
+    return listener["uid"] in {server["uid"] for server in near}

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .._jupyter import conflicts, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
 from . import layout, manifest, probe, refusals
-from .layout import Report
+
+if TYPE_CHECKING:
+    from .._records import Plan, Report, System
 
 
-def remarks(plan: dict[str, Any], report: Report) -> list[str]:
+def remarks(plan: Plan, report: Report) -> list[str]:
     """Return what a person must be told although there is nothing to do."""
     return [
         *(
@@ -24,9 +26,10 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
         ),
         *(
             f"instance '{item['name']}': user: '{item['user']}' cannot read and write in its own home, and its server"
-            f" may not start. On the host: sudo chmod u+rwx {shlex.quote(report['accounts'][item['user']]['home'])}"
+            f" may not start. On the host: sudo chmod u+rwx {shlex.quote(account['home'])}"
             for item in plan["instances"]
-            if (report["accounts"].get(item["user"]) or {}).get("home_is") == "shut"
+            for account in [report["accounts"].get(item["user"])]
+            if account and account["home_is"] == "shut"
         ),
         *(
             f"instance '{item['name']}': {text}"
@@ -49,7 +52,7 @@ def remarks(plan: dict[str, Any], report: Report) -> list[str]:
     ]
 
 
-def _without_ssh(plan: dict[str, Any], report: Report) -> list[str]:
+def _without_ssh(plan: Plan, report: Report) -> list[str]:
     return [
         f"No SSH server listens on TCP port {port} of this machine, so nobody gets in from another one yet. For that:"
         " sudo apt-get install openssh-server, or what this system has for it. On this machine the address works as"
@@ -59,7 +62,7 @@ def _without_ssh(plan: dict[str, Any], report: Report) -> list[str]:
     ]
 
 
-def _plain(plan: dict[str, Any]) -> list[str]:
+def _plain(plan: Plan) -> list[str]:
     return [
         f"Instance '{item['name']}' speaks plain HTTP: whoever is between a client and port {item['port']} reads the"
         " password and every cell. "
@@ -70,7 +73,7 @@ def _plain(plan: dict[str, Any]) -> list[str]:
     ]
 
 
-def _overheard(plan: dict[str, Any]) -> list[str]:
+def _overheard(plan: Plan) -> list[str]:
     """Name the instances whose settings let kernels listen in clear on the loopback
     (roles/jupyter/files/kernel_channels.py obeys them)."""
     found = []
@@ -97,7 +100,7 @@ def _overheard(plan: dict[str, Any]) -> list[str]:
     return found
 
 
-def _one_account(plan: dict[str, Any]) -> list[str]:
+def _one_account(plan: Plan) -> list[str]:
     """Name the instances that share an account and a folder: whoever means two people is told that they are one."""
     if plan["scope"] != "system":
         return []
@@ -113,7 +116,7 @@ def _one_account(plan: dict[str, Any]) -> list[str]:
     ]
 
 
-def _unthrottled(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
+def _unthrottled(plan: Plan, system: System) -> list[str]:
     """Name the instances that a network reaches and whose guesses nobody counts, though nobody said that either."""
     found: dict[str, list[str]] = {}
     for item in plan["instances"]:
@@ -129,7 +132,7 @@ def _unthrottled(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
     ]
 
 
-def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:
+def _withdrawn(plan: Plan, report: Report) -> list[str]:
     """Name the certificates that leave the host in this run; the authority's books on the control node know nothing of
     that."""
     secured = {item["name"] for item in plan["instances"] if item["tls"] != "none"}
@@ -144,7 +147,7 @@ def _withdrawn(plan: dict[str, Any], report: Report) -> list[str]:
     ]
 
 
-def _about_the_firewall(plan: dict[str, Any], report: Report) -> list[str]:
+def _about_the_firewall(plan: Plan, report: Report) -> list[str]:
     if plan["firewall_rules"] and plan["scope"] == "user":
         ports = ", ".join(str(rule["port"]) for rule in plan["firewall_rules"])
         return [
@@ -161,7 +164,7 @@ def _about_the_firewall(plan: dict[str, Any], report: Report) -> list[str]:
     )
 
 
-def _unkept(plan: dict[str, Any], system: dict[str, Any]) -> list[str]:
+def _unkept(plan: Plan, system: System) -> list[str]:
     """Say it where nothing starts a server at boot, or a logout may end it."""
     names = ", ".join(item["name"] for item in plan["instances"] if not layout.keeper(plan["scope"], item, system))
     if not names or (plan["scope"] == "system" and layout.has_cron(system)):

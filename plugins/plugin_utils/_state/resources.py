@@ -16,39 +16,43 @@ which everything is removed again. A stage acts on the things that carry its nam
 from __future__ import annotations
 
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._jupyter import conflicts, kernels, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._jupyter.strangers import ACCOUNT_COMMENT
 from . import layout, manifest, network_rules
-from .layout import Report, Thing
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .._records import HostInstance, Keywords, Owned, Plan, Report, Resource, System
 
 
 class _List:
     """The list of things while it grows. What several instances share is listed once."""
 
     def __init__(self, owner: str, group: str, report: Report) -> None:
-        self.made: dict[str, Thing] = {}
+        self.made: dict[str, Resource] = {}
         self.report = report
         self.owner = owner
         self.group = group
 
-    def add(self, kind: str, stage: str, name: str, **more: Any) -> None:
-        thing = {"id": f"{kind} {name}", "kind": kind, "stage": stage, "instance": "", **more}
+    def add(self, kind: str, stage: str, name: str, /, **more: Unpack[Keywords]) -> None:
+        thing: Resource = {"id": f"{kind} {name}", "kind": kind, "stage": stage, "instance": "", **more}
         self.made.setdefault(thing["id"], thing)
 
-    def directory(self, stage: str, path: str, mode: str | None, **more: Any) -> None:
-        self.add(
-            "directory", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more}
-        )
+    def directory(self, stage: str, path: str, mode: str | None, /, **more: Unpack[Keywords]) -> None:
+        fields: Keywords = {"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more}
+        self.add("directory", stage, path, **fields)
 
-    def parents(self, stage: str, path: str, home: str, **more: Any) -> None:
+    def parents(self, stage: str, path: str, home: str, /, **more: Unpack[Owned]) -> None:
         """List the folders above ``path`` that were not there before us. Others may come to use them: they go only when
         they are empty."""
         for folder in layout.above(path):
             if self.is_new(folder) and not f"{home}/".startswith(f"{folder}/"):
-                self.directory(stage, folder, None, shared=True, **(more if folder.startswith(f"{home}/") else {}))
+                own: Owned = more if folder.startswith(f"{home}/") else {}
+                self.directory(stage, folder, None, shared=True, **own)
 
     def is_new(self, path: str) -> bool:
         """Tell whether ``path`` was not there before our first run."""
@@ -58,17 +62,22 @@ class _List:
             thing.get("path") == path for thing in self.report["manifest"]
         )
 
-    def file(self, stage: str, path: str, mode: str, **more: Any) -> None:
-        self.add("file", stage, path, **{"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more})
+    def environment(self, path: str, /, **more: Unpack[Keywords]) -> None:
+        fields: Keywords = {"path": path, **more}
+        self.add("environment", "install", path, **fields)
+
+    def file(self, stage: str, path: str, mode: str, /, **more: Unpack[Keywords]) -> None:
+        fields: Keywords = {"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more}
+        self.add("file", stage, path, **fields)
 
 
 def things(
-    plan: dict[str, Any],
-    instances: list[dict[str, Any]],
+    plan: Plan,
+    instances: list[HostInstance],
     report: Report,
     credentials: dict[str, Any],
     certificates: dict[str, Any],
-) -> list[Thing]:
+) -> list[Resource]:
     """List everything the host should hold.
 
     Content comes as ``template`` or ``source``, files of the role, or as ``control``, a file of the control node.
@@ -113,12 +122,12 @@ def things(
     return list(made.made.values())
 
 
-def _add_strangers(made: _List, plan: dict[str, Any]) -> None:
+def _add_strangers(made: _List, plan: Plan) -> None:
     for each in jupyter_strangers.moved(plan, list(made.made.values()), made.report):
         made.add("stranger", "manifest", each["origin"], **each)
 
 
-def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, Any]], report: Report) -> None:
+def _shared_things(made: _List, plan: Plan, instances: list[HostInstance], report: Report) -> None:
     prefix = instances[0]["prefix"]
     for item in instances:
         known = report["accounts"].get(item["user"])
@@ -148,15 +157,22 @@ def _shared_things(made: _List, plan: dict[str, Any], instances: list[dict[str, 
     made.directory("configure", config, "0755")
 
 
-def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, Any], pem: str | None) -> None:
+def _instance_things(made: _List, item: HostInstance, credential: dict[str, Any], pem: str | None) -> None:
     folder = item["config_dir"]
-    own = {"instance": item["name"], "group": item["group"]}
+    own: Owned = {"instance": item["name"], "group": item["group"]}
     # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account
     # itself then. Their folder does not: its owner could put links where root writes.
-    shut = {**own, "owner": item["user"]} if item["shares_group"] else own
+    shut: Owned = {**own, "owner": item["user"]} if item["shares_group"] else own
     secret = "0400" if item["shares_group"] else "0640"
-    _environment_things(made, item, item["name"], item)
-    mine = {"owner": item["user"], "group": item["group"]}
+    made.environment(
+        item["environment"],
+        slot=item["name"],
+        python=item["python_path"],
+        packages=item["packages"],
+        account=layout.trier(item["scope"]),
+    )
+    mine: Owned = {"owner": item["user"], "group": item["group"]}
+    homely: Owned = {**mine, "instance": item["name"]}
     # An account of ours goes with its home.
     for trace in layout.TRACES if f"account {item['user']}" not in made.made else ():
         path = f"{item['home']}/{trace}"
@@ -170,7 +186,7 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     if made.is_new(item["root_dir"]) or (
         f"account {item['user']}" in made.made and item["root_dir"].startswith(f"{item['home']}/")
     ):
-        made.directory("configure", item["root_dir"], None, **own, owner=item["user"], keep=True)
+        made.directory("configure", item["root_dir"], None, **homely, keep=True)
     else:
         made.add("found", "configure", item["root_dir"])
     made.directory("configure", folder, "0750", **own)
@@ -198,30 +214,24 @@ def _instance_things(made: _List, item: dict[str, Any], credential: dict[str, An
     )
 
 
-def _environment_things(made: _List, item: dict[str, Any], slot: str, what: dict[str, Any]) -> None:
-    made.add(
-        "environment",
-        "install",
-        what["environment"],
-        path=what["environment"],
-        python=what["python_path"],
-        packages=what["packages"],
-        slot=slot,
-        account=layout.TRIER if item["scope"] == "system" else "",
-    )
-
-
-def _kernel_things(made: _List, item: dict[str, Any]) -> None:
+def _kernel_things(made: _List, item: HostInstance) -> None:
     """List the kernels beside the one that every server's own environment brings."""
-    own = {"instance": item["name"], "group": item["group"]}
-    shut = {**own, "owner": item["user"]} if item["shares_group"] else own
+    own: Owned = {"instance": item["name"], "group": item["group"]}
+    shut: Owned = {**own, "owner": item["user"]} if item["shares_group"] else own
     file = "0400" if item["shares_group"] else "0640"
     for kernel in item["kernels"]:
         folder = f"{item['config_dir']}/jupyter/kernels/{kernel['name']}"
         if kernel["python"]:
-            _environment_things(made, item, f"{item['name']}.{kernel['name']}", kernel)
+            slot, environment = f"{item['name']}.{kernel['name']}", str(kernel["environment"])
+            made.environment(
+                environment,
+                slot=slot,
+                python=kernel["python_path"],
+                packages=kernel["packages"],
+                account=layout.trier(item["scope"]),
+            )
             link = f"{item['current']}.{kernel['name']}"
-            made.add("link", "configure", link, instance=item["name"], path=link, target=kernel["environment"])
+            made.add("link", "configure", link, instance=item["name"], path=link, target=environment)
         for path in (f"{item['config_dir']}/jupyter", f"{item['config_dir']}/jupyter/kernels", folder):
             made.directory("configure", path, "0750", **own)
         made.file(
@@ -235,9 +245,13 @@ def _kernel_things(made: _List, item: dict[str, Any]) -> None:
         )
 
 
-def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool) -> None:
+def _service_things(made: _List, item: HostInstance, lingers: bool, cron: bool) -> None:
     manager, units = item["keeper"] or "tmux", item["unit_dir"]
-    service = {key: item[key] for key in ("user", "environment", "restart", "port")} | {
+    service: Keywords = {
+        "user": item["user"],
+        "environment": item["environment"],
+        "restart": item["restart"],
+        "port": item["port"],
         "instance": item["name"],
         "manager": manager,
     }
@@ -254,7 +268,8 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
             made.file(
                 "service", layout.CRON.format(name=item["name"]), "0644", instance=item["name"], template="cron.j2"
             )
-        made.add("service", "service", item["session"], **service, tmux=item["tmux"])
+        service["tmux"] = item["tmux"]
+        made.add("service", "service", item["session"], **service)
         return
     if manager == "systemd_user":
         made.parents("service", f"{units}/{item['unit']}", item["home"])
@@ -279,10 +294,11 @@ def _service_things(made: _List, item: dict[str, Any], lingers: bool, cron: bool
         template="limits.conf.j2",
         live=True,
     )
-    made.add("service", "service", item["unit"], **service, place=f"{units}/{item['unit']}")
+    service["place"] = f"{units}/{item['unit']}"
+    made.add("service", "service", item["unit"], **service)
 
 
-def _mask_things(made: _List, instances: list[dict[str, Any]], system: dict[str, Any]) -> None:
+def _mask_things(made: _List, instances: list[HostInstance], system: System) -> None:
     """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing
     it runs is to be open."""
     open_to_all = {item["user"] for item in instances if item["hardening"] in ("none", "sudo")}
@@ -296,7 +312,7 @@ def _mask_things(made: _List, instances: list[dict[str, Any]], system: dict[str,
             made.add("mask", "service", item["user"])
 
 
-def _is_masked(item: dict[str, Any], report: Report) -> bool:
+def _is_masked(item: HostInstance, report: Report) -> bool:
     """Tell whether somebody else has masked the systemd of an account: that stays at uninstall."""
     path = layout.USER_MANAGER.format(uid=(report["accounts"].get(item["user"]) or {"uid": ""})["uid"])
     listed = any(thing["id"] == f"mask {item['user']}" for thing in report["manifest"]) or jupyter_strangers.is_lost(
@@ -305,17 +321,17 @@ def _is_masked(item: dict[str, Any], report: Report) -> bool:
     return (report["paths"].get(path) or {}).get("target") == "/dev/null" and not listed
 
 
-def _firewall_things(made: _List, plan: dict[str, Any], report: Report) -> None:
+def _firewall_things(made: _List, plan: Plan, report: Report) -> None:
     if plan["firewall_rules"]:
         from ...module_utils._firewall import rules as firewall_rules
 
         for opening in firewall_rules.openings(firewall_rules.normalise(plan["firewall_rules"])):
             made.add("rule", "firewall", firewall_rules.identity(opening))
-        if report["firewall"] and network_rules.firewall_provider(plan, report) == "nftables":
+        if report["firewall"] and network_rules.firewall_provider(plan, report["firewall"]) == "nftables":
             made.add("package", "firewall", "nftables")
 
 
-def _throttle_things(made: _List, instances: list[dict[str, Any]], report: Report) -> None:
+def _throttle_things(made: _List, instances: list[HostInstance], report: Report) -> None:
     alone = throttle.is_alone(report)
     for path in throttle.FILES:
         made.parents("throttle", path, "/root")

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from . import layout
-from .layout import Change, Report, Thing
+
+if TYPE_CHECKING:
+    from .._records import Change, PathState, Report, Resource, Step
 
 
-def stale_lock(found: dict[str, Any] | None, mine: str, now: float, alive: Callable[[int], bool]) -> str:
+def stale_lock(found: PathState | None, mine: str, now: float, alive: Callable[[int], bool]) -> str:
     """Return what an abandoned lock holds, or the empty text where there is none, or its run may still be at work.
 
     A lock is a link to ``user@control-node:process``: made in one step, and readable by whoever finds it.
@@ -38,15 +40,15 @@ REASONS = {
 
 
 def service_steps(
-    wanted: list[Thing], changes: list[Change], report: Report, urgent: list[str] | None = None
-) -> list[dict[str, Any]]:
+    wanted: list[Resource], changes: list[Change], report: Report, urgent: list[str] | None = None
+) -> list[Step]:
     """Return what each service needs. Those of the instances in ``urgent`` restart now, whatever their policy.
 
     Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "uid",
     "when", "why"}``. ``pid`` is the server that would end, 0 where none runs, and ``uid`` the number of its account.
     ``when`` is ``now``; ``idle``: when nothing is busy in that server; or ``later``: not in this run.
     """
-    steps = []
+    steps: list[Step] = []
     for thing in wanted:
         if thing["kind"] != "service":
             continue
@@ -80,7 +82,10 @@ def service_steps(
             when = "now"
         steps.append(
             {
-                **{key: thing[key] for key in ("id", "manager", "user", "instance")},
+                "id": thing["id"],
+                "manager": thing["manager"],
+                "user": thing["user"],
+                "instance": thing["instance"],
                 "name": thing["id"].split(" ", 1)[1],
                 "step": step,
                 "pid": pid,

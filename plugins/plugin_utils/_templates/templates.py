@@ -10,7 +10,7 @@ host, which made a tenth of what a host costs the control node in a run that fin
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jinja2
 from ansible import constants as C
@@ -20,6 +20,9 @@ from ansible.plugins.filter import core
 from .. import _files
 from . import systemd_quoting
 from .python_literal import python_literal
+
+if TYPE_CHECKING:
+    from .._records import HostInstance, Resource
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "roles", "jupyter", "templates")
 
@@ -49,17 +52,18 @@ def _environment() -> jinja2.Environment:
 ENVIRONMENT = _environment()
 
 
-def instance_of(thing: dict[str, Any], instances: list[dict[str, Any]]) -> dict[str, Any]:
+def instance_of(thing: Resource, instances: list[HostInstance]) -> HostInstance:
     """Return the instance that a file is rendered for: its own, or the first where all share it."""
-    return next((item for item in instances if item["name"] == thing["instance"]), next(iter(instances), {}))
+    first = next(iter(instances), cast("HostInstance", {}))
+    return next((item for item in instances if item["name"] == thing["instance"]), first)
 
 
 def render(
     action: ActionBase,
     variables: dict[str, Any],
-    thing: dict[str, Any],
-    instance: dict[str, Any],
-    manifest: list[dict[str, Any]],
+    thing: Resource,
+    instance: HostInstance,
+    manifest: list[Resource],
 ) -> str:
     """Return the text of a file that is no secret.
 

@@ -1,0 +1,457 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The records that pass through the control node: plan, instance, report, resource, change, and their parts.
+
+Types alone. Import them below ``if TYPE_CHECKING:``: Ansible compiles a collection anew in each run, and a run needs
+none of this. mypy refuses a key that is not here (``make lint``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Scope = Literal["system", "user"]
+#: The options of an instance that name files of the control node.
+FileKey = Literal["certificate_file", "key_file", "ca_file"]
+
+
+# --- plan: decided by the inventory alone -----------------------------------------------------------------------------
+
+
+class Contact(TypedDict):
+    """How Ansible reaches a host (:mod:`_remote.contact`)."""
+
+    connection: str
+    host: str
+    address: str  # what others can reach
+    address_port: int
+    proxy: str
+    port: int | None
+    user: str | None
+    private_key_file: str | None
+    ssh_args: list[str]
+
+
+class Kernel(TypedDict):
+    """A kernel beside the one of the server's own environment (:mod:`_jupyter.kernels`)."""
+
+    name: str
+    display_name: str
+    language: str
+    env: dict[str, str]
+    interrupt_mode: str
+    metadata: dict[str, Any]
+    argv: list[str] | None
+    python: str | None  # None for a kernel that is no Python of ours
+    packages: list[str]
+    # Added once the host has answered
+    environment: NotRequired[str | None]
+    python_path: NotRequired[str | None]
+
+
+class Instance(TypedDict):
+    """A server as the inventory describes it, every option resolved. Secrets are left out."""
+
+    name: str
+    state: str
+    access: str
+    tls: str
+    certificate_file: str
+    key_file: str
+    ca_file: str
+    plain_http: bool
+    port: int
+    base_url: str
+    bind_address: str
+    addresses: list[str]
+    allowed_sources: list[str]
+    login_throttle: bool | None  # None: the host decides
+    tunnel_accounts: list[str]
+    service_manager: str
+    user: str  # empty with scope "user"
+    create_user: bool
+    root_dir: str
+    clients: list[str]
+    interface: str
+    python: str
+    packages: list[str]
+    kernels: list[Kernel]
+    lock: bool
+    wheelhouse: bool
+    installer: str
+    index_url: str
+    ca_bundle: str
+    http_proxy: str
+    settings: dict[str, dict[str, Any]]
+    memory_max: str
+    cpu_quota: str
+    tasks_max: str
+    hardening: str
+    devices: list[str]
+    restart: str
+    # Derived from the options
+    scheme: str
+    local_url: str
+    classic: str  # the path of the classic pages, empty where there are none
+    has_token: bool
+
+
+class Sandbox(TypedDict):
+    """The folders of an account that the unit of a server names."""
+
+    writable: list[str]
+    hidden: list[str]
+    bound: list[str]
+
+
+class HostInstance(Instance, Sandbox):
+    """An instance with the facts of its host; every path is absolute (:func:`_state.instances.complete`)."""
+
+    scope: Scope
+    timeout: int
+    group: str
+    shares_group: bool
+    home: str
+    keeper: str
+    prefix: str
+    libexec: str
+    current: str
+    environment: str
+    python_path: str | None
+    config_dir: str
+    config_file: str
+    command: str
+    unit: str
+    unit_dir: str
+    session: str
+    tmux: list[str]
+    attach: str
+    variables: dict[str, str]
+    shut_variables: dict[str, str]
+    revision: str
+
+
+class Aim(TypedDict):
+    """The wish of a run beyond the plan, about environments (:mod:`_environment.environments`)."""
+
+    do: str
+    stamp: str
+    instances: list[str]
+    environments: dict[str, str]
+    same: list[str]
+
+
+class FirewallOptions(TypedDict):
+    provider: str
+    enable: bool
+
+
+class TunnelOptions(TypedDict):
+    accounts: list[dict[str, Any]]
+    config_file: NotRequired[str]
+    override: NotRequired[bool]
+
+
+class Plan(TypedDict):
+    """The decision of the inventory for one host (:func:`_jupyter.plan.resolve`)."""
+
+    host: str
+    scope: Scope
+    keep_notebooks: bool
+    keep_environments: int
+    timeout: int  # seconds; 0 where the host decides
+    shadows: str
+    absent: list[str]  # instances to remove
+    prune: bool  # whether instances that the inventory does not name are removed as well
+    verb: str  # of plan.VERBS; empty for the main job
+    replace_existing: bool
+    prefix: str  # a leading "~" is the home of the account that Ansible works as
+    config_dir: str
+    instances: list[Instance]
+    certificates: list[dict[str, Any]]  # entries of pki_certificates
+    firewall_rules: list[dict[str, Any]]  # openings, as the role firewall takes them
+    tunnel_forwards: dict[str, list[Any]]  # the targets of each account that can only forward
+    # Added by the action jupyter_plan
+    contact: NotRequired[Contact]
+    # Added by the action jupyter_state
+    firewall: NotRequired[FirewallOptions]
+    tunnel: NotRequired[TunnelOptions]
+    aim: NotRequired[Aim]
+    today: NotRequired[str]
+
+
+# --- report: read on the host, checked by _input.answers --------------------------------------------------------------
+
+
+class System(TypedDict):
+    id: str
+    id_like: list[str]
+    name: str
+    hostname: str
+    machine: str
+    libc: str
+    systemd: bool
+    pid1: str
+    user_manager: bool
+    lingers: bool
+    polkit: bool
+    uid: int
+    user: str
+    group: str
+    home: str
+    ensurepip: bool
+    commands: dict[str, str | None]
+
+
+class Interpreter(TypedDict, total=False):
+    path: str | None
+    version: list[int] | None
+    open: bool
+
+
+class Account(TypedDict, total=False):
+    uid: int
+    group: str
+    home: str
+    home_is: str  # usable, private, missing, another's or shut
+    comment: str
+    shares_group: bool
+
+
+class Home(TypedDict):
+    path: str
+    strangers: list[str]
+
+
+class PathState(TypedDict, total=False):
+    """A file, folder or link of the host."""
+
+    kind: str  # file, directory, link or other
+    mode: str
+    owner: str
+    group: str
+    modified: float
+    target: str
+    directory: bool
+    entries: int
+    digest: str
+    text: str
+
+
+class Process(TypedDict):
+    """A running server."""
+
+    pid: int
+    uid: int
+    instance: str
+    revision: str
+    environment: str
+    started: float
+    tmux: bool
+    trial: NotRequired[float]
+
+
+class ConfigFile(TypedDict):
+    """A configuration file that is not ours. No value of it ever leaves the host."""
+
+    options: list[str]
+    error: str
+
+
+class Listener(TypedDict):
+    """A process that listens on a port."""
+
+    pid: int | None
+    command: str | None
+    loopback: bool
+    everywhere: bool
+    uid: int
+    account: str
+    unit: NotRequired[str]
+    users: NotRequired[bool]
+    also: NotRequired[list[Listener]]
+
+
+class Environment(TypedDict, total=False):
+    """An environment below ``envs``."""
+
+    sealed: bool
+    missing: list[str]
+    built: float | None
+    before: str | None
+
+
+class ProcessDetails(TypedDict, total=False):
+    environment: str
+    kernels: int
+    busy: list[str] | None
+
+
+class Details(TypedDict):
+    """The part of a report that only the overview needs."""
+
+    now: float
+    processes: dict[str, ProcessDetails]
+    versions: dict[str, dict[str, str]]
+    presented: dict[str, str | None]
+
+
+#: Written and read by :mod:`_firewall` of the host side.
+FirewallPicture = dict[str, Any]
+#: Written and read by :mod:`_tunnel` of the host side.
+TunnelReport = dict[str, Any]
+
+
+class Report(TypedDict):
+    """The state of a host (:func:`_input.answers.report` checks the same keys)."""
+
+    tunnel: TunnelReport | None
+    firewall: FirewallPicture | None
+    system: System
+    manifest: list[Resource]
+    pythons: dict[str, Interpreter]
+    accounts: dict[str, Account | None]
+    homes: dict[str, Home]
+    paths: dict[str, PathState | None]
+    used: list[str]
+    servers: list[Process]
+    shadows: dict[str, ConfigFile]
+    aside: list[str]
+    unusable: list[str]
+    astray: list[str]
+    sessions: list[str]
+    listeners: dict[str, Listener]
+    units: dict[str, dict[str, str]]
+    environments: dict[str, Environment]
+    details: NotRequired[Details]
+
+
+class Slot(TypedDict):
+    """A place that needs an environment: an instance, or a Python kernel of one (:func:`_state.instances.slots`)."""
+
+    slot: str
+    instance: Instance
+    python: Interpreter
+    packages: list[str]
+    key: str
+    link: NotRequired[str | None]
+    lock: NotRequired[str | None]
+
+
+# --- resources and changes: the comparison of both --------------------------------------------------------------------
+
+
+class Fields(TypedDict, total=False):
+    """The keys of a resource that depend on its kind."""
+
+    path: str
+    mode: str | None
+    owner: str
+    group: str
+    shared: bool
+    keep: bool
+    alone: bool
+    ours: bool
+    due: bool
+    origin: str
+    backup: str
+    mover: str
+    account: str
+    user: str
+    home: str
+    comment: str
+    manager: str
+    environment: str
+    restart: str
+    port: int
+    tmux: list[str]
+    place: str
+    # Content of a file: one of template, source and control
+    template: str
+    source: str
+    control: str | None
+    digest: str | None
+    secret: bool
+    live: bool  # a new content needs no restart
+    checked: bool
+    stamped: bool  # holds the revision of the server
+    runs: bool
+    spec: dict[str, Any]
+    jails: list[dict[str, Any]]
+    target: str | None
+    # An environment
+    python: str | None
+    packages: list[str]
+    slot: str
+    lock: str
+    wheelhouse: dict[str, Any]
+    before: str
+    instead_of: str
+
+
+class Keywords(Fields, total=False):
+    """The arguments by which a resource is described."""
+
+    instance: str
+
+
+class Owned(TypedDict, total=False):
+    """The arguments that several files of one instance share."""
+
+    instance: str
+    owner: str
+    group: str
+
+
+class Conflict(TypedDict):
+    """A conflicting configuration file that is moved aside."""
+
+    origin: str
+    mover: str  # the account that renames it, empty for Ansible's own
+    account: str  # whose it is, empty for the host's
+
+
+class Obstacle(TypedDict):
+    """A file or folder in the place of a resource, moved aside."""
+
+    origin: str
+    backup: str
+    due: bool
+
+
+class Resource(Fields):
+    """One managed object of a host, as wanted, or as an earlier run has listed it in the manifest."""
+
+    id: str
+    kind: str
+    instance: str  # empty where several share it
+    stage: NotRequired[str]  # of layout.STAGES; absent in the manifest
+
+
+class Change(TypedDict):
+    """One difference between host and plan."""
+
+    id: str
+    kind: str
+    stage: str
+    instance: str
+    what: str
+    found: Any
+    wanted: Any
+    text: str
+
+
+class Step(TypedDict):
+    """The step that a service needs (:func:`_state.services.service_steps`)."""
+
+    id: str
+    manager: str
+    user: str
+    instance: str
+    name: str
+    step: str  # restart, start or enable
+    pid: int
+    uid: int
+    when: str  # now, idle or later
+    why: str

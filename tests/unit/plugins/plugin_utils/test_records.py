@@ -1,0 +1,103 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from plugins.module_utils._errors import AnswerError
+from plugins.plugin_utils import _records
+from plugins.plugin_utils._input import answers
+from plugins.plugin_utils._jupyter import plan as jupyter_plan
+
+ROOT = Path(__file__).parents[4]
+
+#: One key of each record, spelt as it is and misspelt.
+KEYS = [
+    ("Plan", "keep_notebooks", "keep_notebook"),
+    ("Instance", "base_url", "baseurl"),
+    ("HostInstance", "config_dir", "config_directory"),
+    ("Report", "listeners", "listener"),
+    ("Resource", "origin", "orign"),
+    ("Change", "wanted", "wants"),
+    ("Step", "when", "wen"),
+    ("Account", "home_is", "homeis"),
+    ("Slot", "python", "pyton"),
+    ("Listener", "everywhere", "everywere"),
+    ("System", "user_manager", "usermanager"),
+    ("PathState", "digest", "diggest"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """The lines of a file that mypy refuses: each key is read in a line of its own."""
+    lines = ["from plugins.plugin_utils import _records as records"]
+    lines += [
+        f"def read_{place}_{number}(record: records.{name}) -> object: return record['{key}']"
+        for place, (name, *keys) in enumerate(KEYS)
+        for number, key in enumerate(keys)
+    ]
+    file = tmp_path_factory.mktemp("snippet") / "snippet.py"
+    file.write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", "--cache-dir", str(file.parent / "cache"), str(file)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said.returncode == 1, said.stdout + said.stderr
+    return {
+        lines[int(number) - 1] for number in re.findall(r"^\S*snippet\.py:(\d+): error:", said.stdout, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize(("record", "key", "misspelt"), KEYS, ids=lambda text: text)
+def test_a_misspelt_key_is_an_error_of_lint(refused, record, key, misspelt):
+    def reads(name):
+        return [line for line in refused if f"records.{record})" in line and f"'{name}'" in line]
+
+    assert not reads(key)
+    assert reads(misspelt)
+
+
+def test_an_instance_has_each_option_that_is_no_secret():
+    options = set(jupyter_plan.INSTANCE_KEYS) - set(jupyter_plan.SECRET_KEYS)
+    derived = {"scheme", "local_url", "classic", "has_token"}
+
+    assert set(get_type_hints(_records.Instance)) == options | derived
+
+
+def demanded(shape) -> set[str]:
+    """The keys without which an answer of a host is refused."""
+    keys: set[str] = set()
+    while True:
+        try:
+            shape(dict.fromkeys(keys), "x")
+        except AnswerError as error:
+            missing = re.fullmatch(r"x: is without (\w+)", str(error))
+            if not missing:
+                return keys
+            keys.add(missing[1])
+
+
+PROBE = {"pythons": [], "accounts": [], "roots": {}, "ports": []}
+
+
+@pytest.mark.parametrize(
+    ("record", "shape", "optional"),
+    [
+        (_records.Report, answers.report(PROBE), {"details"}),
+        (_records.System, answers.SYSTEM, set()),
+        (_records.Interpreter, answers.INTERPRETER, set()),
+        (_records.Account, answers.PERSON, set()),
+        (_records.PathState, answers.STATE, {"target", "directory", "entries", "digest", "text"}),
+        (_records.Process, answers.SERVER, {"trial"}),
+        (_records.Environment, answers.SEALED, {"built", "before"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", "")[:20],
+)
+def test_the_record_of_an_answer_is_what_is_checked_of_it(record, shape, optional):
+    assert set(get_type_hints(record)) == demanded(shape) | optional
