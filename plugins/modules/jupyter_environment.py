@@ -117,13 +117,14 @@ remark:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._jupyter import build, observe
+from ..module_utils._jupyter import build
+from ..module_utils._jupyter.observation import environments
 
 
 def main() -> None:
     module = AnsibleModule(build.ARGUMENTS, supports_check_mode=True)
     if module.check_mode:
-        found = observe.environment(module.params["path"])
+        found = environments.environment(module.params["path"])
         module.exit_json(changed=not found["sealed"] or bool(found["missing"]), same=False, remark="")
     result = build.attempt(module.params)
     if result.pop("failed", False):

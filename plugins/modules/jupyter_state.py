@@ -251,7 +251,7 @@ report:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._firewall import observe as firewall_observe
-from ..module_utils._jupyter import observe
+from ..module_utils._jupyter.observation import report as observation
 from ..module_utils._tunnel import host
 
 
@@ -298,11 +298,11 @@ def main() -> None:
         return code, out, err
 
     try:
-        report = observe.report(
+        report = observation.report(
             probe, run, lambda: firewall_observe.read(module.run_command), lambda asked: host.read(**asked, run=run)
         )
     except OSError as error:
-        module.fail_json(msg=observe.trouble(error))
+        module.fail_json(msg=observation.trouble(error))
     module.exit_json(changed=False, report=report)
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.plugin_utils._check import diagnosis
 
 from .conftest import PASSWORD, free_port, wait_for
@@ -133,7 +133,7 @@ def who_listens(port: int, ours: int):
     plan = {"host": "web1", "prefix": "/opt", "scope": "system", "timeout": 0, "instances": [lab]}
     target = {"instance": "lab", "way": "tunnel", "url": f"http://localhost:{port}/", "possible": True}
     probe = {**diagnosis.probe(plan), "units": []}
-    said = observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
+    said = observation.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
     said["servers"] = [{"pid": ours, "uid": 0, "instance": "lab", "trial": 0.0}]
     return diagnosis.known([target], plan, said)[0]
 

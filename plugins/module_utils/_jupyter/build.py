@@ -27,8 +27,8 @@ from typing import Any, Dict, Iterator
 from .._errors import AlarmError, BuildError
 from .._host import process_environment, processes
 from .._plain import plain_lines
-from . import observe
 from . import uv as jupyter_uv
+from .observation import environments
 from .uv import Run
 
 Wish = Dict[str, Any]
@@ -215,7 +215,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
     """
     path, prefix = wish["path"], wish["prefix"]
     with alone(prefix) as site:
-        found = observe.environment(path)
+        found = environments.environment(path)
         if found["sealed"] and not found["missing"]:
             return {"changed": False, "same": False, "remark": ""}
         pins = _pins(path) if found["sealed"] and not wish["lock"] else ""
@@ -286,14 +286,14 @@ def _normal(name: str) -> str:
 def _clear(prefix: str, path: str) -> None:
     """Remove what no run has finished, and ``path``; nobody else is building now."""
     for folder in glob.glob(os.path.join(glob.escape(prefix), "envs", "*")):
-        if folder == path or not os.path.exists(os.path.join(folder, observe.SEAL)):
+        if folder == path or not os.path.exists(os.path.join(folder, environments.SEAL)):
             _remove(folder)
 
 
 def _remove(path: str) -> None:
     # The seal goes first: a folder that is half gone must not look whole.
     with contextlib.suppress(OSError):
-        os.unlink(os.path.join(path, observe.SEAL))
+        os.unlink(os.path.join(path, environments.SEAL))
     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -304,7 +304,7 @@ def _pins(path: str) -> str:
 
 def _versions(path: str) -> dict[str, str]:
     try:
-        with open(os.path.join(path, observe.SEAL), encoding="utf-8") as file:
+        with open(os.path.join(path, environments.SEAL), encoding="utf-8") as file:
             versions = json.load(file)["versions"]
     except (OSError, ValueError, KeyError):
         return {}
@@ -445,7 +445,7 @@ def _try_and_seal(wish: Wish, before: str) -> None:
         raise BuildError(f"they install, and do not work here. Correct or leave out what the next lines name.\n{last}")
     if seal.returncode != 0:
         raise BuildError(explain("sealing it", said))
-    seal_file = os.path.join(path, observe.SEAL)
+    seal_file = os.path.join(path, environments.SEAL)
     # How fast this host is: whoever waits for a server of it waits longer where this was long (wait_ready.py,
     # _diagnosis.patience).
     with open(f"{seal_file}.trial", "w", encoding="ascii") as file:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a configuration file of Jupyter sets, read without running it. Pure.
 
-It runs on hosts as well (:mod:`observe`), so it imports nothing of ours but :mod:`program.statements`, and that only
-for a file in Python.
+It runs on hosts as well (:mod:`observation.configuration`), so it imports nothing of ours but
+:mod:`program.statements`, and that only for a file in Python.
 """
 
 from __future__ import annotations

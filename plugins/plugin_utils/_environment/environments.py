@@ -68,7 +68,7 @@ def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
     :param slot: ``{"slot": its name, "key": what the plan wants, "lock": digest of the lock file that names the
         versions, or None, "link": where its link leads now, or None}``.
     :param folder: where the environments lie.
-    :param known: what is in ``folder``, as :func:`observe.environment` describes it, by path.
+    :param known: what is in ``folder``, as :func:`observation.environments.environment` describes it, by path.
     """
     name, wish, lock, link = slot["slot"], slot["key"], slot["lock"], slot["link"]
     if lock is not None:

@@ -38,7 +38,7 @@ def order(lock: str, version: list[int], system: System, instance: Instance) -> 
 
     :param lock: the path of the lock file. The archives lie in ``wheels`` beside its folder: lock files go into git,
         wheels do not.
-    :param system: the host, as :func:`observe.system` describes it.
+    :param system: the host, as :func:`observation.system.system` describes it.
     """
     name = posixpath.splitext(posixpath.basename(lock))[0]
     return {

@@ -321,7 +321,7 @@ def _presented(value: Any, place: str) -> str:
 
 
 def report(probe: dict[str, Any]) -> Shape:
-    """What :func:`observe.report` answers to ``probe``."""
+    """What :func:`observation.report.report` answers to ``probe``."""
     asked, closer = probe.get("tunnel"), probe.get("details")
     details = record(
         {

@@ -88,7 +88,7 @@ _JUPYTER = (
     "_jupyter.config_file",
     *_folder("_jupyter.program"),
     *("_host.processes", "_host.other_account", "_host.ownership", "_host.homes"),
-    "_jupyter.observe",
+    *_folder("_jupyter.observation"),
 )
 
 #: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``.
@@ -113,12 +113,12 @@ def tunnel(asked):
     return _tunnel_host.read(run=run, **asked)
 
 
-from remote_notebooks._jupyter import observe as _observe
+from remote_notebooks._jupyter.observation import report as observation
 os.umask(0o077)
 try:
-    answer = {"report": _observe.report(asked, run, firewall, tunnel)}
+    answer = {"report": observation.report(asked, run, firewall, tunnel)}
 except OSError as error:
-    answer = {"msg": _observe.trouble(error)}
+    answer = {"msg": observation.trouble(error)}
 """,
     (
         *_JUPYTER,

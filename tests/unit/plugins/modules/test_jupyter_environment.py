@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import environments
 
 PLAY = """
 - hosts: localhost
@@ -79,7 +79,7 @@ def test_the_password_of_an_index_stands_on_no_command_line(play):
 @pytest.mark.parametrize("pipelined", [True, False])
 def test_one_that_is_whole_is_left_as_it_is(play, tmp_path, pipelined):
     (tmp_path / "envs" / "one").mkdir(parents=True)
-    (tmp_path / "envs" / "one" / observe.SEAL).write_text('{"versions": {}, "files": {}}')
+    (tmp_path / "envs" / "one" / environments.SEAL).write_text('{"versions": {}, "files": {}}')
     for options in ([], ["--check"]):
         _said, result = play(pipelined, *options)
         assert {key: result[key] for key in ("changed", "same", "remark")} == {

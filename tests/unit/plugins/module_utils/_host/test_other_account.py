@@ -16,7 +16,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._host import other_account
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import (
+    accounts,
+    configuration,
+    manifest,
+    paths,
+)
 
 
 def test_a_process_that_is_ended_is_no_answer():
@@ -107,7 +112,7 @@ def test_a_file_that_is_none_is_a_remark_and_the_others_are_read(tmp_path, made,
         json.dumps({"ServerApp": {"port": 1}, "a b": {"c": 1}, "X": {"\x1b[2J": 1, "y" * 200: 2}})
     )
     begun = time.monotonic()
-    found = observe.options([f"{tmp_path}/jupyter_*"])()
+    found = configuration.options([f"{tmp_path}/jupyter_*"])()
     assert time.monotonic() - begun < 30
     assert found[f"{tmp_path}/jupyter_lab_config.json"] == {"options": ["ServerApp.port"], "error": ""}
     odd = found[f"{tmp_path}/{name}"]
@@ -120,9 +125,9 @@ def test_a_file_that_is_none_is_a_remark_and_the_others_are_read(tmp_path, made,
 @pytest.mark.parametrize("made", HOSTILE)
 def test_a_file_of_ours_that_has_become_none_is_another_one(tmp_path, made):
     made(tmp_path / "manifest.json")
-    assert observe.manifest(f"{tmp_path}/manifest.json") == []
+    assert manifest.manifest(f"{tmp_path}/manifest.json") == []
     if made in (fifo, sparse):
-        assert observe.path(f"{tmp_path}/manifest.json").get("digest", "") == ""
+        assert paths.path(f"{tmp_path}/manifest.json").get("digest", "") == ""
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_a_file_of_ours_that_has_become_none_is_another_one(tmp_path, made):
 def test_a_damaged_entry_of_the_list_is_none(tmp_path, entry):
     good = {"id": "file /opt/a", "kind": "file", "instance": "", "path": "/opt/a"}
     (tmp_path / "manifest.json").write_text(json.dumps({"things": [good, entry]}))
-    assert observe.manifest(f"{tmp_path}/manifest.json") == [good]
+    assert manifest.manifest(f"{tmp_path}/manifest.json") == [good]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root asks for another account")
@@ -163,11 +168,11 @@ def test_a_folder_is_judged_by_what_its_account_can_do():
             name: ["nobody", f"{here}/{name}"]
             for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")
         }
-        assert observe.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
+        assert accounts.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
         # An account that the run is going to make can do what every account can.
         to_be = {name: ["no-such-account", f"{here}/{name}"] for name in ("roots", "open", "none")}
-        assert observe.unusable(to_be) == {"unusable": ["roots"], "astray": []}
-        assert observe.unusable({"lab": ["no-such-account", "~no-such-account/notebooks"]}) == {
+        assert accounts.unusable(to_be) == {"unusable": ["roots"], "astray": []}
+        assert accounts.unusable({"lab": ["no-such-account", "~no-such-account/notebooks"]}) == {
             "unusable": [],
             "astray": [],
         }
@@ -176,16 +181,16 @@ def test_a_folder_is_judged_by_what_its_account_can_do():
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root what may not be looked at is a reason to give up")
 def test_what_changes_under_the_eye_is_as_good_as_nothing(tmp_path, monkeypatch):
     (tmp_path / "circle").symlink_to("circle")
-    assert observe.path(f"{tmp_path}/circle/below") is None
+    assert paths.path(f"{tmp_path}/circle/below") is None
     (tmp_path / "link").symlink_to("/etc")
     monkeypatch.setattr(os, "readlink", lambda _name: os.stat("/proc/self/fd/nowhere/at all") and "")
-    assert observe.path(f"{tmp_path}/link") is None
+    assert paths.path(f"{tmp_path}/link") is None
 
     def shut(_name):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "lstat", shut)
-    assert observe.path(f"{tmp_path}/link") is None
+    assert paths.path(f"{tmp_path}/link") is None
 
 
 @pytest.mark.parametrize("what", ["itself", "what it starts"])
@@ -246,4 +251,4 @@ def test_a_home_that_shuts_root_out_is_looked_at_as_its_account():
         # Nobody may take it for missing, or for empty.
         assert (found[f"{here}/other/nb"]["kind"], found[f"{here}/other/nb"]["entries"]) == ("other", 1)
         assert f"{here}/open" not in found
-        assert observe.shut(probe, things) == {}
+        assert paths.shut(probe, things) == {}

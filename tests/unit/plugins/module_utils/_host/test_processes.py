@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import details, listeners, servers
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers
 
 #: What makes of a process a container's: ids of its own, the host's /proc sees it all the same.
@@ -54,7 +54,7 @@ def test_only_our_own_servers_are_seen(tmp_path):
     with server(tmp_path / "envs/one", "lab") as ours, server(tmp_path / "envs/one", "lab", *CONTAINER), server(
         tmp_path / "elsewhere/one", "lab"
     ):
-        found = observe.servers(f"{tmp_path}/envs", owners, observe.commands(), set())
+        found = servers.servers(f"{tmp_path}/envs", owners, servers.commands(), set())
         assert [(each["pid"], each["instance"], each["environment"]) for each in found] == [
             (ours.pid, "lab", f"{tmp_path}/envs/one")
         ]
@@ -87,7 +87,7 @@ def spoofed(name, *, uid=None, program=sys.executable, mark="remote_notebooks=la
 )
 def test_a_command_line_names_no_program_elsewhere(tmp_path, name):
     with server(tmp_path / "envs/one", "lab") as ours, spoofed(name.format(envs=tmp_path / "envs")):
-        found = observe.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, observe.commands(), set())
+        found = servers.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, servers.commands(), set())
     assert [each["pid"] for each in found] == [ours.pid]
 
 
@@ -95,9 +95,9 @@ def test_a_command_line_names_no_program_elsewhere(tmp_path, name):
 def test_a_process_of_another_account_is_no_server_and_keeps_no_environment(tmp_path):
     one, other = tmp_path / "envs/one", tmp_path / "envs/other"
     with server(one, "lab") as ours, spoofed(f"{other}/bin/python", uid=65534, program="/usr/bin/python3"):
-        started = observe.commands()
-        assert [each["pid"] for each in observe.servers(f"{tmp_path}/envs", {"lab": {0}}, started, set())] == [ours.pid]
-        assert observe.used([str(one), str(other)], started, {0}) == [str(one)]
+        started = servers.commands()
+        assert [each["pid"] for each in servers.servers(f"{tmp_path}/envs", {"lab": {0}}, started, set())] == [ours.pid]
+        assert servers.used([str(one), str(other)], started, {0}) == [str(one)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
@@ -107,8 +107,8 @@ def test_of_an_environment_that_others_could_change_root_runs_nothing(tmp_path, 
     with server(tmp_path / "envs/one", "lab"):
         if what:
             os.chown(tmp_path / what, 65534, 65534)
-        found = observe.servers(f"{tmp_path}/envs", {"lab": {0}}, observe.commands(), set())
-        said = observe.details(found, "/script", {}, lambda command: called.append(command) or (0, "{}", ""))
+        found = servers.servers(f"{tmp_path}/envs", {"lab": {0}}, servers.commands(), set())
+        said = details.details(found, "/script", {}, lambda command: called.append(command) or (0, "{}", ""))
     assert [process["busy"] for process in said["processes"].values()] == [None]
     assert len(called) == ran
 
@@ -117,7 +117,7 @@ def test_a_mark_of_any_length_spoils_no_answer(tmp_path):
     """An account may give the mark of a server of its own to what it starts; a whole host, and with it a run, must not
     be refused for that."""
     with server(tmp_path / "envs/one", "lab"), server(tmp_path / "envs/one", f"lab:{'a' * 2000}"):
-        found = observe.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, observe.commands(), set())
+        found = servers.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, servers.commands(), set())
     assert len(found) == 2
     for each in found:
         answers.SERVER(each, "server")
@@ -125,27 +125,27 @@ def test_a_mark_of_any_length_spoils_no_answer(tmp_path):
 
 def test_the_one_that_systemd_knows_comes_first(tmp_path):
     with server(tmp_path / "envs/one", "lab") as lower, server(tmp_path / "envs/one", "lab") as main:
-        found = observe.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, observe.commands(), {str(main.pid)})
+        found = servers.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, servers.commands(), {str(main.pid)})
     assert [each["pid"] for each in found] == [main.pid, lower.pid]
 
 
 @pytest.mark.parametrize("said", ["", "{}", "[]", "null", '{"7": 1}', '{"7": [1]}', '{"7"', "[" * 100_000, '{"8": []}'])
 def test_what_is_not_what_the_script_says_is_no_answer(said):
-    assert observe._busy(said, "7") is None
-    assert observe._busy('{"7": ["a kernel"]}\n', "7") == ["a kernel"]
+    assert details._busy(said, "7") is None
+    assert details._busy('{"7": ["a kernel"]}\n', "7") == ["a kernel"]
 
 
 def test_an_environment_that_only_a_container_uses_is_not_in_use(tmp_path):
     one, other = tmp_path / "envs/one", tmp_path / "envs/other"
     with server(one, "lab"), server(other, "lab", *CONTAINER):
-        assert observe.used([str(one), str(other)], observe.commands(), {os.getuid()}) == [str(one)]
+        assert servers.used([str(one), str(other)], servers.commands(), {os.getuid()}) == [str(one)]
 
 
 @pytest.mark.parametrize("likely", [{}, {1: 0}, {os.getpid(): os.getuid()}])
 def test_who_listens_is_found_wherever_it_is_looked_first(likely):
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("0.0.0.0", 0)) as other:
         ports = [listening.getsockname()[1], other.getsockname()[1]]
-        found = observe.listeners([*ports, 1], likely)
+        found = listeners.listeners([*ports, 1], likely)
     assert {port: (owner["pid"], owner["loopback"]) for port, owner in found.items()} == {
         str(ports[0]): (os.getpid(), True),
         str(ports[1]): (os.getpid(), False),

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.plugin_utils._check import diagnosis
 
 from ...module_utils._firewall.test_compare import report as firewall
@@ -137,7 +137,7 @@ def test_the_host_can_answer_what_is_asked():
     """Run for real, here: a key that the observation wants and the look does not name would fail only where something
     is broken already."""
     probe = {**diagnosis.probe(plan({"name": "lab"})), "units": []}
-    report = observe.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
+    report = observation.report(probe, lambda _command: (1, "", ""), lambda: None, lambda _asked: None)
     assert diagnosis.explain(plan({"name": "lab"})["instances"][0], "refused", report).startswith(
         "On the host: nothing was installed"
     )

@@ -21,7 +21,7 @@ from ansible.plugins.loader import connection_loader
 from ansible_collections.remote.notebooks.plugins.filter.pki_requests import pki_requests
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import AnswerError, PlanError
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe, packet_filter, parse, rules
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe as jupyter_observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.module_utils._plain import printable
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host as tunnel_host
 from ansible_collections.remote.notebooks.plugins.plugin_utils import _action
@@ -57,9 +57,7 @@ def run(command):
 
 @pytest.fixture(scope="module")
 def honest():
-    found = jupyter_observe.report(
-        PROBE, run, lambda: observe.read(run), lambda asked: tunnel_host.read(run=run, **asked)
-    )
+    found = observation.report(PROBE, run, lambda: observe.read(run), lambda asked: tunnel_host.read(run=run, **asked))
     return json.loads(json.dumps(found))
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import configuration, paths
 from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import conflicts
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import compare
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import manifest as state_manifest
@@ -75,7 +75,7 @@ HOME = "/home/jupyter/.jupyter"
 )
 def test_who_wins(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
-    found = observe.options([str(tmp_path / name)])()
+    found = configuration.options([str(tmp_path / name)])()
     said = conflicts.remarks(
         plan({"name": "lab", "settings": {"ServerApp": {"max_body_size": 1}}}), {**bare(), "shadows": found}
     )
@@ -87,7 +87,7 @@ def test_who_wins(tmp_path, name, text, words):
 
 def test_no_value_leaves_the_host(tmp_path):
     (tmp_path / "jupyter_config.json").write_text('{"NotebookApp": {"password": "sha1:abc:def"}}')
-    assert "sha1" not in str(observe.options([str(tmp_path / "jupyter_config.json")]))
+    assert "sha1" not in str(configuration.options([str(tmp_path / "jupyter_config.json")]))
 
 
 def test_where_to_look():
@@ -328,7 +328,7 @@ def test_what_was_moved_is_found_again(tmp_path):
         {"kind": "shadow", "origin": f"{here}/jupyter_lab_config.py", "backup": f"{here}/gone"},
         {"kind": "file", "path": "/etc/hostname"},
     ]
-    assert observe.aside([f"{here}/jupyter_*.before-remote-notebooks"], things) == [
+    assert paths.aside([f"{here}/jupyter_*.before-remote-notebooks"], things) == [
         f"{here}/{ASIDE}",
         f"{here}/jupyter_lab_config.py",
     ]

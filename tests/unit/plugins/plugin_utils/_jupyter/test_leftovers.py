@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import configuration
 from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import conflicts, leftovers
 
 from .test_conflicts import host, moving
@@ -26,7 +26,7 @@ def told(home, plan, **files):
     report = host()
     report["accounts"]["jupyter"]["home"] = str(home)
     patterns = [pattern.replace("~jupyter", str(home)) for pattern in leftovers.places(plan)]
-    report["shadows"] = observe.options(patterns)()
+    report["shadows"] = configuration.options(patterns)()
     return [line.replace(str(home), "~") for line in leftovers.remarks(plan, report)], report
 
 
@@ -123,4 +123,4 @@ def test_settings_of_jupyter_are_told_of_elsewhere(tmp_path):
 
 
 def test_an_account_that_is_not_there_yet_has_nothing():
-    assert observe.options(["~no-such-account/.jupyter/jupyter_config.json"])() == {}
+    assert configuration.options(["~no-such-account/.jupyter/jupyter_config.json"])() == {}

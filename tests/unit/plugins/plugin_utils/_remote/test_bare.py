@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe as jupyter_observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import environments
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host
 from ansible_collections.remote.notebooks.plugins.plugin_utils._remote import bare
 
@@ -58,7 +59,7 @@ def test_it_says_what_the_module_says():
         return done.returncode, done.stdout, done.stderr
 
     said = bare.answer(ask(PROBE, sys.executable).stdout.decode())
-    expected = jupyter_observe.report(PROBE, run, lambda: observe.read(run), lambda asked: host.read(run=run, **asked))
+    expected = observation.report(PROBE, run, lambda: observe.read(run), lambda asked: host.read(run=run, **asked))
 
     assert said["python"] == sys.executable
     assert said["report"]["paths"] == expected["paths"]
@@ -161,7 +162,7 @@ def test_a_program_builds_with_the_environment_it_is_given(tmp_path):
 
 def test_one_that_is_whole_is_left_as_it_is(tmp_path):
     (tmp_path / "envs" / "one").mkdir(parents=True)
-    (tmp_path / "envs" / "one" / jupyter_observe.SEAL).write_text('{"versions": {}, "files": {}}')
+    (tmp_path / "envs" / "one" / environments.SEAL).write_text('{"versions": {}, "files": {}}')
     found = build(
         {}, path=str(tmp_path / "envs" / "one"), prefix=str(tmp_path), python=sys.executable, packages=["tiny"]
     )

@@ -12,7 +12,13 @@ import tempfile
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import (
+    accounts,
+    environments,
+    paths,
+    system,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers as input_answers
 
 
@@ -46,7 +52,7 @@ def test_what_is_missing_is_found_by_however_many_processes(sealed, monkeypatch,
     with open(f"{damaged}/lib/119.py", "w", encoding="ascii") as file:
         file.write("short")
 
-    found = observe.environments([whole, damaged])()
+    found = environments.environments([whole, damaged])()
 
     assert found[whole] == {"sealed": True, "missing": [], "built": 4711, "before": "/envs/old"}
     assert found[damaged]["missing"] == ["lib/000.py", "lib/060.py", "lib/119.py"]
@@ -56,20 +62,20 @@ def test_ten_of_many_missing_are_named(sealed):
     (folder,) = sealed("empty")
     for number in range(120):
         os.unlink(f"{folder}/lib/{number:03}.py")
-    assert observe.environment(folder)["missing"] == [f"lib/{number:03}.py" for number in range(10)]
+    assert environments.environment(folder)["missing"] == [f"lib/{number:03}.py" for number in range(10)]
 
 
 @pytest.mark.parametrize("seal", [None, "", '{"files"', '{"built": 1}'])
 def test_an_environment_without_a_whole_seal_was_never_finished(tmp_path, seal):
     if seal is not None:
         (tmp_path / "remote-notebooks.json").write_text(seal)
-    assert observe.environments([str(tmp_path)])() == {str(tmp_path): {"sealed": False, "missing": []}}
+    assert environments.environments([str(tmp_path)])() == {str(tmp_path): {"sealed": False, "missing": []}}
 
 
 def test_processes_that_helped_are_gone(sealed, monkeypatch):
     fork, made = os.fork, []
     monkeypatch.setattr(os, "fork", lambda: made.append(fork()) or made[-1])
-    observe.environments(sealed("one"))()
+    environments.environments(sealed("one"))()
     assert made
     for process in made:
         with pytest.raises(ChildProcessError):
@@ -82,7 +88,7 @@ def test_a_file_of_any_time_is_looked_at(moment):
     folder = tempfile.mkdtemp(dir="/dev/shm")
     try:
         os.utime(folder, (moment, moment))
-        found = observe.path(folder)
+        found = paths.path(folder)
         assert abs(os.stat(folder).st_mtime) > 1e12
         input_answers.STATE(found, "path")
         datetime.fromtimestamp(found["modified"], tz=timezone.utc)
@@ -99,26 +105,26 @@ def test_a_file_of_any_time_is_looked_at(moment):
     ],
 )
 def test_whether_an_account_can_work_in_its_home(name, is_what):
-    assert observe.account(name)["home_is"] == is_what
+    assert accounts.account(name)["home_is"] == is_what
 
 
 def test_a_home_whose_name_holds_a_wildcard(tmp_path, monkeypatch):
     (tmp_path / "a[b]").mkdir()
     (tmp_path / "a[b]" / "x.json").write_text("")
     monkeypatch.setenv("HOME", str(tmp_path / "a[b]"))
-    assert observe.expand(["~/*.json"]) == [f"{tmp_path}/a[b]/x.json"]
+    assert paths.expand(["~/*.json"]) == [f"{tmp_path}/a[b]/x.json"]
 
 
 def test_a_mac_is_told_what_servers_run_on(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(OSError, match="servers of this collection run on Linux alone") as found:
-        observe.system()
-    assert "become" not in observe.trouble(found.value)
+        system.system()
+    assert "become" not in observation.trouble(found.value)
 
 
 def test_where_an_account_may_not_look_more_rights_are_named():
     error = PermissionError(13, "Permission denied", "/opt/remote-notebooks/manifest.json")
-    assert observe.trouble(error).endswith("Run with become, or set jupyter_scope: user.")
+    assert observation.trouble(error).endswith("Run with become, or set jupyter_scope: user.")
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -136,8 +142,8 @@ def test_a_systemd_that_does_not_answer_is_no_proof_that_nothing_runs(monkeypatc
 
     monkeypatch.setattr(os.path, "exists", lambda path: path == f"/run/user/{os.geteuid()}/systemd/private")
     if answers:
-        assert observe.units(["jupyter@lab.service"], True, run)["jupyter@lab.service"]["LoadState"] == "loaded"
+        assert system.units(["jupyter@lab.service"], True, run)["jupyter@lab.service"]["LoadState"] == "loaded"
     else:
         with pytest.raises(OSError, match="No medium found"):
-            observe.units(["jupyter@lab.service"], True, run)
+            system.units(["jupyter@lab.service"], True, run)
     assert asked == [["env", f"XDG_RUNTIME_DIR=/run/user/{os.geteuid()}", "systemctl", "--user"]]

@@ -1,0 +1,87 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration files of Jupyter on a host, read with the rights of their accounts."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from typing import Any, Callable
+
+from ..._host import other_account
+from .. import config_file
+from .paths import MANY, SECONDS_OPTIONS, expand, printable
+
+#: Of a configuration file of Jupyter, and how long all of those of one account may take, in seconds.
+LARGEST_OPTIONS = 1 << 20
+
+
+def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
+    """Begin to say which options each configuration file of Jupyter sets, and what is wrong with it; return what waits
+    for the answer.
+
+    Names and no value, for that may be a hash. Nothing of it is executed. What lies in a home is listed and read with
+    the rights of its account, in a process of its own: it may be a link to anywhere, a pipe, a device, endless, or
+    nested so deeply that a parser gives up.
+    """
+    by_account: dict[str, list[str]] = {}
+    for pattern in patterns:
+        by_account.setdefault(pattern[1:].partition("/")[0] if pattern.startswith("~") else "", []).append(pattern)
+    # An account that this run is to make has no home yet.
+    there = {name: each for name, each in by_account.items() if not os.path.expanduser(f"~{name}").startswith("~")}
+    begun = [(each, name, _begin_options(each, name)) for name, each in there.items()]
+
+    def answer() -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for each, name, told in begun:
+            alone: list[tuple[str, Callable[[], Any]]] = []
+            try:
+                found.update(told())
+            except OSError:
+                # One of them is to blame: each by itself. Those whose names are the account's to choose are left out.
+                names = expand([pattern for pattern in each if "*" not in pattern])
+                alone = [(path, _begin_options([glob.escape(path)], name)) for path in names]
+            for path, one in alone:
+                try:
+                    found.update(one())
+                except OSError as error:
+                    found[path] = {"options": [], "error": f"it takes too long, or too much memory ({error.strerror})."}
+        return found
+
+    return answer
+
+
+def _begin_options(patterns: list[str], account_name: str) -> Callable[[], Any]:
+    def read() -> dict[str, dict[str, Any]]:
+        return {name: _options_of(name) for name in expand(patterns)[:MANY]}
+
+    return other_account.begin(
+        read, account_name, seconds=SECONDS_OPTIONS, limit=LARGEST_OPTIONS, memory=other_account.MEMORY
+    )
+
+
+def _options_of(path: str) -> dict[str, Any]:
+    try:
+        text = other_account.content(path, LARGEST_OPTIONS).decode("utf-8", "replace")
+        if os.path.basename(path) == "kernel.json":
+            return {"options": [], "error": _kernel_error(text)}
+        if path.endswith((".json", ".py")):
+            return {"options": sorted(filter(config_file.is_name, config_file.parse(text, path)))[:MANY], "error": ""}
+        return {"options": [], "error": ""}
+    except OSError as error:
+        return {"options": [], "error": f"{error.strerror}."}
+    except ValueError as error:
+        return {"options": [], "error": f"{printable(str(error))[:200].rstrip('.')}."}
+
+
+def _kernel_error(text: str) -> str:
+    """Say why a kernelspec starts no kernel, as far as it tells (jupyter-client.readthedocs.io, "Kernel specs")."""
+    spec = json.loads(text)
+    command = spec.get("argv") if isinstance(spec, dict) else None
+    if not isinstance(command, list) or not command or not isinstance(command[0], str):
+        return "it names no program (argv)."
+    if os.path.isabs(command[0]) and not os.path.exists(command[0]):
+        return f"its program {printable(command[0])[:200]} is not there."
+    return ""
