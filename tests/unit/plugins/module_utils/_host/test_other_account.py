@@ -207,9 +207,9 @@ def test_work_that_its_account_stops_is_given_up_long_before_its_time(monkeypatc
 
 SHUT = """
 import json, sys
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe as _observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import paths
 probe, things = json.loads(sys.argv[1])
-print(json.dumps(_observe.shut(probe, things)))
+print(json.dumps(paths.shut(probe, things)))
 """
 
 

@@ -154,11 +154,11 @@ def test_who_listens_is_found_wherever_it_is_looked_first(likely):
 
 LOOK = """
 import os, sys
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import observe as _observe
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import listeners
 port, pid, uid = map(int, sys.argv[1:])
 asked, listdir = [], os.listdir
 os.listdir = lambda path: asked.append(path) or listdir(path)
-found = _observe.listeners([port], {pid: uid})
+found = listeners.listeners([port], {pid: uid})
 print(found[str(port)]["pid"], found[str(port)]["uid"] == uid, [path for path in asked if path.endswith("/fd")])
 """
 
