@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 
 from ..module_utils._errors import FilesError
-from ..module_utils._tunnel import accounts as tunnel_accounts
+from ..module_utils._tunnel import client_config
 from ..module_utils._tunnel import names as tunnel_names
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
@@ -76,11 +76,11 @@ class ActionModule(OwnAction):
         accounts = self._arguments["accounts"]
         (address, port), via = way(self._arguments["address"], self._arguments["jump"], reached)
         known, everything = os.path.join(self._folder, "known_hosts"), tunnel_names.config_file(self._directory)
-        files = {known: tunnel_accounts.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
+        files = {known: client_config.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
         clients = []
         for account in accounts:
             path = os.path.join(self._folder, f"{account['name']}.config")
-            files[path] = tunnel_accounts.client_config(self._host, account, (address, port), known, via)
+            files[path] = client_config.client_config(self._host, account, (address, port), known, via)
             clients.append(
                 {
                     "account": account["name"],
@@ -93,7 +93,7 @@ class ActionModule(OwnAction):
                     "pem_file": account.get("pem_file"),
                     "forwards": [
                         {"local_port": local, "target": target}
-                        for local, target in tunnel_accounts.local_forwards(account["permit_open"])
+                        for local, target in client_config.local_forwards(account["permit_open"])
                     ],
                 }
             )
@@ -151,7 +151,7 @@ class ActionModule(OwnAction):
         if own:
             own = os.path.realpath(own)
             before = (_files.read(own) or b"").decode("utf-8", "surrogateescape")
-            after = tunnel_accounts.with_include(before, f"Include {tunnel_names.quoted(everything)}", wanted)
+            after = client_config.with_include(before, f"Include {tunnel_names.quoted(everything)}", wanted)
             if after != before:
                 if not self._task.check_mode and not os.path.isdir(os.path.dirname(own)):
                     _files.directory(os.path.dirname(own))

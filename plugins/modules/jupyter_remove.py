@@ -76,29 +76,20 @@ remarks:
   returned: success
 """
 
-import contextlib
 import fcntl
 import os
 import pwd
-import shutil
-import signal
 import stat
-import subprocess
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._host import homes, other_account, ownership
-from ..module_utils._host.processes import end_ours, is_here
+from ..module_utils._host import homes, leftover_work, other_account, ownership, trees
+from ..module_utils._host.processes import end_ours
 
-#: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can
-#: stop what runs with its rights.
-SECONDS = 3600
 #: How long an installer may go on, in seconds.
 PATIENCE = 900
-#: How often the processes of an account are looked for until there are none.
-LOOKS = 50
 
 
 def main() -> None:
@@ -182,9 +173,9 @@ def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bo
     if module.check_mode:
         return True, ""
     if thing.get("shared"):
-        return _empty_folder(path, owner)
+        return trees.remove_empty_folder(path, owner)
     if owner is not None or thing.get("keep"):
-        return _of_an_account(path, owner or pwd.getpwuid(os.geteuid()))
+        return trees.remove_as_owner(path, owner or pwd.getpwuid(os.geteuid()))
     prefix = module.params["prefix"]
     if (
         thing["kind"] == "directory"
@@ -192,8 +183,8 @@ def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bo
         and not os.path.islink(path)
         and not (prefix and f"{path}/".startswith(f"{prefix}/"))
     ):
-        return _folder(_ours(path))
-    _tree(_ours(path))
+        return trees.remove_folder(trees.ours(path))
+    trees.remove_tree(trees.ours(path))
     return True, ""
 
 
@@ -215,115 +206,15 @@ def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: lis
     if f"{home}/".startswith(f"{thing['path']}/"):
         return "there is a home in it"
     found = (
-        _found(thing["path"])
+        trees.replaced(thing["path"])
         if owner is None
-        else other_account.call(owner.pw_name, lambda: _found(thing["path"]), seconds=ownership.SECONDS)
+        else other_account.call(owner.pw_name, lambda: trees.replaced(thing["path"]), seconds=ownership.SECONDS)
     )
     if found:
         return str(found)
     if thing["kind"] == "trace" and thing["path"] not in {os.path.join(home, trace) for trace in traces}:
         return f"that is not where '{thing['owner']}' keeps it"
     return ""
-
-
-def _found(path: str) -> str:
-    """Say what somebody has put into the place of a folder that a run of ours has made; empty where it is a folder
-    still."""
-    if os.path.islink(path):
-        return f"it is a link, to {os.readlink(path)}, and that was made by somebody else"
-    return "a file system is mounted there" if os.path.ismount(path) else ""
-
-
-def _ours(path: str) -> str:
-    return os.path.join(ownership.ours(os.path.dirname(path)), os.path.basename(path))
-
-
-def _tree(path: str) -> None:
-    """Remove what root alone could have put there. Inside, no link is followed (shutil.rmtree), whoever may have made
-    it."""
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        # The seal of an environment goes first: a folder that is half gone must not look whole.
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(path, "remote-notebooks.json"))
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
-
-
-def _folder(path: str) -> tuple[bool, str]:
-    """Remove a folder of ours, whose listed content is gone; what else is in it is somebody's, and so it stays."""
-    for name in os.listdir(path):
-        if ".ansible_tmp" in name:  # of a run that was cut off
-            os.unlink(os.path.join(path, name))
-    left = sorted(os.listdir(path))
-    if not left:
-        os.rmdir(path)
-        return True, ""
-    return False, f"{path} stays, because of what is in it, and was made by no run of ours: {', '.join(left[:5])}."
-
-
-def _empty_folder(path: str, owner: pwd.struct_passwd | None) -> tuple[bool, str]:
-    try:
-        if owner is None:
-            os.rmdir(_ours(path))
-        else:
-            try:
-                other_account.call(owner.pw_name, lambda: os.rmdir(path), seconds=ownership.SECONDS)
-            except PermissionError:
-                _rmdir(path, owner.pw_uid)
-    except OSError:
-        return False, ""  # others use it, or it is somebody's: in both cases it is not ours to speak of
-    return True, ""
-
-
-def _of_an_account(path: str, owner: pwd.struct_passwd) -> tuple[bool, str]:
-    """Remove a tree with the rights of its owner; the folder itself, where that lies in a folder of root's, as root
-    once it is empty."""
-    other_account.call(owner.pw_name, lambda: _rm(path), seconds=SECONDS)
-    if not os.path.lexists(path):
-        return True, ""
-    try:
-        _rmdir(path, owner.pw_uid)
-    except OSError as error:
-        return (
-            True,
-            (
-                f"{path} stays, as far as '{owner.pw_name}' cannot remove it: {error.strerror}. Look, and remove it by"
-                " hand."
-            ),
-        )
-    return True, ""
-
-
-def _rm(path: str) -> None:
-    """Remove a tree as whoever this process is; how much of it went, is looked at afterwards."""
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-    # What it made unwritable is its own to make writable again. A link at the end would be followed.
-    if not os.path.islink(path):
-        subprocess.run(
-            ["chmod", "--recursive", "--silent", "u+rwX", "--", path],
-            check=False,
-            env=environment,
-            stderr=subprocess.DEVNULL,
-        )
-    # Below may lie a disk of somebody, or a storage far away.
-    subprocess.run(
-        ["rm", "--recursive", "--force", "--one-file-system", "--", path],
-        check=False,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _rmdir(path: str, uid: int) -> None:
-    """Remove an empty folder of an account from a folder of root's."""
-    real = _ours(path)
-    found = os.lstat(real)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
-        raise PermissionError(1, "it is another account's, or a link")
-    os.rmdir(real)
 
 
 def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
@@ -368,31 +259,11 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
                 f" {', '.join(strangers)}."
             ),
         )
-    _end_processes(entry)
-    _end_jobs(name)
+    leftover_work.end_processes(entry)
+    leftover_work.end_jobs(name)
     remark = _home(entry)
     module.run_command(["userdel", name], check_rc=True)
     return True, remark
-
-
-def _end_jobs(name: str) -> None:
-    """Remove what an account has left with cron and at: that would run for the next account of its name, or of its
-    number."""
-    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with contextlib.suppress(OSError):  # there is no cron
-        subprocess.run(["crontab", "-r", "-u", name], check=False, stdout=subprocess.DEVNULL, **quiet)
-    with contextlib.suppress(OSError):  # there is no at
-        # A line is: number, date and time, queue, account (at(1)).
-        lines = (
-            subprocess.run(["atq"], check=False, stdout=subprocess.PIPE, **quiet)
-            .stdout.decode("utf-8", "replace")
-            .splitlines()
-        )
-        jobs = [
-            words[0] for words in map(str.split, lines) if len(words) > 2 and words[-1] == name and words[0].isdigit()
-        ]
-        if jobs:
-            subprocess.run(["atrm", *jobs], check=False, stdout=subprocess.DEVNULL, **quiet)
 
 
 def _home(entry: pwd.struct_passwd) -> str:
@@ -406,36 +277,9 @@ def _home(entry: pwd.struct_passwd) -> str:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != entry.pw_uid:
         return f"{home}, the home of '{entry.pw_name}', stays: it is a link, or belongs to another account."
     try:
-        return _of_an_account(home, entry)[1]
+        return trees.remove_as_owner(home, entry)[1]
     except OSError as error:
         return f"{home} stays: {error.strerror}. Look, and remove it by hand."
-
-
-def _end_processes(entry: pwd.struct_passwd) -> None:
-    for _look in range(LOOKS):
-        pids = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _is_of(pid, entry.pw_uid)]
-        if not pids:
-            return
-        with contextlib.suppress(OSError):
-            other_account.call(entry.pw_name, lambda: _kill(pids), seconds=ownership.SECONDS)  # noqa: B023
-        time.sleep(0.1)
-
-
-def _is_of(pid: str, uid: int) -> bool:
-    """Tell whether an account may end a process: also one of a program such as su, which is root's by now and was
-    started by the account."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            told = dict(line.split(":", 1) for line in file if line.startswith(("Uid:", "State:")))
-        return str(uid) in told["Uid"].split() and told["State"].split()[0] != "Z" and is_here(pid)
-    except (OSError, KeyError):
-        return False  # gone by now
-
-
-def _kill(pids: list[str]) -> None:
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            os.kill(int(pid), signal.SIGKILL)
 
 
 if __name__ == "__main__":

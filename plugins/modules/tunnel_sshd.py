@@ -137,7 +137,7 @@ left:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import TunnelError
-from ..module_utils._tunnel import host
+from ..module_utils._tunnel import install
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 LOGIN = {
@@ -174,10 +174,10 @@ def main() -> None:
         if given["refused"]:
             refuse(module)
         if module.check_mode:
-            changes = host.plan(given["owner"], given["accounts"], module.run_command)
+            changes = install.plan(given["owner"], given["accounts"], module.run_command)
         else:
-            changes = host.install(given["owner"], given["accounts"], module.run_command, module.atomic_move)
-            ended = host.cut_off(given["cut_off"])
+            changes = install.install(given["owner"], given["accounts"], module.run_command, module.atomic_move)
+            ended = install.cut_off(given["cut_off"])
     except (TunnelError, OSError) as error:
         module.fail_json(msg=str(error))
     diff = [
@@ -195,10 +195,12 @@ def main() -> None:
 def refuse(module: AnsibleModule) -> None:
     """Say why somebody was not let in, and leave the host as it was."""
     owner, refused = module.params["owner"], module.params["refused"]
-    said = host.explain(owner, module.params["accounts"], refused["account"], refused["override"], module.run_command)
+    said = install.explain(
+        owner, module.params["accounts"], refused["account"], refused["override"], module.run_command
+    )
     left = ""
     try:
-        host.take_back(owner, refused["new"], module.run_command, module.atomic_move)
+        install.take_back(owner, refused["new"], module.run_command, module.atomic_move)
     except (TunnelError, OSError) as error:
         left = str(error)
     module.exit_json(changed=True, left=left, **said)

@@ -92,7 +92,9 @@ host_keys:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import TunnelError
-from ..module_utils._tunnel import accounts, host
+from ..module_utils._tunnel import difference as tunnel_difference
+from ..module_utils._tunnel import host
+from ..module_utils._tunnel import refusals as tunnel_refusals
 
 
 def main() -> None:
@@ -109,20 +111,22 @@ def main() -> None:
         report = host.read(given["owner"], given["accounts"], module.run_command)
     except (TunnelError, OSError) as error:
         module.fail_json(msg=str(error))
-    problems = accounts.refusals(given["accounts"], report, given["owner"], given["override"])
+    problems = tunnel_refusals.refusals(given["accounts"], report, given["owner"], given["override"])
     if problems:
         module.fail_json(msg="\n".join(problems))
-    difference = accounts.difference(given["accounts"], report, given["owner"])
+    difference = tunnel_difference.difference(given["accounts"], report, given["owner"])
     module.exit_json(
         changed=False,
         difference=difference,
         unwanted=[change["name"] for change in difference if change["kind"] == "unwanted"],
-        cut_off=accounts.cut_off(given["accounts"], report),
+        cut_off=tunnel_difference.cut_off(given["accounts"], report),
         new=[account["name"] for account in given["accounts"] if report["accounts"][account["name"]] is None],
-        due=accounts.due(given["accounts"], difference),
+        due=tunnel_difference.due(given["accounts"], difference),
         elsewhere={
             name: line
-            for name, line in ((account["name"], accounts.elsewhere(account, report)) for account in given["accounts"])
+            for name, line in (
+                (account["name"], tunnel_refusals.elsewhere(account, report)) for account in given["accounts"]
+            )
             if line
         },
         host_keys=report["host_keys"],

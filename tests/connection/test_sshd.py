@@ -11,7 +11,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._errors import TunnelError
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import sshd
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import trial as sshd_trial
 
 from .conftest import free_port, listens, wait_for
 
@@ -73,7 +75,7 @@ def test_an_sshd_without_a_pid_file_is_found_and_reads_its_configuration_again(h
 def test_an_sshd_that_ends_instead_is_said_to_have_ended(host):
     server = host.server()
     host.config.write_text("NoSuchThing yes\n")
-    with pytest.raises(sshd.TunnelError, match="sshd ended when it was told to read its configuration again"):
+    with pytest.raises(TunnelError, match="sshd ended when it was told to read its configuration again"):
         server.reload()
 
 
@@ -81,7 +83,7 @@ def test_an_sshd_that_does_not_answer_is_said_not_to(host, monkeypatch):
     monkeypatch.setattr(sshd, "RELOAD_SECONDS", 0.3)
     server = host.server()
     host.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(sshd.TunnelError, match="did not read its configuration again"):
+    with pytest.raises(TunnelError, match="did not read its configuration again"):
         server.reload()
 
 
@@ -130,7 +132,7 @@ def test_the_line_that_counts_is_named(host, said, where):
     (folder / "three.d" / "a").write_text("Banner /old\n")
     host.config.write_text(host.base + said.format(port=host.port, folder=folder))
     files = {f"{folder}/three.d/a": None, f"{folder}/three.d/b": "Banner /new\n"}
-    with sshd.Trial(host.server(), files, {"ipad": ["ipad", "devices"]}) as trial:
+    with sshd_trial.Trial(host.server(), files, {"ipad": ["ipad", "devices"]}) as trial:
         assert trial.test() == ""
         found = trial.effective("ipad")["origins"]["banner"]
     file, line, text, match = where
@@ -141,7 +143,7 @@ def test_a_broken_file_is_called_by_its_own_name(host):
     (host.folder / "more").mkdir()
     (host.folder / "more" / "x").write_text("# company\nNoSuchThing yes\n")
     host.config.write_text(host.base + f"Include {host.folder}/more/*\n")
-    with sshd.Trial(host.server(), {}) as trial:
+    with sshd_trial.Trial(host.server(), {}) as trial:
         assert f"{host.folder}/more/x: line 2: Bad configuration option: NoSuchThing" in trial.test()
 
 

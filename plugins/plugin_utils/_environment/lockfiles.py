@@ -101,11 +101,10 @@ def _resolve(slot: Slot, machine: str) -> str:
         command, check=False, capture_output=True, text=True, input=requirements, env=environment, cwd="/"
     )
     if answer.returncode:
-        from ...module_utils._jupyter import build
+        from ...module_utils._jupyter import build_commands
 
-        raise LockError(
-            f"instance '{slot['slot']}': packages: {build.explain('resolving on the control node', answer.stderr)}"
-        )
+        reason = build_commands.explain("resolving on the control node", answer.stderr)
+        raise LockError(f"instance '{slot['slot']}': packages: {reason}")
     return answer.stdout
 
 

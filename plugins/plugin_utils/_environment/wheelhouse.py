@@ -13,7 +13,7 @@ import tarfile
 from typing import Any
 
 from ...module_utils._errors import LockError
-from ...module_utils._jupyter import build
+from ...module_utils._jupyter import build_commands
 from .. import _files
 from . import wheel_names
 from .lockfiles import installer_environment
@@ -69,7 +69,7 @@ def _download(wanted: dict[str, Any], folder: str, what: list[str]) -> None:
                 " and nothing is built for a wheelhouse. Name a version of it that has one in packages, or leave"
                 " wheelhouse out for this instance."
             )
-        raise LockError(build.explain("downloading wheels on the control node", said))
+        raise LockError(build_commands.explain("downloading wheels on the control node", said))
 
 
 def _forget(folder: str, family: str) -> None:

@@ -118,9 +118,9 @@ def _of_firewalls(things: list[Resource], report: Report) -> list[str]:
 def _of_tunnels(report: Report) -> list[str]:
     if report["tunnel"] is None:
         return []
-    from ...module_utils._tunnel import accounts
+    from ...module_utils._tunnel import server_config
 
-    return accounts.strange_files(report["tunnel"])
+    return server_config.strange_files(report["tunnel"])
 
 
 def moved(plan: Plan, things: list[Resource], report: Report) -> list[Obstacle]:

@@ -130,7 +130,7 @@ except OSError as error:
             "_firewall.netfilter",
             "_firewall.observe",
         ),
-        *("_tunnel.names", "_tunnel.accounts", "_tunnel.sshd", "_tunnel.host"),
+        *("_tunnel.names", "_tunnel.accounts", "_tunnel.server_config", "_tunnel.sshd", "_tunnel.host"),
     ),
 )
 
@@ -144,6 +144,8 @@ BUILD: Task = (
         "_host.process_environment",
         "_jupyter.uv_wheels",
         "_jupyter.uv",
+        "_jupyter.build_commands",
+        "_jupyter.build_steps",
         "_jupyter.build",
     ),
 )

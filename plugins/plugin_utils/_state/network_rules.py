@@ -98,9 +98,9 @@ def tunnel_changes(plan: Plan, report: Report) -> list[Change]:
     """Return what differs in the accounts that may only forward; the role ``tunnel`` decides what that means."""
     if report["tunnel"] is None:
         return []
-    from ...module_utils._tunnel import accounts
+    from ...module_utils._tunnel import difference as tunnel_difference
 
-    entries = accounts.difference(plan["tunnel"]["accounts"], report["tunnel"], layout.TUNNEL_OWNER)
+    entries = tunnel_difference.difference(plan["tunnel"]["accounts"], report["tunnel"], layout.TUNNEL_OWNER)
     return [
         {
             "id": f"tunnel {entry['id']}",

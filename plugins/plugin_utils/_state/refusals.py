@@ -67,9 +67,9 @@ def refusals(plan: Plan, report: Report) -> list[str]:
     except FirewallError as error:
         problems.append(str(error))
     if report["tunnel"] is not None:
-        from ...module_utils._tunnel import accounts
+        from ...module_utils._tunnel import refusals as tunnel_refusals
 
-        problems += accounts.refusals(
+        problems += tunnel_refusals.refusals(
             plan["tunnel"]["accounts"],
             report["tunnel"],
             layout.TUNNEL_OWNER,

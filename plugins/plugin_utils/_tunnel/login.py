@@ -22,7 +22,7 @@ from ...module_utils._check.causes import Stop, conclude
 from ...module_utils._check.ssh import Forward
 from ...module_utils._check.ssh_forward import Tunnel
 from ...module_utils._errors import CheckError, TunnelError
-from ...module_utils._tunnel import accounts, names
+from ...module_utils._tunnel import client_config, names
 from .. import _files
 from .._remote.contact import SSH
 from . import keys
@@ -39,7 +39,7 @@ def way(address: str, jump: str, reached: dict[str, Any]) -> tuple[tuple[str, in
     :param address, jump: what the inventory says of it; else how Ansible does.
     :param reached: :func:`contact.contact`.
     """
-    via = f"ProxyJump {jump}" if jump else accounts.jump(reached["ssh_args"]) or reached["proxy"]
+    via = f"ProxyJump {jump}" if jump else client_config.jump(reached["ssh_args"]) or reached["proxy"]
     return (address or reached["address"], reached["address_port"]), via
 
 
@@ -90,7 +90,7 @@ class Login:
             options = ("-o", f"IdentityFile={key}", *agent)
             known = os.path.join(folder, "known_hosts")
             server, via = way(self.address, self.jump, self.reached)
-            _write(known, accounts.known_hosts(*server, self.host_keys))
+            _write(known, client_config.known_hosts(*server, self.host_keys))
             own_way = bool(via or self.address) and self.reached["connection"] in SSH
             said = ""
             if not self.barred:
@@ -104,7 +104,7 @@ class Login:
                 "-o",
                 f"UserKnownHostsFile={names.quoted(known)}",
                 "-o",
-                f"HostKeyAlias={accounts.host_name(*server)}",
+                f"HostKeyAlias={client_config.host_name(*server)}",
             )
             own = (*pinned, *options, "-l", account["name"], *self.reached["ssh_args"])
             refusal = self._through(account, own, self.reached["host"], self.reached["port"])
@@ -124,7 +124,7 @@ class Login:
         server, via = way(self.address, self.jump, self.reached)
         own = os.path.join(self.directory, self.host, f"{account['name']}.config")
         others = [path for path in sorted(glob.glob(f"{glob.escape(self.directory)}/*/*.config")) if path != own]
-        block = accounts.client_config(self.host, account, server, known, via)
+        block = client_config.client_config(self.host, account, server, known, via)
         path = os.path.join(folder, "config")
         _write(
             path, "".join([block, "Host *\n", *(f"Include {names.quoted(glob.escape(other))}\n" for other in others)])
@@ -137,7 +137,7 @@ class Login:
         try:
             with Tunnel(forward, self.seconds) as tunnel:
                 tunnel.open()
-                for _local, target in accounts.local_forwards(account["permit_open"]):
+                for _local, target in client_config.local_forwards(account["permit_open"]):
                     _forwards(tunnel, target)
                 if ANSWER in tunnel.runs(QUESTION, 10):
                     return f"{account['name']} may run commands on {self.host}, and should only forward"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build_steps
 
 from tools import gate
 
 
 def test_a_host_without_uv_says_what_the_gate_looks_for():
-    assert f'remark = f"{gate.WITHOUT_UV}' in Path(build.__file__).read_text()
+    assert f'remark = f"{gate.WITHOUT_UV}' in Path(build_steps.__file__).read_text()
 
 
 def test_a_red_scenario_is_told_by_its_last_error():

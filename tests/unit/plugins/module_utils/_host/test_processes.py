@@ -205,11 +205,11 @@ def test_an_account_that_is_cut_off_ends_nobody_in_a_container():
     """Accounts of two systems share their numbers. In a namespace of the test's own, where nothing else can be hit."""
     script = """
     import subprocess, time
-    from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host as _tunnel_host
+    from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import install
     nobody = ["setpriv", "--reuid", "nobody", "sleep", "60"]
     here, there = subprocess.Popen(nobody), subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *nobody])
     time.sleep(0.5)
-    assert _tunnel_host.cut_off(["nobody"]) == [here.pid]
+    assert install.cut_off(["nobody"]) == [here.pid]
     assert here.wait(5) == -9
     time.sleep(0.2)
     assert there.poll() is None

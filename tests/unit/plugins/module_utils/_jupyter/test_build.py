@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import BuildError
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build, build_commands, build_steps
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import b
     ],
 )
 def test_why_a_step_failed(said, reason):
-    text = build.explain("installing", said)
+    text = build_commands.explain("installing", said)
     assert reason in text
     assert said.splitlines()[-1].strip() in text
 
@@ -76,7 +76,7 @@ def test_an_archive_of_wheels_reaches_no_other_folder(tmp_path):
     with tarfile.open(archive, "w") as tar:
         tar.add(tmp_path / "x.whl", arcname="x.whl")
         tar.add(tmp_path / "x.whl", arcname="../evil.whl")
-    build._unpack(str(archive), str(tmp_path / "wheels"))
+    build_steps.unpack(str(archive), str(tmp_path / "wheels"))
     assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["x.whl"]
     assert not outside.exists()
 
@@ -114,7 +114,7 @@ def is_free(tmp_path):
 
 
 def test_compiling_goes_on_beside_the_run_and_holds_the_site(site, tmp_path):
-    with build.alone(str(tmp_path)) as descriptor, build._compiling(site, descriptor):
+    with build.alone(str(tmp_path)) as descriptor, build_steps.compiling(site, descriptor):
         pass
     assert not is_free(tmp_path)
     (tmp_path / "end").touch()
@@ -123,9 +123,9 @@ def test_compiling_goes_on_beside_the_run_and_holds_the_site(site, tmp_path):
 
 
 def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_path):
-    with pytest.raises(BuildError, match="does not work"), build.alone(str(tmp_path)) as descriptor, build._compiling(
-        site, descriptor
-    ):
+    with pytest.raises(BuildError, match="does not work"), build.alone(
+        str(tmp_path)
+    ) as descriptor, build_steps.compiling(site, descriptor):
         raise BuildError("does not work")
     assert is_free(tmp_path)
     assert not (tmp_path / "ended").exists()
@@ -133,9 +133,9 @@ def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_pa
 
 def test_a_compiler_that_fails_is_explained(site, tmp_path):
     (tmp_path / "libexec" / "compile_environment.py").write_text("raise OSError(28, 'No space left on device')")
-    with pytest.raises(BuildError, match="no room left"), build.alone(str(tmp_path)) as descriptor, build._compiling(
-        site, descriptor
-    ):
+    with pytest.raises(BuildError, match="no room left"), build.alone(
+        str(tmp_path)
+    ) as descriptor, build_steps.compiling(site, descriptor):
         pytest.fail("nobody gets here")
 
 
@@ -143,7 +143,7 @@ def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
     """Its processes have the rights of another account, which can read what stands in their environment."""
     for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL", "HTTPS_PROXY", "SUDO_COMMAND", "ANYTHING"):
         monkeypatch.setenv(name, "https://ann:secret@index.example.org/simple")
-    code, said = build.tried(
+    code, said = build_commands.tried(
         [sys.executable, "-c", "import os, sys; print(sys.stdin.read(), *os.environ.values())"], "six\n"
     )
     assert (code, said.startswith("six\n"), "secret" in said) == (0, True, False)
@@ -154,12 +154,12 @@ def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
 )
 def test_what_tries_an_environment_and_is_stopped_is_not_waited_for(code):
     """Whoever has the rights of a process can stop it, and root would hold the host's lock as long."""
-    code, said = build.tried([sys.executable, "-c", code], "", seconds=1)
+    code, said = build_commands.tried([sys.executable, "-c", code], "", seconds=1)
     assert (code, "no answer within 1 s" in said) == (1, True)
 
 
 def test_what_tries_an_environment_has_no_terminal_of_ours():
-    code, said = build.tried([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], "")
+    code, said = build_commands.tried([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], "")
     assert (code, said) == (0, "True\n")
 
 
@@ -182,8 +182,8 @@ def spoiled(tmp_path, monkeypatch):
 def test_the_environment_of_the_host_decides_no_import(spoiled):
     names = ("PYTHONPATH", "PIP_USER", "PYTHONSTARTUP", "UV_SYSTEM_PYTHON", "VIRTUAL_ENV", "PIP_INDEX_URL")
     program = f"import json, os; print([name for name in {names} if name in os.environ])"
-    assert build.run([sys.executable, "-c", program], "") == (0, "['PIP_INDEX_URL']\n")
-    with build._started([sys.executable, "-c", program]) as process:
+    assert build_commands.run([sys.executable, "-c", program], "") == (0, "['PIP_INDEX_URL']\n")
+    with build_commands.started([sys.executable, "-c", program]) as process:
         assert process.communicate()[0] == "['PIP_INDEX_URL']\n"
 
 
@@ -202,7 +202,7 @@ def test_the_environment_of_the_host_decides_no_place(spoiled, tmp_path):
         "lock": "",
         "packages": ["tiny"],
     }
-    assert build._fill(wish, "", f"{tmp_path}/wheels", build.run) == ""
+    assert build_steps.fill(wish, "", f"{tmp_path}/wheels", build_commands.run) == ""
     assert len(list((tmp_path / "env").glob("lib/python3*/site-packages/tiny.py"))) == 1
 
 
@@ -236,5 +236,5 @@ def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
 
 
 def test_what_an_installer_says_does_nothing_to_a_terminal():
-    said = build.explain("installing", "yanked: gone\x1b]0;x\x07 \u202etxt\x1b[31m")
+    said = build_commands.explain("installing", "yanked: gone\x1b]0;x\x07 \u202etxt\x1b[31m")
     assert said == "installing failed.\n  yanked: gone\\x1b]0;x\\x07 \\u202etxt"

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import AlarmError, BuildError
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build, build_steps
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import uv as jupyter_uv
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.build import run
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.build_commands import run
 
 TAG = "manylinux_2_17_x86_64.manylinux2014_x86_64"
 NAME = f"uv-9.9.9-py3-none-{TAG}.whl"
@@ -253,7 +253,7 @@ def test_an_index_without_it_is_named_and_one_that_is_away_explained(index, tmp_
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     wish = {"prefix": str(tmp_path), "python": "/usr/bin/python3", "pip": None}
     with pytest.raises(BuildError, match="the package index cannot be reached"):
-        build._program(wish, "", run)
+        build_steps.program(wish, "", run)
 
 
 def test_without_an_index_it_is_the_one_that_pip_asks(monkeypatch, tmp_path):

@@ -11,6 +11,9 @@ import subprocess
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import TunnelError
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import accounts as tunnel_accounts
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import client_config, names, server_config
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import difference as tunnel_difference
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import refusals as tunnel_refusals
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ/ksDzx7gT+tpwlJUj3L3R6mIeHdebvDQY5p5Zor5YW"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINp1hwEvvi/WiGP9NUP4aZmxbyWU8b+b2SJM13+9hZWC"
@@ -119,12 +122,12 @@ def test_absent_is_the_same_as_left_out():
 def test_both_fences_say_the_same_ports():
     made = account(public_keys=[f"{KEY} someone's iPad, old"])
     assert (
-        tunnel_accounts.authorized_keys(made)
+        server_config.authorized_keys(made)
         == 'restrict,port-forwarding,permitopen="localhost:8888",permitopen="127.0.0.1:8888",'
         'permitlisten="localhost:1",command="/bin/false"'
         f" {KEY} someone_s_iPad__old\n"
     )
-    assert "Match User ipad\n    PermitOpen localhost:8888 127.0.0.1:8888\n" in tunnel_accounts.block("lab", [made])
+    assert "Match User ipad\n    PermitOpen localhost:8888 127.0.0.1:8888\n" in server_config.block("lab", [made])
 
 
 # --- where the block goes
@@ -156,26 +159,26 @@ def test_both_fences_say_the_same_ports():
     ],
 )
 def test_the_block_goes_where_sshd_reads_it(text, path):
-    assert tunnel_accounts.place("/etc/ssh/sshd_config", text, "lab", ["/etc/ssh/sshd_config.d"])["path"] == path
+    assert server_config.place("/etc/ssh/sshd_config", text, "lab", ["/etc/ssh/sshd_config.d"])["path"] == path
 
 
 @pytest.mark.parametrize("text", ["", "UsePAM yes\n", "UsePAM yes", "Match User bob\n  X11Forwarding no\n"], ids=repr)
 def test_a_marked_block_comes_and_goes_without_a_trace(text):
-    once = tunnel_accounts.with_block(text, "lab", tunnel_accounts.block("lab", [account()]))
-    both = tunnel_accounts.with_block(once, "other", tunnel_accounts.block("other", [account(name="mac")]))
+    once = server_config.with_block(text, "lab", server_config.block("lab", [account()]))
+    both = server_config.with_block(once, "other", server_config.block("other", [account(name="mac")]))
     assert once.startswith(text)
     assert (
-        tunnel_accounts.with_block(both, "lab", tunnel_accounts.block("lab", [account()])).count(
+        server_config.with_block(both, "lab", server_config.block("lab", [account()])).count(
             "# BEGIN remote.notebooks lab"
         )
         == 1
     )
-    assert tunnel_accounts.with_block(once, "lab", "") == text
-    assert "# BEGIN remote.notebooks other" in tunnel_accounts.with_block(both, "lab", "")
+    assert server_config.with_block(once, "lab", "") == text
+    assert "# BEGIN remote.notebooks other" in server_config.with_block(both, "lab", "")
 
 
 def test_a_line_below_a_marked_block_is_meant_for_everybody():
-    text = tunnel_accounts.with_block("", "lab", tunnel_accounts.block("lab", [account()]))
+    text = server_config.with_block("", "lab", server_config.block("lab", [account()]))
     assert text.endswith("Match all\n# END remote.notebooks lab\n")
 
 
@@ -190,7 +193,7 @@ def effective(**values):
 def fenced(**values):
     """What applies with the block."""
     return {
-        "values": {**{key.lower(): [value] for key, value in tunnel_accounts.settings(account()).items()}, **values},
+        "values": {**{key.lower(): [value] for key, value in server_config.settings(account()).items()}, **values},
         "origins": {},
     }
 
@@ -209,8 +212,8 @@ def report(**given):
         },
         "groups": ["ssh-users"],
         "owned": ["ipad"],
-        "keys": {"ipad": {"text": tunnel_accounts.authorized_keys(made), "mode": "0644", "owner": "root"}},
-        "block": tunnel_accounts.block("lab", [made]),
+        "keys": {"ipad": {"text": server_config.authorized_keys(made), "mode": "0644", "owner": "root"}},
+        "block": server_config.block("lab", [made]),
         "place": "/etc/ssh/sshd_config.d/00-remote-notebooks-lab.conf",
         "error": "",
         "anyone": effective(),
@@ -235,7 +238,7 @@ def report(**given):
     ],
 )
 def test_lists_of_users_and_groups(values, said):
-    problems = tunnel_accounts.refusals([account()], report(effective={"ipad": fenced(**values)}), "lab", override=True)
+    problems = tunnel_refusals.refusals([account()], report(effective={"ipad": fenced(**values)}), "lab", override=True)
     assert (said in "".join(problems)) if said else problems == []
 
 
@@ -253,15 +256,15 @@ def test_lists_of_users_and_groups(values, said):
 )
 def test_what_is_set_for_everybody_is_obeyed_unless_overridden(values):
     found = report(anyone=effective(**values))
-    (problem,) = tunnel_accounts.refusals([account()], found, "lab", override=False)
+    (problem,) = tunnel_refusals.refusals([account()], found, "lab", override=False)
     assert "tunnel_override: true" in problem
-    assert tunnel_accounts.refusals([account()], found, "lab", override=True) == []
+    assert tunnel_refusals.refusals([account()], found, "lab", override=True) == []
 
 
 @pytest.mark.parametrize("methods", ["any", "publickey", "publickey,password publickey"])
 def test_methods_that_a_key_alone_satisfies(methods):
     assert (
-        tunnel_accounts.refusals(
+        tunnel_refusals.refusals(
             [account()], report(anyone=effective(authenticationmethods=[methods])), "lab", override=False
         )
         == []
@@ -277,7 +280,7 @@ def test_a_line_that_wins_over_the_block_is_named():
         "text": "PermitTTY yes",
         "match": "Match User i*",
     }
-    (problem,) = tunnel_accounts.refusals([account()], found, "lab", override=True)
+    (problem,) = tunnel_refusals.refusals([account()], found, "lab", override=True)
     assert problem.startswith(
         "/etc/ssh/x.conf:7: 'PermitTTY yes' (under 'Match User i*') comes before the block for 'ipad'"
     )
@@ -299,9 +302,7 @@ def test_a_line_that_wins_over_the_block_is_named():
     ],
 )
 def test_a_match_line_by_groups_that_are_yet_to_come(line, said):
-    assert (
-        tunnel_accounts.by_user(line, {"ipad": ["ipad"], "admin": ["admin", "sudo"], "mac": ["mac", "tunnel"]}) == said
-    )
+    assert server_config.by_user(line, {"ipad": ["ipad"], "admin": ["admin", "sudo"], "mac": ["mac", "tunnel"]}) == said
 
 
 @pytest.mark.parametrize(
@@ -319,33 +320,33 @@ def test_a_match_line_by_groups_that_are_yet_to_come(line, said):
 def test_where_an_account_may_come_from(values, said):
     found = report(effective={"ipad": fenced(**values)})
     assert (
-        (said in tunnel_accounts.elsewhere(account(), found))
+        (said in tunnel_refusals.elsewhere(account(), found))
         if said
-        else tunnel_accounts.elsewhere(account(), found) == ""
+        else tunnel_refusals.elsewhere(account(), found) == ""
     )
-    assert tunnel_accounts.refusals([account()], found, "lab", override=True) == []
+    assert tunnel_refusals.refusals([account()], found, "lab", override=True) == []
 
 
 def test_a_folder_of_sshd_that_others_may_write_to_is_named():
     found = report(loose=[{"path": "/etc/ssh", "mode": "0775", "owner": "root"}])
-    (problem,) = tunnel_accounts.refusals([account()], found, "lab", override=True)
+    (problem,) = tunnel_refusals.refusals([account()], found, "lab", override=True)
     assert problem.endswith("Type: chown root /etc/ssh && chmod go-w /etc/ssh")
     found["anyone"] = effective(strictmodes=["no"])
-    assert tunnel_accounts.refusals([account()], found, "lab", override=True) == []
+    assert tunnel_refusals.refusals([account()], found, "lab", override=True) == []
 
 
 def test_an_rsa_key_that_is_too_short():
     fields = (b"ssh-rsa", b"\1\0\1", b"\0\x80" + bytes(63))
     key = "ssh-rsa " + base64.b64encode(b"".join(len(field).to_bytes(4, "big") + field for field in fields)).decode()
     found = report(effective={"ipad": fenced(requiredrsasize=["2048"])})
-    (problem,) = tunnel_accounts.refusals([account(public_keys=[key])], found, "lab", override=True)
+    (problem,) = tunnel_refusals.refusals([account(public_keys=[key])], found, "lab", override=True)
     assert "which has 512 bits" in problem
 
 
 def test_an_account_of_somebody_else_is_never_taken_over():
     found = report()
     found["accounts"]["ipad"]["comment"] = "Tunnel of other (remote.notebooks)"
-    assert "this role did not make it" in "".join(tunnel_accounts.refusals([account()], found, "lab", override=False))
+    assert "this role did not make it" in "".join(tunnel_refusals.refusals([account()], found, "lab", override=False))
 
 
 # --- what differs
@@ -353,8 +354,8 @@ def test_an_account_of_somebody_else_is_never_taken_over():
 
 
 def test_nothing_differs():
-    assert tunnel_accounts.difference([account()], report(), "lab") == []
-    assert tunnel_accounts.cut_off([account()], report()) == []
+    assert tunnel_difference.difference([account()], report(), "lab") == []
+    assert tunnel_difference.cut_off([account()], report()) == []
 
 
 @pytest.mark.parametrize(
@@ -380,7 +381,7 @@ def test_each_difference_is_seen(path, value, id):
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    assert [change["id"] for change in tunnel_accounts.difference([account()], found, "lab")] == [id]
+    assert [change["id"] for change in tunnel_difference.difference([account()], found, "lab")] == [id]
 
 
 @pytest.mark.parametrize(
@@ -395,7 +396,7 @@ def test_each_difference_is_seen(path, value, id):
 )
 def test_who_has_to_log_in(changes, due):
     accounts = [account(), account(name="mac")]
-    assert tunnel_accounts.due(accounts, [{"kind": kind, "name": name} for kind, name in changes]) == due
+    assert tunnel_difference.due(accounts, [{"kind": kind, "name": name} for kind, name in changes]) == due
 
 
 @pytest.mark.parametrize(
@@ -407,11 +408,11 @@ def test_who_has_to_log_in(changes, due):
     ],
 )
 def test_who_lost_something_is_cut_off(given, ended):
-    assert tunnel_accounts.cut_off([account(**given)], report()) == ended
+    assert tunnel_difference.cut_off([account(**given)], report()) == ended
 
 
 def test_who_goes_is_cut_off():
-    assert tunnel_accounts.cut_off([], report()) == ["ipad"]
+    assert tunnel_difference.cut_off([], report()) == ["ipad"]
 
 
 # --- what the user's ssh gets
@@ -427,7 +428,7 @@ def test_who_goes_is_cut_off():
     ],
 )
 def test_local_ports(targets, forwards):
-    assert tunnel_accounts.local_forwards(targets) == forwards
+    assert client_config.local_forwards(targets) == forwards
 
 
 @pytest.mark.parametrize(
@@ -445,13 +446,13 @@ def test_local_ports(targets, forwards):
     ],
 )
 def test_the_way_through_a_jump_host(words, line):
-    assert tunnel_accounts.jump(words) == line
+    assert client_config.jump(words) == line
 
 
 def test_the_block_for_ssh():
     made = {**account(), "identity_file": "/my keys/100%/ipad"}
     assert (
-        tunnel_accounts.client_config("web1", made, ("192.0.2.10", 2222), "/t/known_hosts", "ProxyJump jump")
+        client_config.client_config("web1", made, ("192.0.2.10", 2222), "/t/known_hosts", "ProxyJump jump")
         == 'Host web1-ipad\n    HostName 192.0.2.10\n    Port 2222\n    User ipad\n    IdentityFile "/my'
         ' keys/100%%/ipad"\n    IdentitiesOnly yes\n    UserKnownHostsFile "/t/known_hosts"\n   '
         " StrictHostKeyChecking yes\n    LocalForward 8888 localhost:8888\n    ExitOnForwardFailure yes\n   "
@@ -460,22 +461,22 @@ def test_the_block_for_ssh():
 
 
 def test_known_hosts_by_port():
-    assert tunnel_accounts.known_hosts("192.0.2.10", 22, ["a b"]) == "192.0.2.10 a b\n"
-    assert tunnel_accounts.known_hosts("2001:db8::1", 2222, ["a b"]) == "[2001:db8::1]:2222 a b\n"
+    assert client_config.known_hosts("192.0.2.10", 22, ["a b"]) == "192.0.2.10 a b\n"
+    assert client_config.known_hosts("2001:db8::1", 2222, ["a b"]) == "[2001:db8::1]:2222 a b\n"
 
 
 @pytest.mark.parametrize("text", ["", "Host a\n    Port 1\n", "Host a"], ids=repr)
 def test_one_line_in_the_users_own_configuration(text):
     line = 'Include "/t/config"'
-    once = tunnel_accounts.with_include(text, line, wanted=True)
+    once = client_config.with_include(text, line, wanted=True)
     assert once == f"{line}\n{text}"
-    assert tunnel_accounts.with_include(once, line, wanted=True) == once
-    assert tunnel_accounts.with_include(once, line, wanted=False) == text
+    assert client_config.with_include(once, line, wanted=True) == once
+    assert client_config.with_include(once, line, wanted=False) == text
 
 
 @pytest.mark.parametrize("folder", ["My Keys", "100%done", "it's", 'say "x"', "a\\b", "a#b", "-x", "Übung", "a,b=c"])
 def test_ssh_reads_back_any_path(tmp_path, folder):
     config = tmp_path / "config"
-    config.write_text(f"Host x\n    UserKnownHostsFile {tunnel_accounts.quoted(f'/srv/{folder}/k')}\n")
+    config.write_text(f"Host x\n    UserKnownHostsFile {names.quoted(f'/srv/{folder}/k')}\n")
     said = subprocess.run(["ssh", "-G", "-F", str(config), "x"], check=True, capture_output=True, text=True).stdout
     assert f"userknownhostsfile /srv/{folder}/k" in said.splitlines()

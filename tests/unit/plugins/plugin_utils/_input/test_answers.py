@@ -23,7 +23,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._errors import An
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe, packet_filter, parse, rules
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.module_utils._plain import printable
-from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host as tunnel_host
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host
 from ansible_collections.remote.notebooks.plugins.plugin_utils import _action
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers, literal_yaml, shapes
 
@@ -57,7 +57,7 @@ def run(command):
 
 @pytest.fixture(scope="module")
 def honest():
-    found = observation.report(PROBE, run, lambda: observe.read(run), lambda asked: tunnel_host.read(run=run, **asked))
+    found = observation.report(PROBE, run, lambda: observe.read(run), lambda asked: host.read(run=run, **asked))
     return json.loads(json.dumps(found))
 
 

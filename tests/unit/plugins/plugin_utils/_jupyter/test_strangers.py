@@ -8,7 +8,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import accounts
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import accounts as tunnel_accounts
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import difference as tunnel_difference
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import refusals as tunnel_refusals
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import manifest as state_manifest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import refusals, resources
 
@@ -461,7 +463,7 @@ FREE = {
     "anyone": {"values": {}, "origins": {}},
     "host_keys": [],
 }
-IPAD = accounts.resolve("jupyter", [{"name": "ipad", "permit_open": [8888]}])
+IPAD = tunnel_accounts.resolve("jupyter", [{"name": "ipad", "permit_open": [8888]}])
 KEYS = {"text": "ssh-ed25519 AAAA\n", "mode": "0644", "owner": "root"}
 TUNNEL_CASES = {
     "keys": ({"keys": {"ipad": KEYS}}, "/etc/ssh/remote-notebooks/ipad"),
@@ -474,12 +476,14 @@ TUNNEL_CASES = {
 
 @pytest.mark.parametrize(("stranger", "path"), TUNNEL_CASES.values(), ids=TUNNEL_CASES)
 def test_a_stranger_in_the_place_of_a_tunnel_s_file(stranger, path):
-    assert accounts.refusals(IPAD, FREE, "jupyter", False) == []
+    assert tunnel_refusals.refusals(IPAD, FREE, "jupyter", False) == []
     report = {**FREE, **stranger}
-    assert accounts.refusals(IPAD, report, "jupyter", False) == [
+    assert tunnel_refusals.refusals(IPAD, report, "jupyter", False) == [
         f"In the way, and made by no run of this role: {path}. Move it away."
     ]
-    assert accounts.difference([], {**report, "accounts": {}, "keys": {}}, "jupyter") == []  # and never removed
+    assert (
+        tunnel_difference.difference([], {**report, "accounts": {}, "keys": {}}, "jupyter") == []
+    )  # and never removed
     the_plan = {**plan(tunnel_accounts=["ipad"]), "tunnel": {"accounts": IPAD, "override": False}}
     host = {**bare(), "tunnel": report}
     assert [said.partition(". ")[0] for said in refusals.refusals(the_plan, host)] == [

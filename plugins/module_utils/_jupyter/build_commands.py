@@ -1,0 +1,132 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands that build an environment: how they run, and what their output means."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from typing import Any, Dict
+
+from .._errors import BuildError
+from .._host import process_environment
+from .._plain import plain_lines
+from .uv import Run
+
+Wish = Dict[str, Any]
+#: How long it may take to try an environment, in seconds, and which of our variables are told to what tries it.
+TRIAL = 900
+TOLD = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
+#: What the installers say, in the order of what is to be believed first, and what to do about it.
+REASONS = (
+    (
+        r"No space left on device|os error 28|Disk quota exceeded|ENOSPC",
+        "there is no room left on the disk.",
+        "Free some, or lower jupyter_keep_environments, and run again.",
+    ),
+    (
+        r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|certificate verify failed",
+        "the package index shows a certificate that this host does not trust.",
+        "Name the bundle with its authority in ca_bundle, a path on the host.",
+    ),
+    (
+        r"407 Proxy|Proxy Authentication|Cannot connect to proxy|tunnel error|ProxyError",
+        "the proxy does not let the installer through.",
+        "Correct http_proxy, or open the proxy for the package index.",
+    ),
+    (
+        r"Failed to fetch|error sending request|dns error|NewConnectionError|Max retries exceeded|Connection"
+        r" refused|Connection reset"
+        r"|timed out|name resolution|Network is unreachable|No route to host|Remote end closed",
+        "the package index cannot be reached, or answers with an error.",
+        "Correct index_url or http_proxy, and run again.",
+    ),
+    (
+        r"Hash mismatch|DO NOT MATCH THE HASHES|hashes are required",
+        "a package is not the one that the lock file names.",
+        (
+            "Somebody put another file under that name: find out who. If the index is to be trusted, run upgrade.yml"
+            " for a new lock."
+        ),
+    ),
+    (
+        (
+            r"No solution found|ResolutionImpossible|No matching distribution|Could not find a version|was not found in"
+            r" the|conflicting dependencies"
+        ),
+        "there is no set of packages that fits.",
+        "Correct packages as the last lines say.",
+    ),
+    (
+        (
+            r"Failed to build|failed to build|Failed building|error: subprocess-exited|No module named"
+            r" 'setuptools'|command .*(gcc|cc).* failed"
+        ),
+        "a package has no wheel for this Python, and cannot be built here.",
+        "Choose another version or another python, or install its compiler and libraries.",
+    ),
+)
+
+
+def explain(step: str, output: str) -> str:
+    """Say in a few lines why a step failed: what, its cure, and the last words of the program.
+
+    :param step: what was being done, for a reason that is none of :data:`REASONS`.
+    """
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in output.splitlines()]
+    last = plain_lines("\n".join(f"  {line}" for line in [line for line in lines if line.strip()][-12:]))
+    for pattern, what, cure in REASONS:
+        if re.search(pattern, output):
+            return f"{what} {cure}\n{last}"
+    return f"{step} failed.\n{last}"
+
+
+def run(argv: list[str], text: str) -> tuple[int, str]:
+    """Run a command that reads ``text``. Return its exit code and what it said."""
+    environment = process_environment.without_foreign()
+    done = subprocess.run(
+        argv, input=text, capture_output=True, check=False, encoding="utf-8", errors="replace", env=environment
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def tried(argv: list[str], text: str, seconds: float = TRIAL) -> tuple[int, str]:
+    """Run what tries an environment with the rights of another account. Return its exit code and what it said.
+
+    That account can read what stands in the environment of its processes: the address of the index, with its password,
+    does not. It can stop them as well: they have their time. And no terminal of ours is theirs.
+    """
+    streams: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "start_new_session": True,
+    }
+    variables = {name: os.environ[name] for name in TOLD if name in os.environ}
+    process = subprocess.Popen(argv, encoding="utf-8", errors="replace", env=variables, **streams)
+    try:
+        said = process.communicate(text, timeout=seconds)[0]
+        return process.returncode, said
+    except subprocess.TimeoutExpired:
+        return 1, f"no answer within {seconds:g} s: something stops what tries them"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def must(run: Run, step: str, argv: list[str], text: str = "") -> None:
+    code, output = run(argv, text)
+    if code != 0:
+        raise BuildError(explain(step, output))
+
+
+def started(command: list[str], **more: Any) -> subprocess.Popen[str]:
+    """Start what goes on beside the next steps."""
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    more["env"] = process_environment.without_foreign()
+    return subprocess.Popen(command, text=True, errors="replace", **streams, **more)
