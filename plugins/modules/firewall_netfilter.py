@@ -84,19 +84,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall.compare import difference, normalise, resolve
+from ..module_utils._firewall.compare import difference
 from ..module_utils._firewall.managers import commands
-from ..module_utils._firewall.netfilter import (
-    UNIT,
-    iptables_restore,
-    iptables_saved,
-    nft_files,
-    nft_leftovers,
-    nft_script,
-)
-from ..module_utils._firewall.observe import read
+from ..module_utils._firewall.netfilter.iptables import iptables_restore, iptables_saved
+from ..module_utils._firewall.netfilter.nftables import nft_files, nft_leftovers, nft_script
+from ..module_utils._firewall.netfilter.unit import UNIT
+from ..module_utils._firewall.observation.report import read
 from ..module_utils._firewall.packet_filter import Record
-from ..module_utils._firewall.rules import FOLDER, comment, openings
+from ..module_utils._firewall.rules import FOLDER, comment, normalise, openings
+from ..module_utils._firewall.zones import resolve
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},

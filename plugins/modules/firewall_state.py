@@ -172,23 +172,14 @@ wrong:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall.compare import (
-    choose,
-    difference,
-    is_limited,
-    ledger,
-    normalise,
-    remarks,
-    resolve,
-    rich_rule,
-    sentence,
-    ssh_to_open,
-    ssh_zones,
-)
-from ..module_utils._firewall.observe import listening, read
+from ..module_utils._firewall.choice import choose, is_limited
+from ..module_utils._firewall.compare import difference, sentence
+from ..module_utils._firewall.observation.report import listening, read
 from ..module_utils._firewall.outcomes import expected, left_out
 from ..module_utils._firewall.packet_filter import Record
-from ..module_utils._firewall.rules import PROVIDERS, comment, openings
+from ..module_utils._firewall.remarks import remarks
+from ..module_utils._firewall.rules import PROVIDERS, comment, normalise, openings
+from ..module_utils._firewall.zones import ledger, resolve, rich_rule, ssh_to_open, ssh_zones
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},

@@ -250,7 +250,7 @@ report:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._firewall import observe as firewall_observe
+from ..module_utils._firewall.observation import report as firewall_report
 from ..module_utils._jupyter.observation import report as observation
 from ..module_utils._tunnel import host
 
@@ -299,7 +299,7 @@ def main() -> None:
 
     try:
         report = observation.report(
-            probe, run, lambda: firewall_observe.read(module.run_command), lambda asked: host.read(**asked, run=run)
+            probe, run, lambda: firewall_report.read(module.run_command), lambda asked: host.read(**asked, run=run)
         )
     except OSError as error:
         module.fail_json(msg=observation.trouble(error))

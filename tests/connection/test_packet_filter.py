@@ -20,10 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference, normalise, remarks
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter import digest
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.unit import digest
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import report as firewall_report
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.packet_filter import doubts, obstacles
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.remarks import remarks
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise
 from ansible_collections.remote.notebooks.plugins.modules.firewall_netfilter import plan
 
 HOST, CLIENT, STRANGER = "10.77.27.1", "10.77.27.2", "10.77.27.3"
@@ -133,7 +135,7 @@ class Pair:
 
     def report(self) -> dict[str, Any]:
         """What the role reads on this host."""
-        found = observe.read(self.command)
+        found = firewall_report.read(self.command)
         return {
             **found,
             "interfaces": ["eth0"],

@@ -9,8 +9,8 @@ needed for it, which a control node may lack: nobody finds out in the middle of 
 
 from __future__ import annotations
 
-from .compare import rich_rule, ssh_to_open, ssh_zones
 from .packet_filter import Record
+from .zones import rich_rule, ssh_to_open, ssh_zones
 
 SSH = "remote.notebooks/ssh"
 

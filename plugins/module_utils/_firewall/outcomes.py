@@ -9,10 +9,11 @@ security group may decide otherwise. So after each change the control node tries
 
 from __future__ import annotations
 
-from .compare import admits
+from .chains import blocking, not_judged
+from .openings import admits
 from .packet_filter import Record
 from .packet_filter import ports as port_range
-from .rules import blocking, identity, normalise, not_judged, openings, overlap, owner_of
+from .rules import identity, normalise, openings, overlap, owner_of
 
 #: How a connection ends: answered; refused by the host (RST, or ICMP "port unreachable"); refused on the way (other
 #: ICMP); not at all.

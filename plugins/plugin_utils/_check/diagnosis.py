@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._check.causes import conclude
-from ...module_utils._firewall import compare
+from ...module_utils._firewall import openings
 from .._jupyter import conflicts, leftovers
 from .._state.layout import UNIT
 from .._state.refusals import in_the_way, stopping
@@ -227,7 +227,7 @@ def _walls(item: Instance, cause: str, firewall: dict[str, Any] | None) -> str:
     client, port = firewall["ssh"].get("client"), item["port"]
     if not client:
         return ""
-    admitted = compare.admits(firewall, "tcp", port, client)
+    admitted = openings.admits(firewall, "tcp", port, client)
     if admitted is False:
         return (
             f"On the host: the server listens, but the firewall there ({firewall['provider']}) does not let {client}"

@@ -240,7 +240,7 @@ def _sessions(things: list[Resource], report: Report) -> list[str]:
 def _tables(things: list[Resource], report: Report) -> list[str]:
     if report["firewall"] is None or not _has_rules(things) or _has_rules(report["manifest"]):
         return []
-    from ...module_utils._firewall.rules import table
+    from ...module_utils._firewall.chains import table
 
     name = table(FIREWALL_OWNER)
     if all(chain["table"] != name for chain in report["firewall"]["chains"]):

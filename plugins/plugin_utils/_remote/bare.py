@@ -104,8 +104,8 @@ def run(command):
 
 
 def firewall():
-    from remote_notebooks._firewall import observe as _firewall_host
-    return _firewall_host.read(run)
+    from remote_notebooks._firewall.observation import report
+    return report.read(run)
 
 
 def tunnel(asked):
@@ -122,15 +122,11 @@ except OSError as error:
 """,
     (
         *_JUPYTER,
-        *(
-            "_errors",
-            "_firewall.packet_filter",
-            "_firewall.parse",
-            "_firewall.rules",
-            "_firewall.netfilter",
-            "_firewall.observe",
-        ),
-        *("_tunnel.names", "_tunnel.accounts", "_tunnel.server_config", "_tunnel.sshd", "_tunnel.host"),
+        "_errors",
+        *("_firewall.packet_filter", "_firewall.rules", "_firewall.chains", "_firewall.netfilter.unit"),
+        *_folder("_firewall.observation"),
+        *("_tunnel.names", "_tunnel.accounts", "_tunnel.server_config"),
+        *("_tunnel.sshd", "_tunnel.trial", "_tunnel.host"),
     ),
 )
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def firewall_provider(plan: Plan, picture: FirewallPicture) -> str:
-    from ...module_utils._firewall import compare
+    from ...module_utils._firewall import choice
 
     limited = any(rule["sources"] for rule in plan["firewall_rules"])
-    return compare.choose(plan["firewall"]["provider"], picture, plan["firewall"]["enable"], limited)
+    return choice.choose(plan["firewall"]["provider"], picture, plan["firewall"]["enable"], limited)
 
 
 def rule_changes(plan: Plan, report: Report) -> list[Change]:
@@ -59,9 +59,9 @@ def standing_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
     have to leave them."""
     if report["firewall"] is None or not plan["instances"]:
         return []
-    from ...module_utils._firewall import compare
+    from ...module_utils._firewall import openings
 
-    return compare.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+    return openings.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
 
 
 def former_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
@@ -69,9 +69,9 @@ def former_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
     opened the others."""
     if report["firewall"] is None:
         return []
-    from ...module_utils._firewall import compare
+    from ...module_utils._firewall import openings
 
-    return compare.former(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+    return openings.former(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
 
 
 def listed_rules(wanted: list[Resource], report: Report) -> list[Resource]:

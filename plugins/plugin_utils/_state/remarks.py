@@ -156,10 +156,10 @@ def _about_the_firewall(plan: Plan, report: Report) -> list[str]:
         ]
     if report["firewall"] is None:
         return []
-    from ...module_utils._firewall import compare
+    from ...module_utils._firewall import remarks
 
     wishes = plan["firewall"]
-    return compare.remarks(
+    return remarks.remarks(
         plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"]
     )
 

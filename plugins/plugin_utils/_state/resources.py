@@ -323,10 +323,10 @@ def _is_masked(item: HostInstance, report: Report) -> bool:
 
 def _firewall_things(made: _List, plan: Plan, report: Report) -> None:
     if plan["firewall_rules"]:
-        from ...module_utils._firewall import rules as firewall_rules
+        from ...module_utils._firewall import rules
 
-        for opening in firewall_rules.openings(firewall_rules.normalise(plan["firewall_rules"])):
-            made.add("rule", "firewall", firewall_rules.identity(opening))
+        for opening in rules.openings(rules.normalise(plan["firewall_rules"])):
+            made.add("rule", "firewall", rules.identity(opening))
         if report["firewall"] and network_rules.firewall_provider(plan, report["firewall"]) == "nftables":
             made.add("package", "firewall", "nftables")
 

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FirewallError
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import (
-    admits,
-    choose,
-    difference,
-    former,
-    ledger,
-    normalise,
-    refuse,
-    remarks,
-    rich_rule,
-    ssh_to_open,
-    standing,
-)
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import openings
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.choice import choose, refuse
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.openings import admits, former, standing
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.remarks import remarks
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise, openings
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.zones import ledger, rich_rule, ssh_to_open
 
 LAB = {"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"], "comment": "lab"}
 

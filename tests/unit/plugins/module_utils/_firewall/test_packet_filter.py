@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation.parse_iptables import (
+    parse_iptables_save,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation.parse_nftables import parse_nft
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.packet_filter import interfaces, obstacles
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.parse import parse_iptables_save, parse_nft
 
 INPUT = {
     "family": "inet",

@@ -20,7 +20,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.loader import connection_loader
 from ansible_collections.remote.notebooks.plugins.filter.pki_requests import pki_requests
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import AnswerError, PlanError
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe, packet_filter, parse, rules
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall import packet_filter, rules
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import (
+    parse_iptables,
+    parse_nftables,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import report as firewall_report
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.module_utils._plain import printable
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host
@@ -57,7 +62,7 @@ def run(command):
 
 @pytest.fixture(scope="module")
 def honest():
-    found = observation.report(PROBE, run, lambda: observe.read(run), lambda asked: host.read(run=run, **asked))
+    found = observation.report(PROBE, run, lambda: firewall_report.read(run), lambda asked: host.read(run=run, **asked))
     return json.loads(json.dumps(found))
 
 
@@ -83,14 +88,14 @@ def test_an_honest_firewall_passes_as_it_is():
         "policy": "drop",
     }
     ruleset = {"nftables": [{"chain": base}, {"rule": {**rule, "expr": [{"match": match}, {"accept": None}]}}]}
-    chains = json.loads(json.dumps(parse.parse_nft(json.dumps(ruleset))))
+    chains = json.loads(json.dumps(parse_nftables.parse_nft(json.dumps(ruleset))))
     assert len(chains) == 1
     assert shapes.many(answers.CHAIN)(chains, "chains") == chains
     saved = (
         "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 80,443:445 -m comment"
         " --comment x -j ACCEPT\nCOMMIT\n"
     )
-    chains = json.loads(json.dumps(parse.parse_iptables_save(saved, "ip")))
+    chains = json.loads(json.dumps(parse_iptables.parse_iptables_save(saved, "ip")))
     assert shapes.many(answers.CHAIN)(chains, "chains") == chains
 
 
@@ -120,7 +125,7 @@ def test_a_large_firewall_is_honest():
         for number in range(12_000)
     ]
     chains = json.loads(
-        json.dumps(parse.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]})))
+        json.dumps(parse_nftables.parse_nft(json.dumps({"nftables": [{"chain": base}, *others, {"rule": rule}]})))
     )
     one = {
         "when": [["saddr", "in", ["192.0.2.1"]]],

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import report as firewall_report
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import environments
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host
@@ -59,7 +59,9 @@ def test_it_says_what_the_module_says():
         return done.returncode, done.stdout, done.stderr
 
     said = bare.answer(ask(PROBE, sys.executable).stdout.decode())
-    expected = observation.report(PROBE, run, lambda: observe.read(run), lambda asked: host.read(run=run, **asked))
+    expected = observation.report(
+        PROBE, run, lambda: firewall_report.read(run), lambda asked: host.read(run=run, **asked)
+    )
 
     assert said["python"] == sys.executable
     assert said["report"]["paths"] == expected["paths"]

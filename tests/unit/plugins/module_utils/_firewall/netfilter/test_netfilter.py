@@ -11,17 +11,18 @@ import shlex
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FirewallError
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference, normalise
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter import (
-    UNIT,
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.difference import strangers
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.iptables import (
     iptables_restore,
     iptables_saved,
-    nft_files,
-    nft_script,
-    strangers,
 )
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.parse import parse_iptables_save
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import openings
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.nftables import nft_files, nft_script
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.unit import UNIT
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation.parse_iptables import (
+    parse_iptables_save,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise, openings
 
 WANTED = [
     dict(one, zone="")

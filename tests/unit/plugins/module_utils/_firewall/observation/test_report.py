@@ -9,7 +9,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall import observe as host
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import (
+    files,
+    firewalld,
+    own_files,
+    ufw,
+)
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import report as firewall_report
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers
 
 
@@ -51,7 +57,7 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._input import ans
     ],
 )
 def test_ufw_tuple(text, expected):
-    found = host.parse_ufw_tuple(text)
+    found = ufw.parse_ufw_tuple(text)
     assert (
         found and tuple(found[key] for key in ("protocol", "port", "source", "interface", "limit", "owner"))
     ) == expected
@@ -67,15 +73,15 @@ def test_ufw_tuple(text, expected):
     ],
 )
 def test_where_an_ssh_connection_comes_from(said, found, monkeypatch):
-    monkeypatch.setattr(host, "_text", lambda path: f"SSH_CONNECTION={said}\0" if path.endswith("environ") else "")
-    assert host._ssh() == found
-    answers.FIREWALL(dict(host.read(lambda _words: (1, "", "")), ssh=host._ssh()), "firewall")
+    monkeypatch.setattr(files, "text_of", lambda path: f"SSH_CONNECTION={said}\0" if path.endswith("environ") else "")
+    assert firewall_report._ssh() == found
+    answers.FIREWALL(dict(firewall_report.read(lambda _words: (1, "", "")), ssh=firewall_report._ssh()), "firewall")
 
 
 def test_rules_of_ufw_are_of_one_form(monkeypatch):
     """For a network, for anybody, and for anybody of one family, which is not anybody."""
     networks = "### tuple ### allow tcp 8888 0.0.0.0/0 any 192.0.2.0/24 in\n"
-    files = {
+    texts = {
         "/etc/default/ufw": "IPV6=yes\n",
         "/etc/ufw/user.rules": (
             networks + "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n### tuple ### allow tcp 23 0.0.0.0/0 any"
@@ -83,11 +89,11 @@ def test_rules_of_ufw_are_of_one_form(monkeypatch):
         ),
         "/etc/ufw/user6.rules": "### tuple ### allow tcp 22 ::/0 any ::/0 in\n",
     }
-    monkeypatch.setattr(host, "_text", lambda path: files.get(path, ""))
-    found = host._ufw_rules([])
+    monkeypatch.setattr(files, "text_of", lambda path: texts.get(path, ""))
+    found = ufw.ufw_rules([])
     assert [(rule["port"], rule["source"]) for rule in found] == [("8888", "192.0.2.0/24"), ("22", "")]
     assert found[0].keys() == found[1].keys()
-    answers.FIREWALL({**host.read(lambda _command: (1, "", "")), "rules": found}, "firewall")
+    answers.FIREWALL({**firewall_report.read(lambda _command: (1, "", "")), "rules": found}, "firewall")
 
 
 @pytest.mark.parametrize(
@@ -110,13 +116,13 @@ def test_rules_of_ufw_are_of_one_form(monkeypatch):
     ],
 )
 def test_rich_rule(text, expected):
-    found = host.parse_rich_rule(text, "public")
+    found = firewalld.parse_rich_rule(text, "public")
     assert (found and (found["port"], found["source"], found["limit"])) == expected
 
 
 def test_a_host_without_any_tool_costs_no_process(monkeypatch):
-    monkeypatch.setattr(host, "_PATH", ())
-    found = host.read(lambda command: pytest.fail(f"ran {command}"))
+    monkeypatch.setattr(firewall_report, "_PATH", ())
+    found = firewall_report.read(lambda command: pytest.fail(f"ran {command}"))
     assert (found["provider"], found["installed"]) == ("none", [])
     assert json.loads(json.dumps(found)) == found
 
@@ -139,7 +145,7 @@ def test_a_host_without_any_tool_costs_no_process(monkeypatch):
     ],
 )
 def test_the_packet_filter_in_charge(saved, chains, expected, monkeypatch):
-    monkeypatch.setattr(host, "_UNITS", "/nonexistent")
+    monkeypatch.setattr(own_files, "UNITS", "/nonexistent")
     listed = [
         {
             "family": family,
@@ -153,15 +159,17 @@ def test_the_packet_filter_in_charge(saved, chains, expected, monkeypatch):
         }
         for family, policy, who in chains
     ]
-    assert host._provider({"chains": listed, "saved": saved, "interfaces": ["eth0"]}, False, False) == expected
+    assert (
+        firewall_report._provider({"chains": listed, "saved": saved, "interfaces": ["eth0"]}, False, False) == expected
+    )
 
 
 def test_who_is_shut_out_for_a_while_is_no_firewall(monkeypatch):
     """fail2ban's table comes with the first guess and goes with the last: a host where nothing filters is the same
     before and after."""
-    monkeypatch.setattr(host, "_which", lambda name: f"/usr/sbin/{name}" if name == "nft" else "")
-    monkeypatch.setattr(host, "_UNITS", "/nonexistent")
-    monkeypatch.setattr(host, "_text", lambda _path: "")
+    monkeypatch.setattr(firewall_report, "_which", lambda name: f"/usr/sbin/{name}" if name == "nft" else "")
+    monkeypatch.setattr(own_files, "UNITS", "/nonexistent")
+    monkeypatch.setattr(files, "text_of", lambda _path: "")
     chain = {
         "family": "inet",
         "table": "f2b-table",
@@ -175,10 +183,10 @@ def test_who_is_shut_out_for_a_while_is_no_firewall(monkeypatch):
         "set": {"family": "inet", "table": "f2b-table", "name": "addr-set-remote-notebooks-lab", "elem": ["192.0.2.7"]}
     }
     listed = json.dumps({"nftables": [{"table": {"family": "inet", "name": "f2b-table"}}, banned, {"chain": chain}]})
-    found = host.read(lambda command: (0, listed if "-j" in command else "", ""))
+    found = firewall_report.read(lambda command: (0, listed if "-j" in command else "", ""))
     assert (found["provider"], found["chains"]) == ("none", [])
 
 
 def test_the_place_of_the_files_of_rhel_is_known():
-    assert "/etc/sysconfig/iptables" in host._SAVED["ip"]
-    assert "/etc/sysconfig/ip6tables" in host._SAVED["ip6"]
+    assert "/etc/sysconfig/iptables" in firewall_report._SAVED["ip"]
+    assert "/etc/sysconfig/ip6tables" in firewall_report._SAVED["ip6"]
