@@ -203,16 +203,13 @@ certificate:
 """
 
 import signal
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ..module_utils._check.address import parse_url
 from ..module_utils._check.certificate import CRYPTOGRAPHY_IMPORT_ERROR
 from ..module_utils._check.client import check
 from ..module_utils._check.kernel import WEBSOCKET_IMPORT_ERROR
-from ..module_utils._check.request import Request
-from ..module_utils._check.ssh import Forward
+from ..module_utils._check.request import request_from
 from ..module_utils._errors import CheckError
 
 TUNNEL = {
@@ -239,49 +236,6 @@ ARGUMENTS = {
     "expect": {"type": "str", "default": "42"},
     "timeout": {"type": "float", "default": 30},
 }
-
-
-def secret(params: dict[str, Any], name: str) -> str | None:
-    """Return the secret given as such or by its file."""
-    path = params[f"{name}_file"]
-    if path is None:
-        given: str | None = params[name]
-        return given
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckError(
-            f"{name}_file: cannot read {path}: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}."
-        ) from error
-    return text[:-1] if text.endswith("\n") else text
-
-
-def request_from(params: dict[str, Any]) -> Request:
-    """Translate the module's arguments. Raise CheckError for those that make no check possible."""
-    if params["timeout"] <= 0:
-        raise CheckError("timeout: give more than 0 seconds.")
-    address = parse_url(params["url"])
-    forward = None
-    if params["tunnel"]:
-        tunnel = dict(params["tunnel"])
-        tunnel["ssh_args"] = tuple(tunnel["ssh_args"])
-        tunnel["remote_port"] = tunnel["remote_port"] or address.port
-        forward = Forward(**tunnel)
-    return Request(
-        address=address,
-        ca_file=params["ca_file"],
-        server_name=params["server_name"],
-        certificate_sha256=params["certificate_sha256"],
-        password=secret(params, "password"),
-        token=secret(params, "token"),
-        credential_source=params["password_file"] or params["token_file"] or "the one given",
-        forward=forward,
-        kernel=params["kernel"],
-        code=params["code"],
-        expect=params["expect"] or None,
-        timeout=params["timeout"],
-    )
 
 
 def main() -> None:

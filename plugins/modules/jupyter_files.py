@@ -190,8 +190,7 @@ def _file(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     before = _before(path, len(text))
     new = before != text
     if new and not module.check_mode:
-        # Beside the file: a folder for temporary files would have to be made first, and Ansible warns where it makes
-        # one.
+        # Beside the file: Ansible warns where it creates a folder for temporary files.
         descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".ansible_tmp")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -218,10 +217,8 @@ def _before(path: str, length: int) -> bytes | None:
 
 
 def _link(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    path, target = (
-        os.path.join(ownership.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"])),
-        thing["target"],
-    )
+    target = thing["target"]
+    path = os.path.join(ownership.ours(os.path.dirname(thing["path"])), os.path.basename(thing["path"]))
     before = os.readlink(path) if os.path.islink(path) else None
     if before == target:
         return False, "", ""
@@ -252,9 +249,8 @@ def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> Made:
         return False, "", ""  # whoever put it there has taken it away since
     folder = ownership.ours(os.path.dirname(origin))
     if not module.check_mode:
-        ownership.rename(
-            os.path.join(folder, os.path.basename(origin)), os.path.join(folder, os.path.basename(backup)), ""
-        )
+        before, after = (os.path.join(folder, os.path.basename(each)) for each in (origin, backup))
+        ownership.rename(before, after, "")
     return True, f"{origin}\n", f"{backup}\n"
 
 
@@ -285,12 +281,8 @@ def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:
     elif code:
         said = "\n".join(f"  {line}" for line in (out + err).strip().splitlines()[-12:])
         name = f"instance '{thing['instance']}': settings"
-        module.fail_json(
-            msg=(
-                f"{name}: Jupyter does not accept them, and the file on the host stays as it is. Correct them and run"
-                f" again.\n{said}"
-            )
-        )
+        refused = "Jupyter does not accept them, and the file on the host stays as it is. Correct them and run again."
+        module.fail_json(msg=f"{name}: {refused}\n{said}")
 
 
 def _attributes(module: AnsibleModule, path: str, thing: dict[str, Any], new: bool) -> bool:

@@ -248,11 +248,20 @@ report:
   type: dict
 """
 
+import functools
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._firewall.observation import report as firewall_report
 from ..module_utils._jupyter.observation import report as observation
 from ..module_utils._tunnel import host
+
+FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
+TUNNEL = {
+    "accounts": {"type": "list", "elements": "dict", "default": []},
+    "config_file": {"type": "path", "default": ""},
+    "override": {"type": "bool", "default": False},
+}
 
 
 def main() -> None:
@@ -264,43 +273,23 @@ def main() -> None:
             "rotate_now": {"type": "bool", "default": False},
             "pki": {"type": "dict", "default": {}},
             "handoff": {"type": "path", "default": ""},
-            "firewall": {
-                "type": "dict",
-                "apply_defaults": True,
-                "options": {
-                    "provider": {"type": "str", "default": "auto"},
-                    "enable": {"type": "bool", "default": False},
-                },
-            },
+            "firewall": {"type": "dict", "apply_defaults": True, "options": FIREWALL},
             "details": {"type": "bool", "default": False},
             "locks": {"type": "path"},
             "aim": {"type": "dict", "default": {}},
-            "tunnel": {
-                "type": "dict",
-                "apply_defaults": True,
-                "options": {
-                    "accounts": {"type": "list", "elements": "dict", "default": []},
-                    "config_file": {"type": "path", "default": ""},
-                    "override": {"type": "bool", "default": False},
-                },
-            },
+            "tunnel": {"type": "dict", "apply_defaults": True, "options": TUNNEL},
             "look": {"type": "bool", "default": False},
             "probe": {"type": "dict"},
         },
         supports_check_mode=True,
     )
-    probe = module.params["probe"]
-    if probe is None:
+    if module.params["probe"] is None:
         module.fail_json(msg="jupyter_state works through its action plugin. Call it as a task, not as a bare module.")
 
-    def run(command: list[str]) -> tuple[int, str, str]:
-        code, out, err = module.run_command(command, handle_exceptions=False)
-        return code, out, err
-
+    run = functools.partial(module.run_command, handle_exceptions=False)
     try:
-        report = observation.report(
-            probe, run, lambda: firewall_report.read(module.run_command), lambda asked: host.read(**asked, run=run)
-        )
+        firewall = functools.partial(firewall_report.read, module.run_command)
+        report = observation.report(module.params["probe"], run, firewall, lambda asked: host.read(**asked, run=run))
     except OSError as error:
         module.fail_json(msg=observation.trouble(error))
     module.exit_json(changed=False, report=report)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .address import Address
+from .._errors import CheckError
+from .address import Address, parse_url
 from .ssh import Forward
 
 
@@ -40,3 +41,46 @@ class Report:
     kernel_seconds: float | None = None
     certificate: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
+
+
+def _secret(params: dict[str, Any], name: str) -> str | None:
+    """Return the secret given as such or by its file."""
+    path = params[f"{name}_file"]
+    if path is None:
+        given: str | None = params[name]
+        return given
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckError(
+            f"{name}_file: cannot read {path}: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}."
+        ) from error
+    return text[:-1] if text.endswith("\n") else text
+
+
+def request_from(params: dict[str, Any]) -> Request:
+    """Translate the arguments of connection_check. Raise CheckError for those that make no check possible."""
+    if params["timeout"] <= 0:
+        raise CheckError("timeout: give more than 0 seconds.")
+    address = parse_url(params["url"])
+    forward = None
+    if params["tunnel"]:
+        tunnel = dict(params["tunnel"])
+        tunnel["ssh_args"] = tuple(tunnel["ssh_args"])
+        tunnel["remote_port"] = tunnel["remote_port"] or address.port
+        forward = Forward(**tunnel)
+    return Request(
+        address=address,
+        ca_file=params["ca_file"],
+        server_name=params["server_name"],
+        certificate_sha256=params["certificate_sha256"],
+        password=_secret(params, "password"),
+        token=_secret(params, "token"),
+        credential_source=params["password_file"] or params["token_file"] or "the one given",
+        forward=forward,
+        kernel=params["kernel"],
+        code=params["code"],
+        expect=params["expect"] or None,
+        timeout=params["timeout"],
+    )
