@@ -153,7 +153,7 @@ def evil_build(kind, answer):
 
 def evil_built_facts(kind, answer):
     if kind in ("build", "jupyter_environment"):
-        facts = {"jupyter_handoff_dir": STATE + "/victim/handoff", "__jupyter_waits": [template("waits")]}
+        facts = {"jupyter_handoff_dir": STATE + "/victim/handoff", "__jupyter_same": [template("waits")]}
         return {
             "changed": True,
             "same": False,

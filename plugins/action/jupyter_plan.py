@@ -146,7 +146,7 @@ class ActionModule(OwnAction):
                     " jupyter_tls: provided with the files."
                 )
         folder = os.path.join(os.path.expanduser(values["jupyter_credentials_dir"]), plan["host"])
-        return {**result, "changed": False, "plan": {**plan, "contact": reached}, "look": _has_to_look(plan, folder)}
+        return {**result, "changed": False, "plan": {**plan, "contact": reached}, "needs": _needs(plan, folder)}
 
     def _value(self, name: str, task_vars: dict[str, Any]) -> Any:
         return self._templar.template(task_vars.get(name))
@@ -185,6 +185,16 @@ def _only(names: list[str], plan: Plan) -> list[str]:
             " jupyter_instances; run site.yml."
         ]
     return []
+
+
+def _needs(plan: Plan, folder: str) -> list[str]:
+    """Return the work on the control node that comes before the host is compared with its plan."""
+    needs = {
+        "look": _has_to_look(plan, folder),
+        "certificates": bool(plan["certificates"]),
+        "tunnels": bool(plan["tunnel_forwards"]),
+    }
+    return [name for name, needed in needs.items() if needed]
 
 
 def _has_to_look(plan: Plan, folder: str) -> bool:

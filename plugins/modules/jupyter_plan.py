@@ -53,8 +53,11 @@ plan:
     tunnel_forwards: {description: 'For each account of the C(tunnel) role, what it may forward to.', type: dict}
     firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.',
           type: list, elements: dict}
-look:
-  description: Whether the host has to be looked at before anything is made for it on the control node.
+needs:
+  description:
+    - The work on the control node before the host is compared with its plan. V(certificates) and V(tunnels) create
+      keys there. V(look) checks the host before that, since it may be refused.
   returned: always
-  type: bool
+  type: list
+  elements: str
 """

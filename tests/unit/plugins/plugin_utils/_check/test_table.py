@@ -154,7 +154,7 @@ def test_programs_get_the_same():
 
 def test_the_check_looks_for_the_authority_where_the_role_pki_keeps_it():
     """The role jupyter cannot read another role's default, so it repeats this one."""
-    own = yaml.safe_load((ROOT / "roles/jupyter/vars/main.yml").read_text())["__jupyter_pki_dir"]
+    own = yaml.safe_load((ROOT / "roles/jupyter/vars/main.yml").read_text())["__jupyter_folders"]["pki"]
     assert own == "{{ pki_dir | default(lookup('remote.notebooks.operator_folder') ~ '/pki') }}"
     assert (
         yaml.safe_load((ROOT / "roles/pki/defaults/main.yml").read_text())["pki_dir"]
