@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.yaml import yaml_load
 
 from ..module_utils._errors import PlanError
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._input import inventory_values, operator_folder
+from ..plugin_utils._input.options import INSTANCE_KEYS, OPTIONS, PREFIX
 from ..plugin_utils._input.url_logins import Logins
 from ..plugin_utils._jupyter import plan as jupyter_plan
 from ..plugin_utils._remote.contact import contact
@@ -24,21 +24,10 @@ from ..plugin_utils._remote.contact import contact
 if TYPE_CHECKING:
     from ..plugin_utils._records import Plan
 
-PREFIX = "jupyter_"
 # What may stand in argument_specs.yml and in the specification of a module alike.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
 SECRETS = tuple(PREFIX + key for key in jupyter_plan.SECRET_KEYS)
 LOCAL = ("local", "ansible.builtin.local")
-SPECIFICATION = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "jupyter", "meta", "argument_specs.yml")
-
-
-def _options() -> dict[str, Any]:
-    with open(SPECIFICATION, encoding="utf-8") as file:
-        return dict(yaml_load(file)["argument_specs"]["main"]["options"])
-
-
-#: The options of the role. Read with this plugin, which is once a run: Ansible forks for each host afterwards.
-OPTIONS = _options()
 
 # What Ansible has loaded until now stays to the end of the run: to look for garbage in it, there at the latest, takes a
 # tenth of a second.
@@ -91,8 +80,8 @@ class ActionModule(OwnAction):
             raise AnsibleActionFail("\n".join(problems))
         values = validated.validated_parameters
 
-        keys = [key for key in jupyter_plan.INSTANCE_KEYS if key in specs]
-        defaults = {key: values[PREFIX + key] for key in keys}
+        # A play may run this action without the defaults of the role.
+        defaults = {key: values.get(PREFIX + key, OPTIONS[PREFIX + key].get("default")) for key in INSTANCE_KEYS}
         reached = contact(task_vars, self._templar)
         if not defaults["addresses"]:
             own = _own_names() if reached["connection"] in LOCAL or reached["host"] in jupyter_plan.LOOPBACK else []
@@ -103,7 +92,7 @@ class ActionModule(OwnAction):
         instances = []
         # Whatever the inventory, or -e, names: uninstall is about all that is there.
         for given in values["jupyter_instances"] if verb != "uninstall" else []:
-            converted, found = _convert(given, {**{key: specs[key] for key in keys}, "name": {"type": "str"}})
+            converted, found = _convert(given, {**{key: specs[key] for key in INSTANCE_KEYS}, "name": {"type": "str"}})
             instances.append(converted)
             problems += found
         if problems:

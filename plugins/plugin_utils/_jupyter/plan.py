@@ -4,7 +4,7 @@
 """From what the user wrote to complete records, or to the list of what contradicts itself. Pure: no I/O, no Ansible.
 
 A *plan* (:class:`_records.Plan`) is the decision of the inventory alone for one host. An *instance* holds every key of
-:data:`INSTANCE_KEYS` that is no secret, resolved. :mod:`_state.compare` adds the facts of the host.
+:data:`.options.INSTANCE_KEYS` that is no secret, resolved. :mod:`_state.compare` adds the facts of the host.
 """
 
 from __future__ import annotations
@@ -21,49 +21,6 @@ from . import kernels, throttle
 if TYPE_CHECKING:
     from .._records import FileKey, Instance, Plan, Scope
 
-#: What an instance may say; each has a host-wide ``jupyter_<key>``, ``name`` alone excepted.
-INSTANCE_KEYS = (
-    "name",
-    "state",
-    "access",
-    "tls",
-    "certificate_file",
-    "key_file",
-    "ca_file",
-    "plain_http",
-    "port",
-    "base_url",
-    "bind_address",
-    "addresses",
-    "allowed_sources",
-    "login_throttle",
-    "tunnel_accounts",
-    "service_manager",
-    "user",
-    "create_user",
-    "root_dir",
-    "password",
-    "password_hash",
-    "token",
-    "clients",
-    "interface",
-    "python",
-    "packages",
-    "kernels",
-    "lock",
-    "wheelhouse",
-    "installer",
-    "index_url",
-    "ca_bundle",
-    "http_proxy",
-    "settings",
-    "memory_max",
-    "cpu_quota",
-    "tasks_max",
-    "hardening",
-    "devices",
-    "restart",
-)
 #: Names by which this machine is reached from itself alone.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 #: What a server listens on that all of them, and the network, lead to.
@@ -205,7 +162,7 @@ def resolve(
 
     :param host: the host's name in the inventory.
     :param scope: ``system`` (root installs, a service account runs) or ``user`` (no root anywhere).
-    :param defaults: the host-wide value of each key in :data:`INSTANCE_KEYS`, the prefix ``jupyter_`` left off.
+    :param defaults: the host-wide value of each key of an instance, the prefix ``jupyter_`` left off.
     :param instances: what ``jupyter_instances`` says, types already converted.
     :raises PlanError: with every contradiction found, one a line, each naming the instance, the key and the cure.
     """
@@ -282,6 +239,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     def wrong(key: str, text: str) -> None:
         problems.append(f"{label}: {key}: {text}")
 
+    known = ("name", *defaults)
     for key in given:
         if key not in INSTANCE_KEYS:
             wrong(key, unknown_key(key, INSTANCE_KEYS))

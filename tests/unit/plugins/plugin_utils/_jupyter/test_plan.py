@@ -9,17 +9,15 @@ import re
 import pytest
 import yaml
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
+from ansible_collections.remote.notebooks.plugins.plugin_utils._input.options import INSTANCE_KEYS
 from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.plan import (
-    INSTANCE_KEYS,
     default_addresses,
     resolve,
 )
 
 with open("roles/jupyter/defaults/main.yml", encoding="utf-8") as _file:
     _ROLE = yaml.safe_load(_file)
-DEFAULTS = {key: _ROLE[f"jupyter_{key}"] for key in INSTANCE_KEYS if key != "name"} | {
-    "addresses": ["192.0.2.10", "web1"]
-}
+DEFAULTS = {key: _ROLE[f"jupyter_{key}"] for key in INSTANCE_KEYS} | {"addresses": ["192.0.2.10", "web1"]}
 
 
 def plan(*instances, scope="system", **defaults):

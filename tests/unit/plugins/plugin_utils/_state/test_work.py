@@ -114,7 +114,8 @@ def test_a_removal_ends_with_the_manifest_and_the_folders_above_it():
             [
                 "note: lab: a restart is due, because its environment was damaged."
                 " It goes on as it was started, with the settings of that time.",
-                "  Busy: a kernel, a terminal. The next run asks again; set restart to always to have it restarted now.",
+                "  Busy: a kernel, a terminal. The next run asks again;"
+                " set restart to always to have it restarted now.",
             ],
             id="a busy server",
         ),
