@@ -3,7 +3,8 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Remember which packages came to this system with us, and remove those again: system_packages.sh note|remember|remove FOLDER
+# Store which packages came to this system with us, and remove those again:
+# system_packages.sh note|remember|remove FOLDER
 #   note      before an installation: what is there
 #   remember  after it: add what came, dependencies included, to FOLDER/packages
 #   remove    what FOLDER/packages names and nothing else here needs; prints what it leaves
@@ -32,7 +33,7 @@ with() {
 
 case $1 in
 note)
-    # A run that was cut off leaves its installation running here, and the module that installs next does not wait for it.
+    # A run that was cut off leaves its installation running. The module that installs next does not wait for it.
     if command -v apt-get >/dev/null; then apt-get -qq -o DPkg::Lock::Timeout=300 install >&2; fi
     # What a run that was cut off has noted still counts.
     [ -e "$before" ] || { list >"$before.new" && mv "$before.new" "$before"; }
@@ -48,7 +49,11 @@ remove)
     set --
     for package in $(list | comm -12 - "$ours"); do
         others=$(with "$package" | comm -23 - "$ours")
-        if [ -z "$others" ]; then set -- "$@" "$package"; else echo "$package stays: $(echo "$others" | tr '\n' ' ')need it"; fi
+        if [ -z "$others" ]; then
+            set -- "$@" "$package"
+        else
+            echo "$package stays: $(echo "$others" | tr '\n' ' ')need it"
+        fi
     done
     [ $# -gt 0 ] || exit 0
     if command -v apt-get >/dev/null; then

@@ -88,7 +88,8 @@ def stranger(host: str, port: int, pid: int) -> str:
         own = os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return ""  # gone; that is said elsewhere
-    other = next((uid for uid in listeners(port, {"127.0.0.1", "::1", "0.0.0.0", "::", host}) if uid != own), None)  # noqa: S104
+    near = {"127.0.0.1", "::1", "0.0.0.0", "::", host}  # noqa: S104
+    other = next((uid for uid in listeners(port, near) if uid != own), None)
     if other is None:
         return ""
     try:
