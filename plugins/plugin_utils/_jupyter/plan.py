@@ -241,9 +241,9 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
 
     known = ("name", *defaults)
     for key in given:
-        if key not in INSTANCE_KEYS:
-            wrong(key, unknown_key(key, INSTANCE_KEYS))
-    options = {**defaults, **{key: value for key, value in given.items() if key in INSTANCE_KEYS}}
+        if key not in known:
+            wrong(key, unknown_key(key, known))
+    options = {**defaults, **{key: value for key, value in given.items() if key in known}}
     # The specification of the role has checked the type of each option.
     instance = cast("Instance", {key: value for key, value in options.items() if key not in SECRET_KEYS})
 

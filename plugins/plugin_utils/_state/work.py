@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import urllib.parse
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._jupyter.strangers import ACCOUNT_COMMENT
 from . import layout
-from .layout import Thing
+
+if TYPE_CHECKING:
+    from .._records import HostInstance, PathState, Plan, Resource, Step, System
 
 #: Tags that a run may skip and still be a whole run.
 _LATE_TAGS = {"jupyter_verify", "jupyter_handoff"}
@@ -20,7 +22,7 @@ _LATE_TAGS = {"jupyter_verify", "jupyter_handoff"}
 
 def work(
     state: dict[str, Any],
-    plan: dict[str, Any],
+    plan: Plan,
     *,
     busy: str = "",
     failed: Collection[str] = (),
@@ -48,22 +50,22 @@ def work(
     early_service = early and {"configure", "service"} <= set(state["stages"])
     gone = orphans(state["orphans"], postponed)
     return {
-        "accounts": _of(due, "stage", "account"),
+        "accounts": _of_stage(due, "account"),
         "journal": _journal(due, listed, state["report"]["system"]) + (install if early_install else []),
         "install": [] if early_install else install,
         "packages": _packages(due, state),
-        "environments": [_build(thing, state["instances"], prefix) for thing in _of(due, "kind", "environment")],
-        "configure": _configuration(_of(due, "stage", "configure")) + (service if early_service else []),
+        "environments": [_build(thing, state["instances"], prefix) for thing in _of_kind(due, "environment")],
+        "configure": _configuration(_of_stage(due, "configure")) + (service if early_service else []),
         "service": [] if early_service else service,
-        "lingers": _names(_of(due, "kind", "linger")),
-        "masks": _names(_of(due, "kind", "mask")),
+        "lingers": _names(_of_kind(due, "linger")),
+        "masks": _names(_of_kind(due, "mask")),
         "idle": _idle(state, prefix),
         "postponed": postponed,
         "waits": [line for step in waiting for line in _wait(step, _busy(busy))],
         "reload": any(step["manager"] != "tmux" for step in waiting),
         "steps": [_step(step, state["instances"]) for step in state["steps"] if step["instance"] not in postponed],
         "throttle": _throttle(due, state.get("things", [])),
-        "jails": [thing for thing in _of(state.get("things", []), "stage", "throttle") if "template" in thing],
+        "jails": [thing for thing in _of_stage(state.get("things", []), "throttle") if "template" in thing],
         "stop": _stop(gone, state, plan["scope"]),
         "remove": _remove(gone, listed, state["instances"]),
         # A restart that waits leaves the server with the resources that its old revision was started from.
@@ -71,49 +73,53 @@ def work(
         "manifest_paths": list(listed),
         "manifest_before": _file_state(state["report"].get("paths", {}).get(listed[1])),
         "manifest_files": [
-            thing for thing in _of(state.get("things", []), "stage", "manifest") if thing["kind"] != "stranger"
+            thing for thing in _of_stage(state.get("things", []), "manifest") if thing["kind"] != "stranger"
         ],
         "open_after_failure": _open_after_failure(state, plan, failed),
     }
 
 
-def _of(things: Iterable[Thing], key: str, value: str) -> list[Thing]:
-    return [thing for thing in things if thing[key] == value]
+def _of_kind(things: Iterable[Resource], kind: str) -> list[Resource]:
+    return [thing for thing in things if thing["kind"] == kind]
 
 
-def _name(thing: Thing) -> str:
+def _of_stage(things: Iterable[Resource], stage: str) -> list[Resource]:
+    return [thing for thing in things if thing["stage"] == stage]
+
+
+def _name(thing: Resource) -> str:
     return str(thing["id"]).rsplit(" ", 1)[-1]
 
 
-def _names(things: Iterable[Thing]) -> list[str]:
+def _names(things: Iterable[Resource]) -> list[str]:
     return [_name(thing) for thing in things]
 
 
-def _files(due: list[Thing], stage: str) -> list[Thing]:
-    return [thing for thing in _of(due, "stage", stage) if thing["kind"] in ("directory", "file")]
+def _files(due: list[Resource], stage: str) -> list[Resource]:
+    return [thing for thing in _of_stage(due, stage) if thing["kind"] in ("directory", "file")]
 
 
-def _instance(instances: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    return next((item for item in instances if item["name"] == name), {})
+def _instance(instances: list[HostInstance], name: str) -> HostInstance:
+    return next(item for item in instances if item["name"] == name)
 
 
-def _journal(due: list[Thing], listed: tuple[str, str], system: dict[str, Any]) -> list[Thing]:
+def _journal(due: list[Resource], listed: tuple[str, str], system: System) -> list[Resource]:
     """Return the manifest and its folder, and the strangers to move aside: one in the manifest's place goes first."""
-    strangers = [thing for thing in _of(due, "kind", "stranger") if thing["due"]]
+    strangers = [thing for thing in _of_kind(due, "stranger") if thing["due"]]
     own = {"owner": system["user"], "group": system["group"], "stage": "manifest", "instance": ""}
     folder = {"kind": "directory", "path": listed[0], "mode": "0755", **own}
     manifest = {"kind": "file", "path": listed[1], "mode": "0644", "template": "manifest.json.j2", **own}
     return [
         *(thing for thing in strangers if thing["origin"] in listed),
-        folder,
-        manifest,
+        cast("Resource", folder),
+        cast("Resource", manifest),
         *(thing for thing in strangers if thing["origin"] not in listed),
     ]
 
 
-def _packages(due: list[Thing], state: dict[str, Any]) -> dict[str, list[str]]:
+def _packages(due: list[Resource], state: dict[str, Any]) -> dict[str, list[str]]:
     """Return the packages that each stage installs, by the keys of ``vars/<family>.yml``."""
-    missing = {thing["id"] for thing in _of(due, "kind", "package")}
+    missing = {thing["id"] for thing in _of_kind(due, "package")}
     venv = [] if state["report"]["system"]["ensurepip"] or state["pip"] else ["venv"]
     return {
         "install": [*venv, *(key for key in ("tmux", "R") if f"package {key}" in missing)],
@@ -122,7 +128,7 @@ def _packages(due: list[Thing], state: dict[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def _build(thing: Thing, instances: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
+def _build(thing: Resource, instances: list[HostInstance], prefix: str) -> dict[str, Any]:
     """Return an environment with the words that name it in a message, and what its installer is told."""
     name, _dot, kernel = thing["slot"].partition(".")
     item = _instance(instances, name)
@@ -134,7 +140,7 @@ def _build(thing: Thing, instances: list[dict[str, Any]], prefix: str) -> dict[s
     }
 
 
-def _installer_variables(item: dict[str, Any], prefix: str) -> dict[str, str]:
+def _installer_variables(item: HostInstance, prefix: str) -> dict[str, str]:
     """Return the variables that have a value: uv and pip take an empty one for a wish."""
     index, bundle, proxy = item["index_url"], item["ca_bundle"], item["http_proxy"]
     variables = {
@@ -156,16 +162,16 @@ def _installer_variables(item: dict[str, Any], prefix: str) -> dict[str, str]:
     return {name: str(value) for name, value in variables.items() if value}
 
 
-def _configuration(mine: list[Thing]) -> list[Thing]:
+def _configuration(mine: list[Resource]) -> list[Resource]:
     """Return the resources of the stage in their order: kernels and secrets before the settings that name them, links
     after all settings, since a refused setting must leave every server as it is."""
     return [
-        *_of(mine, "kind", "directory"),
+        *_of_kind(mine, "directory"),
         *(thing for thing in mine if "spec" in thing),
-        *_of(mine, "kind", "shadow"),
+        *_of_kind(mine, "shadow"),
         *(thing for thing in mine if "secret" in thing),
         *(thing for thing in mine if "checked" in thing),
-        *_of(mine, "kind", "link"),
+        *_of_kind(mine, "link"),
     ]
 
 
@@ -187,7 +193,7 @@ def _busy(answer: str) -> dict[str, list[str]]:
     return dict(json.loads(lines[-1])) if lines else {}
 
 
-def _postponed(state: dict[str, Any], busy: str) -> list[dict[str, Any]]:
+def _postponed(state: dict[str, Any], busy: str) -> list[Step]:
     """Return the steps that wait for another run: their policy is never, or something is busy in their server."""
     computing = _busy(busy)
     return [
@@ -197,7 +203,7 @@ def _postponed(state: dict[str, Any], busy: str) -> list[dict[str, Any]]:
     ]
 
 
-def _wait(step: dict[str, Any], busy: dict[str, list[str]]) -> list[str]:
+def _wait(step: Step, busy: dict[str, list[str]]) -> list[str]:
     reason = (
         "Its restart policy is never: set it to always to have it restarted now."
         if step["when"] == "later"
@@ -211,38 +217,38 @@ def _wait(step: dict[str, Any], busy: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def _step(step: dict[str, Any], instances: list[dict[str, Any]]) -> dict[str, Any]:
+def _step(step: Step, instances: list[HostInstance]) -> dict[str, Any]:
     """Return a step with the record of its server, and the command that waits until the server answers."""
     item = _instance(instances, step["instance"])
     ready = [f"{item['environment']}/bin/python", f"{item['libexec']}/wait_ready.py", f"{item['local_url']}api"]
     return {**step, "server": item, "ready": ready, "seconds": [str(item["timeout"])] if item["timeout"] else []}
 
 
-def _file_state(found: dict[str, Any] | None) -> list[str]:
+def _file_state(found: PathState | None) -> list[str]:
     return [str((found or {}).get(key) or "") for key in ("digest", "mode", "owner", "group")]
 
 
-def _throttle(due: list[Thing], things: list[Thing]) -> list[Thing]:
+def _throttle(due: list[Resource], things: list[Resource]) -> list[Resource]:
     """Return folders and files of fail2ban. The file of the ports gets its mode once it is loaded: the next run then
     goes on where this one is cut off."""
-    files = _of(_of(things, "stage", "throttle"), "kind", "file")
+    files = _of_kind(_of_stage(things, "throttle"), "file")
     return [
-        *_of(_of(due, "stage", "throttle"), "kind", "directory"),
+        *_of_kind(_of_stage(due, "throttle"), "directory"),
         *(thing for thing in files if "source" in thing),
-        *({**thing, "mode": "0600"} for thing in files if "template" in thing),
+        *(cast("Resource", {**thing, "mode": "0600"}) for thing in files if "template" in thing),
     ]
 
 
-def orphans(left: list[Thing], postponed: list[str]) -> list[Thing]:
+def orphans(left: list[Resource], postponed: list[str]) -> list[Resource]:
     """Return the resources to remove now. A server that goes on for now keeps those it was started from, and they may
     be shared. An environment among the orphans has no process in it, so it goes in any case: else each upgrade would
     leave one while something computes for weeks.
     """
     free = [thing for thing in left if not postponed or thing["instance"] not in (*postponed, "")]
-    return [*free, *(thing for thing in _of(left, "kind", "environment") if thing not in free)]
+    return [*free, *(thing for thing in _of_kind(left, "environment") if thing not in free)]
 
 
-def last(gone: list[Thing], listed: tuple[str, str]) -> list[Thing]:
+def last(gone: list[Resource], listed: tuple[str, str]) -> list[Resource]:
     """Return the resources to remove last: the manifest, its folder, and folders that others may use. Without the
     manifest, a removal that is cut off could not be continued."""
     return [
@@ -251,13 +257,13 @@ def last(gone: list[Thing], listed: tuple[str, str]) -> list[Thing]:
     ]
 
 
-def _stop(gone: list[Thing], state: dict[str, Any], scope: str) -> dict[str, list[dict[str, Any]]]:
+def _stop(gone: list[Resource], state: dict[str, Any], scope: str) -> dict[str, list[dict[str, Any]]]:
     """Return the units and the tmux sessions to stop."""
-    services = _of(gone, "kind", "service")
+    services = _of_kind(gone, "service")
     units = state["report"].get("units", {})
     servers = {server["instance"]: server for server in reversed(state["report"]["servers"])}
     sessions = []
-    for thing in _of(services, "manager", "tmux"):
+    for thing in (thing for thing in services if thing["manager"] == "tmux"):
         server = servers.get(thing["instance"], {"pid": 0, "uid": ""})
         sessions.append(
             {
@@ -278,26 +284,26 @@ def _stop(gone: list[Thing], state: dict[str, Any], scope: str) -> dict[str, lis
     }
 
 
-def _remove(gone: list[Thing], listed: tuple[str, str], instances: list[dict[str, Any]]) -> dict[str, Any]:
+def _remove(gone: list[Resource], listed: tuple[str, str], instances: list[HostInstance]) -> dict[str, Any]:
     """Return the resources to remove, in two calls to the host, and the programs that have to be told."""
-    ending, services, daemons = last(gone, listed), _of(gone, "kind", "service"), _of(gone, "kind", "daemon")
-    strangers, staying = _of(gone, "kind", "stranger"), {item["name"] for item in instances}
+    ending, services, daemons = last(gone, listed), _of_kind(gone, "service"), _of_kind(gone, "daemon")
+    strangers, staying = _of_kind(gone, "stranger"), {item["name"] for item in instances}
     return {
         "daemons": _names(thing for thing in daemons if thing["alone"]),
-        "packages": bool(_of(gone, "kind", "package")),
+        "packages": bool(_of_kind(gone, "package")),
         # The newest goes first. A stranger gets its name back when our resource in its place is gone.
         "files": [
-            *_of(gone, "kind", "shadow"),
+            *_of_kind(gone, "shadow"),
             *reversed([thing for thing in gone if "path" in thing and thing not in ending]),
             *(thing for thing in strangers if thing["origin"] not in listed),
         ],
         "traces": list(layout.TRACES),
         "reload_fail2ban": any(not thing["alone"] for thing in daemons),
-        "masks": _names(_of(gone, "kind", "mask")),
+        "masks": _names(_of_kind(gone, "mask")),
         "reload_systemd": any(thing["manager"] != "tmux" for thing in services),
-        "lingers": _names(_of(gone, "kind", "linger")),
+        "lingers": _names(_of_kind(gone, "linger")),
         "last": [
-            *_of(gone, "kind", "account"),
+            *_of_kind(gone, "account"),
             *reversed(ending),
             *(thing for thing in strangers if thing["origin"] in listed),
         ],
@@ -306,7 +312,7 @@ def _remove(gone: list[Thing], listed: tuple[str, str], instances: list[dict[str
     }
 
 
-def _open_after_failure(state: dict[str, Any], plan: dict[str, Any], failed: Collection[str]) -> list[dict[str, Any]]:
+def _open_after_failure(state: dict[str, Any], plan: Plan, failed: Collection[str]) -> list[dict[str, Any]]:
     """Return the firewall's rules after a failure: those from before this run, and those of servers that did start."""
     started = {item["port"] for item in state["instances"] if item["name"] not in failed} if failed else set()
     return [
