@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 
-from ..module_utils._check.certificate import read_pem_bundle
+from ..module_utils._certificate.reader import read_pem_bundle
 from ..module_utils._errors import CheckError, TunnelError
 from ..module_utils._tunnel import accounts as tunnel_accounts
 from ..plugin_utils import _files

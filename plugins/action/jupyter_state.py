@@ -294,7 +294,7 @@ def _reported(report: Report, whole: bool) -> dict[str, Any]:
 
 def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     """Return when each certificate ends, by instance, in seconds since the epoch."""
-    from ..module_utils._check.certificate import read_pem_bundle
+    from ..module_utils._certificate.reader import read_pem_bundle
 
     return {
         name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem

@@ -206,7 +206,7 @@ import signal
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ..module_utils._check.certificate import CRYPTOGRAPHY_IMPORT_ERROR
+from ..module_utils._certificate.reader import CRYPTOGRAPHY_IMPORT_ERROR
 from ..module_utils._check.client import check
 from ..module_utils._check.kernel import WEBSOCKET_IMPORT_ERROR
 from ..module_utils._check.request import request_from

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import cast
 
+from .._certificate.reader import read_der
 from .causes import Stop
-from .certificate import read_der
 from .limits import MOST_BODY, MOST_HEADERS
 from .request import Request
 from .tls import TlsConnections

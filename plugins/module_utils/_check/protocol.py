@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from .._certificate.values import iso
 from .causes import Stop
-from .trust import iso
 
 
 def read_json(text: str | bytes) -> Any:

@@ -10,13 +10,14 @@ import ssl
 from datetime import datetime, timezone
 from typing import cast
 
+from .._certificate.reader import read_der, read_pem_bundle
+from .._certificate.values import Certificate
 from .._errors import CheckError
 from .causes import Stop
-from .certificate import read_der, read_pem_bundle
 from .connections import Connections
 from .limits import HANDSHAKE_SECONDS, PATIENCE_SECONDS, Meter
 from .request import Request
-from .trust import Certificate, not_tls, refused_trust
+from .trust import not_tls, refused_trust
 
 
 class TlsConnections(Connections):

@@ -21,8 +21,8 @@ import json
 from datetime import datetime
 from typing import Any, Dict
 
+from ...module_utils._certificate.values import iso
 from ...module_utils._check.causes import REACHABLE
-from ...module_utils._check.trust import iso
 from ...module_utils._plain import plain
 
 Row = Dict[str, Any]

@@ -135,7 +135,7 @@ class Handoff:
             return None  # the run that this one predicts makes it
         if pem is None:
             raise PkiError(f"servers: tls.ca_file: there is no {path}. Run the pki role first, or correct the path.")
-        from ...module_utils._check.certificate import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle
+        from ...module_utils._certificate.reader import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle
 
         _require("cryptography", CRYPTOGRAPHY_IMPORT_ERROR is None)
         return handoff_pages.authority(pem, read_pem_bundle(pem, path))

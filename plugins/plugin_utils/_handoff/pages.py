@@ -43,7 +43,7 @@ from ...module_utils._tunnel.names import quoted
 from .._jupyter.plan import HOST
 
 if TYPE_CHECKING:
-    from ...module_utils._check.trust import Certificate
+    from ...module_utils._certificate.values import Certificate
 
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = (

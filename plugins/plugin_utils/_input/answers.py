@@ -310,7 +310,7 @@ def _tunnels(names: Collection[str]) -> Shape:
 
 def _presented(value: Any, place: str) -> str:
     """A certificate that a port of the host shows."""
-    from ...module_utils._check.certificate import read_pem_bundle
+    from ...module_utils._certificate.reader import read_pem_bundle
 
     pem = block(100_000)(value, place)
     try:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._certificate.values import Certificate
 from ansible_collections.remote.notebooks.plugins.module_utils._check import trust
 from ansible_collections.remote.notebooks.plugins.module_utils._check.address import (
     connect_cause,
@@ -32,11 +33,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._check.ssh import
     ssh_argv,
     ssh_cause,
 )
-from ansible_collections.remote.notebooks.plugins.module_utils._check.trust import (
-    Certificate,
-    refused_trust,
-    unfit_for_clients,
-)
+from ansible_collections.remote.notebooks.plugins.module_utils._check.trust import refused_trust, unfit_for_clients
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import CheckError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -53,9 +50,9 @@ LEAF = Certificate(
     key_bits=256,
     curve="secp256r1",
     signature_hash="sha256",
-    server_auth=True,
+    extended_usages=("serverAuth",),
 )
-CA = replace(LEAF, serial="1", sha256="cd" * 32, subject="CN=Our CA", self_issued=True, names=(), server_auth=False)
+CA = replace(LEAF, serial="1", sha256="cd" * 32, subject="CN=Our CA", self_issued=True, names=(), extended_usages=None)
 
 
 # --- the words
@@ -333,7 +330,7 @@ def test_the_command_of_one_connection_knows_nothing_of_the_users_configuration(
         ),
         pytest.param({"signature_hash": "sha1"}, {}, "weak_signature", id="SHA-1"),
         pytest.param({"signature_hash": ""}, {}, None, id="a signature without a hash of its own"),
-        pytest.param({"server_auth": False}, {}, "no_server_auth", id="no serverAuth"),
+        pytest.param({"extended_usages": ("1.3.6.1.5.5.7.3.2",)}, {}, "no_server_auth", id="no serverAuth"),
         pytest.param({"not_after": LEAF.not_before + timedelta(days=825)}, {}, None, id="825 days"),
         pytest.param(
             {"not_after": LEAF.not_before + timedelta(days=825, seconds=1)},

@@ -80,6 +80,8 @@ class Maker:
             if issuer
             else ["-signkey", key]
         )
+        if "begin" in profile:
+            return self.dated(profile, request, extensions, issuer, out)
         options = (
             []
             if profile["digest"] is None or (profile["key"][0] == "ed25519" and not issuer)
@@ -89,6 +91,21 @@ class Maker:
             "x509", "-req", "-in", request, *signer, "-days", profile["days"], "-set_serial", profile.get("serial",
             "0x5f2d"), *options,
             *(["-extfile", extensions, "-extensions", "e"] if profile["extensions"] else []), "-out", out,
+        )  # fmt: skip
+        return out
+
+    def dated(self, profile, request, extensions, issuer, out):
+        """Only ``openssl ca`` sets the first moment of a certificate."""
+        settings = self.folder / "ca.cnf"
+        (self.folder / "index").write_text("")
+        settings.write_text(
+            f"[ca]\ndefault_ca=d\n[d]\ndatabase={self.folder}/index\nnew_certs_dir={self.folder}\nrand_serial=yes\n"
+            "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
+        )
+        openssl(
+            "ca", "-batch", "-notext", "-config", settings, "-in", request, "-out", out,
+            "-cert", self.folder / f"{issuer}.pem", "-keyfile", self.folder / f"{issuer}.key",
+            "-startdate", profile["begin"], "-enddate", "20491231000000Z", "-extfile", extensions, "-extensions", "e",
         )  # fmt: skip
         return out
 
@@ -128,6 +145,8 @@ LEAVES = [
     pytest.param({"digest": "sha1"}, {"sha-2": ALL}, id="signed with SHA-1"),
     pytest.param({"key": ("rsa", 1024)}, {"key-size": ALL}, id="an RSA key of 1024 bits"),
     pytest.param({"key": ("rsa", 2048)}, {}, id="an RSA key of 2048 bits"),
+    pytest.param({"key": ("ec", "P-384")}, {}, id="a key on P-384"),
+    pytest.param({"key": ("ec", "P-521")}, {"key-curve": (CHROMIUM,)}, id="a key on P-521"),
     pytest.param({"key": ("ec", "secp256k1")}, {"key-curve": (APPLE, CHROMIUM)}, id="a curve of the blockchains"),
     pytest.param({"key": ("ed25519", "")}, {"key-type": (APPLE, CHROMIUM)}, id="an Ed25519 key"),
     pytest.param(
@@ -140,6 +159,20 @@ LEAVES = [
         {"extensions": {"subjectAltName": "DNS:web.*.example"}}, {"wildcard": ALL}, id="a wildcard in the middle"
     ),
     pytest.param({"extensions": {"extendedKeyUsage": None}}, {"server-auth": (APPLE,)}, id="no extended key usage"),
+    pytest.param(
+        {"extensions": {"extendedKeyUsage": None}, "begin": "20190630000000Z"},
+        {"server-auth": ()},
+        id="no extended key usage, and older than Apple's rule",
+    ),
+    pytest.param({"begin": "20190630000000Z"}, {}, id="more than 825 days, and older than Apple's rule"),
+    pytest.param(
+        {"extensions": {"extendedKeyUsage": "anyExtendedKeyUsage"}},
+        {"server-auth": (APPLE, OPENSSL)},
+        id="for any purpose",
+    ),
+    pytest.param(
+        {"extensions": {"extendedKeyUsage": "anyExtendedKeyUsage,serverAuth"}}, {}, id="for any purpose, and servers"
+    ),
     pytest.param({"extensions": {"extendedKeyUsage": "clientAuth"}}, {"server-auth": ALL}, id="for clients only"),
     pytest.param(
         {"extensions": {"keyUsage": "critical,keyEncipherment"}},
@@ -181,6 +214,8 @@ AUTHORITIES = [
     pytest.param({}, {}, id="a good one has no finding"),
     pytest.param({"subject": "/O=No Name"}, {"common-name": (APPLE,)}, id="without a common name"),
     pytest.param({"key": ("rsa", 1024)}, {"key-size": ALL}, id="an RSA key of 1024 bits"),
+    pytest.param({"key": ("ec", "P-521")}, {}, id="a key on P-521, which only a handshake minds"),
+    pytest.param({"key": ("ec", "secp256k1")}, {"key-curve": (APPLE, CHROMIUM)}, id="a curve of the blockchains"),
     pytest.param(
         {"extensions": {"basicConstraints": "CA:TRUE"}},
         {"critical-constraints": (OPENSSL,)},
