@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build ``.venv`` from a lock file, once, and make the checkout answer to ``remote.notebooks``.
 
-Runs on the bare interpreter: standard library only. ``runtime`` is what the playbooks need, ``dev`` adds what the tests
-need.
+Runs on the bare interpreter: standard library only. ``runtime`` has the packages of the playbooks, ``dev`` adds those
+of the tests need.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
-#: Environments apart from .venv. What scenarios try and benchmarks measure runs in the one that `make up` makes: a
-#: library or a collection that
-#: only the tests bring would hide that users lack it. The benchmarks' peers have one of their own, which must not meet
-#: what the tests use.
+#: Environments apart from .venv. Scenarios and benchmarks run in the environment that `make up` creates: a library or a
+#: collection that only the tests bring would hide that users lack it. The benchmarks' peers have one of their own,
+#: which must not meet the packages of the tests.
 APART = {"runtime": LOCKS["runtime"], "bench": "tests/benchmarks/requirements.txt"}
 CACHE = ROOT / ".cache"
 #: Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an
@@ -36,7 +35,7 @@ SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 
 def stamp(kind: str) -> str:
-    """What the environment was made from and for: a change of any of it makes another environment.
+    """Return the inputs of an environment. A change of any of them creates another environment.
 
     The path counts because the scripts of a virtual environment hold it; a moved checkout needs new ones.
     """
@@ -74,7 +73,7 @@ def installer_environment() -> dict[str, str]:
 
 
 def run(*command: str | Path) -> None:
-    """Run a command quietly, or end with what it says about its failure."""
+    """Run a command quietly, or end with its error message."""
     words = [str(part) for part in command]
     result = subprocess.run(
         words, check=False, cwd=ROOT, env=installer_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL

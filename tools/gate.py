@@ -35,7 +35,7 @@ PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # A scenario waits for its hosts most of the time: with one more than there are cores, none idles.
 LANES = 3
 CORES = 2
-#: What a host says that cannot have uv. It is served all the same, by pip: here that would hide a fault, and half of
+#: The message of a host without uv. It is served all the same, by pip: here that would hide a fault, and half of
 #: the speed with it.
 WITHOUT_UV = "uv cannot be had on this host"
 # The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of
@@ -47,7 +47,7 @@ PRINTING = threading.Lock()
 
 
 class Red(Exception):
-    """A part failed; its text says what to look at."""
+    """A part failed. Its text names the place to look at."""
 
 
 def environment(*programs: Path, **extra: str) -> dict[str, str]:
@@ -143,8 +143,8 @@ def seed_pip(home: Path) -> None:
 
 
 def write_pip_settings(home: Path) -> None:
-    """ansible-test hands neither variables nor the person's home on to pip: what pip would have read there goes into
-    one file."""
+    """ansible-test hands neither variables nor the person's home on to pip: the settings that pip would have read there
+    go into one file."""
     settings = configparser.RawConfigParser()
     settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
     env = installer_environment()
@@ -166,7 +166,7 @@ def write_pip_settings(home: Path) -> None:
 def sanity() -> None:
     """ansible-test on a copy at a real ansible_collections path outside the checkout.
 
-    It refuses links, and in a folder that git ignores it passes with "All targets skipped" whatever is in there.
+    It refuses links, and in a folder that git ignores it passes with "All targets skipped" for any content.
     """
     home = ROOT / ".cache" / "ansible-test"
     seed_pip(home)
@@ -219,11 +219,11 @@ def plain_root() -> Iterator[Path]:
 
 
 def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str, str]:
-    """One scenario into a log of its own; the log is printed when it fails. Returns its name and what made it red,
-    empty if nothing did.
+    """Run one scenario into a log of its own. The log is printed if it fails. Returns its name and the reason of a
+    failure, empty if nothing did.
 
-    Its playbooks run with what users get: ``runtime``. Its addresses are fixed, so another checkout on this machine
-    waits for its turn.
+    Its playbooks run in the environment of users: ``runtime``. Its addresses are fixed, so another checkout on this
+    machine waits for its turn.
     """
     log = logs / f"{name}.log"
     command = [
@@ -327,7 +327,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "molecule": molecule,
     "pytest": pytest,
 }
-#: Parts that look at files only. They run beside the scenarios; what they say is shown when they are over.
+#: Parts that look at files only. They run beside the scenarios. Their output is shown at their end.
 BESIDE = ("lint", "sanity")
 
 
@@ -362,7 +362,8 @@ def timed(name: str) -> tuple[tuple[str, float, str], str]:
 
 
 def everything() -> int:
-    """Every part, then the table, then pytest's line; what is red comes after it, where nobody overlooks it."""
+    """Run every part, then print the table, then pytest's line. The red parts come after it, where nobody overlooks
+    them."""
     begin = time.monotonic()
     rows, summary = [timed("setup")[0]], ""
     if rows[0][2] == "ok":  # without hosts the rest says nothing

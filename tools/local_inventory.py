@@ -26,7 +26,7 @@ def system_python() -> str:
 
 
 def variables(environ: dict[str, str], *, root: bool) -> dict[str, object]:
-    """Inventory variables of this machine; what the person's environment says about reaching the network goes to the
+    """Inventory variables of this machine. The person's network settings in the environment go to the
     installers."""
 
     def first(*names: str) -> str | None:

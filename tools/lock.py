@@ -32,7 +32,7 @@ COMMAND = [
     ),
     *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
 ]
-#: What each lock is made of.
+#: The inputs of each lock.
 SOURCES = {
     "runtime": ["pyproject.toml"],
     "dev": ["pyproject.toml", "--group", "dev"],

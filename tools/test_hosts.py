@@ -1,10 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests need beside Python: Debian packages, a running Docker engine, and the images of the test hosts.
+"""Install the requirements of the tests beside Python: Debian packages, a running Docker engine, and the images of the
+test hosts.
 
-Each step looks first, so a second run costs a few calls. What is missing and cannot be installed ends in the one line
-to type.
+Each step looks first, so a second run costs a few calls. A requirement that is missing and cannot be installed ends in
+the one line to type.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def succeeds(*command: str) -> bool:
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
-    """Run a command quietly, or end with the end of what it said."""
+    """Run a command quietly, or end with the end of its output."""
     words = [str(part) for part in command]
     result = subprocess.run(
         words,
@@ -68,7 +69,8 @@ def is_debian() -> bool:
 
 
 def missing_packages() -> list[str]:
-    """What is listed and not installed. A name that ends in ``?`` counts only where the release has such a package."""
+    """Return the listed packages that are not installed. A name that ends in ``?`` counts only if the release has such
+    a package."""
     names = {line.rstrip("?"): line.endswith("?") for line in listed(PACKAGES)}
     query = subprocess.run(
         ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n", *names],
@@ -169,8 +171,8 @@ def image_name(suite: str) -> str:
 
 
 def hook(script: Path) -> str:
-    """Return what mmdebstrap gives to a shell, with the new root as its first argument; a checkout's folder may have
-    any name."""
+    """Return the command that mmdebstrap runs in a shell, with the new root as its first argument. A checkout's folder
+    may have any name."""
     return f'{shlex.quote(str(script))} "$1"'
 
 
@@ -219,7 +221,7 @@ def build_image(suite: str, digest: str) -> str:
 
 
 def ensure_images() -> None:
-    """Build what is missing or older than its recipe, both suites at once."""
+    """Build images that are missing or older than their recipe, both suites at once."""
     digest = recipe_digest()
     query = ["docker", "image", "inspect", "-f", "{{ .Config.Labels.recipe }}"]
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clients of the tunnel accounts: OpenSSH, and libssh2 as phone apps carry it. clients.py FOLDER [NAME]
 
-FOLDER is the control node's folder of the tunnels. With NAME, only what that account must not do is tried.
+FOLDER is the control node's folder of the tunnels. With NAME, only the forbidden actions of that account are tried.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def reason(words: str) -> str:
 
 
 def refused(*words: str) -> str:
-    """What ssh (or sftp) says to somebody who wants more than a tunnel: nothing but a refusal will do."""
+    """Return the answer of ssh (or sftp) to a client that wants more than a tunnel: it must be a refusal."""
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=15, check=False)
     except subprocess.TimeoutExpired:

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced: what a browser does, with curl. Reads: jar, a cookie file; url; ca.
+# Sourced: the requests of a browser, with curl. Reads: jar, a cookie file; url; ca.
 login() { # password
   rm -f "${jar:?}"
   curl --silent --cacert "${ca:?}" --cookie-jar "${jar:?}" --output /dev/null "${url:?}/login"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Everything is lost but the archive: the host, and what the control node kept. Arguments: state folder, scenario
-# folder, inventories.
+# Everything is lost except the archive: the host, and the records of the control node. Arguments: state folder,
+# scenario folder, inventories.
 set -euo pipefail
 state=$1 scenario=$2; shift 2
 # shellcheck source=molecule/day2/clients.sh

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# Everything on the disk of this host: path, kind, mode, owner and target, then the digest of each file; and what the
-# package manager says.
+# Everything on the disk of this host: path, kind, mode, owner and target, then the digest of each file; and the list of
+# the package manager says.
 set -euo pipefail
 export LC_ALL=C
 
-# Left out is what changes on any host where somebody logs in, installs a package or starts a unit, whoever does it.
+# Left out are files that change on any host with every login, installed package or started unit.
 left_out=(
   /proc /sys /run /dev /tmp                        # not on the disk
   /var/log /var/cache /var/lib/systemd             # logs, caches, random seeds; who lingers is listed below
-  /var/lib/apt /var/lib/dpkg                       # the package manager's own books: what they say is listed below
+  /var/lib/apt /var/lib/dpkg                       # the package manager's own books: their content is listed below
   '/etc/*-' /etc/.pwd.lock                         # the copies that useradd(8) makes of passwd, group and shadow
   /root/.ansible /home/debian/.ansible             # Ansible's own
-  # A person who has worked with Jupyter before keeps what kernels write there.
+  # A person who has worked with Jupyter before keeps the files of kernels there.
   /home/ann@example.org/.ipython /home/ann@example.org/.jupyter /home/ann@example.org/.local/share/jupyter
 )
 prune=()

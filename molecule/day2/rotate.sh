@@ -17,7 +17,7 @@ echo "old password $(login "$state/old-password"), its session $(kernels "$state
 echo "new password $(login "$state/new-password"), its session $(kernels "$jar")"
 [ "$night" = "$(sha256sum "$state/credentials/bookworm/night.password")" ] && echo "the other server keeps its own"
 
-# Through the account that can only forward; what the person had switched off for another Jupyter is there.
+# Through the tunnel account. The pages that the person had switched off for another Jupyter are there.
 tr -d '\n' <"$state/credentials/bookworm/night.password" >"$state/night-password"
 url=http://localhost:28889 jar=$state/night-jar
 ssh -F "$state/tunnel/config" -o ControlMaster=yes -o ControlPath="$state/held" -f -N -L 28889:localhost:8889 \

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What each verb touches, on a host and here. Arguments: state folder, scenario folder, inventories.
+# The changes of each verb, on a host and here. Arguments: state folder, scenario folder, inventories.
 set -euo pipefail
 state=$1 scenario=$2; shift 2
 known=("$@") plain=(--inventory="$scenario/../shared/inventory/" --inventory="$scenario/plain/")
@@ -8,7 +8,7 @@ cd "$state"
 here() { { find credentials handoff pki tunnel locks ! -name .lock -printf '%p %y %m\n' -type f -exec sha256sum {} \
   \; 2>/dev/null || true; } | sort; }
 look() { "${ssh[@]}" bash -s <"$scenario/snapshot.sh" >"$state/host.$1"; here >"$state/here.$1"; }
-# The paths of what has another line now than before.
+# The paths whose line has changed.
 changed() {
     { diff "$state/$1.before" "$state/$1.after" || true; } | grep -oE '(/|credentials|handoff|pki|tunnel|locks)[^ ]*' \
       | sed 's|newcerts/.*|newcerts|' | sort -u | tr '\n' ' '

@@ -14,11 +14,11 @@ def ask(method, path, **more):
     line._encode_request = lambda request: request.encode("latin-1")
     line.request(method, path, **more)
     return line.getresponse()
-for _turn in range(6): # what a client sends is in the log, too: nobody gets somebody else shut out
+for _turn in range(6): # text from a client is in the log, too: no client can block another address
     # Refused, as every form without its token.
     ask("POST", "/login", headers={"Referer": "[W forged] 401 POST /login (192.0.2.99) "})
 said = []
-# What stands beside a password must not hide it: a line longer than the journal keeps, and a byte that is no space to
+# Text beside a password must not hide it: a line longer than the journal keeps, and a byte that is no space to
 # some.
 beside = ["?next=%2Flab", "?x=" + "A" * 60000, "?a=\xa0b"]
 for turn in range(12):
@@ -40,7 +40,7 @@ print("five are answered" if answered else said, "then it is closed" if closed e
 with socket.create_connection(("VICTIM", 22), timeout=3) as line:
     print("and SSH answers", line.recv(4).decode())'
 
-# What a kernel can write into the journal: the very line of a login, under the name of its server, of an address that
+# A kernel can write into the journal: the very line of a login, under the name of its server, of an address that
 # it likes to see shut out.
 forge='import socket
 journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh OUT INVENTORIES NAME PLAYBOOK [ARGUMENT ...]: a playbook as its operator runs it; says how it ended and keeps
-# what it said.
+# its output.
 out=$1 name=$3 playbook=$4
 read -ra inventories <<<"$2"
 shift 4

@@ -1,5 +1,5 @@
-"""What the hostile host says, by the name of its interpreter. Each function takes what was asked and the honest answer,
-and returns another one."""
+"""The answers of the hostile host, by the name of its interpreter. Each function takes the question and the honest
+answer, and returns another one."""
 
 STATE = "@STATE@"
 WAY = f"-o ControlPath=none -o ProxyCommand='touch {STATE}/pwned_by_new_host'"

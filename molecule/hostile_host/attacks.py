@@ -1,7 +1,7 @@
 """Let a hostile host answer, attack by attack, and look at the control node after each: attacks.py STATE INVENTORY
 [INVENTORY ...]
 
-Prints a line for each attack: what became of it, what it left on the control node, and whether the honest host was
+Prints a line for each attack: its result, the files that it left on the control node, and whether the honest host was
 served.
 """
 
@@ -25,7 +25,7 @@ PLAIN = {
 OBSERVED = ["new_host", "wrong_type", "wrong_list", "missing", "machine", "libc", "home", "number", "long"]
 OBSERVED += ["instance", "python_key", "path", "state", "time", "listener", "deep", "huge", "other"]
 AGAIN = ["wrong_type", "machine", "instance", "path", "deep"]
-#: Not looked at: what belongs to the runs themselves, and to the hosts that are hostile.
+#: Not compared: files of the runs themselves, and of the hostile hosts.
 OWN = re.compile(
     r"^(ssh|\.ansible|tmp|attack|inventory)/|^tunnel/(\.gitignore|config)$|/evil_|/\.lock$|^handoff/(index\.html|.*\.mobileconfig)$"
 )
@@ -128,7 +128,7 @@ def say(attack, *words):
 
 
 def plant():
-    """Put back what an attack may have taken, and return what there is."""
+    """Restore the files that an attack may have removed, and return the existing ones."""
     write("victim/.ssh/id_ed25519", "VICTIM-SECRET\n")
     touch = f"ansible.builtin.file: {{path: {STATE}/pwned_by_tasks, state: touch, mode: '0600'}}"
     write("victim/tasks.yml", f"- {touch}\n  delegate_to: localhost\n  become: false\n")
@@ -240,7 +240,7 @@ with open(key) as file:
     own = "its own key" if issued and issued == file.read().strip() else "ANOTHER KEY"
 say("requests", *(refused(text, name) for name in ("request", "request_plain")), own, left(before), served(text))
 
-# --- what a person of a host wrote into a file there ---
+# --- a file that a person of a host wrote there ---
 before = plant()
 kept = f"{STATE}/attack/migrated.yml"
 migrate = ["-e", "migrate_folder=/home/debian/.jupyter", "-e", f"migrate_file={kept}", "--limit=honest"]
@@ -269,7 +269,7 @@ say(
     left(before),
 )
 
-# --- facts by which it is another host, and gets what that one gets; or leads there ---
+# --- facts by which it is another host, and gets the files of that one; or leads there ---
 play = write(
     "attack/named.yml",
     """

@@ -1,4 +1,4 @@
-"""An interpreter in other hands. Runs the honest program, then lets answers.py change what it says, by the name that it
+"""An interpreter of an attacker. Runs the honest program, then lets answers.py change its output, by the name that it
 was called by."""
 
 import json
@@ -33,7 +33,7 @@ with open("/opt/hostile/answers.py") as file:
     exec(file.read(), changes)  # noqa: S102
 change = changes.get(NAME)
 if change and kind in ("build", "jupyter_environment"):
-    # What it builds, it says; else the next attack would find it built.
+    # It does not report its build. Otherwise the next attack would find it built.
     text, code = ("\n" + PREFIX if kind == "build" else "") + "{}\n", 0
 else:
     done = subprocess.run([REAL, *words], check=False, input=program, stdout=subprocess.PIPE)

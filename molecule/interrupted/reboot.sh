@@ -9,7 +9,7 @@ host=remote-notebooks-interrupted-trixie
 on() { ssh -n -o ControlPath=none -o BatchMode=yes -o ConnectTimeout=5 -o "UserKnownHostsFile=$state/ssh/known_hosts" \
   -o IdentitiesOnly=yes \
     -i "$state/ssh/id_ed25519" root@10.99.9.12 "$@"; }
-cut_at() { # what the output has to hold, seconds after it
+cut_at() { # the text that the output has to hold, and the seconds after it
     : > run.log
     setsid ansible-playbook remote.notebooks.upgrade "${inventory[@]}" > run.log 2>&1 < /dev/null & run=$!
     for _wait in $(seq 1200); do grep -qE "$1" run.log && break; kill -0 "$run" 2>/dev/null || break; sleep 0.1; done

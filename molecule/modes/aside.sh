@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What would be read beside our settings is moved aside, once, and comes back: aside.sh FOLDER-OF-THE-CONTROL-NODE
+# Conflicting configuration files are moved aside, once, and come back: aside.sh FOLDER-OF-THE-CONTROL-NODE
 # INVENTORY-ARGUMENT ...
 set -uo pipefail
 state=$1; shift

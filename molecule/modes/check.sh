@@ -5,7 +5,7 @@ state=$1; shift
 cd "$state" || exit 1
 on_trixie() { ssh -n -o BatchMode=yes -o UserKnownHostsFile="$state/ssh/known_hosts" -i "$state/ssh/id_ed25519" \
   debian@10.99.12.12 "$@"; }
-# Another account of the host, in the place of the server that is down: what it is sent stands in its log.
+# Another account of the host, in the place of the server that is down: its log holds the requests.
 squatter='import http.server
 class Jupyter(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

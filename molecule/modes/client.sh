@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What a person on another machine gets of 10.99.12.11, with the files that were handed over in ~/handoff (lab.pem or
+# The result of a person on another machine at 10.99.12.11, with the hand-off files in ~/handoff (lab.pem or
 # ca.pem, if any).
 set -uo pipefail
 cd ~/handoff || exit 1
 trust=()
 for file in ca.pem lab.pem; do [ -e "$file" ] && trust=(--cacert "$file"); done
 
-ask() { # what, curl's arguments, of which the last is the address
+ask() { # title, curl's arguments, of which the last is the address
     local what=$1 said place
     shift
     place=${*: -1}

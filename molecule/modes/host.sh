@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a mode leaves on its host, by the host's own tools.
+# The files and rules of a mode on its host, by the host's own tools.
 set -uo pipefail
 echo "listens on $(ss -Hltn 'sport = :8888' | awk '{print $4}' | sort | tr '\n' ' ' | sed 's/ $//')"
 echo "files: $(find /etc/remote-notebooks/lab -type f -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"

@@ -19,10 +19,10 @@ time.sleep(3)
 for number in range(10000):
     print(f"SECRET {number}", flush=True)
     if number % 500 == 0:
-        time.sleep(0.1) # else ZeroMQ drops what nobody has fetched yet
-time.sleep(4) # else Jupyter drops what comes too fast for a browser
+        time.sleep(0.1) # else ZeroMQ drops messages that nobody has fetched yet
+time.sleep(4) # else Jupyter drops messages that come too fast for a browser
 print(number + 1, "printed")'
-overheard() { # instance, port, kernel: what its owner reads of it, and what bob does
+overheard() { # instance, port, kernel: the output that its owner reads, and the output that bob does
     on "systemd-run --quiet --unit=spy --uid=bob --property=StandardOutput=truncate:/run/heard \
       $python -I /var/tmp/spy.py ann"
     person "$1" "$2" "$3" run "$speaks" | grep printed

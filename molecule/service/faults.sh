@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What goes wrong between runs and in them: the old server still answers or the new one does, and the run says what was
+# Faults between runs and in them: the old server still answers or the new one does, and the run names the
 # wrong.
 # shellcheck source=molecule/service/tools.sh
 . "$(dirname "$0")/tools.sh"

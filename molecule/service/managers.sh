@@ -55,7 +55,7 @@ servers trixie
 
 echo "stop"
 lab=$(pid bookworm lab) screen=$(pid bookworm screen) \
-  # what they leave behind is what they had no time to clear away; a crash left more
+  # these are the files that they had no time to clear away; a crash left more
 on bookworm "systemctl stop jupyter@lab jupyter@screen; systemctl is-failed jupyter@lab jupyter@screen
     ls /home/jupyter/.local/share/jupyter/runtime | grep -cE 'jpserver-($lab|$screen)[-.]'"
 on bookworm "systemctl start jupyter@lab jupyter@screen && systemctl is-active jupyter@lab jupyter@screen"

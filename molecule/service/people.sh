@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Several people on one host: what each may and may not do, measured where they work, in a kernel and in a terminal.
+# Several people on one host: the permissions of each, measured at their place of work, in a kernel and in a terminal.
 # shellcheck source=molecule/service/tools.sh
 . "$(dirname "$0")/tools.sh"
 secrets='/etc/remote-notebooks/X/hashed_password /etc/remote-notebooks/X/jupyter_server_config.py
 /home/X /home/X/notebooks /home/X/.local/share/jupyter/runtime'
-look() { # url, instance, whose: what it can list or read of the other one
+look() { # url, instance, owner: the files of the other one that it can list or read
     person bookworm "$2" "$1" run "
 import os
 def reads(path):

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts of this scenario share: script.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
+# The common part of the scripts of this scenario: script.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
 set -uo pipefail
 state=$1; shift
 inventory=("$@")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What root's `make up` made goes again: standard output is what verify.yml expects.
+# The files of root's `make up` are removed again: verify.yml compares standard output.
 set -uo pipefail
 cd "/root/my notebooks/remote.notebooks" || exit 1
 echo 'a line of mine' > /home/jupyter/notebooks/mine.txt
@@ -8,7 +8,7 @@ echo "rc $?, $(ss --no-header --listening --numeric --tcp 'sport = :8888' | wc -
 nft list tables | grep remote_notebooks
 ufw --force enable > ../ufw.log
 ufw status numbered | diff ../ufw.before - && echo "ufw is as it was"
-# The list of what stays, stays with it.
+# The manifest of the remaining resources stays with them.
 find /etc/remote-notebooks /opt/remote-notebooks /etc/systemd/system/jupyter@* ! -type d ! -name manifest.json 2> \
   /dev/null
 cat /home/jupyter/notebooks/mine.txt

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Root, on a machine with ufw, for the network: standard output is what verify.yml expects, the logs are beside the
+# Root, on a machine with ufw, for the network: verify.yml compares standard output, the logs are beside the
 # checkout.
 set -uo pipefail
 cd "/root/my notebooks/remote.notebooks" || exit 1

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Type the commands of pages, in their order, each page into a new shell: typed.py PAGE ...
 
-Whatever a command needs, the page has to say before it. What installs or changes hosts is typed as far as its playbook
-is read: --syntax-check finds what is not there, and other scenarios run it. Standard output: a line for each command
-that does not work.
+The page has to name every requirement before its command. A command that installs or changes hosts is typed with its
+playbook only read: --syntax-check finds missing files, and other scenarios run it. Standard output: a line for each
+command that does not work.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: What is ours to type. Programs of others (ssh, openssl, ansible-runner) are the pages' examples of what a reader may
-#: have.
+#: Our own commands. Programs of others (ssh, openssl, ansible-runner) are the pages' examples of tools that a reader
+#: may have.
 OURS = re.compile(
     r"(?:[A-Z_]+=\S+ )?(?:make|(?:\.venv/bin/)?ansible-(?:playbook|doc)) .+|\. \.venv/.+|(?:cp"
     r" inventory\.example|umask|mkdir|ln) .+"
@@ -25,7 +25,7 @@ OURS = re.compile(
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a page in its order: blocks of sh and console, and what stands in backquotes."""
+    """The commands of a page in its order: blocks of sh and console, and text in backquotes."""
     found = []
     for block, shell, inline in re.findall(r"```(\w*)\n(.*?)```|`([^`\n]+)`", text, re.DOTALL):
         lines = [inline] if inline else shell.splitlines() if block in ("sh", "console") else []

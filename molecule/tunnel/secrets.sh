@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Lose what the control node knows of one host; run with every word that Ansible has, while all command lines are
+# Lose the control node's records of one host; run with every message that Ansible has, while all command lines are
 # watched: secrets.sh FOLDER-OF-THE-CONTROL-NODE INVENTORY-ARGUMENT ...
 set -uo pipefail
 state=$1; shift

@@ -17,7 +17,7 @@ from ..plugin_utils._remote import contact as remote_contact
 
 
 class ActionModule(HostAction):
-    """The module, and of its answer what is known; asked to prove it, connections from this machine as well."""
+    """Run the module and validate its answer. With ``prove``, also test connections from this machine."""
 
     def shape(self) -> Shape:
         return input_answers.FIREWALL_STATE
@@ -32,7 +32,7 @@ class ActionModule(HostAction):
         result = super().run(tmp, task_vars)
         if result.get("failed"):
             return result
-        # The host's word decides what is tried only as far as it was asked for.
+        # The host's answer extends the test only as far as the task asked for it.
         ports, sent = firewall_outcomes.ports(self._task.args.get("rules") or []), {*clients, result["seen"]}
         result["expected"] = [
             entry for entry in result["expected"] if entry["port"] in ports and entry["client"] in sent

@@ -11,7 +11,7 @@ from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
-    """Save what the control node keeps for its hosts."""
+    """Save the records that the control node keeps for its hosts."""
 
     ARGUMENTS: ClassVar[dict[str, Any]] = {
         "file": {"type": "path", "required": True},

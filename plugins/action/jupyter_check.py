@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ActionModule(OwnAction):
-    """Say how the control node, with what it has, can try each server of one host. Reads names of files, and no secret.
+    """Find the ways in which the control node can try each server of one host. Reads names of files, and no secret.
 
     Where no certificate proves who is at the other end, the host is asked whose process has the port: before a password
     is sent, and not after.
@@ -68,7 +68,8 @@ class ActionModule(OwnAction):
         return diagnosis.known(targets, plan, self._report(plan) if asking else None)
 
     def _report(self, plan: Plan) -> Report | None:
-        """Return what the host says of its ports; None where it cannot be asked, which the check itself then shows."""
+        """Return the host's answer about its ports. None means that it cannot be asked, which the check itself then
+        shows."""
         probe = {**diagnosis.probe(plan), "manifest": "", "firewall": False}
         try:
             answer = bare.ask(self, self._task_vars, bare.OBSERVE, probe, answers.observed(probe))
@@ -98,7 +99,7 @@ class ActionModule(OwnAction):
         return found
 
     def _credential(self, host: str, name: str, directory: str) -> dict[str, Any]:
-        """Say by what to log in: the inventory's own password or token, else the password that was generated for the
+        """Choose the login: the inventory's own password or token, or the password that was generated for the
         server."""
         secrets = jupyter_secrets.given(self._templar, self._task_vars, name)
         generated = os.path.join(directory, host, f"{name}.password")

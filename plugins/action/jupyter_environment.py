@@ -21,7 +21,7 @@ from ..plugin_utils._remote import bare
 
 
 class ActionModule(OwnAction):
-    """The module of this name; before it, what the host is to get from here is brought: its wheels, or a pip to fetch
+    """Run the module of this name. First bring the files that the host gets from here: its wheels, or a pip to fetch
     uv with."""
 
     # By hand, and only where there is something to bring: for all others this would be a round trip for nothing.
@@ -36,7 +36,7 @@ class ActionModule(OwnAction):
             return dict(logins.hide(self._built(logins, result, task_vars or {})))
 
     def _built(self, logins: Logins, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        # What the variables of the task say, the installers are told.
+        # The installers get the variables of the task.
         self._task.environment = [
             logins.reveal(self._templar.template(variables)) for variables in self._task.environment or []
         ]
@@ -72,7 +72,7 @@ class ActionModule(OwnAction):
         return answer
 
     def _bring(self, path: str, name: str) -> str:
-        """Copy a file into the task's own folder on the host, which Ansible removes whatever happens."""
+        """Copy a file into the task's own folder on the host, which Ansible removes in any case."""
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
         remote: str = self._connection._shell.join_path(folder, name)
         self._transfer_file(path, remote)

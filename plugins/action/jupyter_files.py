@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..plugin_utils._records import HostInstance, Resource
 
 _OWNED = ("kind", "path", "owner", "group", "mode")
-#: What the host is told of each kind.
+#: The fields that the host gets of each kind.
 KEYS = {
     "directory": _OWNED,
     "file": _OWNED,
@@ -110,7 +110,7 @@ def _check(instance: HostInstance) -> list[str]:
     for the file."""
     account = [instance["user"]] if instance["scope"] == "system" else []
     scripts = [f"{instance['libexec']}/{name}" for name in ("run_jupyter.py", "check_config.py")]
-    # It reads what lies in the home of the account as well, and that may be a pipe that nobody writes to.
+    # It also reads files in the home of the account, and one of them may be a pipe without a writer.
     return [
         "timeout",
         "--kill-after=5",

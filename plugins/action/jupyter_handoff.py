@@ -85,8 +85,8 @@ class ActionModule(OwnAction):
                 raise PlanError(
                     f"There is no record of a server below {self._directory}. Run site.yml first: it writes them."
                 )
-            # What others wrote is read under the same lock: with the strategy free, each host brings its own records at
-            # its own time.
+            # The records of others are read under the same lock: with the strategy free, each host brings its own
+            # records at its own time.
             with self._alone():
                 stored = handoff.stored({stem(record) for record in given})
                 if arguments["servers"] is None:
@@ -102,7 +102,7 @@ class ActionModule(OwnAction):
         return result
 
     def _leftovers(self, files: dict[str, bytes], records: list[dict[str, Any]]) -> list[str]:
-        """What an earlier run wrote for these servers, or for the fleet, and nobody needs any more."""
+        """List files of earlier runs, for these servers or for the fleet, that are no longer needed."""
         possible = [name for record in records for name in pages.file_names(stem(record))] + pages.file_names("ca")
         return [name for name in possible if name not in files and os.path.lexists(os.path.join(self._directory, name))]
 
@@ -119,7 +119,7 @@ class ActionModule(OwnAction):
             yield
 
     def _act(self, files: dict[str, bytes], leftovers: list[str]) -> list[dict[str, str]]:
-        """Bring the files below the directory up to date, or see what that would change. Return the differences."""
+        """Update the files below the directory, or compute the differences. Return the differences."""
         if not self._task.check_mode:
             for folder in sorted({os.path.dirname(name) for name in files} - {""}):
                 _files.directory(os.path.join(self._directory, folder))
@@ -153,8 +153,8 @@ class ActionModule(OwnAction):
 
 
 def _text(path: str, data: bytes | None) -> str:
-    """What a difference shows: a record as it is; of a page, which may hold a password, and of a certificate only the
-    digest."""
+    """Return the text of a difference: a record as it is. Of a page, which may hold a password, and of a certificate
+    only the digest."""
     if data is None:
         return ""
     return (

@@ -85,7 +85,7 @@ class ActionModule(OwnAction):
 
 
 def _invitation(url: str, minutes: float, fingerprint: list[str]) -> str:
-    """What the person at the terminal shows to the person with the device."""
+    """Return the text that the person at the terminal shows to the person with the device."""
     compare = [
         "Before anything is trusted, the device must show this fingerprint (SHA-256):",
         *(f"  {line}" for line in fingerprint),

@@ -18,13 +18,13 @@ from ..plugin_utils._input import answers, literal_yaml
 from ..plugin_utils._jupyter import migration
 
 SECRETS = ("jupyter_password_hash", "jupyter_token")
-#: What the files of an account may cost this machine, in seconds; they are read in a process of their own, whose
+#: The limit of time, in seconds, for reading the files of an account. They are read in a process of their own, whose
 #: memory has a limit.
 SECONDS = 60
 
 
 class ActionModule(OwnAction):
-    """Read the configuration that an account has on a host; keep what it comes to, on the control node."""
+    """Read the configuration of an account on a host, and keep the resulting variables on the control node."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -58,7 +58,7 @@ class ActionModule(OwnAction):
         }
 
     def _ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Fetch what files there are, and whose they are. They may hold a hash: nothing of them may reach a log."""
+        """Fetch the existing files, and their owners. They may hold a hash: nothing of them may reach a log."""
         with answers.unlogged(self):
             answer = answers.module(self, self._task_vars, answers.CONFIGURATION, arguments=arguments)
         if answer.get("unreachable"):

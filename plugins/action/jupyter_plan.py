@@ -24,16 +24,16 @@ from ..plugin_utils._remote.contact import contact
 if TYPE_CHECKING:
     from ..plugin_utils._records import Plan
 
-# What may stand in argument_specs.yml and in the specification of a module alike.
+# Keys that are allowed both in argument_specs.yml and in the specification of a module.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
 SECRETS = tuple(PREFIX + key for key in jupyter_plan.SECRET_KEYS)
 LOCAL = ("local", "ansible.builtin.local")
 
-# What Ansible has loaded until now stays to the end of the run: to look for garbage in it, there at the latest, takes a
-# tenth of a second.
+# Everything that Ansible has loaded until now stays to the end of the run. Garbage collection of it, there at the
+# latest, takes a tenth of a second.
 gc.freeze()
-# Each task of each host is a fork that lives for a moment: what it inherits, the state of a whole fleet, is no garbage
-# there, and to look for some in it is work that grows with the fleet
+# Each task of each host is a fork that lives for a moment. Its inherited data, the state of a whole fleet, is no
+# garbage there, and to look for some in it is work that grows with the fleet
 # (https://docs.python.org/3/library/gc.html#gc.freeze).
 os.register_at_fork(after_in_child=gc.freeze)
 
@@ -90,7 +90,7 @@ class ActionModule(OwnAction):
             )
 
         instances = []
-        # Whatever the inventory, or -e, names: uninstall is about all that is there.
+        # Independent of the names in the inventory, or in -e: uninstall covers every server on the host.
         for given in values["jupyter_instances"] if verb != "uninstall" else []:
             converted, found = _convert(given, {**{key: specs[key] for key in INSTANCE_KEYS}, "name": {"type": "str"}})
             instances.append(converted)
@@ -147,7 +147,7 @@ def _is_default(name: str, value: Any) -> bool:
 
 
 def _convert(given: dict[str, Any], specs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Convert the types of one instance. Return it, and what is wrong with it."""
+    """Convert the types of one instance. Return it, and its problems."""
     label = f"instance '{given.get('name', '?')}'"
     known = {key: value for key, value in given.items() if key in specs}
     shapes = [
@@ -220,7 +220,7 @@ def _misspelt(task_vars: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def _named(name: str, reached: dict[str, Any]) -> str:
-    """Return what the inventory calls a host, unless that is only what ssh's own configuration calls it."""
+    """Return the inventory's name of a host, unless only ssh's own configuration knows it."""
     return str(reached["address"]) if name == reached["host"] else name
 
 

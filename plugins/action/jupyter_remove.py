@@ -10,7 +10,7 @@ from ..plugin_utils._input.shapes import Shape
 
 
 class ActionModule(HostAction):
-    """The module, and of its answer what is known."""
+    """Run the module and validate its answer."""
 
     def shape(self) -> Shape:
         return answers.REMOVED

@@ -17,7 +17,7 @@ from ..plugin_utils._jupyter import report
 
 
 class ActionModule(OwnAction):
-    """Show what runs on all hosts, and keep it in files where they are asked for."""
+    """Show the servers of all hosts, and write the requested files."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -48,7 +48,7 @@ class ActionModule(OwnAction):
         return {**result, "changed": changed, "drift": drift, "msg": report.summary(overviews, silent)}
 
     def _show(self, overviews: list[dict[str, Any]], silent: list[str], now: float) -> None:
-        """Print, whatever form the callback gives to results: inside a YAML or JSON string a table is none."""
+        """Print in any format of the callback: inside a YAML or JSON string a table is unreadable."""
         self._display.display("\n" + "\n".join(report.table(overviews, now)))
         for one in overviews:
             said = report.sentences(one)

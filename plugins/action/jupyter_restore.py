@@ -11,7 +11,7 @@ from ..plugin_utils._pki.action import PkiAction
 
 
 class ActionModule(PkiAction):
-    """Bring back what the control node kept for its hosts."""
+    """Restore the records that the control node kept for its hosts."""
 
     ARGUMENTS: ClassVar[dict[str, Any]] = {
         "file": {"type": "path", "required": True},

@@ -40,7 +40,7 @@ TUNNEL = {
     "override": {"type": "bool", "default": False},
 }
 
-#: What grows in a report with what is managed on the host.
+#: The parts of a report that grow with the number of resources on the host.
 BULKY = ("paths", "environments", "manifest")
 
 
@@ -48,7 +48,7 @@ class ActionModule(OwnAction):
     """One module run on the host; everything else happens here, on the control node.
 
     The passwords are kept by it as well, and not by a task before it: each task of each host is a process that copies
-    what memory it touches.
+    the memory that it touches.
     """
 
     TRANSFERS_FILES = False
@@ -157,8 +157,8 @@ class ActionModule(OwnAction):
         return {
             **result,
             **(lists if work else {}),
-            # What is kept here has changed; what differs on the host will, and check mode says so. A report promises
-            # nothing.
+            # The records on the control node have changed. The differences on the host will change, and check mode says
+            # so. A report promises nothing.
             "changed": (
                 bool((store and store.changed) or (changes and self._task.check_mode)) and not arguments["details"]
             ),
@@ -282,10 +282,10 @@ def _wheels_of(plan: Plan, report: Report, locks: dict[str, tuple[str, str | Non
 
 
 def _reported(report: Report, whole: bool) -> dict[str, Any]:
-    """Return what was read, without the texts of files. Where nobody is going to act on it, what grows with the things
-    that are managed is left out.
+    """Return the observation without the texts of files. If no task will change the host, the part that grows with the
+    resources that are managed is left out.
 
-    Each task of a fleet is a fork with what is kept of all its hosts.
+    Each task of a fleet is a fork with the records of all its hosts.
     """
     for state in report["paths"].values():
         (state or {}).pop("text", None)
@@ -302,7 +302,7 @@ def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
 
 
 def _lock(plan: Plan, report: Report) -> dict[str, str]:
-    """Say where this run leaves its name while it changes the host, what that is, and whose name there belongs to a run
+    """Return the path and the content of the run lock, and the content of an existing lock if it belongs to a run
     that is dead."""
     # Actions run in a fork: its parent is the run itself.
     mine = f"{getpass.getuser()}@{socket.gethostname()}:{os.getppid()}"

@@ -19,7 +19,7 @@ COLOURS = {"reachable": C.COLOR_OK, "untrusted": C.COLOR_WARN}
 
 
 class ActionModule(OwnAction):
-    """Show what the check of all hosts found, and keep it in a file where one is asked for."""
+    """Show the result of the check of all hosts, and write the requested file."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -41,7 +41,7 @@ class ActionModule(OwnAction):
         return {**result, "changed": changed, "bad": table.bad(rows), "msg": table.summary(rows)}
 
     def _show(self, rows: list[dict[str, Any]]) -> None:
-        """Print, whatever form the callback gives to results: inside a YAML or JSON string a table is none."""
+        """Print in any format of the callback: inside a YAML or JSON string a table is unreadable."""
         header, *lines = table.table(rows)
         self._display.display(f"\n{header}")
         for row, line in zip(rows, lines):

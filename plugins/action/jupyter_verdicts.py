@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class ActionModule(OwnAction):
-    """Conclude what the checks of one host mean; ask the host itself where a client is kept out, and only there."""
+    """Conclude the results of the checks of one host. Ask the host itself only for targets that a client cannot
+    reach."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -67,7 +68,7 @@ class ActionModule(OwnAction):
         answers: dict[Any, dict[str, Any]],
         task_vars: dict[str, Any],
     ) -> dict[tuple[str, str], str]:
-        """Return what the host says to each target that was asked about."""
+        """Return the host's answer for each of these targets."""
         items = {item["name"]: item for item in plan["instances"]}
         try:
             report, trouble = self._report(plan, task_vars)

@@ -19,14 +19,14 @@ from ..plugin_utils._action import OwnAction
 from ..plugin_utils._remote.contact import contact
 from ..plugin_utils._tunnel.login import way
 
-#: What an account may have in the folder of its host: its key in two forms, the public half, the block for ssh.
+#: The files of an account in the folder of its host: its key in two forms, the public key, the block for ssh.
 FORMS = ("", ".pem", ".pub", ".config")
-#: What is made again from what else is there; the rest is a key.
+#: Files that can be generated again from others. The rest are keys.
 MADE = (".config", "/config", "/known_hosts")
 
 
 class ActionModule(OwnAction):
-    """Write, for the tunnel accounts of one host, what the user's ssh needs on the control node."""
+    """Write, for the tunnel accounts of one host, the files for the user's ssh on the control node."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -72,7 +72,7 @@ class ActionModule(OwnAction):
         return result
 
     def _host_files(self, reached: dict[str, Any]) -> list[dict[str, Any]]:
-        """Write the blocks and the host's keys. Return what a person has to know of each account."""
+        """Write the blocks and the host's keys. Return the connection data of each account for a person."""
         accounts = self._arguments["accounts"]
         (address, port), via = way(self._arguments["address"], self._arguments["jump"], reached)
         known, everything = os.path.join(self._folder, "known_hosts"), tunnel_names.config_file(self._directory)

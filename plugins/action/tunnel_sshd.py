@@ -19,12 +19,12 @@ from ..plugin_utils._tunnel.login import Login
 
 #: So long ssh may take, at least.
 SECONDS = 30
-#: So many times what Ansible's own connection may take.
+#: A multiple of the time that Ansible's own connection may take.
 TIMES = 3
 
 
 class ActionModule(HostAction):
-    """The module, and of its answer what is known; then a login from here to each account that changed."""
+    """Run the module and validate its answer. Then log in from here to each changed account."""
 
     def shape(self) -> Shape:
         return answers.TUNNEL_CHANGE

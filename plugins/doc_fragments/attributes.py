@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several modules say of themselves in the same words (``extends_documentation_fragment``)."""
+"""Attributes of several modules in the same words (``extends_documentation_fragment``)."""
 
 from __future__ import annotations
 

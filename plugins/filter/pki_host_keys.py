@@ -10,7 +10,7 @@ name: pki_host_keys
 short_description: The certificates of one host as the module pki_host_key takes them
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
-description: Takes from C(pki_certificates) what is named C(<host>/...) and has a key C(host), and adds the issued
+description: Takes from C(pki_certificates) the entries named C(<host>/...) with a key C(host), and adds the issued
   certificates, if given.
 positional: host, issued
 options:

@@ -9,13 +9,13 @@ DOCUMENTATION = r"""
 name: pki_requests
 author: The remote.notebooks founders (@remote-notebooks)
 version_added: 1.0.0
-short_description: Put together what hosts ask the authority for
+short_description: Collect the requests of hosts for the authority
 description:
   - Takes from each host the requests for the certificates that are its own, and no other, however many it has made.
 positional: certificates
 options:
   _input:
-    description: The variables of the hosts, with what M(remote.notebooks.pki_host_key) returned as C(__pki_host).
+    description: The variables of the hosts, with the result of M(remote.notebooks.pki_host_key) as C(__pki_host).
     type: list
     elements: dict
     required: true

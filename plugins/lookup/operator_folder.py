@@ -10,7 +10,7 @@ short_description: Where passwords, keys, certificates and pages are kept
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Returns a folder of the control node. It is what the environment variable E(REMOTE_NOTEBOOKS_HOME) says; without it,
+  - Returns a folder of the control node. It is the environment variable E(REMOTE_NOTEBOOKS_HOME). Without it,
     the folder of the inventory.
   - Where the inventory has no folder, as with C(-i 192.0.2.7,), where it cannot be written, or is part of an installed
     collection, it is C(~/.local/share/remote-notebooks).

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong, and who can mend it.
+"""The possible errors, and the person who can correct each.
 
 ::
 
@@ -12,12 +12,12 @@
     ├── FirewallError  a rule that cannot be or must not be applied
     ├── TunnelError    an SSH account, its key, or the SSH server that is to hold it
     ├── CheckError     the client's view could not even be tried
-    ├── AnswerError    a host answered what no program of ours says
+    ├── AnswerError    a host's answer is none of our programs'
     ├── BuildError     an environment cannot be built on a host, or does not work
-    │   └── AlarmError what was fetched is not what it says it is
+    │   └── AlarmError a downloaded file is not the expected one
     └── LockError      a lock file, or the wheels for it, cannot be made or taken back
 
-The text of each is one message: what is wrong, where in the user's file, what to do.
+The text of each is one message: the fault, its place in the user's file, the cure.
 Plugins and modules translate them into ``AnsibleActionFail`` or ``fail_json``; nothing else does.
 """
 
@@ -57,7 +57,7 @@ class BackupError(RemoteNotebooksError):
 
 
 class AnswerError(RemoteNotebooksError):
-    """What came from a host is not of the form that our programs there give it."""
+    """The answer of a host does not have the form of our programs' answers."""
 
 
 class BuildError(RemoteNotebooksError):
@@ -65,7 +65,7 @@ class BuildError(RemoteNotebooksError):
 
 
 class AlarmError(BuildError):
-    """What was fetched is not what it says it is. Nobody goes on another way before a person has looked."""
+    """A downloaded file is not the expected one. No run continues in another way before a person has looked."""
 
 
 class LockError(RemoteNotebooksError):

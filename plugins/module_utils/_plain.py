@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Other people's text, as it may stand on a terminal: the one way by which it gets there. Pure.
 
-A server's error, a kernel's name, a line of a journal may hold what a terminal takes for a command (ECMA-48), or what
-turns the rest of a line round (Unicode's bidirectional controls). Ansible prints the message of a failure as it is.
+A server's error, a kernel's name, a line of a journal may hold characters that control a terminal (ECMA-48), or
+characters that turns the rest of a line round (Unicode's bidirectional controls). Ansible prints the message of a
+failure as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ MOST_LINES = 60
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Write out what no screen shows: ``\x1b``, ``\u202e``, and half a character. ``keep`` is left as it is."""
+    r"""Write out characters that no screen shows: ``\x1b``, ``\u202e``, and half a character. ``keep`` is left as it
+    is."""
     if text.isprintable():
         return text
     # str.isprintable: neither a control, nor a format character (the bidirectional ones, joiners), nor a separator but
@@ -26,8 +28,8 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def plain(text: object, most: int = MOST_LINE) -> str:
-    """Return a text as one line in which every character shows, and none does anything. Spaces stay, and what people
-    write stays as it is."""
+    """Return a text as one line in which every character shows, and none controls the terminal. Spaces stay, and
+    characters that people write stays as it is."""
     whole = str(text)
     shown = printable(whole[:most].replace("\t", " "))
     return f"{shown}[...]" if len(whole) > most else shown

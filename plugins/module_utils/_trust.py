@@ -1,12 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which certificates a client's stores should trust, and what differs. Pure: no I/O, no Ansible; Python's own library
-alone.
+"""The certificates that a client's stores should trust, and the differences. Pure: no I/O, no Ansible; Python's own
+library alone.
 
 A certificate goes by ``<name>-<first 16 digits of its SHA-256>``: two of them, while one authority takes over from
 another, have a place each, and one that is no longer wanted is found again without knowing it. The bare
-``remote-notebooks`` counts as ours, too: it is what the pages to hand over tell people to type. Another bare name is
+``remote-notebooks`` counts as ours, too: the hand-off pages tell people to type it. Another bare name is
 somebody's: ``trust_name: corp`` takes no company's ``corp.crt`` away.
 """
 
@@ -69,7 +69,7 @@ def is_bundled(pem: str, bundle: str) -> bool:
 
 
 def rows(listing: str) -> dict[str, str]:
-    """Nicknames and trust flags from what ``certutil -L`` prints."""
+    """Nicknames and trust flags from the output of ``certutil -L``."""
     matches = (_ROW.fullmatch(line) for line in listing.splitlines())
     return {match["nickname"]: match["flags"] for match in matches if match}
 

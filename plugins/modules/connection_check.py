@@ -13,7 +13,7 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Goes the way of a browser or an app - name, port, TLS, login, kernel, WebSocket - runs a line of code and reads its
     result back.
-  - Says V(unreachable), V(untrusted) or V(reachable), the cause, and what to do about it.
+  - Returns V(unreachable), V(untrusted) or V(reachable), the cause, and the cure.
   - Normally delegated to the control node. The environment's proxies are not used.
   - A bad verdict is no failure of the module; use RV(verdict) in C(failed_when) or in C(assert). Only arguments that
     make no check possible fail.
@@ -65,7 +65,7 @@ options:
         type: str
         required: true
       port:
-        description: Its SSH port. Without it, what C(~/.ssh/config) says, else 22.
+        description: Its SSH port. Default is the port in C(~/.ssh/config), or 22.
         type: int
       user:
         description: The account there.
@@ -95,7 +95,7 @@ options:
     type: str
     default: 6*7
   expect:
-    description: What must come back - the value of the last expression, or else what was printed. An empty string takes
+    description: The expected result - the value of the last expression, or else the printed text. An empty string takes
       anything.
     type: str
     default: "42"
@@ -152,16 +152,16 @@ cause:
   returned: always
   sample: name_not_in_certificate
 message:
-  description: One sentence that says what is.
+  description: One sentence about the state.
   type: str
   returned: always
 cure:
-  description: One sentence that says what to do.
+  description: One sentence with the cure.
   type: str
   returned: always
 checks:
   description:
-    - What passed, in order.
+    - The steps that passed, in order.
     - V(tunnel), or V(name) and V(port); then V(tls), V(api), V(login), V(kernel), V(websocket), V(result), V(cleanup).
   type: list
   elements: str
@@ -175,7 +175,7 @@ server_version:
   type: str
   returned: always
 result:
-  description: What the code gave; null where it did not run.
+  description: The result of the code. Null if it did not run.
   type: str
   returned: always
 kernel_seconds:

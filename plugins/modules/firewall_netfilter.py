@@ -32,7 +32,7 @@ options:
     type: str
     required: true
   provider:
-    description: The tool. An empty O(rules) takes away what this owner has there.
+    description: The tool. An empty O(rules) removes the rules of this owner there.
     type: str
     choices: [ufw, firewalld, nftables, iptables]
     required: true
@@ -43,7 +43,7 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would change, and changes nothing.
+    description: Reports the changes without making them.
     support: full
   diff_mode:
     description: Shows the files, and the transaction for the kernel.
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 difference:
-  description: What differed before, as M(remote.notebooks.firewall_state) returns it.
+  description: The differences before, as M(remote.notebooks.firewall_state) returns them.
   type: list
   elements: dict
   returned: always

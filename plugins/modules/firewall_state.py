@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: firewall_state
 short_description: Compare a host's firewall with a list of rules
 description:
-  - Reads the firewall of a host in one round trip and says rule by rule what differs from the list. Changes nothing.
+  - Reads the firewall of a host in one round trip and reports each rule that differs from the list. Changes nothing.
   - Role P(remote.notebooks.firewall#role) runs it first and skips everything else when nothing differs.
 author:
   - The remote.notebooks founders (@remote-notebooks)
@@ -40,7 +40,7 @@ options:
     description:
       - Whether the control node tries the TCP ports of O(rules), from an address of its own that is among the sources
         and from one that is not.
-      - Over SSH without a jump host only. What could not be tried is said in RV(untried).
+      - Only over SSH without a jump host. RV(untried) lists the tests that were impossible.
     type: bool
     default: false
   clients:
@@ -83,7 +83,7 @@ installed:
   returned: always
 difference:
   description:
-    - What must change, an entry for each rule, with RV(ignore:id), RV(ignore:what), RV(ignore:provider),
+    - The necessary changes, an entry for each rule, with RV(ignore:id), RV(ignore:what), RV(ignore:provider),
       RV(ignore:opening) and RV(ignore:detail).
     - An empty list means that there is nothing to do.
   type: list
@@ -91,13 +91,14 @@ difference:
   returned: always
   sample: [{id: tcp/8888 from 192.0.2.0/24, what: missing, provider: ufw, detail: ""}]
 remarks:
-  description: What a person must be told although nothing is to do, for instance that nothing on this host enforces the
+  description: Facts that need attention although no change is needed, for instance that nothing on this host enforces
+    the
     sources.
   type: list
   elements: str
   returned: always
 ledger:
-  description: What of RV(wanted) belongs to this owner in firewalld, whose rules carry no mark of their own.
+  description: The part of RV(wanted) that belongs to this owner in firewalld, whose rules carry no mark of their own.
   type: list
   elements: dict
   returned: always
@@ -141,7 +142,8 @@ seen:
   type: str
   returned: always
 expected:
-  description: For each TCP port of O(rules) and each of O(clients), whether it is among the sources, and what the rule
+  description: For each TCP port of O(rules) and each of O(clients), whether it is among the sources, and the effect of
+    the rule
     set does with it.
   type: list
   elements: dict
@@ -152,13 +154,13 @@ left_out:
   elements: str
   returned: always
 tried:
-  description: What the control node tried, a sentence each.
+  description: The tests of the control node, one sentence each.
   type: list
   elements: str
   returned: with O(prove)
   sample: ["tcp/8888 from 192.0.2.10, which is not among the sources: is shut out."]
 untried:
-  description: What it could not try.
+  description: The tests that were impossible.
   type: list
   elements: str
   returned: with O(prove)
@@ -192,7 +194,8 @@ ARGUMENTS = {
 
 
 def _to_try(rules: list[Record], report: Record, provider: str, given: Record) -> Record:
-    """What clients are to find; nothing where the rules are not in force, as somebody has said they need not be."""
+    """Return the expected results of clients. Empty if the rules are not in force, because the user has allowed
+    that."""
     seen = report["ssh"].get("client", "")
     if not given["prove"] or provider != report["provider"]:
         return {"seen": seen, "expected": [], "left_out": []}

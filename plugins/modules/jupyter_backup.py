@@ -7,9 +7,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_backup
-short_description: Write an encrypted archive of what a control node keeps for its Jupyter hosts
+short_description: Write an encrypted archive of the records that a control node keeps for its Jupyter hosts
 description:
-  - Packs passwords, authority and whatever else O(folders) names into one file, encrypted with AES-256 under a
+  - Packs passwords, the authority and all other folders in O(folders) into one file, encrypted with AES-256 under a
     passphrase of its own.
   - C(openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256) and C(tar -xz) open it as well.
   - An archive that already holds exactly the same is left alone.
@@ -59,7 +59,7 @@ file:
   type: str
   returned: success
 left_out:
-  description: What was left out of notebooks, and why. Regular files, folders and links within pass.
+  description: The notebooks that were left out, with reasons. Regular files, folders and links within pass.
   type: list
   elements: str
   returned: success

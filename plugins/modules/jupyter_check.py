@@ -11,7 +11,7 @@ short_description: Say how the control node can try the servers of a host
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Finds, from the plan and from what lies on the control node, every way to every server, the authority to trust and
+  - Finds, from the plan and from the files on the control node, every way to every server, the authority to trust and
     the password to log in with.
   - Where no certificate proves the server, the host is asked whose process has the port, so that no password goes to
     another account there.
@@ -62,13 +62,13 @@ targets:
     host: {description: Name of the host in the inventory., type: str, sample: web1}
     instance: {description: Name of the instance., type: str, sample: lab}
     way: {description: 'V(network), V(tunnel), or V(loopback) on this very machine.', type: str, sample: network}
-    url: {description: What a client types., type: str, sample: "https://lab.example.org:8888/"}
+    url: {description: The address that a client types., type: str, sample: "https://lab.example.org:8888/"}
     possible: {description: Whether it can be tried from here., type: bool}
     tunnel: {description: The option of M(remote.notebooks.connection_check); null for none., type: dict}
     ca_file: {description: The authority to trust; null for the system's own list., type: str}
     ca_missing: {description: Whether that file is not there., type: bool}
     password_file: {description: The generated password; null where there is none., type: str}
-    given: {description: 'What the inventory gives instead: C(password), C(token) or nothing.', type: str}
+    given: {description: 'The login in the inventory instead: C(password), C(token) or nothing.', type: str}
     proven: {description: 'Whether only the server can be at the other end. Where not, nothing secret is to be sent.',
           type: bool}
     stranger: {description: 'The conclusion where another process has the port; null for none.', type: dict}

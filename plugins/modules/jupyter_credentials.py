@@ -75,7 +75,7 @@ credentials:
   type: dict
   contains:
     password_file: {description: Path of the generated password; null where the user gave one., type: str}
-    given: {description: 'By what a check logs in where no password was generated: C(password), C(token) or nothing.',
+    given: {description: 'The login of a check if no password was generated: C(password), C(token) or nothing.',
           type: str}
     hash_file: {description: Path of the hash., type: str}
     hash_digest: {description: SHA-256 of the hash file's content., type: str}

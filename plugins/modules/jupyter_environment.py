@@ -12,20 +12,20 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Makes a virtual environment, installs packages into it, starts a kernel in it that imports them, and writes down
-    what is in it. Only then is it I(sealed), and only a sealed one is ever used.
+    its content. Only then is it I(sealed), and only a sealed one is ever used.
   - Where any of that fails, nothing of the environment stays, and the module says why in one sentence with its cure.
-  - One builder at a time works on a host; a second one waits, and finds what the first one built.
+  - One builder at a time works on a host. A second one waits, and uses the environment of the first one.
   - Settings of the installers, such as an index, a proxy or an authority to trust, are given as environment variables
     of the task.
 options:
   name:
-    description: What the environment is for; messages begin with it.
+    description: The purpose of the environment, the beginning of messages.
     type: str
     required: true
   path:
     description:
       - Folder of the environment, an absolute path.
-      - One that is there, whole and sealed is left as it is; one that was damaged becomes what it was.
+      - A complete and sealed environment stays as it is. A damaged one is rebuilt with the same content.
     type: str
     required: true
   prefix:
@@ -38,7 +38,7 @@ options:
     type: str
     required: true
   packages:
-    description: Requirements. What they bring is imported before the environment is sealed.
+    description: Requirements. Their modules are imported before the environment is sealed.
     type: list
     elements: str
     required: true
@@ -110,7 +110,7 @@ same:
   type: bool
   returned: success
 remark:
-  description: What a person should know, such as why uv was not used; mostly empty.
+  description: Facts for the operator, such as the reason why uv was not used. Usually empty.
   type: str
   returned: success
 """

@@ -13,9 +13,10 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Brings the folders, files and links of a stage to the state that M(remote.notebooks.jupyter_state) lists them with.
     One module run for all of them, because each one more costs as much as all the writing together.
-  - A file or a link is replaced by one rename (rename(2)), so that nobody reads half of it. What a secret says is in no
+  - A file or a link is replaced by one rename (rename(2)), so that nobody reads half of it. The content of a secret is
+    in no
     diff and no log.
-  - Root works by name only where root alone can change what a name leads to. Where another account could put a link in
+  - Root opens a path only if root alone can change every part of it. If another account could put a link in
     the way, that is refused.
   - The settings of a server replace the old ones only when the server that will read them has accepted them.
 options:
@@ -23,12 +24,14 @@ options:
     description:
       - Things of kind C(directory), C(file), C(link), C(shadow) and C(stranger), in the order in which they are made.
       - Folders and files have C(path), C(owner), C(group), C(mode) and C(stage). A folder without a mode is there, or
-        is made; what is there is left alone, and what lies below a folder of its owner is made with the owner's rights.
+        is created. An existing folder keeps its owner and mode. A folder below one of its owner is created with the
+        owner's rights.
         A file comes as C(template) or C(source), files of the role, and C(instance), the name of the one it is for; a
         secret as C(secret) and C(control), its path on the control node. One that Jupyter is to check first has
         C(checked).
       - A link has C(path) and C(target). A shadow is a file that goes from C(origin) to C(backup), unless that is there
-        already, with the rights of the account C(mover). A stranger is what was in the place of a thing, and goes from
+        already, with the rights of the account C(mover). A stranger is the resource that was at a path of ours, and is
+        moved from
         C(origin) to C(backup), which must be free.
       - On the host each has V(text), V(new_mode), and the command for V(check) instead; the action plugin sets them.
     type: list
@@ -45,7 +48,7 @@ options:
     type: dict
     default: {}
   manifest:
-    description: The list of what is on the host, for the file that holds it.
+    description: The manifest of the host, for the file that holds it.
     type: list
     elements: dict
     default: []
@@ -53,7 +56,7 @@ extends_documentation_fragment:
   - remote.notebooks.attributes.host
 attributes:
   check_mode:
-    description: Says what it would change.
+    description: Reports the changes without making them.
     support: full
   diff_mode:
     description: Shows the texts.
@@ -70,12 +73,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 paths:
-  description: What was made or changed.
+  description: The created or changed resources.
   type: list
   elements: str
   returned: success
 remarks:
-  description: What could not be made or tried with the rights of an account, which concerns that account alone. Each is
+  description: Resources that could not be created or tested with the rights of an account, which affects only that
+    account. Each is
     shown as a warning.
   type: list
   elements: str
@@ -94,15 +98,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._host import other_account, ownership, process_environment
 
-#: How long an account may take to make a folder, in seconds: whatever runs with its rights it can stop.
+#: How long an account may take to create a folder, in seconds. The account can stop any process with its rights.
 SECONDS = 30
-#: What a check ends with that has come to no verdict: of timeout(1), and of check_config.py; beyond 128 it was ended
+#: Exit codes of a check without a verdict: of timeout(1), and of check_config.py. Beyond 128 it was ended
 #: by a signal.
 STOPPED = (75, 124)
-#: A file of ours that holds more than this, in bytes, and twice what it should, is another one.
+#: A file of ours that is longer than this, in bytes, and twice its expected length, has been replaced.
 LARGEST = 1 << 20
 
-#: Whether anything changed, and what a diff says of before and after.
+#: Whether anything changed, and the diff of before and after.
 Made = Tuple[bool, str, str]
 
 
@@ -128,7 +132,7 @@ def main() -> None:
             said = f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again."
             if not _is_theirs(thing):
                 module.fail_json(msg=said, paths=paths)
-            remarks.append(said)  # what an account does to its own folders is in nobody else's way
+            remarks.append(said)  # a change that an account makes to its own folders does not affect other servers
             continue
         if changed:
             paths.append(name)
@@ -150,7 +154,7 @@ def _directory(module: AnsibleModule, thing: dict[str, Any]) -> Made:
 
 
 def _folder(module: AnsibleModule, thing: dict[str, Any]) -> Made:
-    """See to it that a folder is there. One that is keeps its owner and its mode, whatever leads there: root gives away
+    """Ensure that a folder exists. An existing folder keeps its owner and its mode, also behind a link: root gives away
     nothing that exists."""
     path, owner, mode = thing["path"], _number(thing["owner"], pwd.getpwnam), int(thing["new_mode"], 8)
     if os.geteuid() != 0 or owner == 0:
@@ -170,7 +174,7 @@ def _folder(module: AnsibleModule, thing: dict[str, Any]) -> Made:
 
 
 def _is_theirs(thing: dict[str, Any]) -> bool:
-    """Tell whether an account alone is concerned by what could not be made, and may have seen to that itself."""
+    """Tell whether a failed creation affects one account only, and that account may have caused it itself."""
     if os.geteuid() != 0:
         return False
     if thing["kind"] == "shadow":
@@ -207,7 +211,7 @@ def _file(module: AnsibleModule, thing: dict[str, Any]) -> Made:
 
 
 def _before(path: str, length: int) -> bytes | None:
-    """Return what is in a file; None where there is none, or something else: it goes, and a file takes its place."""
+    """Return the content of a file. None if there is none, or another kind of resource, which a file then replaces."""
     if os.path.isdir(path) and not os.path.islink(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     try:

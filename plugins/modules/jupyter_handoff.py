@@ -37,7 +37,7 @@ options:
         type: str
         required: true
       url:
-        description: What a browser opens, with the base path. For V(tunnel), the near end of the tunnel.
+        description: The address for browsers, with the base path. For V(tunnel), the near end of the tunnel.
         type: str
         required: true
       api_url:
@@ -123,7 +123,7 @@ options:
         description: The unit or session that runs the server.
         type: str
       clients:
-        description: What people connect with.
+        description: The clients that people connect with.
         type: list
         elements: str
         choices: [browser, juno, vscode]
@@ -170,7 +170,7 @@ requirements:
   - segno
 attributes:
   check_mode:
-    description: Says what would change and writes nothing.
+    description: Reports the changes and writes nothing.
     support: full
   diff_mode:
     description: Shows the records before and after; of pages, which may hold a password, and of certificates the

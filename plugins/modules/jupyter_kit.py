@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_kit
-short_description: Serve what a device needs to trust and to connect, for a few minutes
+short_description: Serve the files that a device needs to trust and to connect, for a few minutes
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
@@ -15,7 +15,7 @@ description:
   - Makes them from the records that M(remote.notebooks.jupyter_handoff) wrote, in memory; passwords and keys are not
     among them unless asked for.
   - Shows the address, with a random part that nobody guesses, as a QR code, and the fingerprint to compare. Plain HTTP,
-    because the device trusts no certificate of ours yet; the fingerprint is what tells it from a forgery.
+    because the device trusts no certificate of ours yet. The fingerprint distinguishes it from a forgery.
   - Ends by itself when the time or the number of requests is used up, or with Ctrl-C.
 options:
   directory:
@@ -34,7 +34,7 @@ options:
     type: float
     default: 5
   requests:
-    description: How many requests are served at most. Those for what is not there do not count, so that nobody ends it
+    description: The maximum number of requests. Requests for unknown files do not count, so that nobody ends it
       who does not know the address.
     type: int
     default: 200
@@ -91,7 +91,7 @@ url:
   returned: when it was served
   sample: http://192.0.2.5:40123/3vPZ0mWbq1rT9kHs/
 files:
-  description: What was offered, below the address.
+  description: The served files, below the address.
   type: list
   elements: str
   returned: always
@@ -102,11 +102,11 @@ served:
   returned: always
   sample: [{client: 192.0.2.40, status: 200, file: ca.crt}]
 refused:
-  description: How many requests asked for what is not there. They end nothing.
+  description: The number of requests for unknown files. They end nothing.
   type: int
   returned: when it was served
 ended:
-  description: What ended it, C(time) or C(requests).
+  description: The reason of its end, C(time) or C(requests).
   type: str
   returned: when it was served
 """

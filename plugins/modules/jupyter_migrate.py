@@ -14,8 +14,8 @@ description:
   - Reads C(jupyter_*config.py) and C(jupyter_*config.json) of one folder of the host, by old names (C(NotebookApp)) and
     new, and writes the variables that say the same to a file of the control node, mode 0600. Nothing of the files is
     executed; nothing on the host changes.
-  - A program is followed statement by statement, within bounds. What a file sets, and the variables do not, is a remark
-    with its line; so is what only running the file would tell, what depends on a condition, and what is dangerous.
+  - A program is followed statement by statement, within bounds. A setting of a file without a variable is a remark
+    with its line. So are settings that only running the file would show, conditional settings, and dangerous ones.
   - On the host they are read with the rights of the account whose folder it is.
   - The password's hash is kept word for word, so the old password goes on to log in.
 extends_documentation_fragment:
@@ -55,7 +55,7 @@ files:
   type: list
   elements: str
 variables:
-  description: What they come to; a hash and a token stand in the file alone.
+  description: The resulting variables. A hash and a token are in the file only.
   returned: always
   type: dict
   sample: {jupyter_port: 9999}
@@ -64,7 +64,7 @@ variables_file:
   returned: always
   type: str
 remarks:
-  description: What a person has to know or to do by hand.
+  description: Facts for the operator, and steps to do by hand.
   returned: always
   type: list
   elements: str

@@ -11,9 +11,10 @@ short_description: Pack a folder of notebooks, or unpack one
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Packs and unpacks with the rights of the account whose notebooks they are. Neither a link in its folder nor what an
+  - Packs and unpacks with the rights of the account whose notebooks they are. Neither a link in its folder nor the
+    content of an
     archive holds leads further than the account gets by itself.
-  - Regular files, folders and links within pass, with the plain bits of their mode. What is left out is named.
+  - Regular files, folders and links within pass, with the plain bits of their mode. All omitted files are listed.
 options:
   root:
     description: The folder, an absolute path, taken as it is called, also with C($HOME) in it. It may be a link of its
@@ -25,7 +26,7 @@ options:
     type: str
     default: ""
   archive:
-    description: What to unpack, as RV(archive) was. Without it the folder is packed.
+    description: The archive to unpack, in the form of RV(archive). Without it the folder is packed.
     type: str
   limit:
     description: How much the folder may hold, in MB.
@@ -66,7 +67,7 @@ problem:
   type: str
   returned: success
 left_out:
-  description: What was left out, and why; at most twenty names.
+  description: The omitted files, with reasons, at most twenty names.
   type: list
   elements: str
   returned: success
@@ -82,9 +83,9 @@ from ..module_utils._errors import BackupError
 from ..module_utils._host import other_account
 from ..module_utils._jupyter import notebooks
 
-#: How long a folder may take, in seconds: the account can stop whatever runs with its rights.
+#: How long a folder may take, in seconds. The account can stop any process with its rights.
 SECONDS = 1800
-#: Begins what the process of the account says where a folder holds more than it may.
+#: Begins the message of the account's process about a folder that is too large.
 TOO_MUCH = "too much: "
 
 
@@ -121,7 +122,7 @@ def main() -> None:
             f" {module.params['limit']:g} MB a server. Raise backup_limit where both machines have four times as much"
             " memory to spare, or save that folder with a tool for large files (rsync, restic)."
         )
-    # Not as a failure: what a task with no_log fails with, nobody reads.
+    # Not as a failure: the message of a failed task with no_log is hidden.
     module.exit_json(**{"changed": False, "archive": "", "there": False, "left_out": [], **said})
 
 

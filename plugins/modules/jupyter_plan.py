@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_plan
-short_description: Resolve what the inventory says about Jupyter on one host
+short_description: Resolve the inventory's settings of Jupyter on one host
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses what
+  - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses settings that
     contradicts itself.
   - The types and the choices of each value are those of the role's C(meta/argument_specs.yml).
   - Runs on the control node and asks the host nothing. Secrets are left out of the result.
 options:
   verb:
     description:
-      - What this run is asked for besides the main job. V(uninstall) plans for no server at all, whatever the variables
+      - The task of this run besides the main job. V(uninstall) plans for no server at all, independent of the variables
         say; the others, but V(report), work on the servers that are there and on no others.
     type: str
     choices: ['', rotate_password, upgrade, rollback, renew, backup, report, uninstall]
@@ -49,9 +49,9 @@ plan:
     config_dir: {description: The folder of the configurations., type: str, sample: /etc/remote-notebooks}
     instances: {description: "Every instance, complete.", type: list, elements: dict}
     contact: {description: How Ansible itself reaches the host., type: dict}
-    certificates: {description: 'What the C(pki) role has to issue: name and addresses.', type: list, elements: dict}
-    tunnel_forwards: {description: 'For each account of the C(tunnel) role, what it may forward to.', type: dict}
-    firewall_rules: {description: 'What the C(firewall) role has to open: port, protocol, sources, state.',
+    certificates: {description: 'The certificates for the C(pki) role: name and addresses.', type: list, elements: dict}
+    tunnel_forwards: {description: 'The allowed targets of each account of the C(tunnel) role.', type: dict}
+    firewall_rules: {description: 'The ports for the C(firewall) role: port, protocol, sources, state.',
           type: list, elements: dict}
 needs:
   description:

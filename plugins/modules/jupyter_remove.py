@@ -7,26 +7,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_remove
-short_description: Remove what earlier runs made on a host
+short_description: Remove resources that earlier runs created on a host
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Removes folders, files, links, and accounts that the role made, and gives files that were moved aside their name
     back.
-  - What belongs to an account is removed with that account's rights, whatever a link in its home leads to. Root removes
-    by name only where root alone can change what the name leads to.
+  - Files of an account are removed with that account's rights, wherever a link in its home leads. Root removes
+    a path only if root alone can change every part of it.
   - An account goes with its home, and neither goes where something lies in it that no run, no server and no C(useradd)
     put there.
-  - Never leaves the file system it began on below a folder of an account. What cannot be removed stays, and is named.
+  - Never leaves the file system on which it began below a folder of an account. Resources that cannot be removed stay,
+    and are listed.
 options:
   things:
     description:
-      - What goes, in this order, as M(remote.notebooks.jupyter_state) returns it in
+      - The resources to remove, in this order, as M(remote.notebooks.jupyter_state) returns them in
         RV(remote.notebooks.jupyter_state#module:orphans).
       - Folders, files, links, environments and traces have C(path), and C(owner) or none; a folder that others may use
         as well has C(shared), and goes only when it is empty. A shadow has C(origin), C(backup) and C(mover), a
         stranger the first two. An account has its name in C(id).
-      - Any other folder goes without what nobody has listed. In the place of a folder of an account, a link and a mount
+      - Any other folder is removed without its unlisted content. At the path of a folder of an account, a link and a
+        mount
         point stay.
     type: list
     elements: dict
@@ -36,23 +38,23 @@ options:
     type: str
     default: ""
   traces:
-    description: What servers and kernels write below a home, as relative paths. Of a trace that is elsewhere nothing is
+    description: The files that servers and kernels write below a home, as relative paths. A trace in another place is
       removed.
     type: list
     elements: str
     default: []
   comment:
-    description: What an account is described with that the role made. Any other one stays.
+    description: The comment of an account that the role created. Any other account stays.
     type: str
     default: ""
 extends_documentation_fragment:
   - remote.notebooks.attributes.host
 attributes:
   check_mode:
-    description: Says what it would remove.
+    description: Reports the resources to remove.
     support: full
   diff_mode:
-    description: Names what goes.
+    description: Names the resources to remove.
     support: none
 """
 
@@ -65,12 +67,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: What is gone.
+  description: The removed resources.
   type: list
   elements: str
   returned: success
 remarks:
-  description: What stays, and why.
+  description: The resources that stay, with reasons.
   type: list
   elements: str
   returned: success
@@ -121,8 +123,8 @@ def main() -> None:
 
 
 def _end_builders(module: AnsibleModule, prefix: str) -> None:
-    """End what compiles an environment that goes. Where all of them go, wait for what a run that was cut off has left
-    at work there."""
+    """End a compiler in an environment that is removed. If all are removed, wait for processes that an interrupted run
+    has left at work there."""
     paths = {thing["path"]: thing["kind"] for thing in module.params["things"] if thing.get("path")}
     for path in (path for path, kind in paths.items() if kind == "environment"):
         end_ours(path, os.path.join(prefix, "libexec"))
@@ -146,7 +148,7 @@ def _end_builders(module: AnsibleModule, prefix: str) -> None:
 
 
 def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bool, str]:
-    """Remove one thing. Return whether anything went, and what a person should know."""
+    """Remove one resource. Return whether a change was made, and remarks."""
     if thing["kind"] == "account":
         return _account(module, name)
     if thing["kind"] == "shadow":
@@ -196,7 +198,7 @@ def _owner(thing: dict[str, Any]) -> pwd.struct_passwd | None:
 
 
 def _strange(thing: dict[str, Any], owner: pwd.struct_passwd | None, traces: list[str]) -> str:
-    """Say why a thing cannot be what an earlier run has left of an account; empty where it can, or is none of an
+    """Return why a path cannot be the account's resource of an earlier run. Empty if it can, or belongs to no account.
     account."""
     if not thing.get("keep"):
         return ""

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_report
-short_description: Show what runs on all hosts, as a table, as JSON and for a metrics collector
+short_description: Show the servers of all hosts, as a table, as JSON and for a metrics collector
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Prints one line a server, and below it what differs from the inventory.
+  - Prints one line for each server, and below it the differences from the inventory.
   - Writes files on the control node only where O(json_file) or O(textfile) asks for them.
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
 options:
   overviews:
-    description: What M(remote.notebooks.jupyter_state) returned as RV(remote.notebooks.jupyter_state#module:overview),
+    description: The value that M(remote.notebooks.jupyter_state) returned as
+      RV(remote.notebooks.jupyter_state#module:overview),
       one for each host.
     type: list
     elements: dict

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_restore
-short_description: Bring back what M(remote.notebooks.jupyter_backup) saved
+short_description: Restore an archive of M(remote.notebooks.jupyter_backup)
 description:
   - Checks the whole archive before it writes anything. A folder that holds other files already is refused, never mixed
     or overwritten.
@@ -56,7 +56,7 @@ folders:
   elements: str
   returned: success
 left_out:
-  description: What was left out of notebooks, and why. Regular files, folders and links within pass.
+  description: The notebooks that were left out, with reasons. Regular files, folders and links within pass.
   type: list
   elements: str
   returned: success

@@ -12,9 +12,9 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Reads everything that the R(remote.notebooks.jupyter role,ansible_collections.remote.notebooks.jupyter_role) manages
-    on a host, in one module run, and compares it on the control node with what the plan wants.
+    on a host, in one module run, and compares it on the control node with the plan.
   - Changes nothing on the host. In check mode it reports C(changed) where the role would change something, and with
-    C(--diff) shows what.
+    C(--diff) shows the details.
   - Files whose content is secret (the password's hash, the private key) are compared by digest; their content never
     leaves the host.
 options:
@@ -34,11 +34,11 @@ options:
     elements: str
     default: []
   rotate_now:
-    description: Whether instances with a new password restart in this run, whatever their restart policy says.
+    description: Whether instances with a new password restart in this run, independent of their restart policy.
     type: bool
     default: false
   pki:
-    description: What the R(pki role,ansible_collections.remote.notebooks.pki_role) returned; empty where no server has
+    description: The result of the R(pki role,ansible_collections.remote.notebooks.pki_role). Empty if no server has
       a certificate.
     type: dict
     default: {}
@@ -47,7 +47,7 @@ options:
     type: path
     default: ""
   firewall:
-    description: What the user asks of the R(firewall role,ansible_collections.remote.notebooks.firewall_role).
+    description: The user's rules for the R(firewall role,ansible_collections.remote.notebooks.firewall_role).
     type: dict
     suboptions:
       provider:
@@ -71,14 +71,14 @@ options:
     type: path
   aim:
     description:
-      - What the run wants of the environments beyond having them, as C(do) with V(keep), V(new), V(previous) or
+      - The request of the run for the environments, as C(do) with V(keep), V(new), V(previous) or
         V(back).
       - With it go C(stamp), the run's own, C(instances) it is about (empty means all), C(environments) to go back to,
         by instance, and C(same), those that turned out to hold nothing newer.
     type: dict
     default: {}
   tunnel:
-    description: What is asked of the R(tunnel role,ansible_collections.remote.notebooks.tunnel_role).
+    description: The targets for the R(tunnel role,ansible_collections.remote.notebooks.tunnel_role).
     type: dict
     suboptions:
       accounts:
@@ -96,17 +96,17 @@ options:
         default: false
   look:
     description:
-      - Only look, and refuse what has to be - servers of which the plan says nothing and, for a verb, a host that
+      - Only read, and refuse impossible requests - servers that the plan does not name and, for a verb, a host that
         differs from the plan in more than the verb is about. Nothing is kept on the control node, and nothing is
         returned.
     type: bool
     default: false
   probe:
-    description: What to look at. The action plugin works it out from O(plan); there is no need to set it.
+    description: The resources to read. The action plugin computes it from O(plan), so there is no need to set it.
     type: dict
 attributes:
   check_mode:
-    description: Reads and compares as always, and says what would change.
+    description: Reads and compares as always, and reports the changes.
     support: full
   diff_mode:
     description: Shows each difference, with the text of files that are not secret.
@@ -130,7 +130,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What differs from the plan; empty where the host is as it should be.
+  description: The differences from the plan. Empty if there are none.
   returned: always
   type: list
   elements: dict
@@ -139,7 +139,7 @@ changes:
           sample: file /etc/remote-notebooks/lab/jupyter_server_config.py}
     stage: {description: Which stage of the role mends it., type: str, sample: configure}
     instance: {description: The instance it belongs to; empty where it serves several., type: str, sample: lab}
-    what: {description: What is wrong with it., type: str, sample: mode}
+    what: {description: The kind of the difference., type: str, sample: mode}
     text: {description: The same as one sentence., type: str, sample: "file /etc/remote-notebooks: mode is 0777,
           wanted 0755"}
 stages:
@@ -153,17 +153,17 @@ things:
   type: list
   elements: dict
 manifest:
-  description: The same as a list to leave on the host, by which a later run finds what it no longer wants.
+  description: The same as a list to store on the host, by which a later run finds resources that are no longer wanted.
   returned: where there is something to do, and with O(details)
   type: list
   elements: dict
 journal:
-  description: RV(manifest) with RV(orphans), which is what the host holds until a run has finished.
+  description: RV(manifest) with RV(orphans), the content of the host's manifest until a run has finished.
   returned: where there is something to do, and with O(details)
   type: list
   elements: dict
 instances:
-  description: The instances, completed with what only the host can tell.
+  description: The instances, completed with facts of the host.
   returned: always
   type: list
   elements: dict
@@ -173,7 +173,7 @@ rotated:
   type: list
   elements: str
 steps:
-  description: What each service needs. One with C(step=restart) tells that a restart is due.
+  description: The steps that each service needs. C(step=restart) means that a restart is due.
   returned: always
   type: list
   elements: dict
@@ -183,7 +183,7 @@ steps:
     pid: {description: "The server that would end, C(0) where none runs.", type: int, sample: 4711}
     when: {description: "C(now), C(idle) - when nothing is busy in it - or C(later), not in this run.", type: str,
           sample: idle}
-    why: {description: Why it has to restart., type: str, sample: what it was started from has changed}
+    why: {description: The reason of the restart., type: str, sample: its environment or its settings have changed}
 servers:
   description: How clients reach each instance; the records of M(remote.notebooks.jupyter_handoff), and under C(checks)
     how the control node tries it.
@@ -191,7 +191,7 @@ servers:
   type: list
   elements: dict
 connect:
-  description: Where to connect, and what a person must be told, in lines to show at the end of a run.
+  description: The addresses to connect to, and remarks, as lines to show at the end of a run.
   returned: always
   type: list
   elements: str
@@ -204,16 +204,16 @@ lock:
   returned: always
   type: dict
 remarks:
-  description: What a person must be told although there is nothing to do.
+  description: Facts that need attention although no change is needed.
   returned: always
   type: list
   elements: str
 overview:
-  description: What runs on this host and what differs; M(remote.notebooks.jupyter_report) shows it.
+  description: The servers of this host and their differences. M(remote.notebooks.jupyter_report) shows it.
   returned: with O(details)
   type: dict
 orphans:
-  description: What an earlier run made and the plan no longer wants.
+  description: Resources of an earlier run that the plan no longer wants.
   returned: always
   type: list
   elements: dict
@@ -225,7 +225,7 @@ standing_rules:
   elements: dict
 former_rules:
   description: The plan's rules of the firewall as far as they are in force already. Where a run fails later, it closes
-    what it opened beside them.
+    other ports that it opened.
   returned: where there is something to do, and with O(details)
   type: list
   elements: dict
@@ -242,7 +242,7 @@ pip:
   sample: /usr/lib/python3.13/ensurepip/_bundled/pip-25.1.1-py3-none-any.whl
 report:
   description:
-    - What was read, the texts of files left out.
+    - The observation, without the texts of files.
     - Where there is nothing to do, C(paths), C(environments) and C(manifest) are left out as well, but with O(details).
   returned: always
   type: dict

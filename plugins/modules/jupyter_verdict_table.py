@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_verdict_table
-short_description: Show what the check of all servers found
+short_description: Show the result of the check of all servers
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Prints a table of all servers, then for each that is not reachable what is and what to do.
+  - Prints a table of all servers, then state and cure of each server that is not reachable.
   - Runs on the control node. It does not fail; RV(bad) says for which hosts a play should.
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
@@ -47,7 +47,7 @@ bad:
   description: For each host with a server that is not reachable, one line that names it.
   returned: always
   type: dict
-  sample: {web1: lab is unreachable (timed_out). The table above says what to do.}
+  sample: {web1: lab is unreachable (timed_out). The table above has the cure.}
 msg:
   description: One line for all.
   returned: always

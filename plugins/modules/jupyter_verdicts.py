@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_verdicts
-short_description: Conclude what the checks of a host's servers mean
+short_description: Conclude the results of the checks of a host's servers
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
@@ -24,7 +24,7 @@ options:
     description: The plan of the host, as M(remote.notebooks.jupyter_plan) returns it.
     type: dict
   targets:
-    description: What was to be tried, as M(remote.notebooks.jupyter_check) returns it.
+    description: The targets to check, as M(remote.notebooks.jupyter_check) returns them.
     type: list
     elements: dict
     default: []
@@ -44,7 +44,8 @@ options:
     type: str
     default: ""
   fail:
-    description: Whether the task fails where a server is not reachable; its message then says which, why, and what to
+    description: Whether the task fails if a server is not reachable. Its message then names the servers, the causes,
+      and the
       do.
     type: bool
     default: false
@@ -69,13 +70,13 @@ servers:
     host: {description: Name of the host in the inventory., type: str, sample: web1}
     instance: {description: Name of the instance., type: str, sample: lab}
     way: {description: 'V(network), V(tunnel) or V(loopback).', type: str, sample: network}
-    url: {description: What a client types., type: str, sample: "https://lab.example.org:8888/"}
+    url: {description: The address that a client types., type: str, sample: "https://lab.example.org:8888/"}
     verdict: {description: 'V(reachable), V(untrusted), V(unreachable),
           or V(unknown) where the check could not be made.', type: str}
     cause: {description: A short identifier that stays the same between releases., type: str, sample: timed_out}
-    message: {description: What is., type: str}
-    cure: {description: What to do., type: str}
-    host_says: {description: What the host itself added; empty where it was not asked., type: str}
+    message: {description: The state., type: str}
+    cure: {description: The cure., type: str}
+    host_says: {description: The facts from the host itself. Empty if it was not asked., type: str}
     certificate_days: {description: Whole days that the certificate has left; null where none was shown., type: int}
     certificate_sha256: {description: Its fingerprint., type: str}
     milliseconds: {description: How long the check took; null where there was none., type: int}

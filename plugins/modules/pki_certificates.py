@@ -12,7 +12,8 @@ description:
   - Makes an X.509 certificate authority once and issues every certificate of O(certificates) that is missing or no
     longer fits.
   - Works on the control node and connects to no host. Use it with C(run_once).
-  - The authority's folder has the layout of C(openssl ca), so that C(openssl) can take over at any time, and what it
+  - The authority's folder has the layout of C(openssl ca), so that C(openssl) can continue at any time, and everything
+    it
     did by hand is seen.
   - Nothing is written before everything was checked and signed; a failed call has changed nothing.
 version_added: 1.0.0
@@ -93,10 +94,10 @@ options:
     type: str
 attributes:
   check_mode:
-    description: Says what would be done and writes nothing.
+    description: Reports the changes and writes nothing.
     support: full
   diff_mode:
-    description: Says which certificates are issued and why, never what is in a key.
+    description: Lists the issued certificates with reasons, and never shows a key.
     support: full
 """
 
@@ -177,7 +178,7 @@ authorities:
   returned: success
 certificates:
   description:
-    - What became of each certificate, by name. In check mode the digests of one not yet issued are null.
+    - The result for each certificate, by name. In check mode the digests of one not yet issued are null.
     - C(key) is null and C(content) holds certificate and chain where the key is on a host.
   type: dict
   returned: success
@@ -194,12 +195,12 @@ certificates:
       changed: true
       reason: missing
 notes:
-  description: What was done to the authority itself.
+  description: The changes of the authority itself.
   type: list
   elements: str
   returned: success
 advice:
-  description: What a person should look at although the run went on. Shown as warnings, too.
+  description: Facts that need attention although the run continued. Shown as warnings, too.
   type: list
   elements: str
   returned: success

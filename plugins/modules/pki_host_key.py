@@ -20,7 +20,7 @@ requirements:
   - openssl >= 1.1.1 on the host
 options:
   certificates:
-    description: What this host serves.
+    description: The addresses that this host serves.
     type: list
     elements: dict
     required: true
@@ -72,7 +72,7 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would be made. A key that does not exist yet has no request.
+    description: Reports the keys to generate. A key that does not exist yet has no request.
     support: full
   diff_mode:
     description: A private key is never shown.
@@ -118,7 +118,7 @@ GENERATE = {
     "rsa_3072": ["RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
     "rsa_4096": ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
 }
-#: What `openssl pkey -text_pub` prints for each type
+#: The output of `openssl pkey -text_pub` for each type
 RECOGNIZE = {
     "ecdsa_p256": r"ASN1 OID: prime256v1",
     "ecdsa_p384": r"ASN1 OID: secp384r1",

@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: pki_probe
 short_description: Ask servers which certificate they present
 description:
-  - Makes a TLS connection from the control node to each of O(endpoints), all at the same time, and compares what is
-    presented with what should be.
+  - Makes a TLS connection from the control node to each of O(endpoints), all at the same time, and compares the
+    presented certificate with the expected one.
   - Proves a renewal. A server may go on with the old certificate although the new file is in place.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
@@ -58,7 +58,7 @@ EXAMPLES = r"""
 RETURN = r"""
 served:
   description:
-    - What each endpoint presents. C(verified) is null without O(ca_file); C(problem) is null where all is well.
+    - The certificate of each endpoint. C(verified) is null without O(ca_file). C(problem) is null if there is none.
   type: list
   elements: dict
   returned: always

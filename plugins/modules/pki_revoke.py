@@ -55,10 +55,10 @@ options:
     default: unspecified
 attributes:
   check_mode:
-    description: Says what would be revoked.
+    description: Reports the certificates to revoke.
     support: full
   diff_mode:
-    description: Says what is revoked.
+    description: Lists the revoked certificates.
     support: full
 """
 

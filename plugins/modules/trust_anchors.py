@@ -15,7 +15,7 @@ description:
     O(refresh).
   - Files of that name whose certificate is no longer wanted are removed, so a new authority takes the place of the old
     one.
-  - A run that was cut off is completed by the next, because what counts is whether O(bundle) holds the certificates.
+  - The next run completes an interrupted one, because it tests only whether O(bundle) holds the certificates.
 extends_documentation_fragment:
   - remote.notebooks.attributes.host
 options:
@@ -57,7 +57,7 @@ options:
     default: present
 attributes:
   check_mode:
-    description: Says what would change.
+    description: Reports the changes.
     support: full
   diff_mode:
     description: Shows the files' names.

@@ -48,7 +48,7 @@ requirements:
   - certutil (Debian libnss3-tools, Fedora nss-tools, SUSE mozilla-nss-tools) on the client
 attributes:
   check_mode:
-    description: Says what would change; without C(certutil), which comes first, that everything would.
+    description: Reports the changes. Without C(certutil), which is installed first, it predicts all of them.
     support: full
   diff_mode:
     description: Shows the nicknames in each store.
@@ -96,12 +96,12 @@ ARGUMENTS = {
 }
 #: In a store that we made: the folders that were not there before, outermost first.
 MARK = ".made-by-remote-notebooks.json"
-#: What NSS keeps in a store.
+#: The files of an NSS store.
 FILES = ("cert9.db", "key4.db", "pkcs11.txt")
 
 
 def at_home(path: str) -> str:
-    """The home is the one of the account that runs this, whatever HOME says after a change of account."""
+    """Return the home of the account that runs this, also if HOME is different after a change of account."""
     return pwd.getpwuid(os.geteuid()).pw_dir + path[1:] if path.startswith("~") else path
 
 
@@ -112,7 +112,7 @@ class Store:
         self.module, self.certutil, self.folder = module, certutil, folder
 
     def run(self, *arguments: str, text: str = "") -> str:
-        """Run certutil on the store; fail with what it said."""
+        """Run certutil on the store. Fail with its output."""
         code, out, error = self.module.run_command(
             [self.certutil, *arguments, "-d", f"sql:{self.folder}"], data=text, binary_data=True
         )
@@ -126,7 +126,7 @@ class Store:
         return str(out)
 
     def make(self) -> None:
-        """Make the folder and an empty store in it; remember what was not there before."""
+        """Create the folder and an empty store in it, and record the missing parts."""
         made: list[str] = []
         missing = self.folder
         while not os.path.isdir(missing):

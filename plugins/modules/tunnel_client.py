@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tunnel_client
-short_description: Write what the user's ssh needs to open a tunnel
+short_description: Write the files with which the user's ssh opens a tunnel
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
@@ -34,11 +34,12 @@ options:
     elements: str
     default: []
   address:
-    description: What clients connect to. Without it, C(ansible_host), else the inventory's name.
+    description: The address for clients. Default is C(ansible_host), or the inventory's name.
     type: str
     default: ""
   jump:
-    description: C(ProxyJump) for the clients. Without it, what C(ansible_ssh_common_args) or C(ansible_ssh_extra_args)
+    description: C(ProxyJump) for the clients. Default is the value in C(ansible_ssh_common_args) or
+      C(ansible_ssh_extra_args)
       say.
     type: str
     default: ""
@@ -53,7 +54,7 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Says what would change and writes nothing.
+    description: Reports the changes and writes nothing.
     support: full
   diff_mode:
     description: Shows the blocks, and no key.
@@ -76,16 +77,16 @@ aside:
   type: list
   elements: str
 clients:
-  description: What a person has to know, for each account. No secret.
+  description: The connection data of each account. No secret.
   returned: always
   type: list
   elements: dict
   contains:
     account: {description: The account., type: str, sample: ipad}
     alias: {description: The name in ssh's configuration., type: str, sample: web1-ipad}
-    command: {description: What opens the tunnel., type: str}
+    command: {description: The command that opens the tunnel., type: str}
     config_file: {description: The file that includes the blocks of all hosts., type: str}
-    address: {description: What clients connect to., type: str}
+    address: {description: The address for clients., type: str}
     port: {description: The port of the SSH server., type: int}
     private_key_file: {description: The private key in OpenSSH's form; null where it is not known., type: str}
     pem_file: {description: The same in PEM; null where the key was not made here., type: str}

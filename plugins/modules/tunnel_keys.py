@@ -39,7 +39,7 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Says what would change and writes nothing.
+    description: Reports the changes and writes nothing.
     support: full
   diff_mode:
     description: Keys are never shown.
@@ -63,7 +63,7 @@ accounts:
   elements: dict
   contains:
     name: {description: The account., type: str, sample: ipad}
-    permit_open: {description: What it may forward to., type: list, elements: str, sample: ["localhost:8888",
+    permit_open: {description: Its allowed targets., type: list, elements: str, sample: ["localhost:8888",
           "127.0.0.1:8888"]}
     public_keys: {description: Empty in check mode where the key is not made yet., type: list, elements: str}
     groups: {description: Further groups., type: list, elements: str}
@@ -73,7 +73,8 @@ accounts:
     locked: {description: Whether the key that was made has a passphrase., type: bool}
     pem_file: {description: "The same key in PEM, where it was made here and has such a form.", type: str}
 config_file:
-  description: Where M(remote.notebooks.tunnel_client) writes what ssh needs to know of the accounts of all hosts.
+  description: The folder in which M(remote.notebooks.tunnel_client) writes ssh's configuration for the accounts of all
+    hosts.
   returned: always
   type: str
   sample: /home/me/inventory/tunnel/config

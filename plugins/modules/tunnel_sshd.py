@@ -20,7 +20,8 @@ extends_documentation_fragment:
   - remote.notebooks.attributes.host
 options:
   accounts:
-    description: The accounts, as M(remote.notebooks.tunnel_keys) returns them. An empty list removes what this owner
+    description: The accounts, as M(remote.notebooks.tunnel_keys) returns them. An empty list removes the accounts that
+      this owner
       has.
     type: list
     elements: dict
@@ -95,7 +96,7 @@ options:
         default: false
 attributes:
   check_mode:
-    description: Says what would change and writes nothing.
+    description: Reports the changes and writes nothing.
     support: full
   diff_mode:
     description: Shows each file before and after; public keys are no secret.
@@ -119,12 +120,12 @@ files:
   elements: str
   returned: where nobody was refused
 why:
-  description: What the settings have against the account that was refused.
+  description: The settings that block the refused account.
   type: list
   elements: str
   returned: with O(refused)
 heard:
-  description: What sshd wrote into the host's log about it.
+  description: The messages of sshd about it in the host's log.
   type: list
   elements: str
   returned: with O(refused)

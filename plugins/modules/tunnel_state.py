@@ -7,14 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tunnel_state
-short_description: Compare a host's tunnel accounts and its SSH server with what is wanted
+short_description: Compare a host's tunnel accounts and its SSH server with the wanted state
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Reads accounts, keys and the SSH server's configuration in one round trip and says what differs. Changes nothing.
-  - Asks C(sshd -T -C user=...,addr=...) what would apply to each account that comes as this connection does, with the
+  - Reads accounts, keys and the SSH server's configuration in one round trip and reports the differences. Changes
+    nothing.
+  - Asks C(sshd -T -C user=...,addr=...) for the effective settings of each account that comes as this connection does,
+    with the
     block that is to come, in a copy of the configuration. Where something forbids the tunnel, the module fails and
-    names the file, the line and what to write there.
+    names the file, the line and the text to write there.
   - The R(tunnel role,ansible_collections.remote.notebooks.tunnel_role) runs it first and skips everything else when
     nothing differs.
 extends_documentation_fragment:
@@ -31,7 +33,7 @@ options:
     type: str
     required: true
   override:
-    description: Whether the accounts may be an exception from what the host's administrator set for everybody.
+    description: Whether the accounts may be an exception from the settings of the host's administrator.
     type: bool
     default: false
 notes:
@@ -49,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 difference:
-  description: What must change; empty where there is nothing to do.
+  description: The necessary changes. Empty if there are none.
   type: list
   elements: dict
   returned: always

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the actions of this collection have in common."""
+"""The base class of all actions of this collection."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class OwnAction(ActionBase):
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        if cls.__name__ == "ActionModule":  # what Ansible loads; a class between may be called by one
+        if cls.__name__ == "ActionModule":  # the class that Ansible loads. A class between may be called by one
             cls.run = _reached(cls.run)  # type: ignore[method-assign]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -61,13 +61,13 @@ class OwnAction(ActionBase):
 
 
 class HostAction(OwnAction):
-    """The module of the same name on the host; what it returns is what is said of it in :mod:`answers`."""
+    """The module of the same name on the host. :mod:`answers` has the form of its result."""
 
     _supports_check_mode = True
     _supports_diff = True
 
     def shape(self) -> Shape:
-        """Say what the module answers to this task."""
+        """Return the answer of the module to this task."""
         raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

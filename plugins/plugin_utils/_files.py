@@ -24,9 +24,9 @@ from typing import IO, Any
 
 from ..module_utils._errors import FilesError
 
-#: Keeps git from ever picking up a folder of secrets, whatever the user's own ignore file says.
+#: Makes git ignore a folder of secrets, whatever the user's own ignore file says.
 GITIGNORE = b"# Secrets and state of one control node: never commit them.\n*\n"
-#: Where what is removed goes first, below the folder it lay in.
+#: The folder for removed files, below the folder in which they were.
 REMOVED = "removed"
 #: How the name of a file that is not yet complete begins.
 TEMPORARY = ".new-"
@@ -80,7 +80,7 @@ def directory(path: str) -> bool:
 
 @contextlib.contextmanager
 def _closed_to_others() -> Iterator[None]:
-    """What is made meanwhile can be written to by us alone, with any umask."""
+    """Only this account can write to files created meanwhile, with any umask."""
     before = os.umask(0o077)
     os.umask(before | 0o022)
     try:
@@ -139,14 +139,14 @@ def _require_closed(folder: str, path: str, trusted: set[int]) -> None:
 
 
 def _way(path: str) -> list[str]:
-    """Return every folder and every link by which the system comes from / to an absolute path; what it leads to stands
+    """Return every folder and every link on the way from / to an absolute path. A link is followed by the parts of
     last."""
     way, here, links = ["/"], "/", 0
     names = path.split("/")[::-1]
     while names:
         name = names.pop()
         if name == "..":
-            if way[-1] == here != "/":  # what is in there does not matter
+            if way[-1] == here != "/":  # its content does not matter
                 way.pop()
             here = os.path.dirname(here)
         if name in ("", ".", ".."):
@@ -317,7 +317,7 @@ def _make_all_folders(folders: list[str], within: str) -> FilesError | None:
 
 
 def _stage_all(files: list[tuple[str, bytes, int]]) -> tuple[list[str], FilesError | None]:
-    """Stage each file; return the temporary names, and what stopped it."""
+    """Stage each file. Return the temporary names, and the error that stopped it."""
     staged = []
     for path, data, mode in files:
         try:
@@ -333,7 +333,7 @@ def _sync_all_folders(folders: list[str]) -> None:
 
 
 def sweep(folder: str) -> None:
-    """Remove what a killed run left under temporary names. Only the holder of the folder's lock may: nobody else is
+    """Remove the temporary files of a killed run. Only the holder of the folder's lock may do this: no other run is
     writing then."""
     for where, _folders, names in os.walk(folder):
         for name in names:
@@ -343,7 +343,7 @@ def sweep(folder: str) -> None:
 
 
 def _make_folders(folder: str, within: str) -> None:
-    """Make ``folder`` and what is missing above it up to ``within``; refuse a link on that way."""
+    """Create ``folder`` and its missing parents up to ``within``. Refuse a link on that way."""
     if folder != within and folder.startswith(within.rstrip(os.sep) + os.sep):
         _make_folders(os.path.dirname(folder), within)
     try:
@@ -388,7 +388,7 @@ def set_aside(paths: Iterable[str], within: str) -> list[str]:
     """Move those of the files ``paths`` that are there to a folder of this moment below ``within``, mode 0700. Return
     where they lie now.
 
-    What somebody may want back - a password, a key - is removed in no other way:
+    Files that somebody may want back - a password, a key - are removed in no other way:
     ``within/removed/2026-11-30T064500Z/<path below within>``.
     """
     there = [path for path in paths if os.path.lexists(path)]

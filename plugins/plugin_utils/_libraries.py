@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which libraries the Python that runs Ansible has to have: asked by the first action of whatever runs, all at once,
+"""The libraries that the Python of Ansible must have: checked by the first action of every run, all at once,
 before anything is done."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 
 from ansible.errors import AnsibleActionFail
 
-#: What is installed, what is imported of it, and the least version; meta/ee-requirements.txt says the same to
+#: The name of the package, the module to import, and the least version. meta/ee-requirements.txt says the same to
 #: ansible-builder.
 NEEDED = {
     "argon2-cffi": ("argon2", "25"),

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What it costs that no other account reads what a kernel says: a cell that is encrypted, or goes through Unix sockets,
+"""Measure the cost of private kernel channels: a cell that is encrypted, or goes through Unix sockets,
 and the same in clear."""
 
 from __future__ import annotations

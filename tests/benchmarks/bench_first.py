@@ -4,8 +4,8 @@
 """From a bare host to a server that answers: ours, the ordinary playbook with pip, and uv and pip by hand. Each turn
 has new machines.
 
-All get their packages from one index on the lab's network, which has everything already. What the second host of a
-fleet asks it for is counted.
+All get their packages from one index on the lab's network, which has everything already. The requests that the second
+host of a fleet asks it for is counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TURNS = 5
 #: Its Python keeps a pip that the machines' Python 3.13 runs. Debian 12's own keeps 23.0.1, which does not, and each
 #: host then installs a package.
 CONTROL = Path(sys.executable).parent
-#: What a person would type. Fetching uv is part of it, as it is of ours.
+#: The commands of a person. Fetching uv is part of them, as it is of ours.
 BY_HAND = """
 set -e
 export PIP_INDEX_URL={index} PIP_TRUSTED_HOST={host}
@@ -47,12 +47,13 @@ def turn(lab: Lab) -> dict[str, Sample]:
         "idiomatic": lambda: idiomatic(lab, path, "--limit", second),
         "by hand": lambda: timed(lab.ssh(third, by_hand)),
     }
-    # What one leaves to the disk must not slow the next one down.
+    # Unwritten data of one run must not slow the next one down.
     return {name: found[0] for name, found in interleaved(ways, 1, os.sync).items()}
 
 
 def fleet(table: Table) -> None:
-    """The first host of a fleet, then the second: what each makes the index do, and how often facts are gathered."""
+    """Set up the first host of a fleet, then the second. Count their requests to the index, and how often facts are
+    gathered."""
     with lab(2, bin=CONTROL) as made:
         path = inventory(made, 2, jupyter_lock=True, jupyter_wheelhouse=True)
         index, said, asked = made.index, "", []
@@ -93,7 +94,7 @@ def main() -> int:
 
 
 def warm(lab: Lab) -> None:
-    """Let the index have ready what the hosts are going to ask for; the page of uv in both forms, for ours reads
+    """Make the index fetch the files for the hosts in advance: the page of uv in both forms, for ours reads
     HTML."""
     sh(BIN / "uv", "pip", "install", "--quiet", "--no-cache", "--target", lab.folder / "warm", "--python-version",
        IMAGE_PYTHON,

@@ -21,7 +21,7 @@ FEWER = {"idiomatic 200": 0, "pyinfra 200": 0}
 
 
 def possible(lab: Lab, numbers: tuple[int, ...]) -> Ways:
-    """Every run that is compared, by tool and number of hosts: all in turns, and what differs least, a fleet from a
+    """Every compared run, by tool and number of hosts: all in turns, and the most similar ones, a fleet from a
     smaller one, side by side."""
     limits, one = itertools.count(1), inventory(lab, 1)
     fleets = {f"{tool} {number}": way for number in numbers for tool, way in ways(lab, inventory(lab, number)).items()}
@@ -77,7 +77,7 @@ def memory(lab: Lab, table: Table, number: int) -> None:
 
 
 def questions(lab: Lab, table: Table, number: int) -> None:
-    """Count what a run sends to its hosts."""
+    """Count the data that a run sends to its hosts."""
     said = lab.run(lab.site(inventory(lab, number), *UNVERIFIED), ANSIBLE_VERBOSITY="3")
     lab.hang_up()
     table.row(

@@ -12,7 +12,7 @@ from lab import Lab, lab
 from measure import TURNS, Table, interleaved, median, options, timed
 from runs import inventory, ours, prepare, ways
 
-#: What a person would type to see with their own eyes that everything is in place: one round trip, no tool.
+#: The command of a person to see that everything is in place: one round trip, no tool.
 LOOK = """
 set -e
 id jupyter

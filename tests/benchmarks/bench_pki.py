@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast the PKI is, against what people would use otherwise: same run, same machine, ratios printed.
+"""How fast the PKI is, compared with its usual alternatives: same run, same machine, ratios printed.
 
 The slow rivals (openssl, community.crypto) do a part of the list and are scaled up in proportion; both are linear in
 it.
@@ -45,7 +45,7 @@ def wanted(number, key_type="ecdsa_p256"):
 
 @contextlib.contextmanager
 def folder():
-    """On the disk of the checkout, not on a /tmp that may be memory: fsync is part of what is measured."""
+    """On the disk of the checkout, not on a /tmp that may be memory: fsync is part of the measurement."""
     with tempfile.TemporaryDirectory(dir=pathlib.Path(__file__).resolve().parents[2], prefix=".bench-") as path:
         yield pathlib.Path(path)
 
@@ -54,7 +54,7 @@ def folder():
 
 
 def bare_loop(path, certificates):
-    """What one would write by hand: a key file and a certificate file for each server, with fsync and rename, one after
+    """The manual way: a key file and a certificate file for each server, with fsync and rename, one after
     another.
 
     Two files for each, as we write two (the pair, and the authority's own record); no checks, no index, no folders.
@@ -284,7 +284,7 @@ def main():
 
 
 def playbooks(table, certificates, part, turns):
-    """The same through ansible-playbook, whose start is no part of what is scaled up."""
+    """The same through ansible-playbook, whose start is not scaled up."""
     empty = (
         "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: x}}]\n"
     )

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw the curves of what was recorded: ``curve.py recorded.json picture.svg``. Runs in the benchmarks' own environment
+"""Draw the recorded curves: ``curve.py recorded.json picture.svg``. Runs in the benchmarks' own environment
 (matplotlib)."""
 
 from __future__ import annotations

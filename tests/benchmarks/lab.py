@@ -27,7 +27,7 @@ from typing import Any
 from mirror import Mirror, mirror
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What `make up` installs, and nothing beside it; pyinfra, matplotlib: what only the benchmarks need (`make bench`
+#: The environment of `make up`, and nothing beside it. pyinfra, matplotlib: only for the benchmarks (`make bench`
 #: makes both)
 BIN = ROOT / ".cache" / "runtime" / "bin"
 BENCH_BIN = ROOT / ".cache" / "bench" / "bin"
@@ -55,12 +55,12 @@ PASSWORD = "correct-horse-battery-staple"
 PASSWORD_HASH = (
     "argon2:$argon2id$v=19$m=10240,t=10,p=8$935vzZmTMkboHWPsvVeqVQ$bUibiOnASN3FKthb1ZGxPV6autxL7rEvL74obfG8PpQ"
 )
-#: What a login to the lab needs; ansible-playbook, pyinfra and ssh are each told it in their own words.
+#: The settings for a login to the lab. ansible-playbook, pyinfra and ssh each have their own form.
 USER = "debian"
 
 
 def sh(*command: str | Path, **options: Any) -> str:
-    """Run a command, return what it says, end with its complaint where it fails."""
+    """Run a command, return its output, and end with its message if it fails."""
     done = subprocess.run([str(word) for word in command], check=False, text=True, capture_output=True, **options)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
@@ -157,7 +157,7 @@ class Lab:
         return sh(*command, env={**self.environment, **more})
 
     def hang_up(self) -> None:
-        """End what the last run left behind, connections and a kernel that is being shut down, so that each run starts
+        """End the processes of the last run, connections and a kernel that is being shut down, so that each run starts
         alike."""
         for socket in (self.folder / "cp").glob("*"):
             subprocess.run(
@@ -172,7 +172,7 @@ def lab(machines: int = 1, names: int = 0, memory: bool = False, bin: Path = BIN
     turn.
 
     :param names: how many names lead to them; without it each machine has one.
-    :param memory: /opt and /root (pip's cache) lie in memory: what a disk does with half a gigabyte says nothing about
+    :param memory: /opt and /root (pip's cache) are in memory: the time of a disk for half a gigabyte says nothing about
         who wrote it.
     """
     with open(Path(tempfile.gettempdir()) / f"{NETWORK}-{os.getuid()}.lock", "w") as lock, tempfile.TemporaryDirectory(

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ratios, not seconds: what is compared runs in turns within one run, so that whatever else the machine does meets both
+"""Ratios, not seconds: compared programs run in turns within one run, so that other work of the machine affects both
 alike.
 
 A *row* is one ratio, ours over the other's: less is better. ``recorded.json`` holds the run that was last accepted of
@@ -84,7 +84,7 @@ def peak_memory(mark: str) -> Iterator[list[float]]:
     """The most memory of all processes that have ``mark`` in their command line, in MB, looked at five times a second.
 
     That is ansible-playbook with all its forks and ssh clients, and the connections that ssh keeps in the background.
-    What processes share counts once (PSS).
+    Memory that processes share counts once (PSS).
     """
     peak, over = [0.0], threading.Event()
 
@@ -194,7 +194,7 @@ class Table:
 
 
 def recorded() -> dict[str, Any]:
-    """Return what was accepted: by subject its date, machine, rows, notes and curves."""
+    """Return the accepted figures: by subject its date, machine, rows, notes and curves."""
     return json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
 
 
@@ -215,7 +215,7 @@ def _json(value: Any) -> str:
 
 
 def machine() -> str:
-    """What the figures were measured on, in one line."""
+    """Describe the machine of the measurement, in one line."""
     cpu = next(
         (
             line.split(":", 1)[1].strip()

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A package index on the lab's own network that remembers what it has fetched, and counts what it is asked for.
+"""A package index on the lab's own network that stores fetched files and counts the requests.
 
 With it a first run measures the tools and not the Internet, and "the second host does not resolve again" is a number of
 requests.
@@ -43,7 +43,7 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.upstream = _index()
         self.counts: collections.Counter[str] = collections.Counter()
         self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
-        #: Made once: the mirror shares its cores with what is measured.
+        #: Made once: the mirror shares its cores with the measured programs.
         self.pages: dict[str, bytes] = {}
         CACHE.mkdir(parents=True, exist_ok=True)
 
@@ -102,7 +102,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _page(self, url: str, form: str) -> bytes:
-        """Return a page with every link leading back here; what a link says about itself (digest, metadata, Python)
+        """Return a page with every link leading back here. The data of a link about itself (digest, metadata, Python)
         stays."""
         key = f"{form} {url}"
         if key not in self.server.pages:
@@ -123,7 +123,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return path.read_bytes()
 
     def log_message(self, *_arguments: object) -> None:
-        """Say nothing: the counts are what is read."""
+        """Print nothing: only the counts are read."""
 
 
 def _here(page: str, link: bytes) -> bytes:

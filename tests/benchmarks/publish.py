@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what recorded.json holds into README.md and docs/scale.md, and draw its curves. `make bench ARGS=--record` ends
-with it.
+"""Write the figures of recorded.json into README.md and docs/scale.md, and draw its curves. `make bench ARGS=--record`
+ends with it.
 
 The tables stand between two comments; tests/unit/test_project.py fails where a page and recorded.json differ.
 """
@@ -24,7 +24,7 @@ DRAWN = (
     " servers on one host"
 )
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of measured -->"
-#: The order of the tables, and what each is about.
+#: The order of the tables, and the title of each.
 SUBJECTS = {
     "onehost": "A run that finds nothing to do",
     "nochange": "A run that finds nothing to do, on a fleet",
@@ -36,7 +36,7 @@ SUBJECTS = {
 }
 
 
-#: Of all figures the three that a user waits for: what is measured, against which peer, and what README calls it.
+#: Of all figures the three that a user waits for: the measurement, its peer, and the sentence in README.
 FELT = {
     (
         "bare host",

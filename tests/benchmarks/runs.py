@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The same job in three tools: ours, the ordinary playbook, pyinfra.
 
-The peers manage what the role manages on a host, on paths of their own. They do not try the server from the client's
-side, so neither does our run where it is compared with them (``UNVERIFIED``).
+The peers manage the same resources as the role on a host, on paths of their own. They do not try the server from the
+client's side, so neither does our run where it is compared with them (``UNVERIFIED``).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ PASSWORD = "correct horse, 電池 staple"
 TOKEN = "0123456789abcdef0123456789abcdef"
 MODULE = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.connection_check"]
 
-#: A namespace with nothing but a loopback, and what is done in it before the module runs.
+#: A namespace with only a loopback, and the commands to run in it before the module.
 NAMESPACE = ["unshare", "--net", "sh", "-ec", 'ip link set lo up; printf %s "$0" | nft -f -; exec "$@"']
 
 
@@ -95,7 +95,7 @@ def check(tmp_path: Path) -> Checker:
 def jupyter_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with a real Jupyter Server and a real kernel.
 
-    Its files are copies: what somebody breaks in it by hand must not be broken in uv's cache as well, and so in each
+    Its files are copies: a file that a test damages here must not be damaged in uv's cache as well, and so in each
     environment after it.
     """
     uv = str(Path(sys.executable).parent / "uv")
@@ -133,7 +133,7 @@ class Jupyter:
 
     @property
     def kernels_left(self) -> int:
-        """Counted in the processes, not in what the server believes."""
+        """Counted in the processes, not in the server's own records."""
         # ps exits with 1 where there is no child at all.
         listing = subprocess.run(
             ["ps", "-ww", "--ppid", str(self.process.pid), "-o", "args="], check=False, capture_output=True, text=True
@@ -141,7 +141,7 @@ class Jupyter:
         return listing.count("ipykernel_launcher")
 
     def end_kernels(self) -> None:
-        """End what a check could not that was killed itself."""
+        """End the processes that a killed check has left."""
         at, headers = f"http://127.0.0.1:{self.port}/api/sessions", {"Authorization": f"token {TOKEN}"}
         with urllib.request.urlopen(urllib.request.Request(at, headers=headers)) as answer:
             sessions = json.load(answer)
@@ -241,7 +241,7 @@ class Sshd:
     folder: Path
 
     def arguments(self, known_hosts: str = "known_hosts") -> list[str]:
-        """What keeps the tester's own ssh configuration out."""
+        """Options that exclude the tester's own ssh configuration."""
         return [
             "-F",
             "/dev/null",

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The check of new settings, by a real server: what is the plan's has to be right, what is the account's has no say."""
+"""The check of new settings, by a real server: the plan's settings have to be right, the account's have no effect."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server that the role configured tells browsers, read from its answers: the role's own template, and a real
-Jupyter Server."""
+"""The headers and cookies of a server that the role configured, read from its answers: the role's own template, and a
+real Jupyter Server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ YEAR = "max-age=31536000"
 
 @pytest.fixture
 def configured(make_jupyter, tmp_path):
-    """Start a server with the role's configuration; return what its login page and its login answer with."""
+    """Start a server with the role's configuration. Return the answers of its login page and its login."""
     running = []
 
     def start(**given) -> tuple[http.client.HTTPMessage, http.client.HTTPMessage]:

@@ -56,7 +56,7 @@ def drip(data: bytes) -> Sender:
 
 
 class Hostile:
-    """Behaves like a Jupyter without a login, but for ``answers``: by method and path, or for what comes after the
+    """Behaves like a Jupyter without a login, except for ``answers``: by method and path, or for data after the
     WebSocket's handshake."""
 
     def __init__(self, answers: dict[str, bytes | Sender]) -> None:
@@ -128,7 +128,7 @@ def hostile() -> Iterator[Callable[[dict[str, bytes | Sender]], Hostile]]:
         each.listener.close()
 
 
-#: What a busy machine comes to first.
+#: The first limit that a busy machine reaches.
 LATE = {"no_answer", "kernel_not_started"}
 HEAD = b"HTTP/1.1 200 OK\r\n"
 HUGE = struct.pack("!BBQ", 0x81, 127, 4 << 30)

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a real Jupyter Server does to a client: let it in, refuse it, lose its kernel."""
+"""The effects of a real Jupyter Server on a client: let it in, refuse it, lose its kernel."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ def broken_kernel_server(make_jupyter):
 
 
 REFUSALS = {
-    # A browser keeps a secure cookie to itself on plain HTTP: what a TLS-ending proxy's settings do to a server without
-    # one.
+    # A browser keeps a secure cookie to itself on plain HTTP: the effect of a TLS-ending proxy's settings on a server
+    # without one.
     "xsrf": "c.ServerApp.tornado_settings = {'xsrf_cookie_kwargs': {'secure': True}}",
     "cookie_lost": "c.IdentityProvider.cookie_options = {'secure': True}",
     "websocket_refused": (

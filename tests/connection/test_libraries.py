@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible alone, in an environment of its own: whatever is run says at once all that is missing, and does nothing."""
+"""Ansible alone, in an environment of its own: every playbook lists all missing libraries at once, and changes
+nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import yaml
 from ansible_collections.remote.notebooks.plugins.plugin_utils._libraries import KEYS, NEEDED
 
 ROOT = Path(__file__).parents[2]
-#: What ansible-core brings, as its own metadata lists it.
+#: The packages of ansible-core, as its own metadata lists them.
 CORE = (
     "ansible",
     "ansible_core",
@@ -30,7 +31,7 @@ CORE = (
     "_yaml",
 )
 PLAYS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
-#: What needs no library here.
+#: Playbooks that need no library here.
 NONE = ("trust",)
 ROLES = {"jupyter": NEEDED, "pki": KEYS, "tunnel": KEYS}
 GIVEN = {
@@ -55,7 +56,7 @@ def python(tmp_path_factory):
 
 @pytest.fixture
 def run(python, tmp_path):
-    """Run a play on this machine, as nobody's host; return what it said, each space one."""
+    """Run a play on this machine, on a host of no inventory. Return its output, with single spaces."""
 
     def run(play: Path) -> str:
         environment = {

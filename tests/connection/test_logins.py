@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server tells fail2ban of those who guess, with a real Jupyter Server and a socket in place of the
+"""The log lines of a server about failed logins, with a real Jupyter Server and a socket in place of the
 journal's."""
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def test_a_form_without_its_token_is_no_guess(client):
 
 @pytest.fixture
 def logins():
-    """What the template makes, without a server."""
+    """The output of the template, without a server."""
     scope: dict[str, object] = {}
     none = "class Application:\n    log_request = None\nclass RequestHandler:\n    _execute = None"
     exec(
@@ -189,7 +189,7 @@ def test_the_filter_reads_that_line_alone():
 
 
 def test_the_journal_is_not_there(make_jupyter):
-    """The login goes on, and the log says what was not counted."""
+    """The login goes on, and the log names the uncounted attempts."""
     server = make_jupyter(TEMPLATE.replace("/run/systemd/journal/socket", "/nonexistent/socket"))
     client = Client(server.port, None)
     assert client.log_in("not it") == 401
@@ -210,7 +210,7 @@ def places():
 
 @pytest.fixture
 def from_elsewhere(strict, places):
-    """What many connections of one address are answered that nobody else has here."""
+    """The answers to many connections of one address that is used only here."""
 
     def send(request: str, count: int) -> list[int]:
         place = (f"127.0.1.{next(places)}", 0)
@@ -229,8 +229,8 @@ def from_elsewhere(strict, places):
 
 
 class TestManyAtOnce:
-    """fail2ban shuts an address out a second after its fifth guess. What waits in open connections by then is no guess
-    any more."""
+    """fail2ban blocks an address a second after its fifth guess. A request that waits in an open connection by then is
+    no guess any more."""
 
     def test_passwords(self, client, strict, from_elsewhere):
         client.port = strict.port

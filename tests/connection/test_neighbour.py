@@ -38,7 +38,7 @@ CLOSED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
 
 
 def spy(heard) -> None:
-    """Take each port that a command line names before its owner does, answer like Jupyter, and keep what is sent."""
+    """Take each port of the command line before its owner does, answer like Jupyter, and store the requests."""
     os.setgid(NOBODY)
     os.setuid(NOBODY)
     taken: set[int] = set()
@@ -72,7 +72,7 @@ def converse(connection: socket.socket, heard) -> None:
 
 @pytest.fixture
 def neighbour():
-    """What the other account got to hear."""
+    """The requests that the other account received."""
     context = multiprocessing.get_context("fork")
     heard = context.Queue()
     process = context.Process(target=spy, args=(heard,), daemon=True)

@@ -1,7 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the model says of a rule set, and what a client in a second network namespace sees who tries to get through it.
+"""The verdict of the model on a rule set, and the result of a client in a second network namespace that tries to get
+through it.
 
 The lines are those of common guides ("drop malformed TCP", "protect against port scans", nftables' and iptables' own
 examples).
@@ -84,7 +85,7 @@ class Pair:
                 _run("ip", "-n", name, "address", "add", address + ("/64" if plain else "/24"), "dev", "eth0", *plain)
             _run("ip", "-n", name, "link", "set", "eth0", "up", "address", MAC[name == self.host])
         for name, addresses in ((self.host, (CLIENT, STRANGER, CLIENT6)), (self.client, (HOST, HOST6))):
-            for address in addresses:  # a firewall that stops IPv6's search for neighbours is not what is tried here
+            for address in addresses:  # a firewall that stops IPv6's search for neighbours is not under test here
                 _run(
                     "ip",
                     "-n",
@@ -134,7 +135,7 @@ class Pair:
         return subprocess.run(words, check=False, timeout=60).returncode == 0
 
     def report(self) -> dict[str, Any]:
-        """What the role reads on this host."""
+        """The report of the role on this host."""
         found = firewall_report.read(self.command)
         return {
             **found,
@@ -272,7 +273,7 @@ CASES: dict[str, tuple[str, str, str]] = {
         CLOSED,
         OPEN,
     ),
-    # nftables: what the model does not follow
+    # nftables: lines that the model does not follow
     "a length": (nft("meta length 0-39 drop"), SILENT, SILENT),
     "a hop limit": (nft("ip ttl < 5 drop"), SILENT, OPEN),
     "a mark": (nft(KEEP, "meta mark 0x1 accept", policy="drop"), SILENT, SILENT),
@@ -372,7 +373,7 @@ def judged(chains: list[dict[str, Any]], source: str) -> str:
 
 @pytest.fixture(scope="module")
 def seen(pairs) -> dict[str, list[tuple[str, bool]]]:
-    """For each rule set and both families: what the model says and what the client sees."""
+    """For each rule set and both families: the verdict of the model and the result of the client."""
 
     def one(rules: str) -> list[tuple[str, bool]]:
         pair = pairs.get()
@@ -457,8 +458,8 @@ GROWN = {
 
 @pytest.mark.parametrize("name", GROWN)
 def test_a_reboot_after_the_operator_changed_his_chain(name, pairs, tmp_path):
-    """What he decided above our accept keeps its say; where the rule that stopped the connection is gone, or is there
-    twice, the port is closed."""
+    """Rules of the operator above our accept keep their effect. If the rule that stopped the connection is gone, or is
+    there twice, the port is closed."""
     rules, opens = GROWN[name]
     wanted = normalise([{"port": 8888, "sources": ["10.77.27.0/24"]}])
     pair = pairs.get()
@@ -516,13 +517,13 @@ FLUSHED = {
         nft(KEEP, "log drop"),
         "flush ruleset\n",
         [True, True],
-    ),  # the host's own rules are what closed it
+    ),  # the host's own rules have closed it
 }
 
 
 @pytest.mark.parametrize("name", FLUSHED)
 def test_whoever_flushes_all_rules_opens_nothing(name, pairs, tmp_path):
-    """What Debian's /etc/nftables.conf begins with, typed by hand. What got in meanwhile, is out again."""
+    """The first line of Debian's /etc/nftables.conf, typed by hand. Connections made meanwhile are cut again."""
     before, typed, reached = FLUSHED[name]
     wanted = normalise([{"port": 8888, "sources": [f"{CLIENT}/32"]}])
     pair = pairs.get()

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Jupyter knows: options of its own, and those of an extension."""
+"""Options that Jupyter knows: its own, and those of an extension."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_migrate_knows_the_classes_of_jupyter(jupyter_python):
 
 @pytest.fixture
 def extension(jupyter_python):
-    """An extension in the environment of the server. Returns what enables it there, as its package would."""
+    """An extension in the environment of the server. Returns the file that enables it there, as its package would."""
     prefix = jupyter_python.parent.parent
     (packages,) = prefix.glob("lib/python3*/site-packages")
     module = packages / "my_display.py"

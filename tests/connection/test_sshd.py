@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a real sshd says of a configuration that is to come, and whether it reads it again."""
+"""The verdict of a real sshd on a future configuration, and whether it reads it again."""
 
 from __future__ import annotations
 

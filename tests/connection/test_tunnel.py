@@ -165,7 +165,7 @@ def test_words_of_ssh_that_nobody_foresaw_are_passed_on(check, sshd, jupyter):
 
 
 def test_a_shared_connection_is_not_used_and_none_is_left(check, sshd, jupyter, tmp_path):
-    """What Ansible's own ssh_args ask for would keep the tunnel open for a minute after its end."""
+    """The settings in Ansible's own ssh_args would keep the tunnel open for a minute after its end."""
     tunnel = sshd.tunnel(jupyter.port)
     tunnel["ssh_args"] += [
         "-o",

@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong around `pki_dir`: after each fault nothing is lost, no file is half written, and one message says
-what to do."""
+"""Faults around `pki_dir`: after each fault nothing is lost, no file is half written, and one message has
+the cure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def openssl(*arguments):
 
 
 def assert_sound(folder, result):
-    """What must hold after every repaired fault, looked at from outside."""
+    """Conditions that hold after every repaired fault, checked from outside."""
     ca = folder / "pki/ca"
     for item in result["certificates"].values():
         openssl(
@@ -213,7 +213,7 @@ def test_a_run_that_waits_in_vain_says_for_whom(tmp_path, monkeypatch):
 
 
 def in_a_mount(script):
-    """Run Python in a mount namespace of its own, where it may mount what it likes."""
+    """Run Python in a mount namespace of its own, where it may mount file systems."""
     done = subprocess.run(
         [
             "unshare",

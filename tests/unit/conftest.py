@@ -10,7 +10,7 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import encry
 
 @pytest.fixture(autouse=True)
 def quick_passphrases(request, monkeypatch):
-    """Hundreds of authorities are made and opened here: what makes a passphrase slow to guess is measured where it is
-    the subject."""
+    """Hundreds of authorities are created and opened here. The rounds that make a passphrase slow to guess are measured
+    where it is the subject."""
     if "test_encrypted_key" not in request.node.nodeid:
         monkeypatch.setattr(encrypted_key, "ROUNDS", 2048)

@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the project promises about itself: who may import whom, what is packed, what is never committed, how scenarios
-stay apart."""
+"""The promises of the project about itself: imports, the content of the archive, files outside of git, and how
+scenarios stay apart."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "lookup": {"module_utils", "plugin_utils"},
     "filter": {"module_utils", "plugin_utils"},
 }
-# What a checkout that was used holds beside the project, state of a run without an inventory file (`-i host,`) included
+# The files of a used checkout beside the project, state of a run without an inventory file (`-i host,`) included
 SECRETS = [
     "inventory",
     "inventory.yml",
@@ -281,7 +281,7 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 
 def not_text(node) -> list[str]:
-    """Return what YAML made something else of than its author wrote: the key ``on`` (true), and a condition with a
+    """Return values that YAML reads differently from their author: the key ``on`` (true), and a condition with a
     colon in it (a mapping)."""
     if isinstance(node, list):
         return [found for item in node for found in not_text(item)]

@@ -1,10 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person at a laptop, with Debian's Chromium: ``drive.py VERB ARGUMENT ...``. Runs on the client; says what it saw, a
-line for each thing.
+"""A person at a laptop, with Debian's Chromium: ``drive.py VERB ARGUMENT ...``. Runs on the client; prints its result,
+a line for each thing.
 
-``refused URL``           open the address and say what the browser says against it
+``refused URL``           open the address and print the browser's message against it
 ``lab PAGE PASSWORDFILE`` open the page that was handed over, follow its link, log in, run a cell and a terminal in
 JupyterLab
 ``classic URL FILE``      open the classic pages, log in, run a cell

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The whole rule set of a host as text, without what changes by itself (packet counters, Docker's own port numbers).
+# The whole rule set of a host as text, without parts that change by themselves (packet counters, Docker's own port
+# numbers).
 if command -v nft >/dev/null; then nft -s list ruleset | sed '/^table ip nat {/,/^}/d'; fi
 for save in iptables-save ip6tables-save; do
   if command -v $save >/dev/null; then $save -t filter | sed '/^#/d; s/ \[.*//'; fi

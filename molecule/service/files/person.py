@@ -4,9 +4,9 @@
 """A person at a browser, as a program: ``person.py URL VERB [CODE]`` with the password on standard input. Needs
 requests and websocket-client.
 
-``run`` runs CODE in a new kernel and prints what it prints; ``leave`` starts CODE in a new kernel and goes away while
+``run`` runs CODE in a new kernel and prints its output; ``leave`` starts CODE in a new kernel and goes away while
 it computes; KERNEL, a variable of the environment, names another kernel than the usual one;
-``type`` types CODE into a new terminal and prints what comes back; ``go`` types it and goes away; ``kernels`` lists the
+``type`` types CODE into a new terminal and prints the output; ``go`` types it and goes away; ``kernels`` lists the
 states of all kernels.
 """
 
@@ -94,7 +94,7 @@ def main():
     else:
         name = post("/api/terminals")["name"]
         terminal = socket(f"/terminals/websocket/{name}")
-        # The two quotes tell what is typed, which comes back as well, from what it prints.
+        # The two quotes distinguish the typed text, which comes back as well, from the output.
         line = f"echo be''gin; {code}; echo e''nd\r" if verb == "type" else f"echo be''gin; {code}\r"
         terminal.send(json.dumps(["stdin", line]))
         seen = ""

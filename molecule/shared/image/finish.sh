@@ -1,5 +1,5 @@
 #!/bin/sh
-# What an installer's last steps leave behind. Argument: the root of the new system.
+# The files of an installer's last steps. Argument: the root of the new system.
 set -eu
 root=$1
 

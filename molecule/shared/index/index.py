@@ -4,7 +4,7 @@
 """A package index of the lab: our own tiny packages, made from /srv/published.json at each request; anything else is at
 the index above.
 
-Stands on PEP 503 (the pages) and the wheel format (PEP 427), so installers meet here what they meet anywhere.
+Uses PEP 503 (the pages) and the wheel format (PEP 427), so it looks to installers like any other index.
 """
 
 import base64

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the host itself has to say, as JSON; read through standard input of its python3, so nothing of ours lies on
+"""The state of the host itself, as JSON; read through standard input of its python3, so no file of ours is on
 it."""
 
 import glob
@@ -42,7 +42,7 @@ def main():
     unfinished = [
         folder for folder in glob.glob(f"{PREFIX}/envs/*") if not os.path.exists(f"{folder}/remote-notebooks.json")
     ]
-    # What a run may forget: its lock, its temporary files. systemd and ssh have folders of their own in /tmp.
+    # A run may leave: its lock, its temporary files. systemd and ssh have folders of their own in /tmp.
     temporary = ("/tmp/*", "/var/tmp/*", "/root/.ansible/tmp/*", "/home/*/.ansible/tmp/*")  # noqa: S108
     places = ("/run/remote-notebooks*", *temporary, "/etc/remote-notebooks/*/.*")
     strays = [path for place in places for path in glob.glob(place) if "systemd-private-" not in path]

@@ -4,7 +4,7 @@
 """Playbook after playbook over a server in which one cell computes: ``soak.py FOLDER-OF-THE-CONTROL-NODE
 INVENTORY-ARGUMENT ...``
 
-Prints a line for each run, ``ok`` or what is wrong with it, and the figures at the end. Goes on after a fault: one soak
+Prints a line for each run, ``ok`` or its faults, and the figures at the end. Goes on after a fault: one soak
 shows all there are.
 """
 
@@ -74,7 +74,7 @@ def publish(newest):
 
 
 def play(name, number, *more):
-    """Run a playbook as a person does. Return its exit code and what it said."""
+    """Run a playbook as a person does. Return its exit code and its output."""
     command = ["ansible-playbook", f"remote.notebooks.{name}", *INVENTORIES, "-e", "target=servers", *more]
     with (STATE / f"soak-{number:02}-{name}.log").open("w+") as log:
         code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode
@@ -83,7 +83,7 @@ def play(name, number, *more):
 
 
 def serial():
-    """Return what tells the certificate that is presented from any other."""
+    """Return the fingerprint of the presented certificate."""
     return ssl.get_server_certificate((HOST, 8888), timeout=60)
 
 
@@ -160,7 +160,7 @@ class Cell:
                 self.error = message["content"]["ename"]
 
     def faults(self):
-        """Say what is wrong with what has arrived."""
+        """Return the faults of the received messages."""
         if self.numbers != list(range(10, 10 * len(self.numbers) + 10, 10)):
             yield f"the WebSocket lost or repeated something: {self.numbers[-5:]}"
         if self.closed or time.monotonic() - self.heard > 30:
@@ -180,7 +180,7 @@ class Soak:
         self.newest = self.expected_tiny = self.tiny_before = int(self.first["tiny"])
 
     def run(self, number):
-        """Run one playbook; return its name and what is wrong afterwards."""
+        """Run one playbook. Return its name and the faults afterwards."""
         name = CYCLE[(number - 1) % len(CYCLE)]
         presented, more = serial(), []
         if name == "upgrade":
@@ -214,7 +214,7 @@ class Soak:
         return name, faults
 
     def look(self, now):
-        """Compare the host with what it was, and with what a client sees."""
+        """Compare the host with its former state, and with the view of a client."""
         for key in ("server", "kernel", "runs_in", "strays"):
             if now[key] != self.first[key]:
                 yield f"{key} was {self.first[key]} and is {now[key]}"
@@ -241,7 +241,7 @@ class Soak:
             yield f"a new client is refused: {status}"
 
     def end(self):
-        """Interrupt the cell: what was put off is done by the next run, and nothing is left for the one after it."""
+        """Interrupt the cell: the next run does the postponed work, and nothing is left for the one after it."""
         self.person.ask(f"kernels/{self.cell.kernel}/interrupt", "POST")
         for _wait in range(100):
             if self.cell.error:

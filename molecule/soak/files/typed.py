@@ -1,10 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Type what README and docs/operations.md say, line by line and in order, for one fresh host: ``typed.py CHECKOUT STATE
-HOST``
+"""Type the commands of README and docs/operations.md, line by line and in order, for one fresh host: ``typed.py
+CHECKOUT STATE HOST``
 
-Prints ``ok`` or what went wrong for each line. README's inventory is taken as it stands, too; only what a reader is
+Prints ``ok`` or the fault of each line. README's inventory is taken as it is, too; only the values that a reader is
 meant to put in is put in.
 """
 
@@ -43,7 +43,7 @@ def blocks(text, language):
 
 
 def commands():
-    """Return the lines in the order in which they stand, each once; what removes the servers comes last, for the others
+    """Return the lines in their order, each once. The removal of the servers comes last, for the others
     need them."""
     readme, operations = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs/operations.md").read_text()
     lines = [
@@ -81,7 +81,7 @@ def environment():
 def main():
     prepare()
     for number, line in enumerate(commands(), 1):
-        # A session of its own has no terminal: what asks for a passphrase then reads it from standard input.
+        # A session of its own has no terminal: a program that asks for a passphrase then reads it from standard input.
         done = subprocess.run(
             ["bash", "-c", own(line)],
             check=False,

@@ -22,7 +22,7 @@ class Certificate:
     subject: str  # RFC 4514
     issuer: str
     self_issued: bool
-    key_type: str  # RSA, EC, or what else it is
+    key_type: str  # RSA, EC, or another type
     key_bits: int
     curve: str  # of an EC key, else ""
     signature_hash: str  # "" where the scheme has none of its own
@@ -44,7 +44,7 @@ class Certificate:
         return int(-(-(self.not_after - self.not_before).total_seconds() // 86400))
 
     def summary(self) -> dict[str, Any]:
-        """What the module returns."""
+        """The result of the module."""
         return {
             "serial": self.serial,
             "sha256": self.sha256,

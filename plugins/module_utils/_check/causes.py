@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what a client saw to what it means: facts in, verdict, cause and cure out. Pure: no I/O, no Ansible.
+"""From the observations of a client to their meaning: facts in, verdict, cause and cure out. Pure: no I/O, no Ansible.
 
 Three verdicts, in the words of the people who wait for their notebook:
 
@@ -31,7 +31,7 @@ REACHABLE = "reachable"
 
 @dataclass(frozen=True)
 class Cause:
-    """What a cause means. The two sentences are templates over the facts of the check."""
+    """The meaning of a cause. The two sentences are templates over the facts of the check."""
 
     verdict: str
     message: str
@@ -332,7 +332,7 @@ def conclude(cause: str, facts: dict[str, Any]) -> dict[str, str]:
     """Return ``verdict``, ``cause``, ``message`` and ``cure``: two sentences made from the facts (all of them text or
     numbers).
 
-    Facts are what the other side says, so they come into a sentence as text that does nothing to a terminal.
+    Facts are the words of the other side, so they come into a sentence as text that does nothing to a terminal.
     """
     meaning = CAUSES[cause]
     facts = {name: plain(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}

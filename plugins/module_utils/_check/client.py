@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A client that goes the way of a browser or an app, step by step, until a cell ran or a step failed.
 
-Each step raises ``Stop`` with a cause of ``causes.CAUSES``; nothing here decides what a cause means.
-The environment's proxies are not used: the question is what a client on the same network sees.
+Each step raises ``Stop`` with a cause of ``causes.CAUSES``. Nothing here interprets a cause.
+The environment's proxies are not used: the check takes the place of a client on the same network.
 
 Each layer uses those before it: :mod:`connections`, :mod:`tls`, :mod:`http_client`, :mod:`jupyter`, :mod:`kernel`.
 """
@@ -27,7 +27,7 @@ class _Visit(KernelClient):
     """All steps, in order."""
 
     def facts(self) -> dict[str, Any]:
-        """What every sentence may use."""
+        """The facts that every sentence may use."""
         at = self.address.at
         if self.request.forward:
             at = f"{self.request.forward.facts['target']} behind {self.request.forward.facts['ssh_at']}"
@@ -88,7 +88,7 @@ def check(request: Request) -> dict[str, Any]:
         cause, facts = stop.cause, stop.facts
     except CheckError:
         raise
-    except Exception as error:  # what a library does not foresee of the other side is the other side's doing
+    except Exception as error:  # an error that a library does not foresee is caused by the other side
         cause, facts = "answer_unreadable", {"detail": f"{type(error).__name__}: {error}"}
     seconds = round(time.monotonic() - started, 2)
     report = visit.report

@@ -37,7 +37,7 @@ class Connections:
         self._tunnel: Tunnel | None = None
 
     def metered(self, data: bytes, size: int = 0) -> bytes:
-        """Return what was read. Raise Stop where it is more than a check reads, and a time-out where its time is
+        """Return the bytes read. Raise Stop if there are more than a check reads, and a time-out if its time is
         over."""
         self._left -= len(data) or size
         if self._left < 0:
@@ -96,7 +96,7 @@ class Connections:
 
     @contextlib.contextmanager
     def _blamed(self, step: str) -> Iterator[None]:
-        """Turn what a broken connection raises inside ``step`` into its cause."""
+        """Turn an exception of a broken connection inside ``step`` into its cause."""
         try:
             yield
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -123,11 +123,11 @@ class Connections:
         return Stop("connection_closed", detail=words)
 
     def _late(self, error: Exception) -> bool:
-        # After _hang_up the error is whatever a connection says that was closed under it.
+        # After _hang_up the error is any exception of a connection that was closed under it.
         return self.deadline.over or isinstance(error, (socket.timeout, TimeoutError))
 
     def _hang_up(self) -> None:
-        """The time is over: whatever waits for the network wakes up. (A socket's own limit starts anew with each
+        """The time is over: every wait for the network ends. (A socket's own limit starts anew with each
         byte.)"""
         for connection in list(self._sockets):
             with contextlib.suppress(OSError):

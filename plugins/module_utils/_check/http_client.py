@@ -90,7 +90,7 @@ class HttpClient(TlsConnections):
         return answer
 
     def _shadow(self, path: str, anonymous: bool = False) -> urllib.request.Request:
-        """The request as the cookie jar knows one: the jar decides what goes where (secure, domain, path), as a
+        """The request as the cookie jar knows one: the jar decides which cookie goes where (secure, domain, path), as a
         browser's does."""
         shadow = urllib.request.Request(f"{self.address.scheme}://{self.address.netloc}{self.address.base}{path}")  # noqa: S310 - never opened
         if not anonymous:

@@ -40,14 +40,14 @@ from .limits import CLEANUP_SECONDS, MOST_BODY, MOST_FRAMES, Deadline
 
 @dataclass
 class _Session:
-    """What Jupyter is asked to make, by a name that is ours."""
+    """The session and kernel that Jupyter is asked to create, by a name that is ours."""
 
     path: str
     may_exist: bool = False
     id: str | None = None  # Jupyter's own name for it, once it was heard
 
 
-#: What a connection raises that ends while we wait on it.
+#: The exceptions of a connection that ends while we wait for it.
 _GONE: tuple[type[Exception], ...] = (OSError, ValueError)
 
 if WEBSOCKET_IMPORT_ERROR is None:
@@ -156,7 +156,7 @@ class KernelClient(JupyterClient):
         return Stop("websocket_refused", detail=f"it closed while the code ran ({error})")
 
     def _clean_up(self, session: _Session) -> None:
-        """Delete what this check made: the session and its kernel; then log out. Also after the time is over."""
+        """Delete the session of this check and its kernel, then log out. Also after the time is over."""
         if "result" not in self.report.checks:
             self._close()  # a connection that was cut off in the middle of an answer is of no more use
         self.deadline, self._left = Deadline(CLEANUP_SECONDS), MOST_BODY
@@ -182,7 +182,7 @@ class KernelClient(JupyterClient):
                 self._call("GET", "/logout")
 
     def _delete(self, session: _Session) -> str:
-        """Return what is in the way, "" for nothing."""
+        """Return the fault, "" for none."""
         if session.id is None:
             # The answer that names it was cut off. Jupyter lists a session once its kernel has started.
             sessions = read_json(self._call("GET", "/api/sessions").body)

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The limits of a check: of time, and of what is read from the other side."""
+"""The limits of a check: of time, and of the data read from the other side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 2.0
 #: The whole for which these are meant: whoever gives a slow server longer gives each part of the way longer.
 USUAL_SECONDS = 30.0
 
-#: What is left for cleaning up, also after the time is over.
+#: The time that is left for cleaning up, also after the time is over.
 CLEANUP_SECONDS = 10.0
 
 MOST_BODY = 1 << 20

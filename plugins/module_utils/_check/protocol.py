@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Jupyter says over HTTP and WebSocket, and how it is read. Pure: bytes in, values out."""
+"""The messages of Jupyter over HTTP and WebSocket, and their reading. Pure: bytes in, values out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .causes import Stop
 
 
 def read_json(text: str | bytes) -> Any:
-    """Return what a JSON text says. Raise ValueError where it says nothing, also by being nested without end."""
+    """Return the value of a JSON text. Raise ValueError if it has none, also if it is nested without end."""
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -80,24 +80,24 @@ def execute_request(code: str, message_id: str, session: str, now: datetime) -> 
     }
 
 
-#: Characters of a result, or of what was printed; what is beyond is cut off.
+#: Characters of a result, or of printed text. The rest is cut off.
 MOST_RESULT = 1 << 20
 
 
 @dataclass
 class Answer:
-    """What came back over the WebSocket so far."""
+    """The data received over the WebSocket so far."""
 
     message_id: str
     result: str | None = None  # text of the last expression
     printed: list[str] = field(default_factory=list)
-    length: int = 0  # of what was printed
+    length: int = 0  # of the printed text
     seen_alive: bool = False  # the kernel itself said something, so it did start
     done: bool = False
 
     @property
     def text(self) -> str:
-        """The value of the last expression, or what the code printed."""
+        """The value of the last expression, or the text that the code printed."""
         return "".join(self.printed).strip() if self.result is None else self.result
 
 

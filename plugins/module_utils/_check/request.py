@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A check as the user asked for it, and the record of what it returns."""
+"""A check with the user's options, and the record of its results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Request:
 
 @dataclass
 class Report:
-    """What the check returns, filled in while it goes."""
+    """The result of the check, filled in while it goes."""
 
     checks: list[str] = field(default_factory=list)
     server_version: str | None = None

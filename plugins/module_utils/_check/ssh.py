@@ -14,12 +14,12 @@ from .address import join_host
 
 @dataclass(frozen=True)
 class Forward:
-    """A tunnel to open: through whom, and to what on the far side."""
+    """A tunnel to open: through which account, and to which target on the far side."""
 
     host: str  # name, address or alias of ~/.ssh/config
     remote_port: int
     remote_host: str = "localhost"
-    port: int | None = None  # None: what ssh's configuration says, else 22
+    port: int | None = None  # None: the port of ssh's configuration, else 22
     user: str | None = None
     private_key_file: str | None = None
     ssh_args: tuple[str, ...] = ()
@@ -37,8 +37,8 @@ class Forward:
 def ssh_argv(ssh: str, forward: Forward, control: str, seconds: int) -> list[str]:
     """The command that logs in for ``forward``, and listens at the path ``control`` alone (ssh(1), ssh_config(5)).
 
-    The first value of an option wins in ssh: what the tunnel cannot do without stands before the user's own arguments,
-    what the user may know better stands behind them.
+    The first value of an option wins in ssh: the options that the tunnel needs are before the user's own arguments,
+    and options that the user may choose are behind them.
     """
     fixed = [
         "BatchMode=yes",  # never ask: nobody is there to answer
@@ -49,7 +49,7 @@ def ssh_argv(ssh: str, forward: Forward, control: str, seconds: int) -> list[str
         "PermitLocalCommand=no",
         "ForwardAgent=no",
         "ForwardX11=no",
-        "LogLevel=INFO",  # its words are what we report
+        "LogLevel=INFO",  # its messages are reported
     ]
     proposed = [
         "StrictHostKeyChecking=yes",  # a check learns no host key on anybody's behalf

@@ -25,9 +25,9 @@ from .ssh import Forward, channel_argv, command_argv, ssh_argv, ssh_cause
 
 #: How long ssh may take to say why the far side closed a channel: it reports and closes in the same moment.
 WORDS_SECONDS = 0.3
-#: Of what a program of the far side says, so much is read.
+#: The limit for the output of a program of the far side.
 MOST_WORDS = 1000
-#: What ssh binds is a name of its own making, 17 characters longer than ours, and a socket's name ends at 104 bytes on
+#: ssh binds a temporary name, 17 characters longer than ours, and a socket's name ends at 104 bytes on
 #: macOS (unix(4)).
 MOST_PATH = 80
 
@@ -111,7 +111,7 @@ class Tunnel:
         return ours
 
     def runs(self, command: str, seconds: float) -> str:
-        """Ask for a program of the far side; return what it says, which is nothing where none may run."""
+        """Run a program of the far side. Return its output, which is nothing if none may run."""
         ours, theirs = socket.socketpair()
         said = b""
         with ours:

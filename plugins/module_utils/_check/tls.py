@@ -29,8 +29,8 @@ class TlsConnections(Connections):
         self._context = self._trusting_context() if self.address.scheme == "https" else None
 
     def _trusting_context(self) -> ssl.SSLContext:
-        # Made by hand: ssl.create_default_context() would obey SSLKEYLOGFILE and, from Python 3.13 on, refuse what
-        # browsers accept.
+        # Made by hand: ssl.create_default_context() would obey SSLKEYLOGFILE and, from Python 3.13 on, refuse
+        # certificates that browsers accept.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.request.ca_file is None:
             context.load_default_certs()
@@ -96,7 +96,7 @@ class TlsConnections(Connections):
         )
 
     def _peer_certificate(self) -> Certificate:
-        """What the server shows, trusted or not: to look at, never to talk over."""
+        """The certificate of the server, trusted or not: only for reading, never for a connection with data."""
         with self._wrap_unverified(self._dial()) as secured:
             leaf = read_der(secured.getpeercert(True) or b"")
         self.report.certificate = leaf.summary()

@@ -38,8 +38,8 @@ def refused_trust(
 ) -> Stop:
     """Why OpenSSL refused a certificate, in our words.
 
-    ``code`` and ``words`` are OpenSSL's, ``leaf`` is what the server showed, ``authorities`` is what the client trusts
-    (empty for the system's store, which ``trust`` then names).
+    ``code`` and ``words`` are OpenSSL's, ``leaf`` is the server's certificate, ``authorities`` are those that the
+    client trusts (empty for the system's store, which ``trust`` then names).
     """
     cause = _VERIFY_CAUSES.get(code, "not_trusted")
     if cause in {"expired", "not_yet_valid"} and leaf.not_before <= now <= leaf.not_after:
@@ -85,7 +85,7 @@ def _certificate_facts(leaf: Certificate) -> dict[str, Any]:
     }
 
 
-#: What OpenSSL says when the other side speaks plain HTTP (ssl/record; the names vary with its version).
+#: The messages of OpenSSL if the other side speaks plain HTTP (ssl/record; the names vary with its version).
 _PLAIN_HTTP_REASONS = (
     "WRONG_VERSION_NUMBER",
     "HTTP_REQUEST",

@@ -42,7 +42,7 @@ def is_limited(rules: list[Record]) -> bool:
 
 
 def refuse(rules: list[Record], owner: str, report: Record, provider: str, enable: bool = False) -> None:
-    """Refuse what the provider cannot do, and what would shut out the operator's own SSH connection.
+    """Refuse rules that the provider cannot express, and rules that would block the operator's own SSH connection.
 
     :raises FirewallError: naming the entry.
     """

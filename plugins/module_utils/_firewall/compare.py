@@ -35,26 +35,26 @@ def difference(
     *,
     apart: bool = True,
 ) -> list[Record]:
-    """What must change on the host, rule by rule. An empty list: nothing to do.
+    """The necessary changes on the host, rule by rule. An empty list: nothing to do.
 
     :param rules: ``firewall_rules`` as the user wrote them, or already normalised.
     :param owner: ``firewall_owner``.
-    :param report: what :func:`observe.read` returned for the host.
+    :param report: the result of :func:`observe.read` for the host.
     :param requested: ``firewall_provider``.
     :param enable: ``firewall_enable``.
     :param apart: refuse where something that is not ours has the place of ours; a caller that moves it away first does
         not want that.
     :returns: entries ``{"id": "tcp/8888 from 192.0.2.0/24", "what": "missing", "provider": "ufw", "opening": {...},
         "detail": ""}``.
-        ``what`` is ``missing``; ``unwanted`` (a rule of this owner that nobody asks for any more); ``inactive`` (the
+        ``what`` is ``missing``; ``unwanted`` (a rule of this owner that is no longer in the list); ``inactive`` (the
         firewall is to be turned on, or holds the rule without applying it); ``outdated`` (a file of ours differs, or
         does not survive a reboot); ``blocked`` (the rule is there, but something else on the host still stops the
-        connection, and ``detail`` says what).
+        connection, and ``detail`` has the reason).
     :raises FirewallError: for a rule that is wrong or must be refused on this host.
     """
     entries = normalise(rules)
     provider = choose(requested, report, enable, is_limited(entries))
-    # What is chosen here is there, or may be installed.
+    # The chosen provider is there, or may be installed.
     refuse(entries, owner, report, provider, enable or requested == "auto")
     if (
         requested == "auto"
@@ -101,8 +101,8 @@ def _rule_difference(wanted: list[Record], owner: str, report: Record, provider:
             found.append(_entry(opening, "inactive", provider, "configured, but not in force"))
         elif not any(rule["saved"] for rule in matching):
             found.append(_entry(opening, "missing", provider, "in force, but lost at the next reboot"))
-        # A table beside the firewall's own can drop what the firewall accepts; so can an earlier rule of ufw's, once
-        # ours is there.
+        # A table beside the firewall's own can drop connections that the firewall accepts; so can an earlier rule of
+        # ufw's, once ours is there.
         own = "iptables" if provider == "ufw" and not any(rule["live"] for rule in matching) else ""
         chains = [
             chain

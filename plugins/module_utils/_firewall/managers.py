@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands of ufw and firewalld that bring a host's rules to the wanted state. Pure: no I/O, no Ansible.
 
-What differs is known rule by rule already, and each tool adds or takes one rule with one command. So no collection is
-needed for it, which a control node may lack: nobody finds out in the middle of a run.
+The differences are known rule by rule already, and each tool adds or removes one rule with one command. So no
+collection is needed for it, which a control node may lack: nobody finds out in the middle of a run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SSH = "remote.notebooks/ssh"
 
 
 def commands(found: list[Record], provider: str, report: Record) -> list[list[str]]:
-    """What to run, in order: SSH is let in before a firewall is turned on, and what is new is there before anything
+    """The commands to run, in order: SSH is allowed before a firewall is enabled, and new rules exist before any rule
     goes.
 
     :param found: the part of :func:`compare.difference` that this provider holds, each with its ``comment``.

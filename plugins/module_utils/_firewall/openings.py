@@ -49,7 +49,7 @@ def _inside(source: str, whole: str) -> bool:
 
 
 def same(one: Record, other: Record) -> bool:
-    """Whether two openings say the same, whatever their comments."""
+    """Whether two openings are equal, apart from their comments."""
     protocols = one["protocol"] == other["protocol"] or "any" in (one["protocol"], other["protocol"])
     return protocols and all(one[key] == other[key] for key in SAME if key != "protocol")
 
@@ -99,8 +99,8 @@ def standing(rules: list[Record], owner: str, report: Record) -> list[Record]:
 
 
 def former(rules: list[Record], owner: str, report: Record) -> list[Record]:
-    """These rules as far as this owner's were in force when the report was made: what is left of them when all that was
-    opened since is closed."""
+    """These rules as far as this owner's were in force at the time of the report: the part that is left when all that
+    was opened since is closed."""
     there = {
         (one["protocol"], one["port"], one["source"])
         for one in existing(owner, report)

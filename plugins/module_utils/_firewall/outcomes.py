@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to become of a client that tries a port, and what it means that something else did. Pure: no I/O, no Ansible.
+"""The expected result of a client that tries a port, and the meaning of another result. Pure: no I/O, no Ansible.
 
 A rule that is there is no client that gets through: a second firewall, a line that the model does not know, a cloud's
 security group may decide otherwise. So after each change the control node tries, from the addresses that it has.
@@ -26,14 +26,14 @@ def ports(rules: list[Record]) -> set[int]:
 
 
 def expected(rules: list[Record], report: Record, clients: list[str], listening: set[int]) -> list[Record]:
-    """For each TCP port of these normalised rules, and each client: whether it is listed, and what the rule set does
-    with it.
+    """For each TCP port of these normalised rules, and each client: whether it is listed, and the effect of the rule
+    set with it.
 
     ``{"port": 8888, "client": "192.0.2.10", "anybody": false, "listed": true, "admitted": true, "silent": false,
     "listens": true, "lines": []}``:
     ``anybody`` where the port is for all, ``admitted`` as :func:`compare.admits` has it, ``silent`` where a drop of
     ours or of a policy stops it,
-    ``lines`` what the model does not understand.
+    ``lines`` the lines that the model does not understand.
     """
     sources: dict[str, list[str]] = {}
     for opening in openings(rules):
@@ -75,7 +75,7 @@ def left_out(rules: list[Record]) -> list[str]:
 
 
 def conclude(entry: Record, outcome: str) -> tuple[bool, str]:
-    """Whether that is as it has to be, and the sentence that says what was tried and what came of it."""
+    """Whether the result is the expected one, and a sentence about the test and its result."""
     tried = f"tcp/{entry['port']} from {entry['client']}, which is {'' if entry['listed'] else 'not '}among the sources"
     lines = f" This role does not understand {'; '.join(entry['lines'])}." if entry["lines"] else ""
     if outcome == "refused" and not entry["listens"]:
@@ -127,7 +127,7 @@ def worth_trying(entries: list[Record], own: str) -> list[Record]:
 
 
 def missing(entries: list[Record], tried: list[Record]) -> list[str]:
-    """What was not tried, a sentence each: for an address of that kind this machine does not have."""
+    """The tests that were impossible, a sentence each: for addresses of a kind that this machine does not have."""
     had = {(entry["port"], entry["listed"]) for entry in tried}
     wanted = {
         (entry["port"], listed) for entry in entries for listed in (True, False) if listed or not entry["anybody"]

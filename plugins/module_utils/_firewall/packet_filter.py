@@ -12,10 +12,11 @@ One small model serves nftables and iptables, so that one function answers the q
 ``field`` is one of ``family``, ``protocol``, ``port``, ``client port``, ``source``, ``destination``, ``interface``,
 ``state``, ``flags``, ``mss`` or
 ``unknown``, ``operator`` is ``in`` or ``not in``, and ``values`` are strings (ports: ``"8888"`` or ``"80-90"``;
-sources: CIDR; flags: a mask, then what may be left under it: ``["fin|syn", "syn"]``). ``verdict`` is ``accept``,
+sources: CIDR; flags: a mask, then the flags that may be left under it: ``["fin|syn", "syn"]``). ``verdict`` is
+  ``accept``,
 ``drop`` (reject, too), ``jump``, ``goto``, ``return``, ``continue`` or
 ``unknown`` (a program decides); ``limited`` is ``up to`` for a rule that meets connections up to a rate, ``over`` for
-one that meets only what exceeds it, and empty for all others.
+one that matches only an excess over the limit, and empty for all others.
 
 A TCP connection is two packets to a firewall: the SYN, which is new, and the ACK, which is established. Where a rule is
 not understood, the packet has several possible ends; an answer that is not the same for all of them is no answer
@@ -32,7 +33,7 @@ import ipaddress
 from typing import Any, Callable, Dict, List
 
 Record = Dict[str, Any]  # plain JSON: a chain, a rule, a packet, an opening, a report
-Elements = Callable[[str], List[Any]]  # what a named set holds
+Elements = Callable[[str], List[Any]]  # the content of a named set
 ANY = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 HOOKS = ("ingress", "prerouting", "input")  # a filter chain on any of them can stop a connection to this host
 _STEPS = {"tcp": (("new", "syn"), ("established", "ack"))}  # state and flags of the packets by which a client connects
@@ -144,10 +145,10 @@ def _met(field: str, values: list[str], packet: Record, state: str, flags: str) 
 
 
 def matches(rule: Record, packet: Record, state: str = "new", flags: str = "syn") -> bool | None:
-    """Whether the rule meets the bulk of these connections; ``None``: that depends on what is not understood.
+    """Whether the rule matches the bulk of these connections. ``None``: that depends on a part that is not understood.
 
     A source or a port that the rule knows only a part of counts as not met: an operator who blocks one address of a
-    network, or accepts one, has not decided about the network. So does what meets an excess only.
+    network, or accepts one, has not decided about the network. The same holds for a rule that matches an excess only.
     """
     if rule["limited"] == "over":
         return False
@@ -261,8 +262,8 @@ def doubts(chains: list[Record], packet: Record, verdict: str = "drop") -> list[
     """The rules because of which the model cannot say whether the connection ends with this verdict, as ``{"chain":
     chain, "rule": rule}``.
 
-    Asked for ``drop``: the rules that may stop what otherwise passes; for ``accept``: those that may let in what
-    otherwise is stopped.
+    Asked for ``drop``: the rules that may stop otherwise accepted connections; for ``accept``: those that may accept
+    connections that otherwise is stopped.
     """
     found: list[Record] = []
     for ends in _ways(chains, packet):

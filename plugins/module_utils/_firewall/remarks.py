@@ -31,7 +31,7 @@ def _not_judged(opening: Record, owner: str, report: Record, provider: str) -> l
 def remarks(
     rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False
 ) -> list[str]:
-    """What a person must be told, one sentence each: where a limit to sources is not in force, or where nothing filters
+    """Facts that need attention, one sentence each: a limit to sources that is not in force, or a host without a filter
     at all."""
     entries = normalise(rules)
     provider = choose(requested, report, enable, is_limited(entries))

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules a user writes, and what they mean on a packet filter. Pure: no I/O, no Ansible.
+"""The user's rules, and their meaning for a packet filter. Pure: no I/O, no Ansible.
 
 A *rule* is an entry of ``firewall_rules``. An *opening* is one source of one rule:
 ``{"protocol": "tcp", "port": "8888", "source": "192.0.2.0/24", "interface": "", "zone": "", "limit": "", "comment":
@@ -20,7 +20,8 @@ from .packet_filter import ports as port_range
 
 PROVIDERS = ("ufw", "firewalld", "nftables", "iptables", "none")
 TOOLS = {"ufw": "ufw", "firewalld": "firewall-cmd", "nftables": "nft", "iptables": "iptables"}
-FOLDER = "/etc/remote-notebooks/firewall"  # what firewalls cannot hold themselves: files of our own, named by owner
+# data that firewalls cannot hold themselves: files of our own, named by owner
+FOLDER = "/etc/remote-notebooks/firewall"
 SAME = ("protocol", "port", "source", "interface", "zone", "limit")  # two openings that agree in these say the same
 _KEYS = {"port", "protocol", "sources", "state", "comment", "interface", "zone", "limit"}
 _PER = {"second": "s", "minute": "m", "hour": "h"}
@@ -133,7 +134,7 @@ def _refuse_overlaps(rules: list[Record]) -> None:
             if rule["protocol"] != other["protocol"] or last < low or high < first or not same_place:
                 continue
             if rule["state"] != other["state"] and (rule["port"], rule["sources"]) != (other["port"], other["sources"]):
-                continue  # an absent entry names exactly what it wants gone
+                continue  # an absent entry names exactly the rule to remove
             clash = next(
                 (
                     (a or "anybody", b or "anybody")

@@ -69,7 +69,7 @@ def rich_rule(opening: Record) -> str:
 
 
 def ledger(wanted: list[Record], owner: str, report: Record) -> list[Record]:
-    """What of the wanted openings (in firewalld's terms) is ours: all but those that stand there by somebody else's
+    """The wanted openings (in firewalld's terms) that are ours: all but those that exist there by somebody else's
     hand."""
     others = [rule for rule in report["rules"] if rule["provider"] == "firewalld" and rule["owner"] != owner]
     return [

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lies in the home of an account that a run made, and is not ours to remove. Runs on the host, changes nothing."""
+"""Foreign files in the home of an account that a run created. Runs on the host, changes nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Iterator
 
 from . import other_account
 
-#: What servers and kernels write there by themselves
-#: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever
-#: reads them can do without (XDG Base Directory Specification; that of npm,
-#: https://docs.npmjs.com/cli/configuring-npm/folders#cache, which
-#: JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in it.
+#: The files that servers and kernels write there by themselves
+#: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever reads them can do
+#: without (XDG Base Directory Specification; that of npm, https://docs.npmjs.com/cli/configuring-npm/folders#cache,
+#: which JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in
+#: it.
 OURS = (
     ".cache",
     ".ipython/README",
@@ -44,7 +44,7 @@ OURS = (
     ".local/share/jupyter/runtime",
     ".npm",
 )
-#: What useradd(8) fills a new home with.
+#: The files that useradd(8) copies into a new home.
 SKELETON = "/etc/skel"
 #: So many are named, and of so many entries the rest is taken for somebody's.
 NAMED, MOST = 3, 20_000
@@ -52,7 +52,8 @@ SECONDS = 30
 
 
 def strangers(account: str, home: str, ours: list[str]) -> list[str]:
-    """Return what no run, no server and no useradd(8) put into a home, as paths below it: :data:`NAMED` at most.
+    """Return the files in a home that come from no run, no server and no useradd(8), as paths below it: :data:`NAMED`
+    at most.
 
     :param account: whose home it is, and with whose rights it is looked into.
     :param ours: folders of notebooks, as paths below it, which have a rule of their own.

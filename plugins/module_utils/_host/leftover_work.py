@@ -21,7 +21,7 @@ LOOKS = 50
 
 
 def end_jobs(name: str) -> None:
-    """Remove what an account has left with cron and at: that would run for the next account of its name, or of its
+    """Remove the jobs of an account in cron and at. They would run for the next account of its name, or of its
     number."""
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with contextlib.suppress(OSError):  # there is no cron

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Let another process do something, with the rights of another account where that is asked for. Runs on the host.
 
-What lies in a folder of an account is the account's to change at any moment, so root looks at it and writes there with
+An account can change its own folder at any moment, so root reads and writes there with
 that account's rights alone: then a link leads no further than the account gets by itself. The account can stop and end
-such a process, and whatever it reads may be endless: it has a deadline, a limit of memory, and its answer a length.
+such a process, and its input may be endless: it has a deadline, a limit of memory, and its answer a length.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def begin(
     limit: int = 1 << 26,
     memory: int | None = None,
 ) -> Callable[[], Any]:
-    """Have another process call ``function``. Return what waits for its answer.
+    """Have another process call ``function``. Return a function that waits for its answer.
 
-    What that returns is what JSON keeps of the function's value. It raises OSError as the function did, or where there
+    It returns the JSON form of the function's value. It raises OSError as the function did, or if there
     is no answer.
 
     :param account: whose rights the process has; it gives up root for good. Empty, or without root: the same account.
@@ -61,7 +61,7 @@ def begin(
                 said = said[os.write(writing, said) :]
             code = 0
         finally:
-            os._exit(code)  # nothing of what this process would do at its end
+            os._exit(code)  # nothing of the work that this process would do at its end
     os.close(writing)
 
     def answer() -> Any:

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In whose hands a path is. Runs on the host.
 
-Whoever may write into a folder decides what its names lead to, and may do so between any two steps of ours. So root
-works by name only where every folder on the way can be changed by root alone: there it may, for nobody can put a link
-in its way. Below anything else the account works itself (:mod:`other_account`). Without root there is nothing to tell
-apart.
+An account that may write into a folder decides where its names lead, and may do so between any two steps of ours. So
+root works by name only where every folder on the way can be changed by root alone: there it may, for nobody can put a
+link in its way. Below anything else the account works itself (:mod:`other_account`). Without root there is nothing to
+tell apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import stat
 
 from . import other_account
 
-#: How long an account may take, in seconds: whatever runs with its rights it can stop.
+#: How long an account may take, in seconds. The account can stop any process with its rights.
 SECONDS = 30
 
 #: As many links as the kernel follows (path_resolution(7)).
@@ -34,7 +34,7 @@ class Way:
         self.real = real
         #: The names below it that are missing, or somebody else's.
         self.rest = rest
-        #: Why it ends there, for a person; empty where it leads to the end, or to what is missing.
+        #: Why it ends there, for a person. Empty if it leads to the end, or to a missing name.
         self.stranger = stranger
 
 
@@ -77,12 +77,12 @@ def _names(path: str) -> list[str]:
 
 
 def _stranger(descriptor: int, path: str) -> str:
-    """Say who but root may change what is in a folder; empty where nobody may."""
+    """Return the accounts, besides root, that may change the content of a folder. Empty if there are none."""
     found = os.fstat(descriptor)
     if found.st_uid != 0:
         return f"{path} belongs to {_account(found.st_uid)}"
     if found.st_mode & stat.S_ISVTX:
-        return ""  # others may add names there; they cannot change ours, and what they added is theirs
+        return ""  # others may add names there. They cannot change ours, and the added ones are theirs
     if found.st_mode & stat.S_IWOTH:
         return f"every account may write into {path}"
     if found.st_mode & stat.S_IWGRP and (_has_list(descriptor) or _has_members(found.st_gid)):
@@ -120,7 +120,7 @@ def absolute(path: str) -> str:
 
 
 def ours(path: str) -> str:
-    """Return a path of ours with its links resolved; what is missing at its end stays as it is.
+    """Return a path of ours with its links resolved. Missing names at its end stay as they are.
 
     :raises OSError: where root would work in a folder that somebody else can change.
     """
@@ -152,7 +152,7 @@ def is_usable(path: str, uid: int) -> bool | None:
 
 
 def make_folder(path: str, uid: int, gid: int, mode: int) -> None:
-    """Make a folder for an account where root alone decides. What is missing on the way becomes root's.
+    """Create a folder for an account in a place where root alone decides. Missing parents become root's.
 
     :raises OSError: where something is there, or somebody else could put it there.
     """
@@ -171,7 +171,7 @@ def rename(path: str, new: str, account: str) -> None:
     """Rename a file within its folder, unless the new name is taken.
 
     :param account: whose the folder is, and who renames; empty for the one we are. Then the folder is taken as it is
-        found without a link in its home, and has to be root's own: what it is called, others may have changed, and what
+        found without a link in its home, and has to be root's own: others may have changed its name, and the file that
         is in it, nobody.
     :raises OSError: where that cannot be done.
     """

@@ -1,11 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What programs that we start on a host get of the environment there. Runs on the host.
+"""The environment of programs that we start on a host. Runs on the host.
 
-``/etc/environment`` reaches what sudo runs, so a PYTHONPATH that somebody once set for other programs would decide what
-an environment of ours imports, and a PIP_USER where its packages go. Which index, proxy, authority or constraint counts
-stays the host's to say.
+``/etc/environment`` reaches programs under sudo, so a PYTHONPATH that somebody once set for other programs would decide
+which an environment of ours imports, and a PIP_USER where its packages go. Which index, proxy, authority or constraint
+counts stays the host's to say.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ _FOREIGN = re.compile(
 
 
 def without_foreign() -> dict[str, str]:
-    """Return the environment of this process without what changes which modules are imported, and where packages go."""
+    """Return the environment of this process without the variables that change imported modules, or the place of
+    packages."""
     return {name: value for name, value in os.environ.items() if not _FOREIGN.fullmatch(name)}
 
 
 def forget_foreign() -> None:
-    """Take that out of the environment of this process, and so of what it starts."""
+    """Remove these variables from the environment of this process, and so of its children."""
     for name in os.environ.keys() - without_foreign().keys():
         del os.environ[name]

@@ -32,8 +32,8 @@ def is_here(pid: int | str) -> bool:
 
 
 def end_ours(folder: str, scripts: str) -> None:
-    """End the programs of ours that are at work in a folder which is about to go: what they wrote after that would be
-    left of it.
+    """End the programs of ours that are at work in a folder which is about to be removed: files that they wrote
+    afterwards would be left of it.
 
     :param scripts: where ours lie. They have the folder's program as their first word and one of these behind it; a
         server is no such program.

@@ -16,12 +16,12 @@ import subprocess
 from . import other_account, ownership
 
 #: How long a tree of an account may take to go, in seconds: notebooks may be millions of files, and the account can
-#: stop what runs with its rights.
+#: stop any process with its rights.
 SECONDS = 3600
 
 
 def replaced(path: str) -> str:
-    """Say what somebody has put into the place of a folder that a run of ours has made; empty where it is a folder
+    """Describe the foreign resource that replaced a folder of an earlier run. Empty if it is a folder
     still."""
     if os.path.islink(path):
         return f"it is a link, to {os.readlink(path)}, and that was made by somebody else"
@@ -33,8 +33,8 @@ def ours(path: str) -> str:
 
 
 def remove_tree(path: str) -> None:
-    """Remove what root alone could have put there. Inside, no link is followed (shutil.rmtree), whoever may have made
-    it."""
+    """Remove a resource that only root could have created. Inside, no link is followed (shutil.rmtree), whatever its
+    owner it."""
     if stat.S_ISDIR(os.lstat(path).st_mode):
         # The seal of an environment goes first: a folder that is half gone must not look whole.
         with contextlib.suppress(OSError):
@@ -45,7 +45,7 @@ def remove_tree(path: str) -> None:
 
 
 def remove_folder(path: str) -> tuple[bool, str]:
-    """Remove a folder of ours, whose listed content is gone; what else is in it is somebody's, and so it stays."""
+    """Remove a folder of ours, whose listed content is removed. Other content belongs to somebody else, and stays."""
     for name in os.listdir(path):
         if ".ansible_tmp" in name:  # of a run that was cut off
             os.unlink(os.path.join(path, name))
@@ -92,7 +92,7 @@ def remove_as_owner(path: str, owner: pwd.struct_passwd) -> tuple[bool, str]:
 def _rm(path: str) -> None:
     """Remove a tree as whoever this process is; how much of it went, is looked at afterwards."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-    # What it made unwritable is its own to make writable again. A link at the end would be followed.
+    # An account may change the mode of its own folder again. A link at the end would be followed.
     if not os.path.islink(path):
         subprocess.run(
             ["chmod", "--recursive", "--silent", "u+rwX", "--", path],

@@ -130,8 +130,8 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
 
 
 def _is_up_to_date(wish: Wish, run: Run) -> bool:
-    """Ask uv what it would install now. That takes a second; where uv cannot be had, the comparison waits until pip has
-    installed."""
+    """Ask uv for the packages that it would install now. That takes a second. Without uv, the comparison waits until
+    pip has installed."""
     if not wish["instead_of"] or wish["installer"] != "uv":
         return False
     try:
@@ -162,12 +162,12 @@ def resolved(output: str) -> dict[str, str]:
 
 
 def _clear(prefix: str, path: str) -> None:
-    """Remove what no run has finished, and ``path``; nobody else is building now."""
+    """Remove unfinished environments, and ``path``. No other run is building now."""
     for folder in glob.glob(os.path.join(glob.escape(prefix), "envs", "*")):
         if folder == path or not os.path.exists(os.path.join(folder, environments.SEAL)):
             remove(folder)
 
 
 def _pins(path: str) -> str:
-    """Return the versions that a damaged environment was sealed with: it is to become what it was."""
+    """Return the versions in the seal of a damaged environment, which is rebuilt with the same versions."""
     return "".join(f"{name}=={version}\n" for name, version in sorted(versions(path).items()))

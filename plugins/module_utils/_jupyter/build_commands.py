@@ -18,10 +18,10 @@ from .._plain import plain_lines
 from .uv import Run
 
 Wish = Dict[str, Any]
-#: How long it may take to try an environment, in seconds, and which of our variables are told to what tries it.
+#: The time limit of the trial of an environment, in seconds, and the variables of ours that the trial gets.
 TRIAL = 900
 TOLD = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
-#: What the installers say, in the order of what is to be believed first, and what to do about it.
+#: The messages of the installers, the most reliable first, and the cure for each.
 REASONS = (
     (
         r"No space left on device|os error 28|Disk quota exceeded|ENOSPC",
@@ -73,9 +73,9 @@ REASONS = (
 
 
 def explain(step: str, output: str) -> str:
-    """Say in a few lines why a step failed: what, its cure, and the last words of the program.
+    """Return a few lines about the failure of a step: the step, the cure, and the last output of the program.
 
-    :param step: what was being done, for a reason that is none of :data:`REASONS`.
+    :param step: the failed step, for a reason that is none of :data:`REASONS`.
     """
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in output.splitlines()]
     last = plain_lines("\n".join(f"  {line}" for line in [line for line in lines if line.strip()][-12:]))
@@ -86,7 +86,7 @@ def explain(step: str, output: str) -> str:
 
 
 def run(argv: list[str], text: str) -> tuple[int, str]:
-    """Run a command that reads ``text``. Return its exit code and what it said."""
+    """Run a command that reads ``text``. Return its exit code and its output."""
     environment = process_environment.without_foreign()
     done = subprocess.run(
         argv, input=text, capture_output=True, check=False, encoding="utf-8", errors="replace", env=environment
@@ -95,9 +95,9 @@ def run(argv: list[str], text: str) -> tuple[int, str]:
 
 
 def tried(argv: list[str], text: str, seconds: float = TRIAL) -> tuple[int, str]:
-    """Run what tries an environment with the rights of another account. Return its exit code and what it said.
+    """Run the trial of an environment with the rights of another account. Return its exit code and its output.
 
-    That account can read what stands in the environment of its processes: the address of the index, with its password,
+    That account can read the environment of its processes: the address of the index, with its password,
     does not. It can stop them as well: they have their time. And no terminal of ours is theirs.
     """
     streams: dict[str, Any] = {
@@ -126,7 +126,7 @@ def must(run: Run, step: str, argv: list[str], text: str = "") -> None:
 
 
 def started(command: list[str], **more: Any) -> subprocess.Popen[str]:
-    """Start what goes on beside the next steps."""
+    """Start the work that goes on beside the next steps."""
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     more["env"] = process_environment.without_foreign()
     return subprocess.Popen(command, text=True, errors="replace", **streams, **more)

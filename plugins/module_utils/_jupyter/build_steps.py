@@ -53,7 +53,7 @@ def versions(path: str) -> dict[str, str]:
 
 
 def installed(path: str, run: Run) -> dict[str, str]:
-    """Return what :mod:`seal_environment` would write of an environment that has no seal yet."""
+    """Return the output of :mod:`seal_environment` for an environment that has no seal yet."""
     code, out = run([f"{path}/bin/python", "-I", "-c", VERSIONS], "")
     return dict(json.loads(out.strip().splitlines()[-1])) if code == 0 else {}
 
@@ -96,7 +96,7 @@ def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
         must(run, "making the environment", [uv, "venv", "--quiet", "--python", python, path])
     else:
         must(run, "making the environment", [python, "-m", "venv", *(["--without-pip"] if wish["pip"] else []), path])
-    # What went in stays beside what came of it.
+    # The inputs are stored beside the result.
     requirements, constraints = os.path.join(path, "requirements.txt"), os.path.join(path, "constraints.txt")
     with open(requirements, "w", encoding="utf-8") as file:
         file.write(wish["lock"] or "".join(f"{package}\n" for package in wish["packages"]))
@@ -143,10 +143,10 @@ def program(wish: Wish, wheels: str, run: Run) -> str:
 
 @contextlib.contextmanager
 def compiling(wish: Wish, site: int) -> Iterator[None]:
-    """Return when compiled is what a server needs. The rest goes on meanwhile and after this run's end, unless the
+    """Return when the modules of a server are compiled. The rest goes on meanwhile and after this run's end, unless the
     block fails.
 
-    :param site: what :func:`alone` yields. Whoever builds next, and whoever ends this run (unlock.yml), waits for it.
+    :param site: the value of :func:`alone`. The next builder, and the end of this run (unlock.yml), wait for it.
     """
     command = [f"{wish['path']}/bin/python", "-I", os.path.join(wish["prefix"], "libexec", "compile_environment.py")]
     process = started(command, pass_fds=[site], start_new_session=True)
@@ -156,7 +156,7 @@ def compiling(wish: Wish, site: int) -> Iterator[None]:
             raise BuildError(explain("compiling", said))
         yield
     except BaseException:
-        # What it and its children wrote after this would be left of an environment that is gone.
+        # Files that it and its children wrote after this would be left of an environment that is gone.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a configuration file of Jupyter sets, read without running it. Pure.
+"""The settings of a configuration file of Jupyter, read without running it. Pure.
 
 It runs on hosts as well (:mod:`observation.configuration`), so it imports nothing of ours but
 :mod:`program.statements`, and that only for a file in Python.
@@ -25,14 +25,14 @@ class Found(NamedTuple):
     value: Any
     #: Where it is set last, from 1.
     line: int
-    #: What keeps its value from being known, as the rest of a sentence about the option; empty where it is known.
+    #: The reason why its value is unknown, as the rest of a sentence about the option. Empty if it is known.
     why: str = ""
 
 
 class Reading(NamedTuple):
     #: By ``Section.trait``.
     options: dict[str, Found]
-    #: What else may set something: the line, and what it does.
+    #: Other code that may set an option: the line, and its effect.
     remarks: list[tuple[int, str]]
 
 
@@ -49,10 +49,10 @@ def decode(data: bytes, name: str) -> str:
 
 
 def read(text: str, name: str) -> Reading:
-    """Return what one file sets.
+    """Return the settings of one file.
 
     :param name: its name, of which the ending tells the language.
-    :raises ValueError: where it cannot be read as what its ending says.
+    :raises ValueError: if it cannot be read in the format of its ending.
     """
     try:
         if name.endswith(".json"):
@@ -95,7 +95,7 @@ def _from_json(text: str) -> Reading:
 
 
 def _lines(text: str) -> Callable[[str], int]:
-    """Return what tells the line of each key of a JSON text, asked in their order."""
+    """Return a function for the line of each key of a JSON text, asked in their order."""
     place, line = 0, 1
 
     def of(key: str) -> int:
@@ -126,7 +126,7 @@ def plain(value: Any, unfit: Any = lambda value: "") -> tuple[Any, str]:
 
     Tuples and sets become lists, which Jupyter takes for them; bytes become texts, which it makes of them as well.
 
-    :param unfit: what else may be wrong with a part of it.
+    :param unfit: a further test for faults in a part of it.
     """
     left = [MOST_PARTS]
 

@@ -6,7 +6,7 @@ control node.
 
 An archive comes from a host, and a host may put anything into it. So only this much passes, here and there: regular
 files and folders, of nobody in particular, with the plain bits of their mode, and links that lead to another place
-within; up to a limit. What is left out is named.
+within, up to a limit. All omitted files are listed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import Any, Iterator
 
 from .._errors import BackupError
 
-#: Each name counts for so many bytes: that is what it takes in an archive.
+#: Each name counts for so many bytes, its size in an archive.
 BLOCK = 512
-#: As many names are said of what is left out.
+#: The number of omitted files that are listed.
 NAMED = 20
 #: Modification times beyond these, in seconds since the epoch, are none.
 LATEST = 1 << 33
@@ -50,7 +50,7 @@ class _Bounded(io.RawIOBase):
 
 
 class Archive:
-    """Files, folders and links by their relative names; and what was left out."""
+    """Files, folders and links by their relative names, and the omitted ones."""
 
     def __init__(self) -> None:
         self.made: dict[str, tarfile.TarInfo] = {}
@@ -61,7 +61,7 @@ class Archive:
         self.left_out.append(f"{printable(name)} ({why})")
 
     def add(self, name: str, kind: bytes, mode: int, mtime: float, what: bytes = b"") -> None:
-        """Add one, unless its name leads elsewhere. ``what`` is the content of a file, and where a link leads."""
+        """Add one, unless its name leads elsewhere. ``what`` is the content of a file, or the target of a link."""
         target, content = (os.fsdecode(what), b"") if kind == tarfile.SYMTYPE else ("", what)
         plain = _inside(name)
         if plain is None:
@@ -89,7 +89,7 @@ class Archive:
 
 
 def printable(text: str) -> str:
-    """Return a name that others chose, without what a terminal would take for a command."""
+    """Return a name that others chose, without characters that control a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text[:200])
 
 
@@ -177,7 +177,7 @@ def _content(path: str, limit: int) -> bytes:
 
 
 def parse(data: bytes, limit: int) -> Archive:
-    """Read an archive that somebody else made, and keep of it what may pass.
+    """Read an archive of unknown origin. Return the accepted parts.
 
     :raises BackupError: where it is none, or unpacks to more than ``limit`` bytes.
     """
@@ -224,7 +224,7 @@ def _take(archive: Archive, tar: tarfile.TarFile, member: tarfile.TarInfo) -> No
 
 
 def clean(text: str, limit: int) -> tuple[bytes, list[str]]:
-    """Return an archive in base64 as it may pass, and what was left out.
+    """Return the accepted parts of an archive in base64, and the omitted files.
 
     :raises BackupError: as :func:`parse`.
     """
@@ -237,7 +237,7 @@ def clean(text: str, limit: int) -> tuple[bytes, list[str]]:
 
 
 def write(root: str, archive: Archive) -> None:
-    """Make what an archive holds in a folder, with the rights of whoever this process is. Nothing that is there is
+    """Create the content of an archive in a folder, with the rights of this process. No existing file is
     replaced."""
     kinds = {
         kind: [name for name in sorted(archive.made) if archive.made[name].type == kind]
@@ -263,6 +263,6 @@ def write(root: str, archive: Archive) -> None:
 
 
 def named(left_out: list[str]) -> list[str]:
-    """Return the first of what was left out, and how much more there is."""
+    """Return the first omitted files, and the number of the others."""
     more = len(left_out) - NAMED
     return [*left_out[:NAMED], *([f"{more} more"] if more > 0 else [])]

@@ -33,7 +33,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from .._errors import AlarmError, BuildError
 from .uv_wheels import VERSION, WHEELS
 
-#: (argv, text for its standard input) → (exit code, what it wrote to stdout and stderr)
+#: (argv, text for its standard input) → (exit code, its output to stdout and stderr)
 Run = Callable[[List[str], str], Tuple[int, str]]
 
 #: Seconds to wait before the index is asked again, where it may be better off by then.
@@ -45,7 +45,7 @@ TIMEOUT = 30
 MOST = 64 << 20
 PATIENCE = 600
 
-#: What a machine is to a system of 32 bits that runs on its kernel of 64, as that of many a Raspberry Pi.
+#: The machine of a 32-bit system on a 64-bit kernel, such as many a Raspberry Pi.
 NARROW = {"x86_64": "i686", "aarch64": "armv7l", "armv8l": "armv7l"}
 
 #: Prints the index that pip asks when nobody told it anything. The pip is the one that this Python puts into virtual
@@ -162,7 +162,7 @@ def _fetched(name: str, index: str) -> bytes:
 
 
 def _get(url: str, index: str) -> tuple[bytes, str]:
-    """Return what is there, and the address that it came from in the end. Where that may be better in a moment, ask
+    """Return the content, and the address that it came from in the end. If that may be better in a moment, ask
     again."""
     for pause in PAUSES:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -174,7 +174,7 @@ def _get(url: str, index: str) -> tuple[bytes, str]:
 def _answer(url: str, index: str) -> tuple[bytes, str]:
     there, login = urlsplit(url), _login(url, index)
     plain = there._replace(netloc=there.netloc.rpartition("@")[2]).geturl()
-    # Whatever scheme a page may name: the digest decides what is run.
+    # For any scheme in a page: the digest decides whether it is run.
     request = urllib.request.Request(plain, headers={"Accept": "text/html", "User-Agent": "remote.notebooks"})  # noqa: S310
     if login:
         # Not for where this address may lead on to.
@@ -195,7 +195,7 @@ def _whole(answer: Any) -> bytes:
         size += len(part)
         if size > MOST or time.monotonic() > end:
             raise OSError(f"the index sends more than {MOST >> 20} MB, or for more than {PATIENCE // 60} minutes")
-    if getattr(answer, "length", None):  # of what was announced, so much did not come
+    if getattr(answer, "length", None):  # the missing part of the announced length
         raise http.client.IncompleteRead(b"", answer.length)
     return b"".join(parts)
 

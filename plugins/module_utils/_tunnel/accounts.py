@@ -8,9 +8,9 @@ An *account* is complete after :func:`resolve`, and holds no secret::
     {"name": "ipad", "permit_open": ["localhost:8888", "127.0.0.1:8888"],
      "public_keys": ["ecdsa-sha2-nistp256 AAAA... comment"], "groups": [], "key_type": "ecdsa", "identity_file": ""}
 
-A *report* is what :mod:`_tunnel.host` read. Two fences stand around each account, and either holds alone: options
-before each of its keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT), and a ``Match User`` block (sshd_config(5)). The keys
-lie in a folder of root's that only that block names, so that an account whose block is lost cannot log in at all.
+A *report* is the result of :mod:`_tunnel.host`. Two restrictions apply to each account, and each is enough alone:
+options before each of its keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT), and a ``Match User`` block (sshd_config(5)). The
+keys lie in a folder of root's that only that block names, so that an account whose block is lost cannot log in at all.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _several(given: Any) -> list[Any]:
 
 def targets_of(item: Any) -> list[str]:
     """Return the targets that one entry of ``permit_open`` stands for. A bare port is this host's loopback under both
-    its common names: sshd compares what a client asks for as text. Raise TunnelError where it is none.
+    its common names: sshd compares the client's request as text. Raise TunnelError if it is no target.
     """
     text = str(item)
     if text.isdigit():

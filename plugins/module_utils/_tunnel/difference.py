@@ -31,7 +31,7 @@ def difference(accounts: list[Account], report: Report, owner: str) -> list[dict
                     differs("account", name, f"{key} is {found[key]}, wanted {wanted}")
             # '!' locks the account, and with UsePAM no sshd then refuses its keys as well (sshd(8)); '*' only fits no
             # password.
-            if found["password"] != "disabled":  # noqa: S105 - a word for what is there
+            if found["password"] != "disabled":  # noqa: S105 - the name of a state
                 differs("account", name, f"password is {found['password']}, wanted disabled")
         keys = report["keys"].get(name)
         if keys is None:

@@ -21,13 +21,13 @@ from .sshd import Command, Server, included
 from .sshd import text as _text
 from .trial import Trial
 
-#: No account has this name, so what applies to it is what the administrator decided for everybody.
+#: No account has this name, so the settings that apply to it are the administrator's for everybody.
 ANYONE = "remote-notebooks-anyone"
 
 
 def read(owner: str, accounts: list[dict[str, Any]], run: Command) -> dict[str, Any]:
-    """Describe what :mod:`accounts` compares. Nothing on the host changes; a trial of the block lives in a folder that
-    is gone at the end."""
+    """Describe the state that :mod:`accounts` compares. Nothing on the host changes; a trial of the block lives in a
+    folder that is gone at the end."""
     names = [account["name"] for account in accounts]
     complaint = ""
     block = None
@@ -108,7 +108,7 @@ def _user(uid: int) -> str:
 
 
 def _relevant(effective: dict[str, Any]) -> dict[str, Any]:
-    """What the comparison looks at; sshd has a hundred settings, and the report goes over the wire."""
+    """The settings that the comparison reads. sshd has a hundred settings, and the report goes over the wire."""
     return {
         part: {keyword: value for keyword, value in effective[part].items() if keyword in server_config.KEYWORDS}
         for part in effective
@@ -159,7 +159,7 @@ def keys_of(name: str) -> dict[str, Any] | None:
     if text is None:
         return None
     found, folder = os.stat(path), os.stat(tunnel_accounts.FOLDER)
-    # Who may write to the folder decides what the file holds.
+    # An account that may write to the folder decides about the content of the file.
     mode = found.st_mode | (folder.st_mode & 0o022)
     return {"text": text, "mode": f"{stat.S_IMODE(mode):04o}", "owner": _user(found.st_uid or folder.st_uid)}
 
@@ -187,13 +187,13 @@ class Block:
             server.config, self.main, owner, [folder for folder in folders if os.path.isdir(folder)]
         )
         self.in_folder = self.place["include"] is not None
-        # What stands in the other of the two places was put there before the configuration changed its ways.
+        # A block in the other of the two places was put there before the configuration changed.
         self.bare_main = server_config.with_block(self.main, owner, "")
         self.stale = "" if self.in_folder else f"/etc/ssh/sshd_config.d/00-remote-notebooks-{owner}.conf"
         if self.in_folder:
             self.found = (_text(self.place["path"]) or "") + ("" if self.bare_main == self.main else self.main)
         else:
-            # A file that is no longer included does nothing, so it must not count as what is wanted, even where it says
+            # A file that is no longer included does nothing, so it must not count as wanted, even if it holds
             # the same.
             self.found = self._inner() + (f"# {self.stale}\n" if os.path.exists(self.stale) else "")
 

@@ -31,7 +31,7 @@ from .trial import Trial
 
 #: Of so many people's accounts at most is it seen that a change leaves their settings alone.
 PEOPLE = 30
-#: What the last change found, until its accounts have logged in; gone with the next start of the host.
+#: The state before the last change, until its accounts have logged in. Gone with the next start of the host.
 BEFORE = "/run/remote-notebooks-tunnel"
 #: Where one of these is, pam_nologin(8) and sshd(8) refuse everybody but root.
 NOLOGIN = ("/etc/nologin", "/run/nologin", "/var/run/nologin")
@@ -64,10 +64,10 @@ def plan(owner: str, accounts: list[dict[str, Any]], run: Command) -> list[dict[
 def install(
     owner: str, accounts: list[dict[str, Any]], run: Command, move: Callable[[str, str], None]
 ) -> list[dict[str, Any]]:
-    """Bring keys and configuration up to date and let sshd read it. Return what changed, as :func:`plan` does.
+    """Bring keys and configuration up to date and let sshd read it. Return the changes, as :func:`plan` does.
 
-    The whole configuration is tried first, in a copy: sshd must take it, and it must not change what applies to anybody
-    else. Raises TunnelError, with the configuration as it was, where either fails. What was there before is kept, for
+    The whole configuration is tried first, in a copy: sshd must take it, and it must not change the settings of any
+    account else. Raises TunnelError, with the configuration as it was, if either fails. The former files are kept, for
     :func:`take_back`.
 
     :param move: puts a file in the place of another in one step, with the owner, mode and context of that.
@@ -115,7 +115,7 @@ def _kept(owner: str) -> str:
 
 
 def _keep(owner: str, changes: list[dict[str, Any]]) -> None:
-    """Remember what a change found; where nothing is wanted, nothing either."""
+    """Store the state before a change. If nothing is wanted, remove it."""
     path = _kept(owner)
     if not changes:
         with contextlib.suppress(OSError):
@@ -150,7 +150,7 @@ def take_back(owner: str, new: list[str], run: Command, move: Callable[[str, str
 def explain(
     owner: str, accounts: list[dict[str, Any]], about: str, override: bool, run: Command
 ) -> dict[str, list[str]]:
-    """Say why an account is not let in: what its settings have against it, and what sshd wrote into its log since the
+    """Return why an account is not let in: the settings that block it, and the messages of sshd in its log since the
     last change."""
     why = tunnel_refusals.refusals(accounts, read(owner, accounts, run), owner, override)
     why += [f"{path} lets nobody in but root. Remove it." for path in NOLOGIN if os.path.exists(path)]
@@ -193,7 +193,7 @@ def _put(path: str, text: str | None, move: Callable[[str, str], None]) -> None:
         return
     if path.startswith(f"{tunnel_accounts.FOLDER}/"):
         os.makedirs(tunnel_accounts.FOLDER, mode=0o755, exist_ok=True)
-        # sshd reads them as the account itself, so they are open to all; whatever the umask was, only root writes
+        # sshd reads them as the account itself, so they are open to all. With any umask, only root writes
         # (StrictModes).
         os.chmod(tunnel_accounts.FOLDER, 0o755)  # noqa: S103
         os.chown(tunnel_accounts.FOLDER, 0, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-#: What an account may be called; its files on the control node have the same names.
+#: The possible names of an account. Its files on the control node have the same names.
 NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 #: A public key of a host: its type, and base64.
@@ -21,7 +21,7 @@ def mark(owner: str) -> str:
 
 
 def alias(host: str, account: str) -> str:
-    """What a person types: ``ssh -N <alias>``."""
+    """The name that a person types: ``ssh -N <alias>``."""
     return f"{host}-{account}"
 
 

@@ -21,7 +21,7 @@ def refusals(
     """Return why these accounts cannot work on this host, or must not be made; each with the file, the line and the
     cure.
 
-    :param override: whether the accounts may be an exception from what the host's administrator set for everybody.
+    :param override: whether the accounts may be an exception from the settings of the host's administrator.
     :param strangers: whether files in the way are named; whoever asks may have a cure for them.
     """
     if not accounts:
@@ -92,7 +92,7 @@ EXCEPTION = "or make these accounts an exception from it with tunnel_override: t
 
 
 def _policy(anyone: dict[str, Any]) -> list[str]:
-    """What the host's administrator decided for everybody and what our block would silently undo."""
+    """The settings of the host's administrator for everybody that our block would silently undo."""
     problems = []
     if _values(anyone, "disableforwarding") == ["yes"]:
         problems.append(

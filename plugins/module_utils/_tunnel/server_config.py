@@ -25,7 +25,7 @@ def authorized_keys(account: Account) -> str:
 
 
 def settings(account: Account) -> dict[str, str]:
-    """What sshd must apply to an account, by keyword (sshd_config(5))."""
+    """The settings that sshd must apply to an account, by keyword (sshd_config(5))."""
     return {
         "AuthorizedKeysFile": f"{FOLDER}/%u",
         # It has no home to be shut up in, and no session.

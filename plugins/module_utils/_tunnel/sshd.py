@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The SSH server of a host: which one it is, its settings, listeners and log, its reload. Runs on the host, as root.
 
-What sshd would do is asked of sshd itself: ``sshd -T -C user=...,addr=...`` says what applies to an account that comes
+The effective settings come from sshd itself: ``sshd -T -C user=...,addr=...`` prints those of an account that comes
 as the present connection comes, and with ``-ddd`` which line of which file says so.
 """
 
@@ -55,13 +55,13 @@ class Server:
         self.criteria = f"host={here['addr']},addr={here['addr']},laddr={here['laddr']},lport={here['lport']}"
 
     def test(self, config: str) -> str:
-        """Return what sshd has against a configuration file; empty where it takes it."""
+        """Return the complaint of sshd about a configuration file. Empty if it takes it."""
         code, out, err = self._ask(["-t", "-f", config])
         return "" if code == 0 else " ".join((err or out).split()) or f"sshd -t ended with {code}"
 
     def effective(self, user: str, config: str) -> tuple[dict[str, list[str]], str]:
-        """Return what sshd applies to an account that comes as this connection did, by keyword, and its words on how it
-        got there."""
+        """Return the settings that sshd applies to an account that comes as this connection did, by keyword, and its
+        words on how it got there."""
         code, out, err = self._ask(["-T", "-ddd", "-f", config, "-C", f"user={user},{self.criteria}"])
         if code != 0:
             said = " ".join(line for line in err.splitlines() if not line.startswith("debug"))
@@ -194,7 +194,7 @@ def _systemctl(verb: str, unit: str, run: Command) -> None:
 
 
 def heard(account: str, since: float, run: Command) -> list[str]:
-    """What sshd wrote into the host's log about connections of an account, the last lines of it."""
+    """The last lines of sshd in the host's log about connections of an account."""
     since_text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(since))
     code, out, _err = (
         run(["journalctl", "--no-pager", "--quiet", "--output=short", f"--since={since_text}"])
@@ -223,7 +223,7 @@ def _tail(path: str) -> str:
 
 
 def text(path: str) -> str | None:
-    """What a file holds; None where there is none."""
+    """The content of a file. None if there is none."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()

@@ -48,7 +48,7 @@ class Trial:
         return self._effective(user)[0]
 
     def effective(self, user: str) -> dict[str, Any]:
-        """Return what would apply to an account: ``{"values": {keyword: [value, ...]}, "origins": {keyword:
+        """Return the effective settings of an account: ``{"values": {keyword: [value, ...]}, "origins": {keyword:
         where}}``."""
         values, words = self._effective(user)
         return {"values": values, "origins": self._origins(words)}
@@ -61,7 +61,7 @@ class Trial:
         return values, self._real(words)
 
     def _copy(self, path: str) -> str:
-        """Copy a file and what it includes; line by line, so that the numbers of lines stay."""
+        """Copy a file and its included files, line by line, so that the numbers of lines stay."""
         if self._folder is None:
             raise TunnelError("There is no copy of the configuration to look into.")
         if path in self.names:
@@ -102,8 +102,8 @@ class Trial:
         """Find in sshd's own words which line gave each keyword: the first under a satisfied Match, else the first at
         all (sshd_config(5))."""
         origins: dict[str, dict[str, Any]] = {}
-        # It goes through its files twice: for what holds for all, then for the Match lines, and calls the first file by
-        # another name then.
+        # It goes through its files twice: for the general settings, then for the Match lines, and calls the first file
+        # by another name then.
         everybody, found, matched = words.partition("debug3: checking match for")
         for part in (
             (matched.replace("\ndebug3: reprocess config:", f"\ndebug3: {self.server.config}:"), everybody)

@@ -51,9 +51,9 @@ ON_THE_WAY = ("timed_out", "no_route", "refused")
 
 
 def probe(plan: Plan, files: bool = False) -> dict[str, Any]:
-    """Say what the module should look at: processes, listeners, units, the firewall; no file of ours.
+    """Return the probe for the module: processes, listeners, units, the firewall. No file of ours.
 
-    :param files: ask for what servers and kernels may read of others, too: where it is known that something fails.
+    :param files: also ask for foreign files that servers and kernels may read: after a known failure.
     """
     return {
         "manifest": f"{plan['prefix']}/manifest.json",
@@ -80,13 +80,13 @@ def probe(plan: Plan, files: bool = False) -> dict[str, Any]:
 def known(
     targets: list[dict[str, Any]], plan: Plan, report: Report | None, proven: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
-    """Return the targets (:func:`endpoints.targets`) with what a client has to know before it sends a password.
+    """Return the targets (:func:`endpoints.targets`) with the data that a client needs before it sends a password.
 
     ``proven`` tells that only the server can be at the other end: it shows the certificate that was issued for it
     alone, or the host says that its process has the port. ``stranger`` is the conclusion where the host says that
     another one has it.
 
-    :param report: what the host said; None where it said nothing.
+    :param report: the host's answer. None if there was none.
     :param proven: names of instances that have proved themselves since then.
     """
     items = {item["name"]: item for item in plan["instances"]}
@@ -106,7 +106,7 @@ def known(
 
 
 def patience(name: str, report: Report | None) -> float:
-    """Return how long the check of an instance may take: four times what the trial of its environment took there; 0
+    """Return the time limit for the check of an instance: four times the time of the trial of its environment there; 0
     where that is not known."""
     took = (
         max((server["trial"] for server in report["servers"] if server["instance"] == name), default=0) if report else 0
@@ -144,7 +144,7 @@ def _stranger(item: Instance, report: Report) -> Listener | None:
 
 
 def explain(item: Instance, cause: str, report: Report) -> str:
-    """Return what the host tells about an instance that a client could not use: what is, and what to do; empty where
+    """Return the host's explanation of an instance that a client could not use, and the cure. Empty if
     all is as it should be there."""
     if not report["manifest"]:
         return "On the host: nothing was installed by remote.notebooks. Run the site playbook."
@@ -202,7 +202,7 @@ def _unreadable(item: Instance, report: Report) -> str:
 
 
 def _beside(item: Instance, report: Report) -> str:
-    """Name what the server and its kernels read or run beside what is ours: they may be to blame, and nothing else
+    """Name the foreign files that the server and its kernels read or run: they may be to blame, and no other check
     tells which of them is."""
     paths = leftovers.suspects(_home(item, report), report["shadows"])
     if not paths:
@@ -221,7 +221,7 @@ def _holder(listener: Listener) -> str:
 
 
 def _walls(item: Instance, cause: str, firewall: dict[str, Any] | None) -> str:
-    """Tell the host's own firewall from what lies beyond the host."""
+    """Distinguish the host's own firewall from a filter beyond the host."""
     if item["access"] == "tunnel" or cause not in ON_THE_WAY or firewall is None:
         return ""
     client, port = firewall["ssh"].get("client"), item["port"]

@@ -1,14 +1,14 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the check of a whole inventory found: from the answers of ``connection_check`` to rows, a table, and sentences.
-Pure: no I/O, no Ansible.
+"""The result of the check of a whole inventory: from the answers of ``connection_check`` to rows, a table, and
+sentences. Pure: no I/O, no Ansible.
 
-A *target* is one way to one server (:func:`endpoints.targets`); a *row* is what came of it::
+A *target* is one way to one server (:func:`endpoints.targets`). A *row* is its result::
 
     {"host": str, "instance": str, "way": "network" | "tunnel" | "loopback", "url": str,
      "verdict": "reachable" | "untrusted" | "unreachable" | "unknown", "cause": str, "message": str, "cure": str,
-     "host_says": str,                       # what a look on the host itself added; "" where there was none
+     "host_says": str,                       # facts that the host itself added; "" if there were none
      "certificate_days": int | None, "certificate_sha256": str | None, "milliseconds": int | None, "server_version": str
      | None}
 
@@ -32,7 +32,7 @@ NUMBERS = ("cert. days", "ms")
 
 
 def row(target: dict[str, Any], answer: dict[str, Any] | None, host_says: str, now: datetime) -> Row:
-    """Return the row of one target. ``answer`` is what ``connection_check`` returned; None where it was not asked."""
+    """Return the row of one target. ``answer`` is the result of ``connection_check``. None if it was not asked."""
     made: Row = {key: target[key] for key in ("host", "instance", "way", "url")}
     answer = _unasked(target) if answer is None else answer
     if answer.get("failed"):
@@ -117,7 +117,7 @@ def _align(name: str, cell: str, width: int) -> str:
 
 
 def sentences(one: Row) -> list[str]:
-    """Return what a person should read of one row: which server, what is, what to do."""
+    """Return the text of one row for a person: the server, its state, the cure."""
     where = f"{one['host']}/{one['instance']} {one['way']} {one['url']}" if one["url"] else one["host"]
     return [
         plain(where),
@@ -132,7 +132,7 @@ def sentences(one: Row) -> list[str]:
 
 def log(one: Row, instances: list[dict[str, Any]]) -> list[str]:
     """Return where the server's own words are, for who does not find the cause in these; nothing where the host has not
-    said what keeps it.
+    named the reason.
 
     :param instances: as :func:`_state.instances.complete` returns them.
     """

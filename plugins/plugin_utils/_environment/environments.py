@@ -3,18 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which environment each server and each kernel runs in, and which ones may go. Pure: no I/O, no Ansible.
 
-An environment is a folder that never changes once it is sealed. Its name says what went in: ``<key>`` for the
+An environment is a folder that never changes once it is sealed. Its name tells its inputs: ``<key>`` for the
 interpreter and the list of packages, ``<key>-<lock>`` where a lock file names every version, and ``<key>-<stamp>`` for
-what an upgrade of that time found without one. Several environments may therefore fit one wish; the link of the *slot*
-(``lab``, or ``lab.spark`` for a kernel of it) says which is in use, and that is all the state there is.
+the versions that an upgrade of that time found without one. Several environments may therefore fit one wish. The link
+of the *slot* (``lab``, or ``lab.spark`` for a kernel of it) says which is in use, and that is all the state there is.
 
-An *aim* says what a run wants beyond that::
+An *aim* is the wish of a run beyond that::
 
     {"do": "keep" | "new" | "previous" | "back", "stamp": str, "instances": [str, ...], "environments": {slot: path},
     "same": [path, ...]}
 
 ``instances`` empty means all of them. ``back`` returns to ``environments``, after an upgrade that failed. ``same``
-names what ``new`` would have made and turned out to hold nothing newer.
+names the environment that ``new`` would have made and that turned out to hold nothing newer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KEEP: Aim = {"do": "keep", "stamp": "", "instances": [], "environments": {}, "sa
 
 
 def key(python: Interpreter, packages: list[str]) -> str:
-    """Return what all environments that fit this wish have in common in their names: 12 hexadecimal digits."""
+    """Return the common part of the names of all environments that fit this wish: 12 hexadecimal digits."""
     return hashlib.sha256(json.dumps([python["path"], python["version"], packages]).encode()).hexdigest()[:12]
 
 
@@ -52,7 +52,7 @@ def _age(known: Known) -> list[str]:
 
 
 def _before(known: Known, path: str | None) -> str | None:
-    """Return what an environment took the place of. After a rollback and another upgrade that is not the next older
+    """Return the environment that this one replaced. After a rollback and another upgrade that is not the next older
     one: nobody wants that back."""
     return known.get(path or "", {}).get("before")
 
@@ -65,7 +65,7 @@ def concerns(aim: Aim, instance: str) -> bool:
 def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
     """Return the path of the environment that a slot is to run in.
 
-    :param slot: ``{"slot": its name, "key": what the plan wants, "lock": digest of the lock file that names the
+    :param slot: ``{"slot": its name, "key": the key of the plan, "lock": digest of the lock file that names the
         versions, or None, "link": where its link leads now, or None}``.
     :param folder: where the environments lie.
     :param known: what is in ``folder``, as :func:`observation.environments.environment` describes it, by path.
@@ -116,12 +116,12 @@ def unneeded(
     """Return the environments that may go: sealed, not wanted, run by nobody, and not among the first ``keep`` of their
     kind to go back to.
 
-    Each wish that still stands keeps its own; all other environments together are one kind. What has no seal is
-    somebody's building site or what a run left that was cut off: the next builder clears it away under the lock that
+    Each current wish keeps its own environments. All others together are one kind. An environment without a seal is
+    being built, or is left of an interrupted run: the next builder clears it away under the lock that
     both of them need.
 
     :param used: environments that a process runs in.
-    :param replaced: those whose place is taken by what this run is still to build.
+    :param replaced: those that are replaced by environments that this run is still to build.
     """
     wishes = {posixpath.basename(path).partition("-")[0] for path in wanted}
     kinds: dict[str, list[str]] = {}

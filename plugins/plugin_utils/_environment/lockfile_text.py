@@ -5,7 +5,7 @@
 no I/O, no Ansible.
 
 The format is pip's (https://pip.pypa.io/en/stable/topics/secure-installs/), so either installer reads it. Three
-comments stand above it: what was asked for, for which Python, and the *stamp* of the run that wrote it. By the stamp
+comments stand above it: the requirements, the Python, and the *stamp* of the run that wrote it. By the stamp
 the hosts of one run know that it was done for them already.
 """
 
@@ -23,7 +23,7 @@ _STAMP = re.compile(r"(?m)^# State: (\S+)$")
 
 
 def file_name(version: list[int], machine: str, packages: list[str]) -> str:
-    """Return what a lock file is called, for example ``py3.11-x86_64-1a2b3c4d.txt``."""
+    """Return the name of a lock file, for example ``py3.11-x86_64-1a2b3c4d.txt``."""
     wish = hashlib.sha256("\0".join(packages).encode()).hexdigest()[:8]
     return f"py{version[0]}.{version[1]}-{machine}-{wish}.txt"
 
@@ -60,6 +60,6 @@ def stamped(text: str, new: str) -> str:
 
 
 def digest(text: str) -> str:
-    """Fingerprint what is installed from a lock file: comments are for people."""
+    """Fingerprint the packages of a lock file. Comments are for people."""
     lines = [line.strip() for line in text.splitlines()]
     return hashlib.sha256("\n".join(line for line in lines if line and not line.startswith("#")).encode()).hexdigest()

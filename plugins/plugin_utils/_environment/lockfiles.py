@@ -34,7 +34,7 @@ SAME = "-same"
 
 
 def settle(directory: str, slot: Slot, machine: str, aim: Aim, writing: bool) -> tuple[str, str | None]:
-    """Bring the lock file of a slot to what the aim wants. Return its path, and its digest or None where check mode did
+    """Update the lock file of a slot for the aim. Return its path, and its digest or None if check mode did
     not make it.
 
     :param slot: see :func:`_state.instances.slots`.
@@ -46,7 +46,7 @@ def settle(directory: str, slot: Slot, machine: str, aim: Aim, writing: bool) ->
     if not writing:
         text = _read(path)
         return path, lockfile_text.digest(text) if text else None
-    _files.require_safe_place(directory)  # what a lock file says is installed
+    _files.require_safe_place(directory)  # the packages of a lock file
     _files.directory(directory)
     with _files.lock(directory, seconds=600):
         text = _read(path)
@@ -111,7 +111,7 @@ def _resolve(slot: Slot, machine: str) -> str:
 def installer_environment(index_url: str, http_proxy: str) -> dict[str, str]:
     """Return the variables for uv and pip on the control node.
 
-    What this machine's own settings say about indexes, proxies and authorities holds, where the inventory says nothing.
+    This machine's own settings of indexes, proxies and authorities apply if the inventory has none.
     Settings for uv alone are told pip as well, so that both ask the same index.
     """
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wheels for hosts that reach no package index: which ones, and what the archive of them is called. Pure: no I/O, no
+"""Wheels for hosts without a package index: the needed ones, and the name of their archive. Pure: no I/O, no
 Ansible.
 
 A lock file names versions and hashes; a wheel is for a Python version, a machine and a C library. An *order* says all
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 Order = Dict[str, Any]
 
-#: What the same wheels were called before PEP 600 named them by the version of glibc.
+#: The former names of the same wheels, before PEP 600 named them by the version of glibc.
 OLD_NAMES = ("manylinux2014", "manylinux2010", "manylinux1")
 #: The oldest glibc that a wheel can be made for (PEP 600).
 OLDEST = 5
 
 
 def order(lock: str, version: list[int], system: System, instance: Instance) -> Order:
-    """Return what a host needs for a lock file.
+    """Return the properties of a host that decide the wheels for a lock file.
 
     :param lock: the path of the lock file. The archives lie in ``wheels`` beside its folder: lock files go into git,
         wheels do not.
@@ -58,7 +58,7 @@ def family(wanted: Order) -> str:
 
 
 def archive(wanted: Order, lock: str, uv: str) -> str:
-    """Return what the archive is called, for example ``py3.11-x86_64-1a2b3c4d-glibc2.36-5e6f7a8b.tar``: another content
+    """Return the name of the archive, for example ``py3.11-x86_64-1a2b3c4d-glibc2.36-5e6f7a8b.tar``: another content
     has another name.
 
     :param lock: the text of the lock file. :param uv: the version of uv that goes along; empty for none.
@@ -70,7 +70,7 @@ def archive(wanted: Order, lock: str, uv: str) -> str:
 def options(wanted: Order) -> list[str]:
     """Return the words that make pip choose for another machine.
 
-    :raises LockError: for a host without glibc: nobody has tried what wheels would run there.
+    :raises LockError: for a host without glibc: nobody has tried the wheels for it.
     """
     found = re.fullmatch(r"glibc 2\.(\d+)", wanted["libc"])
     if not found:

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Try TCP ports of a host from the addresses of this machine; :mod:`outcomes` says what the outcome means."""
+"""Try TCP ports of a host from the addresses of this machine. :mod:`outcomes` interprets the results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the actions around the hand-off share: read the records and authorities of the control node, make the files in
+"""The common parts of the hand-off actions: read the records and authorities of the control node, generate the files in
 memory. Writes nothing."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Handoff:
     :param predicting: check mode: an authority that is not there yet is no error.
     :param include_password: show each server's password on its page.
     :param signer: who signs the profiles (:data:`SIGNER`), or None.
-    :raises FilesError: where another account may have written what lies there.
+    :raises FilesError: if another account may have written the files.
     """
 
     def __init__(self, directory: str, predicting: bool, include_password: bool, signer: dict[str, Any] | None) -> None:
@@ -169,13 +169,13 @@ def _existing(path: str) -> bytes:
 
 
 def _stamped(text: bytes, made_of: str) -> bytes:
-    """Return a page with its last line: the SHA-256 of what it was made of, and of itself."""
+    """Return a page with its last line: the SHA-256 of its inputs, and of itself."""
     return text + _STAMP + f"{made_of} {hashlib.sha256(text).hexdigest()} -->\n".encode()
 
 
 @functools.cache
 def _program() -> bytes:
-    """Sum up what makes pages: another version of it makes other ones."""
+    """Fingerprint the code and templates of pages: another version of them generates other pages."""
     digest = hashlib.sha256()
     for path in sorted([*glob.glob(os.path.join(TEMPLATES, "handoff*")), handoff_pages.__file__, __file__]):
         with open(path, "rb") as file:

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device kit: what a phone or a colleague's laptop may fetch for a few minutes. Pure: no I/O, no Ansible.
+"""The device kit: files that a phone or a colleague's laptop may fetch for a few minutes. Pure: no I/O, no Ansible.
 
 An *answer* is ``(status, headers, body)``; :func:`answer` gives it for a method and a path, and knows nothing but the
 kit's files.
@@ -17,9 +17,8 @@ from ...module_utils._errors import PlanError
 
 Answer = Tuple[int, Dict[str, str], bytes]
 
-#: What makes a device offer to install the file instead of showing it:
-#: the first is Apple's for profiles, the second what Netscape called a CA in DER, and Android, Firefox and Windows
-#: still do.
+#: The type by which a device offers to install the file instead of showing it: the first is Apple's for profiles, the
+#: second is Netscape's for a CA in DER, which Android, Firefox and Windows still do.
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".mobileconfig": "application/x-apple-aspen-config",

@@ -78,7 +78,7 @@ class KitServer(http.server.ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if parsed.version == 6 else socket.AF_INET
         self.files, self.token = files, secrets.token_urlsafe(12)
         self.seen: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.refused = 0  # requests for what is not here
+        self.refused = 0  # requests for unknown files
         self._lock = threading.Lock()
         self._visits: dict[Any, _Visit] = {}  # by connection, the oldest first
         try:
@@ -122,7 +122,7 @@ class KitServer(http.server.ThreadingHTTPServer):
                 self._visits.pop(request, None)
 
     def service_actions(self) -> None:
-        """End what takes too long, however many bytes it sends meanwhile."""
+        """End requests that take too long, however many bytes they send meanwhile."""
         now = time.monotonic()
         with self._lock:
             for request, visit in list(self._visits.items()):
@@ -130,7 +130,7 @@ class KitServer(http.server.ThreadingHTTPServer):
                     self._end(request)
 
     def answering(self, request: Any, told: dict[str, Any] | None) -> None:
-        """Note that a connection has asked; ``told`` is what the caller is to hear of it, None for what is not here."""
+        """Record a request. ``told`` is the message for the caller, None for an unknown file."""
         with self._lock:
             if request in self._visits:
                 self._visits[request].answered = True
@@ -150,7 +150,7 @@ class KitServer(http.server.ThreadingHTTPServer):
         """Serve until ``seconds`` are over or ``requests`` were served; ``tell`` hears of each. Return which of the two
         ended it.
 
-        What anybody in the network asks without knowing the address counts nothing, or he would end it.
+        A request from the network without the address does not count, or it would end the kit.
         """
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
@@ -216,4 +216,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = _answer
 
     def log_message(self, *_arguments: Any) -> None:
-        """Nothing to standard error: the caller tells what was fetched."""
+        """Write nothing to standard error: the caller reports the downloads."""

@@ -1,12 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person gets to connect with: from a server's record to the files of its hand-off. Pure: no I/O, no Ansible.
+"""The files with which a person connects: from a server's record to the files of its hand-off. Pure: no I/O, no
+Ansible.
 
-A *record* is what the role knows about one server once it runs::
+A *record* holds the facts about one running server::
 
     {"host": str, "instance": str,             # names of the inventory; the files are <host>/<instance>.*
-     "url": str,                               # what a browser opens: scheme, host, port, base path, a slash at the end
+     "url": str,                               # for a browser: scheme, host, port, base path, a slash at the end
      "api_url": str,
      "access": "tunnel" | "direct" | "both",
      "tls": {"mode": "private_ca" | "self_signed" | "provided" | "none",
@@ -154,7 +155,8 @@ def authority(pem: bytes, certificates: list[Certificate]) -> dict[str, Any]:
 
 
 def authority_files(authority: dict[str, Any], stem: str) -> dict[str, bytes]:
-    """What devices take, by path: DER, which holds one certificate only, PEM and Apple's profile, which hold all."""
+    """The certificate files for devices, by path: DER, which holds one certificate only, PEM and Apple's profile, which
+    hold all."""
     pem = b"".join(each["pem"] for each in (authority, *authority["others"]))
     return {f"{stem}.crt": authority["der"], f"{stem}.pem": pem, profile_path(stem): mobileconfig(authority)}
 
@@ -165,9 +167,9 @@ def file_names(stem: str) -> list[str]:
 
 
 def common_name(subject: str) -> str:
-    """The CN of an RFC 4514 subject, which is what devices show; the whole subject where it has none.
+    """The CN of an RFC 4514 subject, which devices show. The whole subject if it has none.
 
-    What no screen shows is replaced: no page and no profile takes it.
+    Characters that no screen shows are replaced: no page and no profile takes them.
     """
     found = re.search(r"(?:^|,)CN=((?:\\.|[^,\\])+)", subject, re.DOTALL)
     name = re.sub(r"\\(.)", r"\1", found.group(1)) if found else subject
@@ -234,7 +236,7 @@ def qr_code(text: str, title: str) -> str:
 
 
 def terminal_qr_code(text: str) -> str:
-    """A QR code in half blocks, two of its rows to a line, in white on black whatever the terminal's own colours
+    """A QR code in half blocks, two of its rows to a line, in white on black for any colours of the terminal
     are."""
     import segno
 
@@ -247,7 +249,7 @@ def terminal_qr_code(text: str) -> str:
 def view(
     record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None
 ) -> dict[str, Any]:
-    """What the page of one server says, as ready text.
+    """Return the content of a server's page, as ready text.
 
     :param ca_path: the authority's files without their ending, as links of the page: ``<ca_path>.crt``, ``.pem``,
         ``.mobileconfig``.
@@ -283,13 +285,13 @@ def view(
 
 
 def entry(page: dict[str, Any]) -> dict[str, Any]:
-    """What the index says about a server, and nothing that only its own page knows."""
+    """Return the content of the index about a server, without the details of its own page."""
     said = {key: page[key] for key in ("host", "instance", "https", "link", "scan")}
     return {**said, "url": page["near"]["url"], "direct": bool(page["direct"]), "tunnel": bool(page["tunnel"])}
 
 
 def authority_view(authority: dict[str, Any], ca_path: str) -> dict[str, Any]:
-    """What a page says about the authority."""
+    """Return the part of a page about the authority."""
     return {
         "name": authority["name"],
         "fingerprint": fingerprint(authority["sha256"]),
@@ -312,7 +314,7 @@ def profile_path(ca_path: str) -> str:
 
 
 def _address(url: str, classic: str) -> dict[str, Any]:
-    """The parts of an address as the screens of apps ask for them. An app adds ``tree`` to what stands before it."""
+    """The parts of an address as the screens of apps ask for them. An app adds ``tree`` to the base path."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
     base = parts.path.strip("/")
@@ -329,7 +331,7 @@ def _address(url: str, classic: str) -> dict[str, Any]:
 
 
 def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
-    """The tunnel of one account: what to type, what to write into ssh's configuration, and the address at its near
+    """The tunnel of one account: the command, the lines for ssh's configuration, and the address at its near
     end."""
     parts = urlsplit(record["url"])
     near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}", record["classic"])

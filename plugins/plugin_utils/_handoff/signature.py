@@ -31,7 +31,7 @@ except ImportError:
 class Signer:
     """Who signs: a key, its certificate, and the certificates between that and the root.
 
-    :param certificate: PEM, the signer's own first, the chain after it (what ACME clients call ``fullchain.pem``).
+    :param certificate: PEM, the signer's own first, the chain after it (``fullchain.pem`` of ACME clients).
     :param key: PEM; it may be the same file.
     :param passphrase: of the key, where it is encrypted.
     :raises PkiError: where the two do not belong together, or are of a kind that cannot sign.
@@ -81,8 +81,8 @@ class Signer:
         return whole and any(self._holds(signed[-length:], content) for length in self._lengths(signed))
 
     def _lengths(self, signed: bytes) -> list[int]:
-        """How long the signature, which is what the file ends with, may be: fixed for RSA, for ECDSA what the byte
-        before it says."""
+        """The possible lengths of the signature, the end of the file: fixed for RSA, for ECDSA the lengths that the
+        byte before it says."""
         if isinstance(self.key, rsa.RSAPrivateKey):
             return [self.key.key_size // 8]
         return [length for length in range(8, min(160, len(signed) - 1)) if signed[-length - 1] == length]

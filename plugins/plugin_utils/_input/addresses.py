@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clients type as the address of a server: a DNS name or an IP address, in the one form that certificates and URLs
+"""The address of a server as clients type it: a DNS name or an IP address, in the one form that certificates and URLs
 carry. Pure."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def address(value: object) -> str:
     """Return an IP address in its shortest form, or a DNS name in lower case, international ones as A-labels of IDNA
     2008 (RFC 5891).
 
-    :raises ValueError: with what is wrong, as the end of a sentence.
+    :raises ValueError: with the fault, as the end of a sentence.
     """
     text = str(value).strip()
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text  # as in a URL (RFC 3986)
@@ -67,8 +67,8 @@ def _a_labels(name: str) -> str:
             "Python's library idna is missing on the control node. Install it, or write the name as DNS has it (xn--…)"
         )
     try:
-        # UTS 46 is what browsers do first: capital letters, wide letters and the full stops of other scripts become
-        # what is registered
+        # UTS 46 is the first step of browsers: capital letters, wide letters and the full stops of other scripts become
+        # the registered form
         return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
     except idna.IDNAError as error:
         raise ValueError(f"it has no form that DNS knows ({error})") from None

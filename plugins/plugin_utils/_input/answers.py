@@ -1,9 +1,9 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way in for what a host says: every answer passes here before anything on the control node sees it.
+"""The validation of a host's answers: every answer passes here before other code on the control node uses it.
 
-A host may be in other hands, and then it is its owner who answers. What comes back is made anew out of keys that are
+A host may be under the control of an attacker, who then answers. The answer is rebuilt from keys that are
 known, of types that are known, within bounds; names are those that the plan asked for, or fit the pattern of such
 names. Nothing else of an answer goes on: no
 ``add_host``, no ``ansible_facts``, no ``warnings``, no ``invocation``.
@@ -38,8 +38,8 @@ MOST = 32_000_000
 #: Of rules, and of addresses in one: countries are blocked that way.
 MOST_RULES = 500_000
 
-#: What a report names by its path. Words such as ``..`` are the host's own business: no path of the control node is
-#: built from one.
+#: Resources that a report names by their path. Parts such as ``..`` concern the host only: no path of the control node
+#: is built from one.
 PATH = line(4096, r"/[^\0]*")
 #: A directory service has accounts such as O'Brien, and groups such as R&D (EU).
 ACCOUNT_PATTERN = r"(?![-~. ])[\w.@\\+ '&()#%!,-]*[\w$)-]"
@@ -152,7 +152,7 @@ SEALED = record(
     {"built": maybe(moment), "before": maybe(line(4096, r"(?:/[^\0]*)?"))},
 )
 
-#: What a thing of each kind has besides.
+#: The further fields of a resource of each kind.
 _NEEDED = {
     "shadow": ("origin", "backup", "mover", "account"),
     "stranger": ("origin", "backup"),
@@ -160,7 +160,7 @@ _NEEDED = {
     "daemon": ("alone",),
     "environment": ("path",),
 }
-#: Of a list that an earlier release has written there, what is still known counts.
+#: Of a list that an earlier release has written there, the known entries count.
 THING = where(
     record(
         {
@@ -281,7 +281,7 @@ KEYS = record({"text": block(1_000_000), "mode": MODE, "owner": line(256)})
 
 
 def _tunnels(names: Collection[str]) -> Shape:
-    """What a host says of its tunnel accounts, where it was asked for those of these names."""
+    """The tunnel accounts in a host's answer, if it was asked for those of these names."""
     asked = record(
         {
             "accounts": each(names, maybe(FORWARDER)),
@@ -362,7 +362,7 @@ def report(probe: dict[str, Any]) -> Shape:
 
 
 def built(value: Any, place: str) -> dict[str, Any]:
-    """What :func:`_jupyter.build.attempt` answers."""
+    """The answer of :func:`_jupyter.build.attempt`."""
     failed = isinstance(value, dict) and value.get("failed")
     shape = record(
         {"failed": flag, "msg": block(20_000)} if failed else {"changed": flag, "same": flag, "remark": block(20_000)}
@@ -375,7 +375,7 @@ OBSERVED_FAILURE = record({"msg": block(20_000)})
 
 
 def observed(probe: dict[str, Any]) -> Shape:
-    """What a bare program that observes answers."""
+    """The answer of a bare program that observes."""
     said = record({"report": report(probe)})
     return lambda value, place: (OBSERVED_FAILURE if isinstance(value, dict) and "msg" in value else said)(value, place)
 
@@ -391,7 +391,7 @@ REMOVED = record({"removed": many(line(5000), 100_000), "remarks": many(line(20_
 
 
 def notebooks(limit: float) -> Shape:
-    """A folder of notebooks of so many MB at most, as the module jupyter_notebooks packs it, or what it says of one
+    """A folder of notebooks of so many MB at most, as the module jupyter_notebooks packs it, or its message about one
     that it has unpacked."""
     most = int(2_000_000 * limit) + 1_000_000
     return record(
@@ -460,7 +460,7 @@ TUNNEL_STATE = record(
             ),
             10_000,
         ),
-        # What goes by these names is removed, on the control node as well.
+        # Files with these names are removed, on the control node as well.
         **dict.fromkeys(("unwanted", "cut_off", "new", "due"), many(TUNNEL_NAME, 10_000)),
         "elsewhere": table(TUNNEL_NAME, line(20_000), 10_000),
         "host_keys": many(HOST_KEY, 20),
@@ -484,7 +484,7 @@ def slurped(most: int) -> Shape:
 
 
 def decoded(content: str) -> bytes:
-    """Return what stands in base64 there; nothing where it does not."""
+    """Return the base64 text there. Nothing if there is none."""
     try:
         return base64.b64decode(content, validate=True)
     except ValueError:
@@ -497,7 +497,7 @@ def requests(names: Collection[str]) -> Shape:
 
 
 def parse(text: str) -> Any:
-    """Read JSON from a host. Raises AnswerError for what is none, is too long or too deep."""
+    """Read JSON from a host. Raises AnswerError for other text, and for an answer that is too long or too deep."""
     if len(text) > MOST:
         raise AnswerError(f"it has {len(text)} characters, and {MOST} are the most that make sense")
     try:
@@ -514,7 +514,7 @@ def refused(host: str, error: AnswerError) -> AnsibleActionFail:
     )
 
 
-#: What Ansible itself, or our own ``fail_json``, says of a module that ended.
+#: The message of Ansible itself, or of our own ``fail_json``, about a module that ended.
 _ENDED = record(
     {},
     {
@@ -528,7 +528,7 @@ _ENDED = record(
     },
     others=True,
 )
-#: What stands in any result and is Ansible's own, or nobody's.
+#: Fields of any result that belong to Ansible, or are unused.
 _AROUND = {
     *("changed", "failed", "unreachable", "skipped", "msg", "rc", "module_stderr", "module_stdout", "diff"),
     *(
@@ -556,7 +556,7 @@ def module(
     name: str | None = None,
     arguments: dict[str, Any] | None = None,
 ) -> Any:
-    """Run a module on the host, and return what of its result is of ``shape``, and whether it failed and why.
+    """Run a module on the host. Return the part of its result that has ``shape``, and whether it failed and why.
 
     :param name: another module than that of the task.
     :raises AnsibleActionFail: where the answer is not of that shape.
@@ -573,7 +573,7 @@ def module(
 
 @contextlib.contextmanager
 def unlogged(action: ActionBase) -> Iterator[None]:
-    """Keep what a host says meanwhile out of every log: ``-vvv`` prints it as the connection brings it, and a module's
+    """Keep other output of a host out of every log: ``-vvv`` prints it as the connection brings it, and a module's
     result may hold a hash.
 
     The connection has a play context of its own since ansible-core 2.19, and asks that one.
@@ -590,7 +590,7 @@ def unlogged(action: ActionBase) -> Iterator[None]:
 
 
 def observe(action: ActionBase, task_vars: dict[str, Any], probe: dict[str, Any]) -> dict[str, Any]:
-    """Ask the module ``jupyter_state`` what a bare program would say."""
+    """Ask the module ``jupyter_state`` for the answer of a bare program."""
     shape = record({"report": report(probe)})
     answer: dict[str, Any] = module(
         action, task_vars, shape, "remote.notebooks.jupyter_state", {"plan": {}, "probe": probe}
@@ -620,7 +620,7 @@ def python(path: Any) -> str | None:
         return None
 
 
-#: How the variables begin that decide what is done, read or written here.
+#: The prefixes of the variables that decide about actions, reads and writes here.
 OWN = ("jupyter_", "pki_", "tunnel_", "firewall_", "trust_", "backup_", "rotate_", "report_", "check_", "migrate_")
 #: Who the host is: by its name it gets its keys, and its files are found here.
 _IDENTITY = ("inventory_hostname", "inventory_hostname_short", "group_names")
@@ -628,7 +628,7 @@ _OTHERS = (*_IDENTITY, "inventory_dir", "inventory_file", "playbook_dir", "targe
 
 
 def require_own_variables(variables: dict[str, Any], connection: str = "ssh") -> None:
-    """Refuse a host that decides what is the inventory's to decide.
+    """Refuse a host that sets a variable of the inventory.
 
     Any module may return facts, and Ansible makes variables of them that win over the inventory
     (``INJECT_FACTS_AS_VARS``): a host that is in other hands could name a folder of the control node that way, or a

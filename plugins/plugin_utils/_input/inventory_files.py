@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No secret where Ansible looks for hosts: of a folder that is an inventory it reads every file, and what it cannot
-make sense of is a host's name.
+"""Keep secrets out of Ansible's inventories: Ansible reads every file of a folder that is an inventory, and text that
+it cannot make sense of is a host's name.
 
 A password would be looked up as such a name, by whoever answers for names in the network, and stand on ssh's command
 line.
@@ -29,7 +29,7 @@ def require_apart(name: str, place: str, folders: list[str]) -> None:
     """Refuse a place for secrets that is read as an inventory.
 
     :param name: the variable that says it.
-    :raises AnsibleActionFail: with what to do.
+    :raises AnsibleActionFail: with the cure.
     """
     for folder in folders:
         if _is_read(os.path.abspath(place), folder) or _is_read(os.path.realpath(place), os.path.realpath(folder)):

@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an inventory says, against what an argument specification asks for, in the words of YAML. Pure: no I/O, no
-Ansible.
+"""The values of an inventory, compared with an argument specification, with messages in the words of YAML. Pure: no
+I/O, no Ansible.
 
 Ansible's own validator takes a key with nothing behind it for one that is not there, makes a text of a mapping, and
 speaks of Python's classes.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-#: By the type of a specification: what to write for none of it.
+#: By the type of a specification: the empty value.
 NOTHING = {"list": "[]", "dict": "{}", "str": '""', "path": '""'}
 NOUNS = {
     "int": "whole number",
@@ -27,9 +27,9 @@ NOUNS = {
 
 
 def problems(label: str, value: Any, spec: dict[str, Any]) -> list[str]:
-    """Say what is wrong with the shape of a value.
+    """Return the faults in the shape of a value.
 
-    :param label: what the user calls it. :param spec: ``type``, ``elements`` and ``choices``, as in an argument
+    :param label: the user's name of it. :param spec: ``type``, ``elements`` and ``choices``, as in an argument
         specification.
     """
     kind = spec.get("type", "str")
@@ -78,9 +78,9 @@ _UNFIT = re.compile(
 
 
 def reworded(message: str, values: dict[str, Any], secret: Any) -> str:
-    """Return what the validator says of a value that is not of its type, in words for whoever wrote it.
+    """Return the validator's message about a value of the wrong type, in words for its author.
 
-    :param values: what was validated. :param secret: the names of those that may not be shown.
+    :param values: the validated values. :param secret: the names of those that may not be shown.
     """
     found = _UNFIT.match(message)
     if found is None:

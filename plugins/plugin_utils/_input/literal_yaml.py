@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables as YAML that mean, word for word, what they say.
+"""Variables as YAML whose texts have no second meaning, word for word.
 
 Ansible takes a text in a file of variables for a template, wherever the text comes from; one that is tagged ``!unsafe``
 stays a text.

@@ -5,8 +5,8 @@
 
 It is, the first of these that there is:
 
-1. what the environment variable ``REMOTE_NOTEBOOKS_HOME`` says;
-2. the folder of the inventory, as long as it can be written, or already holds what an earlier run kept there, and is no
+1. the environment variable ``REMOTE_NOTEBOOKS_HOME``;
+2. the folder of the inventory, as long as it can be written, or already holds files of an earlier run, and is no
    part of an installed collection, which goes when the collection is updated;
 3. ``~/.local/share/remote-notebooks``.
 """
@@ -23,7 +23,7 @@ from .answers import require_own_variables
 VARIABLE = "REMOTE_NOTEBOOKS_HOME"
 #: Below the home of whoever runs Ansible.
 OWN = ".local/share/remote-notebooks"
-#: Where one of these lies, an earlier run was: what it kept has to be found again, even where somebody else may not
+#: If one of these exists, an earlier run was here. Its files have to be found again, even if another account may not
 #: write there.
 KEPT = ("credentials", "pki")
 

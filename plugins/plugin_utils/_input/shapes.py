@@ -1,12 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What data from elsewhere must look like before anything is done with it.
+"""The required form of data from elsewhere, before any use.
 
 A *shape* is a function: it takes a value and the words for where that stands, and returns the value, made anew out of
-what is known of it. Whatever is not of the shape raises :class:`AnswerError`. Signs that no screen shows are written
-out in every text, so that none of them reaches a terminal or a file: only what is wanted word for word is compared with
-a pattern instead.
+the known parts. Data of another shape raises :class:`AnswerError`. Signs that no screen shows are written out in every
+text, so that none of them reaches a terminal or a file: only texts that are needed word for word are compared with a
+pattern instead.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def among(names: Collection[str], of: Shape) -> Shape:
 
 
 def record(fields: dict[str, Shape], optional: dict[str, Shape] | None = None, *, others: bool = False) -> Shape:
-    """A dictionary with these keys. ``others``: what else is in it is left out; without that, it is refused."""
+    """A dictionary with these keys. ``others``: further keys are dropped. Without that, they are refused."""
     known = {**fields, **(optional or {})}
 
     def shape(value: Any, where: str) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def record(fields: dict[str, Shape], optional: dict[str, Shape] | None = None, *
 
 
 def where(of: Shape, *conditions: tuple[str, Callable[[Any], bool]]) -> Shape:
-    """``of``, where besides each condition holds; its words say what is wrong where it does not."""
+    """``of``, if each condition holds too. The text of a condition is the message about a violation."""
 
     def shape(value: Any, place: str) -> Any:
         found = of(value, place)

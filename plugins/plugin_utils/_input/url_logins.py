@@ -24,7 +24,7 @@ _LOGIN = re.compile(r"(://[^/@:\s\"']*:)[^/@\s\"']+@")
 
 
 class Logins:
-    """The addresses of a host that hold a password, and what stands for each."""
+    """The addresses of a host that hold a password, and the replacement of each."""
 
     def __init__(self, templar: Any, task_vars: dict[str, Any]) -> None:
         given = [templar.template(task_vars.get(f"jupyter_{key}")) for key in KEYS]
@@ -47,7 +47,7 @@ class Logins:
 
     @contextlib.contextmanager
     def hiding(self) -> Iterator[None]:
-        """Hide them in what an action fails with."""
+        """Hide them in the message of a failed action."""
         try:
             yield
         except AnsibleActionFail as error:
@@ -78,7 +78,7 @@ def masked(address: str, number: int) -> str:
 
 
 def scrubbed(diff: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return a diff without the passwords of addresses, whoever's they are: what was there before may hold one that no
+    """Return a diff without any password in an address: the text before may hold one that no
     inventory knows any more."""
     return [{key: _LOGIN.sub(rf"\1{HIDDEN}@", text) for key, text in part.items()} for part in diff]
 
@@ -90,7 +90,7 @@ def _each(text: str, words: dict[str, str]) -> str:
 
 
 def _replaced(value: Any, change: Callable[[str], str]) -> Any:
-    """Return ``value`` with ``change`` applied to each text in it, however deep; what it leaves alone stays the same
+    """Return ``value`` with ``change`` applied to each text in it, however deep. An unchanged part stays the same
     object."""
     if isinstance(value, str):
         new = change(value)

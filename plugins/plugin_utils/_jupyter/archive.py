@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One encrypted archive of what a control node keeps for its hosts, notebooks where they were asked for, and the way
+"""One encrypted archive of the records of a control node for its hosts, with notebooks if requested, and the way
 back.
 
 The form is that of :mod:`archive`, which two tools of every Unix open as well. In it lie the folders by their names
@@ -30,7 +30,7 @@ Files = Dict[str, Tuple[bytes, int]]
 MARK = ".restored"
 NOTEBOOKS = "notebooks/"
 SUFFIX = ".tar.gz"
-#: What the notebooks of one server may hold, in bytes.
+#: The limit for the notebooks of one server, in bytes.
 LIMIT = 100_000_000
 
 
@@ -46,9 +46,9 @@ def backup(
     """Write the archive unless ``destination`` already holds exactly that.
 
     :param folders: name in the archive to folder on this machine; one that does not exist is left out.
-    :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64. What it holds, a
-        host has said: only what :mod:`notebooks` lets through is saved.
-    :param limit: what the notebooks of one server may hold, in bytes.
+    :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64. Its content comes
+        from a host: only files that :mod:`notebooks` accepts are saved.
+    :param limit: the limit for the notebooks of one server, in bytes.
     :raises BackupError: FilesError: where nothing could be saved; the old archive is then untouched.
     """
     _require_passphrase(passphrase)
@@ -81,7 +81,7 @@ def backup(
 
 
 def _clean(name: str, content: str, limit: int) -> tuple[bytes, list[str]]:
-    """Return the notebooks of a server as they may pass, and what was left out."""
+    """Return the accepted notebooks of a server, and the omitted files."""
     try:
         data, left_out = jupyter_notebooks.clean(content, limit)
     except BackupError as error:
@@ -109,7 +109,7 @@ def restore(
     for path, (content, _mode) in files.items():
         if path.startswith(NOTEBOOKS) and path.endswith(SUFFIX):
             name = path[len(NOTEBOOKS) : -len(SUFFIX)]
-            # An archive of earlier days holds whatever the host had put into it.
+            # An archive of earlier days holds all files that the host had put into it.
             clean, left = _clean(name, base64.b64encode(content).decode(), limit)
             notebooks[name] = base64.b64encode(clean).decode()
             left_out += left

@@ -1,12 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Configuration beside ours: which file says what, and who wins. Pure: no I/O, no Ansible.
+"""Conflicting configuration files: their settings, and the precedence. Pure: no I/O, no Ansible.
 
 Our file is passed with ``--config``. That stands in for every other ``jupyter_server_config``, and for nothing else:
 ``jupyter_config``,
 ``jupyter_lab_config`` and ``jupyter_notebook_config`` of each folder are merged in, option by option, below ours
-(traitlets and jupyter_core; tried with jupyter_server 2.21.1 and JupyterLab 4.6). So what ours leaves open, they
+(traitlets and jupyter_core; tried with jupyter_server 2.21.1 and JupyterLab 4.6). So options that ours leave open, they
 decide.
 """
 
@@ -22,13 +22,13 @@ from .plan import PLANNED_SETTINGS
 if TYPE_CHECKING:
     from .._records import ConfigFile, Conflict, Plan, Report
 
-#: Read beside ``--config``; jupyter_server_config is not, so a person may believe in what nobody reads.
+#: Read beside ``--config``. jupyter_server_config is not, so its author may expect an effect that it does not have.
 FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")
 #: The same below a home. The second is where pip --user installs settings that a package brings (jupyter_core).
 HOME_FOLDERS = (".jupyter", ".local/etc/jupyter")
 NAMES = ("jupyter_config", "jupyter_server_config", "jupyter_lab_config", "jupyter_notebook_config")
 
-#: What our template sets beside :data:`_jupyter.plan.PLANNED_SETTINGS`.
+#: The settings of our template beside :data:`_jupyter.plan.PLANNED_SETTINGS`.
 OURS = {
     *PLANNED_SETTINGS,
     "ServerApp.open_browser",
@@ -38,7 +38,7 @@ OURS = {
 }
 
 
-#: What a file that is moved aside is called from then on, beside its old place.
+#: The suffix of a file that is moved aside, in the same folder.
 SUFFIX = ".before-remote-notebooks"
 
 
@@ -69,7 +69,7 @@ def is_read(path: str) -> bool:
 
 
 def notable(plan: Plan, found: dict[str, ConfigFile]) -> dict[str, str]:
-    """Return, by path, what a person should know of a file.
+    """Return, by path, the remark about a file.
 
     :param found: by path ``{"options": ["Section.trait", ...], "error": str}``; no value ever leaves the host.
     """
@@ -99,8 +99,8 @@ def movable(plan: Plan, report: Report) -> list[Conflict]:
 
 
 def moved(plan: Plan, report: Report) -> list[Conflict]:
-    """Return what earlier runs moved and what stays moved while a server of ours could read it: by their list, and by
-    what lies there."""
+    """Return the files that earlier runs moved and those that stay moved while a server of ours could read them: by
+    their list, and by the existing files."""
     if not plan["instances"]:
         return []
     homes = _homes(plan, report)

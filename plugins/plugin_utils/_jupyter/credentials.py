@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 class Credentials:
-    """The files of the instances of ``plan`` below ``directory``. What cannot be is refused here, before anything is
-    asked or written.
+    """The files of the instances of ``plan`` below ``directory``. Impossible settings are refused here, before any file
+    is asked or written.
 
     :param action: the action that keeps them: its check mode, its templates, its connection.
     :param rotate: names of instances that get a new password, ``*`` for all.
@@ -77,7 +77,7 @@ class Credentials:
             )
 
     def keep(self) -> dict[str, Any]:
-        """Bring the files of each instance up to date. Return where they are and what the hash's digest is, never a
+        """Update the files of each instance. Return their paths and the digest of the hash, never a
         secret.
 
         :raises FilesError: where they cannot be read or written.

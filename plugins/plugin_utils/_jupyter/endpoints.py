@@ -71,12 +71,12 @@ def connect(servers: list[dict[str, Any]], instances: list[HostInstance], pages:
 
 
 def targets(plan: Plan, instance: Instance, ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every way to an instance, the one it is handed over by first, with what the control node needs for going
-    it.
+    """Return every way to an instance, the one of the hand-off first, with the data that the control node needs for
+    using it.
 
-    :param ca_file: what clients trust; None for the system's own list.
+    :param ca_file: the authorities that clients trust. None for the system's own list.
     :param credential: ``password_file`` of a generated password, ``given``: "password" or "token" of the inventory. No
-        secret. A login takes one: a server with a token has a generated password all the same, and that is what people
+        secret. A login takes one: a server with a token has a generated password all the same, and people use that
         type.
     """
     generated = credential.get("password_file")
@@ -88,9 +88,9 @@ def ways(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
     """Return every way by which clients come to an instance, and how the control node goes it; the first is the one it
     is handed over by.
 
-    ``{"way": "network" | "tunnel" | "loopback", "url": str, "possible": bool, "tunnel": dict | None}``: ``url`` is what
-    a client types, ``tunnel`` is the option of the module ``connection_check``; ``possible`` is false where only the
-    host's own loopback leads there.
+    ``{"way": "network" | "tunnel" | "loopback", "url": str, "possible": bool, "tunnel": dict | None}``: ``url`` is the
+    address that a client types, ``tunnel`` is the option of the module ``connection_check``; ``possible`` is false
+    where only the host's own loopback leads there.
     """
     contact, found = plan["contact"], []
     if instance["access"] != "tunnel":
@@ -120,8 +120,8 @@ def ways(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
 
 
 def authority_file(host: str, instance: Instance, pki_directory: str) -> str | None:
-    """Return the file of the control node that holds what clients have to trust; None where that is the system's own
-    list, or nothing."""
+    """Return the file of the control node with the authorities that clients have to trust. None if that is the system's
+    own list, or nothing."""
     if instance["tls"] == "private_ca":
         return paths.bundle_path(pki_directory)
     if instance["tls"] == "self_signed":
@@ -177,8 +177,8 @@ def _provable(plan: Plan, instance: Instance, ca_file: str | None, credential: d
 
 
 def _trust(instance: Instance, certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
-    """Say what clients have to trust: ``ca_file`` (None for the system's own list) and ``ca_sha256`` (None where the
-    file alone tells)."""
+    """Return the authorities that clients have to trust: ``ca_file`` (None for the system's own list) and ``ca_sha256``
+    (None if the file alone tells)."""
     if instance["tls"] == "private_ca":
         # All roots to trust, the one in use first: two while one authority takes over from another.
         return {"ca_file": authority.get("bundle"), "ca_sha256": authority.get("sha256")}

@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernels as data: from what an instance says to complete records, and to the file that Jupyter reads. Pure: no I/O, no
-Ansible.
+"""Kernels as data: from the settings of an instance to complete records, and to the file that Jupyter reads. Pure: no
+I/O, no Ansible.
 
 A *kernel* is ``{"name", "display_name", "language", "env", ...}`` and one of three kinds: with ``argv`` it is taken as
 given; with ``language: R`` it runs the system's R; else it is a Python with an environment of its own (``python``,
@@ -109,12 +109,12 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
 
 
 def spec(kernel: Kernel) -> dict[str, Any]:
-    """Return what stands in kernel.json. A Python kernel carries ``environment``, the path of its own."""
+    """Return the content of kernel.json. A Python kernel carries ``environment``, the path of its own."""
     env = dict(kernel["env"])
     argv, metadata = kernel["argv"], kernel["metadata"]
     if kernel["python"]:
         argv = [f"{kernel['environment']}/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        # What a cell starts with `!` is of this environment, and not of the server's.
+        # A program that a cell starts with `!` comes from this environment, and not from the server's.
         env.setdefault("PATH", f"{kernel['environment']}/bin:/usr/local/bin:/usr/bin:/bin")
         metadata = {"debugger": True, **metadata}
     return {

@@ -1,12 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people have in their homes from other installations: which of it counts, and what is said of it. Pure: no I/O,
+"""Files of other Jupyter installations in homes: those with an effect, and the remarks about them. Pure: no I/O,
 no Ansible.
 
-What carries a name of ours counts for nothing: the kernel ``python3`` and those of ``jupyter_kernels``, modules that an
-environment holds, extensions that it enables. Whatever else is there counts as in any Jupyter: kernels and packages of
-other names, IPython's profile, extensions of the pages. (Tried with JupyterLab 4, Python 3.11 and 3.13.) Settings of
+Files with a name of ours have no effect: the kernel ``python3`` and those of ``jupyter_kernels``, modules that an
+environment holds, extensions that it enables. Other files have the same effect as in any Jupyter: kernels and packages
+of other names, IPython's profile, extensions of the pages. (Tried with JupyterLab 4, Python 3.11 and 3.13.) Settings of
 Jupyter itself are :mod:`conflicts`'s.
 """
 
@@ -20,7 +20,7 @@ from . import conflicts
 if TYPE_CHECKING:
     from .._records import ConfigFile, Plan, Report
 
-#: Kernels run what stands there before they answer.
+#: Kernels run files there before they answer.
 STARTUP = ".ipython/profile_default/startup"
 #: Of the packages that every environment holds, those without which no server and no kernel starts.
 CORE = (
@@ -101,7 +101,7 @@ def _is_run(path: str) -> bool:
 
 
 def suspects(home: str, found: dict[str, ConfigFile]) -> list[str]:
-    """Return what of a home, or of the host, a server and its kernels read or run beside what is ours.
+    """Return the foreign files of a home, or of the host, that a server and its kernels read or run.
 
     :param found: as for :func:`conflicts.notable`.
     """

@@ -68,7 +68,7 @@ GONE = (
 NETWORK = ("*", "", "0.0.0.0", "::")  # noqa: S104
 NEAR = ("localhost", "127.0.0.1", "::1")
 
-#: What is set by the plan or by the role itself, and how.
+#: Settings of the plan or of the role itself, and the variable for each.
 DECIDED = {
     "ServerApp.port_retries": "the port is one that is free, or the run says who has it",
     "ServerApp.open_browser": "a server opens no browser",
@@ -138,7 +138,7 @@ PACKAGES = {
     "AiExtension": "jupyter-ai",
     "SchedulerApp": "jupyter-scheduler",
 }
-#: Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_jupyter.plan`, and of what
+#: Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_jupyter.plan`, and of their
 #: they are made of.
 _OWN = """
 AllowAllAuthorizer Application AsyncCheckpoints AsyncContentsManager AsyncFileCheckpoints AsyncFileContentsManager
@@ -161,7 +161,7 @@ SingletonConfigurable TerminalManager TerminalsExtensionApp ToggleServerExtensio
 WorkspaceExportApp WorkspaceImportApp WorkspaceListApp WorkspacesManager ZMQChannelsWebsocketConnection
 """
 OWN = frozenset(_OWN.split())
-#: What ServerApp has, in the oldest release that BASE_PACKAGES allows. Of NotebookApp's options some are gone.
+#: The options of ServerApp, in the oldest release that BASE_PACKAGES allows. Of NotebookApp's options some are gone.
 _SERVER = """
 allow_credentials allow_external_kernels allow_origin allow_origin_pat allow_password_change allow_remote_access
 allow_root allow_unauthenticated_access answer_yes authenticate_prometheus authorizer_class autoreload base_url
@@ -228,7 +228,7 @@ def convert(files: dict[str, str], account: str = "") -> dict[str, Any]:
     A hash is kept word for word: the old password logs in afterwards, and who is logged in stays so.
 
     :param account: whose files they are; empty where nobody in particular is to run the server.
-    :raises PlanError: where a file cannot be read as what its ending says.
+    :raises PlanError: if a file cannot be read in the format of its ending.
     """
     remarks: list[str] = []
     options: dict[str, _Option] = {}
@@ -273,7 +273,7 @@ def _read(text: str, path: str) -> Reading:
 
 
 def _collect(path: str, found: Reading, options: dict[str, _Option], remarks: list[str]) -> None:
-    """Add what a file sets, unless another set it that wins."""
+    """Add the settings of a file, unless a file with precedence set them."""
     remarks += [f"{path}, line {line}: {text[0].lower()}{text[1:]}" for line, text in found.remarks]
     # Of an old and a new name in one file, the new one counts.
     for option, (value, line, why) in sorted(found.options.items(), key=lambda each: new_name(each[0]) != each[0]):
@@ -300,7 +300,7 @@ def _by_hand(name: str) -> str:
     return f"Write it by hand, as jupyter_settings: {{{section}: {{{trait}: ...}}}}"
 
 
-#: What :func:`_place` makes something of, and which variables.
+#: The options that :func:`_place` converts, and the variables.
 PLACED = {
     "ServerApp.ip": "jupyter_access or jupyter_bind_address",
     "ServerApp.certfile": "jupyter_tls",
@@ -354,7 +354,7 @@ def _setting(name: str, option: _Option, settings: dict[str, dict[str, Any]], re
 
 
 def _warn(options: dict[str, _Option], variables: dict[str, Any], remarks: list[str]) -> None:
-    """Say where the old server let anybody in, and what it is like now."""
+    """Name the settings by which the old server let anybody in, and the new behaviour."""
     for name, word in (("PasswordIdentityProvider.hashed_password", "password"), ("IdentityProvider.token", "token")):
         option = options.get(name)
         if option and not option.why and option.value in ("", None):
@@ -371,7 +371,7 @@ def _warn(options: dict[str, _Option], variables: dict[str, Any], remarks: list[
 def _packages(
     settings: dict[str, dict[str, Any]], options: dict[str, _Option], variables: dict[str, Any], remarks: list[str]
 ) -> None:
-    """Take along what brings the classes of some settings; leave out those that nobody would know: a run refuses
+    """Add the packages of the classes of some settings. Leave out settings of unknown classes: a run refuses
     them."""
     needed = set()
     for section in sorted(settings):
@@ -420,7 +420,7 @@ def _place(options: dict[str, _Option], variables: dict[str, Any], remarks: list
         ]
         return
     if given:
-        # No variable: that would be a path on the control node, and what lies there would be sent to the host.
+        # No variable: that would be a path on the control node, and the file there would be sent to the host.
         remarks.append(
             f"{given[0].place}: {' and '.join(option.name for option in given)} lie on the host:"
             f" {' and '.join(str(option.value) for option in given)}. To go on with them, copy them to the control"

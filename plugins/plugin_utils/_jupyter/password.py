@@ -57,8 +57,8 @@ def hash_password(password: str) -> str:
 def verifies(password: str, hashed: str) -> bool:
     """Tell whether ``hashed`` is an argon2 hash of ``password``; another or a damaged text simply does not verify.
 
-    Neither does one that costs ten times what Jupyter's own cost: it may come from a host, and this machine has other
-    things to do.
+    A hash that costs ten times as much as Jupyter's own is refused too: it may come from a host, and this machine has
+    other things to do.
     """
     if not hashed.startswith(PREFIX) or not is_hash(hashed) or not _is_affordable(hashed):
         return False

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what the user wrote to complete records, or to the list of what contradicts itself. Pure: no I/O, no Ansible.
+"""From the user's variables to complete records, or to the list of contradictions. Pure: no I/O, no Ansible.
 
 A *plan* (:class:`_records.Plan`) is the decision of the inventory alone for one host. An *instance* holds every key of
 :data:`.options.INSTANCE_KEYS` that is no secret, resolved. :mod:`_state.compare` adds the facts of the host.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Names by which this machine is reached from itself alone.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-#: What a server listens on that all of them, and the network, lead to.
+#: The bind addresses that all of them, and the network, lead to.
 EVERYWHERE = ("*", "0.0.0.0", "::")  # noqa: S104
 
 #: Files of the control node.
@@ -38,7 +38,7 @@ SERVICE_ACCOUNT = "jupyter"
 #: pip is for ``%pip install`` in a notebook, which lands in the account's home: the environment itself is nobody's to
 #: change.
 BASE_PACKAGES = ("jupyterlab>=4,<5", "jupyter_server>=2.21,<3", "ipykernel", "pip")
-#: What each ``interface`` is made of, the program that serves it, and the oldest Python that its packages accept in
+#: The packages of each ``interface``, the program that serves it, and the oldest Python that its packages accept in
 #: their metadata.
 #: ``lab`` has no ``notebook``: without it the classic pages that Juno opens answer at /tree, beside /lab.
 #: ``notebook6`` is a server of its own: it reads NotebookApp names alone, and takes distutils, gone since Python 3.12,
@@ -63,7 +63,7 @@ INTERFACES: dict[str, dict[str, Any]] = {
         "python": (3, 8),
     },
 }
-#: What each client needs beside them. The pages of Notebook 6 are the classic ones already.
+#: The packages of each client beside them. The pages of Notebook 6 are the classic ones already.
 CLIENT_PACKAGES = {"browser": (), "juno": ("nbclassic>=1.3,<2",), "vscode": ()}
 #: Beside these, nbclassic moves from /tree to /nbclassic/tree; ``jupyter`` is the package that brings Notebook 7 along.
 NOTEBOOK_7 = {"notebook", "jupyter"}
@@ -99,7 +99,7 @@ PLANNED_SETTINGS = {
 #: hold.
 SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
-#: What a run may be asked for besides the main job. Those that change a host work on servers that are there, and on
+#: The tasks of a run besides the main job. Those that change a host work on existing servers, and on
 #: nothing but their subject.
 DAY2 = ("rotate_password", "upgrade", "rollback", "renew")
 VERBS = (*DAY2, "backup", "report", "uninstall")
@@ -129,8 +129,8 @@ def _address_or_none(text: str) -> str | None:
 def default_addresses(host: str, inventory_name: str, own: list[str]) -> list[str]:
     """Return the names by which clients reach a host, best first, where the user names none.
 
-    :param host: where Ansible connects to. :param inventory_name: what the inventory calls it.
-    :param own: for the very machine Ansible works on, its address and name: what the inventory calls it may be known to
+    :param host: the address that Ansible connects to. :param inventory_name: the inventory's name of it.
+    :param own: for the very machine Ansible works on, its address and name: the inventory's name may be known to
         nobody else.
     """
     named = [*own, inventory_name] if own else [host, inventory_name]
@@ -163,7 +163,7 @@ def resolve(
     :param host: the host's name in the inventory.
     :param scope: ``system`` (root installs, a service account runs) or ``user`` (no root anywhere).
     :param defaults: the host-wide value of each key of an instance, the prefix ``jupyter_`` left off.
-    :param instances: what ``jupyter_instances`` says, types already converted.
+    :param instances: the value of ``jupyter_instances``, types already converted.
     :raises PlanError: with every contradiction found, one a line, each naming the instance, the key and the cure.
     """
     problems: list[str] = []
@@ -233,7 +233,7 @@ def _all_addresses(given: list[Any], wrong: Callable[[str, str], None]) -> list[
 
 
 def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, problems: list[str]) -> Instance:
-    """Complete one instance; append to ``problems`` what is wrong with it."""
+    """Complete one instance. Append its faults to ``problems``."""
     label = f"instance '{given.get('name', '?')}'"
 
     def wrong(key: str, text: str) -> None:
@@ -292,7 +292,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
         lambda text: wrong("kernels", text),
         lambda key: unknown_key(key, kernels.KEYS),
     )
-    # What is carried to a host has to be known by name beforehand.
+    # A file that is carried to a host has to be known by name beforehand.
     instance["lock"] = instance["lock"] or instance["wheelhouse"]
     instance["has_token"] = bool(options["token"])
     return instance
@@ -304,7 +304,7 @@ def loopback(bind: str) -> str:
 
 
 def _certificate(host: str, instance: Instance) -> dict[str, Any]:
-    """Return what the role ``pki`` is asked for."""
+    """Return the certificates for the role ``pki``."""
     entry: dict[str, Any] = {"name": f"{host}/{instance['name']}", "addresses": list(instance["addresses"])}
     if instance["tls"] == "provided":
         given = {key: instance[key] for key in FILE_KEYS}
@@ -314,13 +314,13 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
         # Through a tunnel, a client finds the server under its own localhost.
         entry["addresses"] = list(dict.fromkeys([*entry["addresses"], *LOOPBACK]))
     if instance["tls"] == "self_signed":
-        # The file that holds the certificate holds its key as well; what people take to their devices must not.
+        # The file with the certificate holds its key as well. The file for people's devices must not.
         return {**entry, "source": "self_signed", "exports": ["chain"]}
     return entry
 
 
 def _packages(instance: Instance) -> tuple[list[str], str]:
-    """Return what the environment is made of, and the path of the classic pages below the base URL, empty where there
+    """Return the packages of the environment, and the path of the classic pages below the base URL, empty if
     are none."""
     needed = {*INTERFACES[instance["interface"]]["packages"], *instance["packages"]}
     if instance["interface"] == "notebook6":
@@ -343,7 +343,8 @@ def _sources(instance: Instance, wrong: Any) -> None:
 
 
 def _access(instance: Instance, wrong: Any) -> None:
-    """Settle ``tls`` and ``bind_address`` from ``access``; refuse what would put a password on a network in clear."""
+    """Settle ``tls`` and ``bind_address`` from ``access``. Refuse settings that would send a password over a network in
+    clear."""
     loopback = instance["access"] == "tunnel"
     if instance["tls"] == "auto":
         given = "provided" if instance["certificate_file"] else "private_ca"
@@ -382,7 +383,7 @@ def _access(instance: Instance, wrong: Any) -> None:
         wrong("plain_http", f"contradicts tls '{instance['tls']}'. Leave one of the two out.")
     if not instance["bind_address"]:
         # Both loopbacks: sshd's localhost is often ::1 first, and another account that listened there would be sent
-        # what comes through the tunnel.
+        # data that comes through the tunnel.
         instance["bind_address"] = "localhost" if loopback else "*"
     elif loopback and instance["bind_address"] not in LOOPBACK:
         wrong(
@@ -533,7 +534,7 @@ def _settings(instance: Instance, wrong: Any) -> None:
 
 
 def _conflicts(instances: list[Instance]) -> list[str]:
-    """Name what two instances of one host cannot share."""
+    """Name the values that two instances of one host cannot share."""
     problems = []
     for key in ("name", "port"):
         seen: dict[Any, str] = {}

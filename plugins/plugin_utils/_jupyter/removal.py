@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may go from a host, and what a verb may touch: removal is said, and never inferred. Pure: no I/O, no Ansible.
+"""Removal of resources, and the scope of each verb: a resource is removed only on request. Pure: no I/O, no Ansible.
 
 It is said by ``state: absent``, by ``uninstall``, or by a run that is told to prune. A server of ours of which the
 inventory says nothing ends a run before its first change: another inventory, or the ``vars`` of a play, may be where it
@@ -18,7 +18,7 @@ from .plan import DAY2
 if TYPE_CHECKING:
     from .._records import Change, Plan, Report, Resource
 
-#: What each verb is about, for its refusals.
+#: The subject of each verb, for its refusals.
 SUBJECTS = {
     "rotate_password": "passwords",
     "upgrade": "the environments of servers",
@@ -46,7 +46,7 @@ def _going(plan: Plan, report: Report) -> set[str]:
 
 
 def is_said(plan: Plan, report: Report, thing: Resource) -> bool:
-    """Tell whether somebody has said that this goes: a folder of notebooks, what servers left in a home, or an account.
+    """Tell whether the user requested the removal of a notebook folder, files of servers in a home, or an account.
 
     Each goes with the servers it was made for. One that is left over because the inventory has another ``user`` or
     ``root_dir`` now stays.
@@ -118,7 +118,7 @@ def beyond(verb: str, changes: list[Change]) -> list[str]:
     """Refuse a verb on a host that differs from the inventory in more than the verb is about: it would mend, add or
     remove that as well.
 
-    :param changes: what the main job would do, without the verb.
+    :param changes: the changes of the main job, without the verb.
     """
     if verb not in DAY2:
         return []
@@ -138,10 +138,10 @@ def beyond(verb: str, changes: list[Change]) -> list[str]:
 
 
 def _own(verb: str, changes: list[Change]) -> Callable[[Change], bool]:
-    """Return what tells whether a change is none of the inventory's: a verb's own, or one that waits from an earlier
-    run."""
+    """Return a function that tells whether a change is none of the inventory's: a verb's own, or one that waits from an
+    earlier run."""
     passwords = verb == "rotate_password" and any(_is_password(change) for change in changes)
-    # The list of what there is, is the last that a run writes: where it differs, one was cut off.
+    # The manifest is the last file that a run writes. If it differs, a run was interrupted.
     unfinished = any(change["stage"] == "manifest" for change in changes)
 
     def own(change: Change) -> bool:
@@ -156,7 +156,7 @@ def _own(verb: str, changes: list[Change]) -> Callable[[Change], bool]:
             and change["instance"]
             and (change["stage"] == "service" or change["id"].endswith("/kernel.json"))
         ):
-            # What a server, or a kernel, is started with: its environment and the hash of its password are a part of
+            # The start of a server, or a kernel, depends on its environment, and the hash of its password is a part of
             # that.
             return passwords or (unfinished and verb in ("upgrade", "rollback"))
         return passwords and _is_password(change)
@@ -197,8 +197,8 @@ def _is_full(plan: Plan, report: Report, thing: Resource) -> bool:
 
 
 def staying(plan: Plan, report: Report, left: list[Resource]) -> list[Resource]:
-    """Return of what the plan no longer wants the things that stay: notebooks, accounts that own them, and homes with
-    something of somebody's."""
+    """Return the resources that stay although the plan no longer wants them: notebooks, accounts that own them, and
+    homes with something of somebody's."""
     owners = {f"account {thing.get('owner')}" for thing in left if _is_full(plan, report, thing)}
 
     def stays(thing: Resource) -> bool:

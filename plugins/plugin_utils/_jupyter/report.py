@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs where: from what ``jupyter_state`` read to rows, a table, JSON and the textfile of a metrics collector.
-Pure: no I/O, no Ansible.
+"""The running servers: from the report of ``jupyter_state`` to rows, a table, JSON and the textfile of a metrics
+collector. Pure: no I/O, no Ansible.
 
 The *overview* of one host is::
 
@@ -12,7 +12,8 @@ The *overview* of one host is::
                   "started": float | None,              # seconds since the epoch, by the host's clock
                   "uptime": int | None,                 # seconds
                   "kernels": int | None, "busy": [str, ...] | None,   # None where nothing could be asked
-                  "certificate_expires": float | None,  # of what is presented on the port, seconds since the epoch
+                  "certificate_expires": float | None,  # of the certificate that the port presents, seconds since the
+                  epoch
                   "restart_due": str}],                 # the reason, or ""
      "drift": [{"instance": str, "what": str, "text": str, "lines": [str, ...]}]}
 
@@ -51,7 +52,7 @@ def overview(
 
     :param compared: ``changes`` and ``steps`` of :mod:`_state.compare`, ``servers`` of :mod:`endpoints`, and ``texts``:
         path to wanted content of files.
-    :param report: what the host said, its ``details`` included.
+    :param report: the answer of the host, its ``details`` included.
     :param expiries: instance to the end of the certificate that it presents, seconds since the epoch.
     """
     urls = {server["instance"]: server["url"] for server in compared["servers"]}
@@ -154,7 +155,7 @@ def duration(seconds: int | None) -> str:
 
 
 def sentences(one: Overview) -> list[str]:
-    """Return what a person should know of one host beside its lines of the table."""
+    """Return the remarks about one host beside its lines of the table."""
     found = []
     for server in one["servers"]:
         name = f"{one['host']}/{server['instance']}"

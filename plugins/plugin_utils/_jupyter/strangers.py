@@ -1,10 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands at a place of ours, and is not ours. Pure: no I/O, no Ansible.
+"""Foreign resources at the paths of ours. Pure: no I/O, no Ansible.
 
-Ours is what the host's own list names: it is written before the first change, so a run that was cut off has listed what
-it made. Anything else that is found where a managed thing belongs was there before us. It stops the run, or, where
+A resource is ours if the host's own manifest names it. The manifest is written before the first change, so an
+interrupted run has listed all that it made. Anything else that is found where a managed thing belongs was there before
+us. It stops the run, or, where
 ``jupyter_replace_existing`` says so, it gets another name beside its old one, and the old name back when ours goes.
 """
 
@@ -17,7 +18,7 @@ from .plan import SERVICE_ACCOUNT
 if TYPE_CHECKING:
     from .._records import Obstacle, Plan, Report, Resource
 
-#: What something that is moved aside is called from then on; the day follows.
+#: The suffix of a resource that is moved aside. The day follows.
 SUFFIX = ".before-remote-notebooks-"
 
 #: Tells the account that the role made from one of the same name that was there before.
@@ -26,12 +27,12 @@ ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 #: In the path of all that we keep in folders of our own: settings, scripts, environments.
 _OURS = "/remote-notebooks/"
 
-#: Where the role ``tunnel`` writes: beside what is there, in files of its own.
+#: The files of the role ``tunnel``: beside the existing ones, in files of its own.
 SSH = "/etc/ssh"
 
 #: Marks our rules among those of other owners (the role ``firewall``).
 FIREWALL_OWNER = "jupyter"
-#: The folder in which that role keeps what is its own, whichever role came first, and its unit.
+#: The folder of that role for its own records, for every owner, and its unit.
 FIREWALL_FOLDER = "/etc/remote-notebooks/firewall"
 FIREWALL_UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 
@@ -39,9 +40,9 @@ FIREWALL_UNIT = "/etc/systemd/system/remote-notebooks-firewall@.service"
 def place(thing: Resource, report: Report) -> str:
     """Return where a managed thing needs the place for itself; empty where it takes none from anybody."""
     if thing["kind"] == "directory" and thing["mode"] is None:
-        return ""  # what is there is used as it is, and never ours
+        return ""  # an existing one is used as it is, and never becomes ours
     if thing["kind"] == "account":
-        return ""  # whatever is in the place of its home, is not moved: somebody's work may lie there
+        return ""  # a foreign home is not moved: it may hold somebody's work
     if thing["kind"] == "mask":
         known = report["accounts"].get(_name(thing))
         return f"/etc/systemd/system/user@{known['uid']}.service" if known else ""
@@ -71,7 +72,7 @@ def is_lost(report: Report) -> bool:
 
 
 def find(things: list[Resource], report: Report) -> list[str]:
-    """Return what stands in the way, the outermost first, and nothing below anything else that is returned."""
+    """Return the conflicting resources, the outermost first, and nothing below any other returned one."""
     if is_lost(report):
         return []
     listed = {thing["id"] for thing in report["manifest"]} | {thing.get("path") for thing in report["manifest"]}
@@ -124,9 +125,10 @@ def _of_tunnels(report: Report) -> list[str]:
 
 
 def moved(plan: Plan, things: list[Resource], report: Report) -> list[Obstacle]:
-    """Return what is moved aside in this run, and what earlier runs have moved, while ours is in its place.
+    """Return the resources to move aside in this run, and those that earlier runs have moved, while ours is in its
+    place.
 
-    Each is ``{"origin", "backup", "due"}``. What an earlier run meant to move, and was cut off before it did, is still
+    Each is ``{"origin", "backup", "due"}``. A resource that an interrupted run did not move yet is still
     due.
     """
     gone = {*report["aside"]}
@@ -141,7 +143,7 @@ def moved(plan: Plan, things: list[Resource], report: Report) -> list[Obstacle]:
 
 
 def _is_taken(origin: str, plan: Plan, things: list[Resource], report: Report) -> bool:
-    """Tell whether ours still needs the place of what was moved aside."""
+    """Tell whether ours still needs the path of the moved resource."""
     if origin.startswith(f"{SSH}/"):
         return bool(plan["tunnel_forwards"])
     if origin == FIREWALL_UNIT or origin.startswith(f"{FIREWALL_FOLDER}/"):
@@ -150,7 +152,7 @@ def _is_taken(origin: str, plan: Plan, things: list[Resource], report: Report) -
 
 
 def refusals(plan: Plan, things: list[Resource], report: Report) -> list[str]:
-    """Return what a person has to see to before anything of ours is made here."""
+    """Return the tasks for a person before any resource of ours is created here."""
     found = (
         []
         if is_lost(report)
@@ -204,7 +206,7 @@ def _accounts(plan: Plan, report: Report) -> list[str]:
 
 
 def _units(things: list[Resource], report: Report) -> list[str]:
-    """Refuse a unit of a server's name that is at work, or that systemd starts at boot: what it does is not ours to
+    """Refuse a unit of a server's name that is at work, or that systemd starts at boot: a run must not
     end."""
     said = []
     for thing in things:
@@ -256,7 +258,7 @@ def _is_listed(thing: Resource, report: Report) -> bool:
 
 
 def without(things: list[Resource], report: Report) -> Report:
-    """Return a report in which what is about to be moved aside is gone."""
+    """Return a report without the resources that are about to be moved aside."""
     due = tuple(thing["origin"] for thing in things if thing["kind"] == "stranger" and thing["due"])
     if not due:
         return report

@@ -1,10 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wrong passwords cost time: what fail2ban is told of our servers. Pure: no I/O, no Ansible.
+"""Throttling of wrong passwords: the configuration of fail2ban for our servers. Pure: no I/O, no Ansible.
 
 Jupyter answers any number of wrong passwords at once. fail2ban reads the unit's log (jail.conf(5), backend ``systemd``)
-and shuts the server's port, and no other, to an address that guesses. What it counts is a line of the server's own
+and blocks the server's port, and no other, for an address that guesses. It counts a line of the server's own
 (``login_log.py.j2``). Where fail2ban came with us, its own jail for SSH stays off: nobody asked for that one.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._records import HostInstance, Instance, Report, System
 
 DAEMON = "fail2ban.service"
-#: What tells that the package is there.
+#: The file that proves that the package is installed.
 COMMAND = "fail2ban-client"
 FOLDER = "/etc/fail2ban"
 FILTER = f"{FOLDER}/filter.d/remote-notebooks.conf"
@@ -64,7 +64,7 @@ def is_possible(manager: str, system: System, family: str | None) -> bool:
 
 
 def lack(manager: str) -> str:
-    """Say what keeps a host from throttling where nobody asked for it."""
+    """Return the reason why a host cannot throttle, if the user did not ask for it."""
     if manager == "systemd":
         return "Install fail2ban (RHEL: of EPEL, SLES: of PackageHub), and the next run uses it"
     return f"fail2ban reads the log that systemd keeps, and this runs under {manager}"
@@ -99,7 +99,7 @@ def jails(instances: list[HostInstance]) -> list[dict[str, Any]]:
 
 
 def difference(report: Report) -> list[tuple[str, Any, Any]]:
-    """Return (what, found, wanted) for each way in which fail2ban itself differs."""
+    """Return (kind, found, wanted) for each difference of fail2ban itself."""
     unit = report["units"].get(DAEMON, {})
     found = [
         ("service", unit.get("ActiveState") or "absent", "active"),

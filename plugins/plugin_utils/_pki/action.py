@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the `pki_*` actions share: they work on the control node, connect to no host and speak through one kind of
+"""The common parts of the `pki_*` actions: they work on the control node, connect to no host and have one kind of
 error."""
 
 from __future__ import annotations

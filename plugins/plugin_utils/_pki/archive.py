@@ -36,7 +36,7 @@ ROUNDS = 600_000
 MANIFEST = "SHA256SUMS"
 SHORTEST_PASSPHRASE = 8
 _MAGIC = b"Salted__"
-#: Not part of what must survive
+#: Files that need no backup
 _LEFT_OUT = (".lock", ".gitignore", ".restored")
 
 
@@ -158,7 +158,7 @@ class _TooLargeError(Exception):
 
 
 class _Limited(io.RawIOBase):
-    """What a compressed stream unpacks to, as far as that is in proportion."""
+    """Return the content of a compressed stream, up to a limit of its ratio."""
 
     def __init__(self, stream: Any, most: int) -> None:
         self._stream, self._left = stream, most
@@ -181,7 +181,7 @@ def _most(data: bytes) -> int:
 
 
 def _unpacked(plain: bytes) -> dict[str, tuple[bytes, int]]:
-    """Return the regular files of a packed archive. Raises ValueError for what :func:`seal` packs never."""
+    """Return the regular files of a packed archive. Raises ValueError for content that :func:`seal` never packs."""
     files: dict[str, tuple[bytes, int]] = {}
     with gzip.GzipFile(fileobj=io.BytesIO(plain)) as stream, tarfile.open(
         fileobj=_Limited(stream, _most(plain)), mode="r|"
@@ -198,7 +198,7 @@ def _unpacked(plain: bytes) -> dict[str, tuple[bytes, int]]:
 
 
 def _mode(mode: int) -> int:
-    """The mode that a file is kept with: whoever made it says what is secret. That others write there, or run it, is
+    """The mode of a stored file. Its creator decides whether it is secret. Write access of others, and execution, are
     not theirs to say."""
     return mode & 0o644 | 0o400
 

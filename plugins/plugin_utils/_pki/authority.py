@@ -8,12 +8,12 @@ that one)::
 
     <directory>/
       private/ca.key.pem        PKCS#8 under AES-256 (0400)
-      certs/ca.cert.pem, .der   what clients install
+      certs/ca.cert.pem, .der   the certificate for clients
       index.txt, index.txt.attr, serial, crlnumber, newcerts/<SERIAL>.pem, crl/ca.crl.pem, .der
       openssl.cnf               for work by hand: cd <directory> && openssl ca -config openssl.cnf …
       intermediate/             the same once more, where there is an intermediate authority
 
-Functions here read and decide; what they want written they put into a `Changes`, which the caller commits once.
+Functions here read and decide. They put files to write into a `Changes`, which the caller commits once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from . import index as pki_index
 from .request import WantedAuthority
 
 #: openssl refuses to work on an index in which two valid certificates share a subject unless this stands beside it;
-#: a renewal overlaps with what it renews, so they do.
+#: a renewal overlaps with the renewed certificate, so they do.
 INDEX_ATTRIBUTES = b"unique_subject = no\n"
 SHORTEST_PASSPHRASE = 8
 #: An intermediate is renewed (with its key) while it can still cover the longest certificate.
@@ -91,13 +91,14 @@ authorityKeyIdentifier = keyid
 
 
 class Changes:
-    """What a run is going to write, in order. Nothing is written until `commit`; check mode never calls it."""
+    """The files that a run is going to write, in order. Nothing is written until `commit`. Check mode never calls
+    it."""
 
     def __init__(self) -> None:
         self.files: list[tuple[str, bytes, int]] = []
-        #: What is being done to the authority itself, for a person
+        #: The changes of the authority itself, for a person
         self.notes: list[str] = []
-        #: What a person should look at although the run goes on
+        #: Facts that need attention although the run continues
         self.warnings: list[str] = []
 
     def add(self, path: str, data: bytes, mode: int) -> None:
@@ -237,7 +238,7 @@ class Authority:
 
     @property
     def chain(self) -> tuple[Any, ...]:
-        """What a server sends along. A root is not: clients have it."""
+        """The certificates that a server sends along. A root is not one of them: clients have it."""
         return (self.certificate,) if self.parent else ()
 
     @property
@@ -269,7 +270,7 @@ class Authority:
 def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Authority | None = None) -> Authority | None:
     """Read the authority in this folder, made by us or by hand, or return None where there is none (yet).
 
-    What `openssl ca` needs beside key and certificate and is not there, is put into ``changes``.
+    Missing files that `openssl ca` needs beside key and certificate are put into ``changes``.
     Raises PkiError for anything that is there but cannot be used: an authority is never replaced by itself.
     """
     passphrase = passphrase.of(layout)
@@ -367,8 +368,8 @@ def _read_crl(authority: Authority, changes: Changes) -> Any:
 
 
 def _complete_index(authority: Authority, changes: Changes) -> None:
-    """Add to the index what it lacks of newcerts/ and of the revocation list: both say what a lost or older index
-    forgot."""
+    """Add missing entries to the index, from newcerts/ and the revocation list: both hold entries that a lost or older
+    index forgot."""
     layout, index = authority.layout, authority.index
     before = [entry.line for entry in index.values()]
     with contextlib.suppress(OSError):
@@ -538,7 +539,7 @@ def _made(authority: Authority, wanted: WantedAuthority, changes: Changes) -> Au
 
 
 def put_crl(authority: Authority, crl_days: int, now: datetime.datetime, changes: Changes) -> None:
-    """Make the revocation list again where it does not say what the index says, or would end soon."""
+    """Generate the revocation list again if it differs from the index, or would end soon."""
     revoked = {entry.serial for entry in authority.index.values() if entry.status == "R"}
     reason = crl_is_stale(authority.crl, revoked, crl_days, now)
     if reason is None:

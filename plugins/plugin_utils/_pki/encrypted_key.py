@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A private key behind a passphrase, as PKCS#8 (RFC 5958) under PBES2 (RFC 8018): what ``openssl pkcs8 -topk8 -iter``
-writes and everybody reads.
+"""A private key behind a passphrase, as PKCS#8 (RFC 5958) under PBES2 (RFC 8018): the format of ``openssl pkcs8 -topk8
+-iter`` writes and everybody reads.
 
 ``cryptography`` writes the same form with 2,048 rounds of PBKDF2 and lets nobody say how many. A graphics card tries a
 short passphrase against that some hundred times as fast as against these.

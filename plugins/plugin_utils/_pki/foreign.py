@@ -14,7 +14,8 @@ from .._files import TEMPORARY
 
 
 class Kind(NamedTuple):
-    """An authority of another program: what tells it, and where its root lies ("" where no file of it can be used)."""
+    """An authority of another program: the file that identifies it, and the path of its root ("" if no file of it can
+    be used)."""
 
     name: str
     mark: str
@@ -39,8 +40,8 @@ KINDS = (
     ),
     Kind("certificates of certbot", "renewal"),
 )
-#: What an authority's folder of ours holds before its certificate is there: a run was cut off, or the certificate was
-#: lost.
+#: The files in an authority's folder of ours before its certificate exists: a run was interrupted, or the certificate
+#: was lost.
 _AUTHORITY = {
     "": (
         {
@@ -64,10 +65,11 @@ _AROUND = {"passphrase", "ca-bundle.pem", "certificates", "exports"}
 
 
 def require_own_place(directory: str, authority: str, also: tuple[str, ...] = ()) -> None:
-    """Refuse to make an authority in ``authority`` below or beside ``directory`` where either holds what this
+    """Refuse to create an authority in ``authority`` below or beside ``directory`` if either holds files that this
     collection did not put there.
 
-    ``also``: further folders of authorities. Raises PkiError that names what was found, and says how to go on with it.
+    ``also``: further folders of authorities. Raises PkiError that names the found files, and the way to go on with
+    them.
     """
     inside = {os.path.relpath(path, directory).split(os.sep)[0] for path in (authority, *also)}
     _require(directory, "pki_dir", {"": _AROUND | inside}, directory)
@@ -120,7 +122,8 @@ def _copy(kind: Kind, folder: str, directory: str) -> str:
 
 
 def _names(folder: str) -> list[str]:
-    """What a folder holds, without hidden files: git's, the lock of a run, what a system puts everywhere."""
+    """The files of a folder, without hidden ones: git's, the lock of a run, and files that a system creates
+    everywhere."""
     try:
         return [name for name in os.listdir(folder) if not name.startswith((".", TEMPORARY))]
     except OSError:

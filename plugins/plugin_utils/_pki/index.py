@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""openssl's index.txt: what an authority has issued and revoked. Text in, entries out; no disk.
+"""openssl's index.txt: the issued and revoked certificates of an authority. Text in, entries out; no disk.
 
 One line a certificate, six fields between tabs (openssl-ca(1), "NOTES", and apps/lib/apps.c)::
 

@@ -24,7 +24,7 @@ from . import lint, request, x509
 def lint_files(
     patterns: list[str], *, ca_file: str | None, key_file: str | None, addresses: list[str], now: datetime.datetime
 ) -> dict[str, Any]:
-    """Check certificate files by `_x509_lint.lint`; return what `pki_lint` returns. A pattern that meets no file is an
+    """Check certificate files by `_x509_lint.lint`. Return the result of `pki_lint`. A pattern that meets no file is an
     error."""
     paths = [
         path
@@ -85,7 +85,7 @@ def _key_for(path: str, key_file: str | None) -> Any:
 
 
 def probe(endpoints: list[Mapping[str, Any]], *, ca_file: str | None, timeout: float, wait: float) -> dict[str, Any]:
-    """Ask each server which certificate it presents; return what `pki_probe` returns.
+    """Ask each server for the certificate that it presents. Return the result of `pki_probe`.
 
     ``timeout``: seconds for one attempt; ``wait``: how long a server that does not yet present ``sha256`` is asked
     again.
@@ -165,7 +165,7 @@ def _probe_once(endpoint: dict[str, Any], ca_file: str | None, timeout: float) -
 def _context(ca_file: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     if ca_file is None:
-        # Only to see what is presented: what it is worth is asked in a second handshake, or by its fingerprint
+        # Only to read the presented certificate. A second handshake, or its fingerprint, verifies it
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     else:

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A private authority and its certificates on the control node: read what is there, decide, write.
+"""A private authority and its certificates on the control node: read the files, decide, write.
 
 ::
 
@@ -14,7 +14,7 @@
 
 Nothing is written before everything was checked and signed in memory; then all of it reaches the disk before the first
 name changes. A run that was cut off at any point is harmless: the index knows a certificate before its file appears,
-and the next run takes up what is there and issues what is missing.
+and the next run uses the existing files and issues the missing certificates.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Settings:
 
 
 def ensure(settings: Settings) -> dict[str, Any]:
-    """Make the authority where there is none, issue what `_pki_wanted.decide` asks for, and return what
+    """Create the authority if there is none, issue the certificates that `_pki_wanted.decide` asks for, and return the
     `pki_certificates` returns.
 
     Raises PkiError or FilesError, and then nothing was changed.
@@ -399,8 +399,8 @@ def _certificates_from(where: str, option: str, path: str) -> list[Any]:
 
 
 def _reuse(entries: list[_Entry], authority: pki_authority.Authority, settings: Settings) -> None:
-    """Take up what the authority's books already hold for a key: issued by hand with openssl, or by a run that was cut
-    off."""
+    """Use the certificates that the authority's books already hold for a key: issued by hand with openssl, or by an
+    interrupted off."""
     waiting = {}
     for entry in entries:
         if (
@@ -512,7 +512,7 @@ def _put_certificates(
 
 
 def _exports(entry: _Entry, settings: Settings) -> dict[str, bytes | None]:
-    """Path to content of what is to be exported; None where the file is right already."""
+    """Path to content of each export. None if the file is right already."""
     files: dict[str, bytes | None] = {}
     passphrase = (settings.export_passphrase or "").encode()
     for kind in entry.wanted.exports:
@@ -522,7 +522,7 @@ def _exports(entry: _Entry, settings: Settings) -> dict[str, bytes | None]:
             data = b"".join(x509.certificate_pem(certificate) for certificate in (entry.certificate, *entry.chain))
         elif kind == "der":
             data = x509.certificate_der(entry.certificate)
-        # Salted, so the bytes differ each time: what counts is what opens
+        # Salted, so the bytes differ each time: only the decrypted content counts
         elif before is not None and x509.pkcs12_holds(before, entry.key, entry.certificate, entry.chain, passphrase):
             data = before
         else:
@@ -606,8 +606,8 @@ def _describe(entry: _Entry, authority: pki_authority.Authority, settings: Setti
 
 
 def revoke(settings: Settings, names: list[str], serials: list[str], reason: str) -> dict[str, Any]:
-    """Revoke certificates by name or serial number and make the revocation list again; return what `pki_revoke`
-    returns.
+    """Revoke certificates by name or serial number and generate the revocation list again. Return the result of
+    `pki_revoke` returns.
 
     A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and whoever has
     the key could go on with a certificate from before. Raises PkiError, and then nothing was changed.

@@ -24,7 +24,7 @@ from . import x509 as pki_x509
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken rule. ``refused_by`` is empty for what all accept and a person should know nevertheless."""
+    """One broken rule. ``refused_by`` is empty for a fact that all clients accept and a person should know."""
 
     rule: str
     subject: str
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What can be said of one certificate, or of a chain that starts with it."""
+    """The findings about one certificate, or about a chain that starts with it."""
 
     findings: tuple[Finding, ...]
 
@@ -182,7 +182,7 @@ def _is_weak(certificate: Any) -> bool:
 
 
 def _may_stand_above(authority: Any, leaf: Any, depth: int) -> list[Finding]:
-    """The limits an authority carries for what stands below it; ``depth`` authorities stand in between."""
+    """The limits of an authority for certificates below it. ``depth`` authorities are in between."""
     found = []
     length = pki_x509.path_length_of(authority) if pki_x509.is_authority(authority) else None
     if length is not None and depth > length:

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things lie in ``pki_dir``. By itself, so that whoever only needs a name does not import, at every run, what
+"""The paths in ``pki_dir``. A separate file, so that code that only needs a name does not import, at every run, the
 signs certificates."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the user wrote about an authority and its certificates, checked and completed; and what that asks of a
+"""The user's settings of an authority and its certificates, checked and completed; and their demands on a
 certificate that exists.
 
 Pure: values in, records or one PkiError out. The error names the certificate and the key as they stand in the
@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class WantedAuthority:
-    """The authority as the inventory asks for it. What is part of its certificate is heeded when it is made and never
+    """The authority of the inventory. Settings that are part of its certificate apply at its creation and never
     afterwards."""
 
     directory: str = "ca"
@@ -237,7 +237,7 @@ _PRIVATE = tuple(
 
 
 def constraints_for(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Derive domains and networks that cover these addresses and what is likely to join them.
+    """Derive domains and networks that cover these addresses and likely new ones.
 
     A name with three labels or more stands for its parent domain, a shorter one for itself; a private address for its
     whole private network, a public one for itself alone.
@@ -323,7 +323,7 @@ def _choice(where: str, key: str, options: Mapping[str, Any], choices: tuple[str
     return str(value)
 
 
-# What a certificate that exists lacks
+# Faults of an existing certificate
 
 
 @dataclass(frozen=True)

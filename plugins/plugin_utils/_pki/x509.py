@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""X.509 in memory: keys, certificates and what can be read from them. No disk, no Ansible.
+"""X.509 in memory: keys, certificates and their fields. No disk, no Ansible.
 
 Every certificate here follows the profile of RFC 5280 and Apple's rules for servers
 (https://support.apple.com/en-us/103769): SHA-256, names and addresses in the subject alternative name,
@@ -156,7 +156,7 @@ def key_id(public_key: Any) -> bytes:
     return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)  # type: ignore[no-any-return]
 
 
-# What a certificate says
+# Fields of a certificate
 
 
 def load_certificates(data: bytes) -> list[Any]:
@@ -254,12 +254,13 @@ def oneline(name: Any) -> str:
     return "".join(f"/{key}={text(value.encode() if isinstance(value, str) else value)}" for key, value in parts)
 
 
-# What we issue
+# Issuing
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """Whoever signs: its certificate, its key (None where it lies elsewhere), and what a server must send along."""
+    """The signer: its certificate, its key (None if it is stored elsewhere), and the certificates that a server must
+    send along."""
 
     certificate: Any
     key: Any
@@ -328,7 +329,7 @@ def authority_key_identifier(issuer: Any) -> Any:
 
 
 def name_constraints(permitted: tuple[str, ...]) -> Any:
-    """Constrain an authority to these domains (with what lies below them) and networks.
+    """Constrain an authority to these domains (with their subdomains) and networks.
 
     A kind of name that is not mentioned would be unconstrained (RFC 5280 4.2.1.10), so a list without a network
     excludes all addresses, and one without a domain all names.
@@ -381,7 +382,7 @@ def path_length_of(certificate: Any) -> int | None:
 
 
 class Signer:
-    """Signs server certificates for one issuer; what all of them share is made once."""
+    """Signs server certificates for one issuer. Common parts of all certificates are made once."""
 
     def __init__(self, issuer: Issuer, now: datetime.datetime, crl_url: str | None = None) -> None:
         self._issuer = issuer
@@ -554,7 +555,7 @@ def load_crl(data: bytes) -> Any:
 
 
 def crl_entries(crl: Any) -> dict[int, tuple[datetime.datetime, str | None]]:
-    """Serial number to (moment, reason) of what a CRL revokes."""
+    """Serial number to (moment, reason) of each revocation in a CRL."""
     entries = {}
     for item in crl:
         try:
@@ -593,7 +594,7 @@ def pkcs12(name: str, key: Any, certificate: Any, chain: list[Any], passphrase: 
             serialization.PrivateFormat.PKCS12.encryption_builder()
             .kdf_rounds(50000)
             .key_cert_algorithm(_pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
-            .hmac_hash(hashes.SHA1())  # noqa: S303 - what `legacy` means: those systems know no other
+            .hmac_hash(hashes.SHA1())  # noqa: S303 - `legacy` needs it: those systems know no other
             .build(passphrase)
         )
     return _pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, chain or None, protection)

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program for the host's Python, sent through its standard input: what a module would do, without Ansible's module
+"""A program for the host's Python, sent through its standard input: the work of a module, without Ansible's module
 machinery.
 
 A module costs the control node an archive of ``ansible.module_utils`` and one more round trip to find an interpreter,
@@ -70,10 +70,10 @@ sys.meta_path.append(Sources)
 print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
 """
 
-#: So much of what a program says that came to no answer is shown.
+#: So much of the output of a program without an answer is shown.
 LAST = 4000
 
-#: What a program does, and the sources that this needs.
+#: The task of a program, and the sources that it needs.
 Task = tuple[str, tuple[str, ...]]
 
 
@@ -83,7 +83,7 @@ def _folder(name: str) -> tuple[str, ...]:
     return tuple(f"{name}.{file[:-3]}" for file in files if file.endswith(".py"))
 
 
-#: What both tasks read of Jupyter.
+#: The files of Jupyter that both tasks read.
 _JUPYTER = (
     "_jupyter.config_file",
     *_folder("_jupyter.program"),
@@ -149,7 +149,7 @@ BUILD: Task = (
 
 @functools.cache
 def _packed(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the files, packed: a host unpacks what it needs, and the way there may be a slow one."""
+    """Return the files, packed: a host unpacks the ones that it needs, and the way there may be a slow one."""
     packed = {}
     for name in names:
         with open(os.path.join(FOLDER, *name.split(".")) + ".py", "rb") as file:
@@ -178,7 +178,7 @@ def command(interpreters: list[str]) -> str:
 
 
 def answer(text: str) -> dict[str, Any] | None:
-    """Return what the program said, and ``python``, the interpreter; None where it did not come to that."""
+    """Return the output of the program, and ``python``, the interpreter. None if there was none."""
     if len(text) > answers.MOST:
         raise AnswerError(f"it has {len(text)} characters, and {answers.MOST} are the most that make sense")
     lines = [line for line in text.splitlines() if line.startswith(ANSWER)]
@@ -203,7 +203,7 @@ def ask(
     :param shape: of the answer. With it comes ``python``, the interpreter, or None where that is no path to run again.
     :raises AnsibleActionFail: where the answer is of another shape.
     """
-    # What runs through standard input needs what pipelining needs.
+    # A program through standard input has the same requirements as pipelining.
     if not action._is_pipelining_enabled("new"):
         return None
     environment: dict[str, str] = {}

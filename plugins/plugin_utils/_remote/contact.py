@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How Ansible reaches a host, from the inventory; :mod:`endpoints` says what the record holds."""
+"""The connection of Ansible to a host, from the inventory. :mod:`endpoints` describes the record."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ansible.errors import AnsibleAction, AnsibleConnectionFailure, AnsibleError
 from ...module_utils._plain import plain_lines
 
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
-#: What the connections of Ansible say where sudo and its like want a password: ssh, and local, which shows sudo's own
+#: The messages of Ansible's connections about a password for sudo and its like: ssh, and local, which shows sudo's own
 #: words or only waits.
 BECOME = re.compile(
     r"(?:Missing|Incorrect) [\w.]+ password|a password is required|waiting for (?:become success|privilege escalation)"
 )
-#: What says that there is no Python: the shell line of :mod:`_remote.bare`, and Ansible where a connection cannot
+#: The messages about a missing Python: the shell line of :mod:`_remote.bare`, and Ansible if a connection cannot
 #: carry that.
 NO_PYTHON = "python interpreter not found"
 _NONE = re.compile(rf"(?:^|\n)\s*{NO_PYTHON}\s*(?:\n|$)|The module interpreter '[^'\n]*' was not found")
@@ -46,7 +46,7 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
     return {
         "connection": connection,
         "host": host,
-        # What others can reach: the host's name may be known to this account's ssh alone.
+        # The address that others can reach: the host's name may be known to this account's ssh alone.
         "address": known.get("hostname") or host,
         "address_port": int(port or known.get("port") or 22),
         "proxy": next(
@@ -67,8 +67,8 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
 
 
 def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
-    """Return what ssh's own configuration says of a host, as ``ssh -G`` tells; nothing of an address, which needs none,
-    or where ssh says nothing."""
+    """Return the settings of ssh's own configuration for a host, as ``ssh -G`` prints them. Nothing for an address,
+    which needs none, or where ssh says nothing."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -104,7 +104,7 @@ def is_out_of_reach(error: AnsibleError) -> bool:
 
 
 def unreachable(host: str, error: Exception) -> str:
-    """Say that Ansible does not get in touch with a host, in the words of what kept it out, and what to do about it."""
+    """Return the message that Ansible cannot connect to a host, with the reason and the cure."""
     said = plain_lines(str(error).strip().rstrip("."))
     if BECOME.search(said):
         return (

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host holds, against what it should hold. Pure."""
+"""Compare the resources of a host with the wanted ones. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def differences(plan: Plan, wanted: list[Resource], instances: list[HostInstance], report: Report) -> list[Change]:
-    """Compare. The result is in the order of ``wanted``, then what is left over; empty means: nothing to do.
+    """Compare. The result is in the order of ``wanted``, then the unwanted resources. Empty means: nothing to do.
 
     Each file in ``wanted`` carries its ``digest`` (SHA-256 in hex), or None where the content is not known yet (a
     certificate that check mode has not issued): it then differs.
@@ -76,12 +76,12 @@ def _change(thing: Resource, what: str, found: Any, wish: Any) -> Change:
 def _compare(
     thing: Resource, wanted: list[Resource], revisions: dict[str, str], report: Report
 ) -> list[tuple[str, Any, Any]]:
-    """Return (what, found, wanted) for each way in which one thing differs."""
+    """Return (kind, found, wanted) for each difference of one resource."""
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
     if kind in ("rule", "trace", "tunnel", "found"):
-        # rule_changes and tunnel_changes compare them all at once; traces are others' to make, and so is what was there
+        # rule_changes and tunnel_changes compare them all at once. Others create traces, and moved resources
         # before
         return []
     if kind == "package":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def slots(plan: Plan, report: Report) -> list[Slot]:
-    """Return what needs an environment: each instance, and each Python kernel of it, as ``{"slot", "instance",
+    """Return the users of an environment: each instance, and each Python kernel of it, as ``{"slot", "instance",
     "python", "packages", "key"}``."""
     found: list[Slot] = []
     for item in plan["instances"]:
@@ -68,9 +68,10 @@ def links(plan: Plan, report: Report) -> dict[str, str]:
 
 
 def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -> list[HostInstance]:
-    """Return the instances with what only the host could tell; every path is absolute.
+    """Return the instances with the facts of the host. Every path is absolute.
 
-    :param chosen: the environment of each slot; without it, what :func:`choices` says of a run that wants nothing new.
+    :param chosen: the environment of each slot. Default is the result of :func:`choices` for a run that wants nothing
+    new.
     """
     if chosen is None:
         chosen = choices(plan, report, {}, environments.KEEP)
@@ -130,8 +131,8 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
     return completed
 
 
-#: What systemd leaves writable beside a read-only system, and hides as a whole when it hides homes (systemd.exec(5),
-#: ProtectHome=).
+#: The paths that systemd leaves writable beside a read-only system, and hides as a whole when it hides homes
+#: (systemd.exec(5), ProtectHome=).
 HOMES = ("/home", "/root", "/run/user")
 #: Folders that hold more than homes, though one may lie there: they cannot be hidden.
 SYSTEM_FOLDERS = (
@@ -151,8 +152,8 @@ SYSTEM_FOLDERS = (
 
 
 def _sandbox(home: str, root: str, private: bool) -> Sandbox:
-    """Return what a unit of its own names of an account's folders: ``writable`` under a read-only system, ``hidden``
-    beside ``/home`` where other people's homes are not to be seen, and what is ``bound`` back into what is hidden.
+    """Return an account's folders for a unit of its own: ``writable`` under a read-only system, ``hidden``
+    beside ``/home`` if other people's homes are hidden, and those that are ``bound`` back into a hidden folder.
 
     :param private: root may not enter the home. Nothing below it can be named then: systemd prepares the sandbox as
         root. It stays writable with the folder that it lies in, which is ``/home`` or the home itself.
@@ -198,7 +199,7 @@ def _tmux(scope: str, name: str, user: str, home: str) -> list[str]:
 
 
 def _attach(scope: str, item: Instance, system: System, user: str) -> str:
-    """Return what a person types on the host to see a server in tmux; empty for one that is not in tmux."""
+    """Return the command that shows a server in tmux on the host. Empty for a server that is not in tmux."""
     if layout.service_manager(scope, item, system) != "tmux":
         return ""
     session = layout.TMUX_SESSION.format(name=item["name"])
@@ -212,14 +213,14 @@ def _variables(item: Instance, environment: str, home: str, data: str) -> dict[s
     variables = {
         # A configuration file that does not load ends the server; by default it would run on without it.
         "TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR": "1",
-        # What `pip install --user` brings is found, and never in place of what the environment holds.
+        # Packages of `pip install --user` are found, but never override those of the environment.
         "PATH": f"{environment}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin",
         # Where the instance's own kernels are listed; Jupyter looks there at each request, so a new kernel needs no
         # restart.
         "JUPYTER_PATH": data,
-        # Then comes what the environment holds, kernels, settings of extensions and pages alike: Jupyter prefers a home
-        # to an environment that is not its account's, and a python3 there would stand in for ours, a `jupyter server
-        # extension disable` of some day shut off our pages.
+        # Then comes the content of the environment, kernels, settings of extensions and pages alike: Jupyter prefers a
+        # home to an environment that is not its account's, and a python3 there would stand in for ours, a `jupyter
+        # server extension disable` of some day shut off our pages.
         "JUPYTER_PREFER_ENV_PATH": "1",
         # The service account's own is nologin; a terminal needs a real one.
         "SHELL": "/bin/bash",
@@ -230,7 +231,7 @@ def _variables(item: Instance, environment: str, home: str, data: str) -> dict[s
 
 
 def _shut_variables(item: Instance) -> dict[str, str]:
-    """Return what a server takes from a file of its own: whatever stands in a unit is every account's to read
+    """Return the variables that a server takes from a file of its own: every account can read the text of a unit
     (``systemctl show``)."""
     if not item["http_proxy"]:
         return {}

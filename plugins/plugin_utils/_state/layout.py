@@ -47,7 +47,7 @@ SCRIPTS = (
 #: Those that a server runs in: it is the old one until it restarts.
 RUNNERS = ("kernel_channels.py", "run_jupyter.py")
 
-#: What servers and kernels write below a home folder beside the notebooks
+#: The files that servers and kernels write below a home folder beside the notebooks
 #: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).
 TRACES = (".ipython", ".jupyter", ".local/share/jupyter")
 
@@ -62,11 +62,11 @@ UNIT = "jupyter@{name}.service"
 TRIER = "nobody"
 #: Its tmux socket has the same name: each server has a tmux of its own, and none shares the account's.
 TMUX_SESSION = "jupyter-{name}"
-#: What starts a tmux session after a reboot where systemd does not run (crontab(5)).
+#: The file that starts a tmux session after a reboot without systemd (crontab(5)).
 CRON = "/etc/cron.d/remote-notebooks-{name}"
 
 
-#: The systemd of an account: it would run what lies in its home, outside of the units of its servers.
+#: The systemd of an account: it would run files of its home, outside of the units of its servers.
 USER_MANAGER = "/etc/systemd/system/user@{uid}.service"
 
 #: Where a run says that it is at work: gone after a reboot, as the run is.

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run lists as its own, what is left of earlier runs, and what stays. Pure."""
+"""The resources that a run lists as its own, those left of earlier runs, and those that stay. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def manifest(wanted: list[Resource]) -> list[Resource]:
-    """Return what the manifest keeps of each thing: enough to find it again and to remove it, and nothing that changes
-    without need."""
+    """Return the manifest's entry of each resource: enough to find it again and to remove it, without fields that
+    change without need."""
     keys = (
         "id",
         "kind",
@@ -42,14 +42,14 @@ def manifest(wanted: list[Resource]) -> list[Resource]:
 
 
 def journal(wanted: list[Resource]) -> list[Resource]:
-    """Return what the manifest says while a run is at work: what it is about to move aside may still be in its old
+    """Return the manifest for the time of a run: a resource that is about to be moved aside may still be in its old
     place."""
     due = {thing["id"] for thing in wanted if thing["kind"] == "stranger" and thing.get("due")}
     return [{**thing, "due": True} if thing["id"] in due else thing for thing in manifest(wanted)]
 
 
 def revision(instance: HostInstance, wanted: list[Resource], unstamped: str) -> str:
-    """Fingerprint what a server is started from: its environment, the files it reads at the start, and how it is
+    """Fingerprint the inputs of a server's start: its environment, the files it reads at the start, and its
     started.
 
     The certificate is left out: it is read anew at each connection, so a new one is no reason to restart.
@@ -66,8 +66,8 @@ def revision(instance: HostInstance, wanted: list[Resource], unstamped: str) -> 
             and not thing.get("live")
         ):
             parts.append(f"{thing['path']} {thing['digest']}")
-        # It may have been read, so a server from before the move is not what is wanted, however long its restart has to
-        # wait.
+        # It may have been read, so a server from before the move differs from the wanted one, however long its restart
+        # has to wait.
         if (
             thing["kind"] == "shadow"
             and thing["account"] in ("", instance["user"])
@@ -78,7 +78,7 @@ def revision(instance: HostInstance, wanted: list[Resource], unstamped: str) -> 
 
 
 def orphans(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource]:
-    """Return what the manifest says earlier runs made, and the plan no longer wants.
+    """Return the resources that the manifest lists and the plan no longer wants.
 
     Packages that came with us go with our last server; any other is none of ours. Rules and tunnel accounts have
     comparisons of their own.
@@ -97,11 +97,11 @@ def orphans(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource
 
 
 def _is_likely(plan: Plan, thing: Resource, report: Report) -> bool:
-    """Tell whether a path of the list is one that a run of ours could have made there. A list may be damaged, and what
+    """Tell whether a run of ours could have created a path of the manifest. A manifest may be damaged, and a resource
     it names is deleted.
 
-    What lies anywhere else on purpose, notebooks and traces, goes with the rights of its account, and folders of others
-    only when they are empty.
+    Resources in other places on purpose, notebooks and traces, are removed with the rights of their account, and
+    folders of others only when they are empty.
     """
     path = thing.get("path")
     if path is None or thing.get("keep") or thing.get("shared"):
@@ -145,8 +145,8 @@ def _old_environments(plan: Plan, wanted: list[Resource], report: Report) -> lis
 
 
 def kept(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource]:
-    """Return what stays although the plan no longer wants it: what nobody said is to go, and what is not ours
-    (:mod:`removal`).
+    """Return the resources that stay although the plan no longer wants them: those without a request for removal, and
+    foreign (:mod:`removal`).
 
     With that stay the folders above it, and the account that owns it.
     """

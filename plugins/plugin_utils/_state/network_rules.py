@@ -22,7 +22,7 @@ def firewall_provider(plan: Plan, picture: FirewallPicture) -> str:
 
 
 def rule_changes(plan: Plan, report: Report) -> list[Change]:
-    """Return what differs in the host's firewall; the role ``firewall`` decides what that means.
+    """Return the differences of the host's firewall. The role ``firewall`` decides about the consequences.
 
     :raises FirewallError: for rules that must not be applied here.
     """
@@ -95,7 +95,7 @@ def but_waiting_rules(plan: Plan, changes: list[Change], report: Report) -> list
 
 
 def tunnel_changes(plan: Plan, report: Report) -> list[Change]:
-    """Return what differs in the accounts that may only forward; the role ``tunnel`` decides what that means."""
+    """Return the differences of the tunnel accounts. The role ``tunnel`` decides about the consequences."""
     if report["tunnel"] is None:
         return []
     from ...module_utils._tunnel import difference as tunnel_difference

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked of a host: from a plan to what reads its state. Pure."""
+"""The questions to a host: from a plan to the probe that reads its state. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
-    """Say what the module should look at.
+    """Return the probe for the module.
 
     :param texts: ask for the content of files that are no secret, for ``--diff``.
-    :param details: ask for what a report tells beyond the comparison.
+    :param details: also ask for the facts that a report shows beyond the comparison.
     """
     prefix, config, units = plan["prefix"], plan["config_dir"], layout.unit_dir(plan["scope"])
     instances = plan["instances"]

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps a run from its first change, with the cure. Pure."""
+"""The reasons that stop a run before its first change, with the cure. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _python_text(version: list[int] | None) -> str:
 
 
 def refusals(plan: Plan, report: Report) -> list[str]:
-    """Return what only the host could tell to be impossible: one message each, naming the instance, the key and the
+    """Return the faults that only the host's state shows: one message each, naming the instance, the key and the
     cure."""
     system, problems = report["system"], []
     if layout.family(system) is None:
@@ -202,7 +202,7 @@ def _holder(listener: Listener) -> str:
 
 
 def stopping(listener: Listener) -> str:
-    """Say how to stop who has a port: what systemd keeps is there again after a while, or after a boot."""
+    """Return how to stop the program on a port: a unit of systemd starts again after a while, or after a boot."""
     unit = listener.get("unit")
     if not unit:
         return "Stop that"
@@ -249,7 +249,7 @@ def unusable(plan: Plan, item: Instance, report: Report) -> str:
 
 
 def _opening(user: str, root: str, owner: str) -> str:
-    """Return what root types to open a folder to an account. From another person it is not taken away."""
+    """Return the command with which root opens a folder to an account. Another person keeps it."""
     if owner == "root":
         return f"sudo chown {shlex.quote(user + ':')} {shlex.quote(root)}"
     return f"sudo setfacl -m {shlex.quote(f'u:{user}:rwx')} {shlex.quote(root)}"
@@ -267,12 +267,12 @@ def _unbound(plan: Plan, item: Instance, report: Report) -> list[str]:
 
 
 def _homeless(item: Instance, report: Report) -> list[str]:
-    """Refuse an account whose home is not there, or is another's: Jupyter keeps there what it runs with, and so do
+    """Refuse an account whose home is missing, or belongs to another: Jupyter keeps its runtime files there, and so do
     kernels."""
     account, user = report["accounts"].get(item["user"]) or {"home_is": "usable"}, item["user"]
     if account["home_is"] not in ("missing", "another's"):
         return []
-    # Only a folder of its own can be made for it; of the others nobody knows what they are for.
+    # Only a folder of its own can be created for it. The purpose of other folders is unknown.
     home = account["home"] if account["home_is"] == "missing" and account["home"].count("/") > 1 else f"/home/{user}"
     named = shlex.quote(user)
     make = f"sudo install -d -o {named} -g {shlex.quote(account['group'])} -m 0700 {shlex.quote(home)}"

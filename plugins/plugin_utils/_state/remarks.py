@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run says in its last lines. Pure."""
+"""The last lines of a run. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def remarks(plan: Plan, report: Report) -> list[str]:
-    """Return what a person must be told although there is nothing to do."""
+    """Return the facts that need attention although no change is needed."""
     return [
         *(
             f"instance '{item['name']}': {refusals.unusable(plan, item, report)}"

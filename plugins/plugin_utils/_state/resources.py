@@ -1,9 +1,9 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host should hold, what it holds, and the difference. Pure: no I/O, no Ansible.
+"""The wanted resources of a host, the existing ones, and the difference. Pure: no I/O, no Ansible.
 
-``plan`` is :func:`_jupyter.plan.resolve`'s, ``report`` is what the module ``jupyter_state`` read. A *thing* is one
+``plan`` is :func:`_jupyter.plan.resolve`'s, ``report`` is the result of the module ``jupyter_state``. A *thing* is one
 managed object of the host::
 
     {"id": "file /etc/remote-notebooks/lab/tls.pem", "kind": "file", "stage": "configure", "instance": "lab", "path":
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _List:
-    """The list of things while it grows. What several instances share is listed once."""
+    """The list of resources while it grows. A resource that several instances share is listed once."""
 
     def __init__(self, owner: str, group: str, report: Report) -> None:
         self.made: dict[str, Resource] = {}
@@ -88,7 +88,7 @@ def things(
     made = _List(owner, group, report)
     if not instances:
         if manifest.kept(plan, [], report):
-            # The list of what stays has to stay as well: some day somebody wants that removed, too.
+            # The manifest of the remaining resources has to stay as well, for a later removal.
             made.directory("manifest", layout.home_path(plan["prefix"], system["home"]), "0755")
             made.file(
                 "manifest",
@@ -150,7 +150,7 @@ def _shared_things(made: _List, plan: Plan, instances: list[HostInstance], repor
         made.file("install", f"{prefix}/libexec/{script}", "0755", source=script, runs=script in layout.RUNNERS)
     for due, files in ((True, conflicts.movable(plan, report)), (False, conflicts.moved(plan, report))):
         for file in files:
-            # No ``path``: what has one is deleted when it is no longer wanted, and this gets its name back.
+            # No ``path``: an unwanted resource with a path is deleted, and this one gets its name back.
             made.add("shadow", "configure", file["origin"], backup=file["origin"] + conflicts.SUFFIX, due=due, **file)
     config = posixpath.dirname(instances[0]["config_dir"])
     made.parents("configure", config, report["system"]["home"])
@@ -182,7 +182,7 @@ def _instance_things(made: _List, item: HostInstance, credential: dict[str, Any]
     made.parents("configure", item["root_dir"], item["home"], **mine)
     # The notebooks belong to their owner: only that the folder exists is ours to see to, and it outlives everything.
     # One that was there before is none of ours, and remembered as that: it may be a disk that is not mounted the next
-    # time. What is in the home of an account of ours, is.
+    # time. Files in the home of an account of ours are.
     if made.is_new(item["root_dir"]) or (
         f"account {item['user']}" in made.made and item["root_dir"].startswith(f"{item['home']}/")
     ):

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def stale_lock(found: PathState | None, mine: str, now: float, alive: Callable[[int], bool]) -> str:
-    """Return what an abandoned lock holds, or the empty text where there is none, or its run may still be at work.
+    """Return the content of an abandoned lock, or the empty text if there is none, or its run may still be at work.
 
     A lock is a link to ``user@control-node:process``: made in one step, and readable by whoever finds it.
 
-    :param found: what is at the lock's path, as the report describes it.
-    :param mine: what this run's own lock would hold.
+    :param found: the file at the lock's path, as the report describes it.
+    :param mine: the content of this run's own lock.
     :param now: the time, in seconds since the epoch; how far the clocks of two machines differ does not matter here.
     :param alive: tells whether a process of this control node lives.
     """
@@ -30,7 +30,7 @@ def stale_lock(found: PathState | None, mine: str, now: float, alive: Callable[[
     return str(found["target"]) if dead or now - found["modified"] > layout.LOCK_AGE else ""
 
 
-#: Why a service gets a step that ends its kernels, by what differs.
+#: The reasons of a step that ends the kernels of a service, by the kind of difference.
 REASONS = {
     "service": "it moves to another service manager",
     "revision": "what it was started from has changed",
@@ -42,7 +42,7 @@ REASONS = {
 def service_steps(
     wanted: list[Resource], changes: list[Change], report: Report, urgent: list[str] | None = None
 ) -> list[Step]:
-    """Return what each service needs. Those of the instances in ``urgent`` restart now, whatever their policy.
+    """Return the steps for each service. Those of the instances in ``urgent`` restart now, with any policy.
 
     Each is ``{"id", "name", "manager", "user", "instance", "step": "restart" | "start" | "enable", "pid", "uid",
     "when", "why"}``. ``pid`` is the server that would end, 0 where none runs, and ``uid`` the number of its account.
@@ -53,7 +53,7 @@ def service_steps(
         if thing["kind"] != "service":
             continue
         mine = {change["what"] for change in changes if change["id"] == thing["id"] and change["stage"] == "service"}
-        # What is written for systemd has to be read by systemd.
+        # systemd has to read the files that are written for it.
         written = thing["manager"] != "tmux" and any(
             change["kind"] == "file" and change["stage"] == "service" and change["instance"] in (thing["instance"], "")
             for change in changes

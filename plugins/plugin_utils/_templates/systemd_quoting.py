@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:=@+,-]+")
 
 def line(path: str) -> str:
     """The whole rest of a line, as ``WorkingDirectory=`` takes it: nothing is unquoted there, blanks at the end are cut
-    off, and a backslash at the end goes on with the next line. What ends in ``/.`` ends in neither."""
+    off, and a backslash at the end goes on with the next line. A text that ends in ``/.`` ends in neither."""
     return path.replace("%", "%%") + ("/." if path[-1:] in (" ", "\t", "\\") else "")
 
 
@@ -42,7 +42,7 @@ def command(words: Iterable[str]) -> str:
 
 
 def inside_command(text: str) -> str:
-    """What stands between the quotes of one word of a command."""
+    """The text between the quotes of one word of a command."""
     return _inside(text).replace("$", "$$")
 
 

@@ -1,10 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in the files of a host: the comparison and the writing ask the same place.
+"""The content of the files on a host: the comparison and the writing use the same functions.
 
 Jinja2 itself, with the settings and the filters of Ansible: its lookup of templates compiles each of them anew for each
-host, which made a tenth of what a host costs the control node in a run that finds nothing to do.
+host, which took a tenth of the control node's time for a host in a run without changes.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 """SSH key pairs for tunnel accounts. Pure: keys come in and go out as bytes.
 
 ECDSA P-256 is the default: of the types that phone apps name, it is the newest that all of them take. RSA signs with
-SHA-2 where the app knows how (OpenSSH 8.8 refuses the rest). The OpenSSH form is what ssh writes; PEM is what older
+SHA-2 where the app knows how (OpenSSH 8.8 refuses the rest). ssh writes the OpenSSH form. PEM is the form that older
 libraries ask for: RFC 5915 for ECDSA, RFC 8017 for RSA, as
 ``ssh-keygen -m PEM`` writes them, and PKCS#8 (RFC 5958) where there is a passphrase, because the older forms derive
 their key from it by one round of MD5. Ed25519 has no PEM form that ssh or libssh2 read.

@@ -36,7 +36,7 @@ QUESTION, ANSWER = "echo $((6 * 7))-remote-notebooks", "42-remote-notebooks"
 def way(address: str, jump: str, reached: dict[str, Any]) -> tuple[tuple[str, int], str]:
     """Return how clients reach a host: address and port, and a ``ProxyJump`` or ``ProxyCommand`` line, or "".
 
-    :param address, jump: what the inventory says of it; else how Ansible does.
+    :param address, jump: the inventory's values. Default: the connection of Ansible.
     :param reached: :func:`contact.contact`.
     """
     via = f"ProxyJump {jump}" if jump else client_config.jump(reached["ssh_args"]) or reached["proxy"]
@@ -82,7 +82,7 @@ class Login:
 
     def refusal(self, account: dict[str, Any], passphrase: str) -> tuple[str, str]:
         """Log in, go through every forwarding, and ask for a shell. Return two sentences, either empty: why that
-        failed, and what to remark."""
+        failed, and the remarks."""
         with tempfile.TemporaryDirectory(prefix="tunnel-login-") as folder, self._agent(
             folder, account, passphrase
         ) as agent:

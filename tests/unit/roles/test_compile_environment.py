@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is compiled before a server may start, and what afterwards."""
+"""The modules that are compiled before the start of a server, and those after it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_a_start_needs_is_there_when_it_says_so_and_the_rest_at_its_end(sit
     with subprocess.Popen(
         [site.parents[2] / "bin" / "python", "-I", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        assert process.stdout.read() == "ready\n"  # and nothing of what does not compile
+        assert process.stdout.read() == "ready\n"  # and none of the modules that do not compile
         running, there = process.poll() is None, compiled(site)
         assert process.wait(60) == 0
     assert running

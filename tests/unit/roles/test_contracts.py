@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a role accepts, documents and defaults must agree."""
+"""The variables, the documentation and the defaults of a role must agree."""
 
 from __future__ import annotations
 

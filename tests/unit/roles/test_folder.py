@@ -26,7 +26,7 @@ PLAY = """
 
 
 def run(standing: Path, home: Path, *words: str, **more: str) -> str:
-    """Run the play from ``standing``, and return what it printed."""
+    """Run the play in the folder ``standing``, and return its output."""
     (home / "playbooks").mkdir(exist_ok=True, parents=True)
     play = home / "playbooks" / "play.yml"
     play.write_text(PLAY.replace("__DEFAULTS__", str(ROOT / "roles/jupyter/defaults/main.yml")))

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program of Jupyter runs as it would without us, and what it never asks for is not imported."""
+"""A program of Jupyter runs as it would without us, and modules that it never uses are not imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGE = (
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a program; ``installed`` is what it finds of the package."""
+    """Run a program. ``installed`` is the content of the package."""
 
     def run(program: str, *arguments: str, installed: bool = True, **variables: str) -> list[str]:
         if installed:

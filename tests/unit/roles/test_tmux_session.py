@@ -44,7 +44,7 @@ def test_the_tmux_of_an_account_ends_no_process_of_another(tmp_path, account, sa
 )
 @pytest.mark.parametrize("does", ["sleep 600", "cat /dev/zero"], ids=["keeps them", "writes without end"])
 def test_the_tmux_of_an_account_holds_nobody_up_by_the_descriptors_it_got(tmp_path, name, words, code, does):
-    """A client sends its server what it reads from and writes to, and the server is the account's."""
+    """A tmux client sends its standard descriptors to its server, and the server belongs to the account."""
     script = re.sub(r"\b(10|30)\b", "1", SCRIPT)  # seconds
     tmux = tmp_path / "tmux"
     tmux.write_text(f"#!/bin/sh\n[ $1 = has-session ] && exit 1\n{does} & echo $! >>{tmp_path}/pids\n")

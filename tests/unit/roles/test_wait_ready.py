@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a start may take follows what the machine needed to try the environment, and systemd is told."""
+"""The time limit of a start depends on the time of the trial of the environment, and systemd gets it."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ Two things are needed on a packet filter:
   from a place of our own.
 - a *hook* in the host's own chain, only where that chain would stop a listed source: an accept in our table cannot
   override a drop elsewhere. It stands directly before the rule that stops the connection (or last, where the chain's
-  policy does), so what the operator decided earlier in the chain, such as a list of blocked addresses, keeps its say.
-  It is marked by its comment and taken out by its handle.
+  policy does), so earlier decisions of the operator in the chain, such as a list of blocked addresses, keep their
+  effect. It is marked by its comment and taken out by its handle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .unit import UNIT, unit_links
 
 
 def strangers(owner: str, report: Record, provider: str) -> list[str]:
-    """What is in the way of this owner's rules, and made by no run of this role; each with what to do."""
+    """Foreign resources at the paths of this owner's rules, each with the cure."""
     name, folders = f"{FOLDER}/{owner}", [posixpath.dirname(FOLDER), FOLDER]
     places = {
         "nftables": [*folders, f"{name}.nft", f"{name}.hooks.sh", UNIT, *unit_links(owner)],
@@ -64,8 +64,8 @@ def strangers(owner: str, report: Record, provider: str) -> list[str]:
 
 
 def packet_filter_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
-    """The part of :func:`compare.difference` that nftables and iptables hold; what another provider left there is
-    unwanted."""
+    """The part of :func:`compare.difference` that nftables and iptables hold. Rules that another provider left there
+    are unwanted."""
     found = nft_difference(wanted if provider == "nftables" else [], owner, report)
     found += iptables_difference(wanted if provider == "iptables" else [], owner, report)
     if provider not in ("nftables", "iptables"):
@@ -89,8 +89,8 @@ def packet_filter_difference(wanted: list[Record], owner: str, report: Record, p
 
 
 def blocked(opening: Record, chains: list[Record], report: Record, provider: str) -> list[Record]:
-    """Entries for the places of these chains that drop the opening, where this provider may not put anything: what
-    drops it, and the cure."""
+    """Entries for the places of these chains that drop the opening, in tables that this provider may not change: the
+    rules that drops it, and the cure."""
     found = []
     for place in blocking(opening, chains, report):
         chain = place["chain"]

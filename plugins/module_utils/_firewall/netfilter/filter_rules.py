@@ -35,7 +35,7 @@ def rule_of(
 
 
 def canonical(rule: Record) -> str:
-    """What a rule does, as a text that two equal rules share."""
+    """The effect of a rule, as a text that two equal rules share."""
     conditions = []
     for field, operator, values in rule["when"]:
         clean = [str(network(value)) if field == "source" else value for value in values]

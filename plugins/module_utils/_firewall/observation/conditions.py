@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-NEVER: list[Any] = ["state", "in", ["other"]]  # what no new connection to this host meets
+NEVER: list[Any] = ["state", "in", ["other"]]  # matches no new connection to this host
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")  # in the order of their bits (RFC 9293, RFC 3168)
 
 

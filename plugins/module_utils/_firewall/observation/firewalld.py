@@ -37,7 +37,7 @@ def firewalld_runs() -> bool:
 
 
 def ledger(path: str) -> list[Record] | None:
-    """What a file says of our rules; ``None`` where it is no such list."""
+    """The content of a file about our rules. ``None`` if it is no such list."""
     try:
         entries = json.loads(files.text_of(path))
     except ValueError:
@@ -49,7 +49,7 @@ def ledger(path: str) -> list[Record] | None:
 
 
 def _ledgers() -> dict[str, list[Record]]:
-    """What we put into firewalld, by owner: its rules can carry no comment, so a file of our own tells them from the
+    """Our rules in firewalld, by owner: its rules can carry no comment, so a file of our own tells them from the
     operator's."""
     names = [name for name in names_in(FOLDER) if name.endswith(".firewalld.json")]
     return {name.split(".")[0]: ledger(os.path.join(FOLDER, name)) or [] for name in names}
@@ -131,7 +131,7 @@ def read_firewalld(report: Record, run_command: RunCommand, runs: bool) -> tuple
 
 
 def _zone(zone: str, ask: Callable[..., list[str]] | None) -> Record:
-    """What is bound to a zone, in force or, where firewalld does not run, as its file says; and whether the zone
+    """The interfaces and sources of a zone, in force or, without a running firewalld, in its file; and whether the zone
     accepts everything."""
     root = xml_of("zones", zone)
     interfaces = [str(one.get("name")) for one in root.findall("interface") if one.get("name")]

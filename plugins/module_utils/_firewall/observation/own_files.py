@@ -32,7 +32,7 @@ def digests() -> dict[str, str]:
 
 
 def strange() -> list[str]:
-    """What is in a place of ours and made by nobody of ours: no file or folder, or one without our first line."""
+    """Foreign resources at paths of ours: no file or folder, or a file without our first line."""
     links = [f"{UNITS}/{target}.wants/{name}" for target, name in _own_wants()]
     astray = [
         path
@@ -49,7 +49,7 @@ def _is_ours(path: str) -> bool:
         return False
     if path.endswith(".firewalld.json"):
         return ledger(path) is not None
-    # Only what this role writes is its own; beside that, anybody may keep files.
+    # Only files that this role writes are its own. Others may keep files beside them.
     return (
         not path.endswith((".nft", ".hooks.sh", ".service"))
         or "role remote.notebooks.firewall" in files.text_of(path)[:300]

@@ -117,7 +117,7 @@ def _iptables_rule(words: list[str], of: str) -> Record:
             when += [] if (value.lower() in ("local", "unicast")) == (operator == "in") else [NEVER]
         elif word == "--ctdir":
             when += [] if (value.upper() == "ORIGINAL") == (operator == "in") else [NEVER]
-        elif word in ("-f", "--fragment", "--rt-type", "--fragid"):  # not what a client sends of its own accord
+        elif word in ("-f", "--fragment", "--rt-type", "--fragid"):  # no client sends this of its own accord
             when += [NEVER] if operator == "in" else []
             position -= 1 if word in ("-f", "--fragment") else 0
         elif word in ("--invert", "--remove"):  # rpfilter: no route back; recent: an address on the list

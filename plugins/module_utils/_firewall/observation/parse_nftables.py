@@ -207,7 +207,7 @@ def _nft_match(body: Record, elements: Elements) -> list[list[Any]]:
 
 
 def _nft_payload(protocol: str, name: str, body: Record, elements: Elements) -> list[list[Any]]:
-    """What a field of a header says: first that the packet has such a header at all."""
+    """The condition of a header field: first that the packet has such a header at all."""
     implied = {"ip": ["family", "in", ["ip"]], "ip6": ["family", "in", ["ip6"]], "th": None, "ether": None, None: None}
     first = implied.get(protocol, ["protocol", "in", [protocol]])
     having = [first] if first else []

@@ -1,13 +1,13 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what firewall a host has. Runs on the host, inside any module: files first, a process only where a file promises
+"""Read the firewall of a host. Runs on the host, inside any module: files first, a process only if a file promises
 an answer.
 
 :func:`read` returns a report that is plain JSON, for :func:`compare.difference` on either side of the connection::
 
     {
-      "provider": "ufw",                  what filters now: ufw, firewalld, nftables, iptables or none
+      "provider": "ufw",                  the active filter: ufw, firewalld, nftables, iptables or none
       "installed": ["ufw", "nftables"],   providers whose tool is there
       "paths": {"nft": "/usr/sbin/nft"},
       "systemd": true,                    systemd is PID 1
@@ -22,10 +22,10 @@ an answer.
       "ufw_accepts": false,               and whether it lets in what no rule speaks of
       "firewalld": {"default": "public", "known": [...], "ledger": {...},
                     "zones": {"public": {"interfaces": ["eth0"], "sources": [], "accepts": false}}},
-      "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     what iptables loads at boot
+      "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     the rules that iptables loads at boot
       "files": {"/etc/remote-notebooks/firewall/jupyter.nft": "<sha256>"},    our own
       "links": ["/etc/systemd/system/sysinit.target.wants/..."],              our own units that start at boot
-      "strange": ["/etc/remote-notebooks/firewall"],                          what is in a place of ours, and not ours
+      "strange": ["/etc/remote-notebooks/firewall"],                          foreign resources at paths of ours
       "watched": ["jupyter"],             owners whose nftables rules come back when somebody flushes all rules
     }
 
@@ -67,7 +67,7 @@ _SAVED = {
 def read(run_command: RunCommand) -> Record:
     """Return the report of this host.
 
-    :param run_command: ``AnsibleModule.run_command`` or what behaves like it: a list of arguments in, ``(rc, stdout,
+    :param run_command: ``AnsibleModule.run_command`` or a similar function: a list of arguments in, ``(rc, stdout,
         stderr)`` out.
     """
     paths = {name: path for name in _BINARIES for path in [_which(name)] if path}

@@ -56,7 +56,7 @@ def _same_ports(filtered: Record, rule: Record) -> bool:
 
 
 def parse_ufw_tuple(text: str) -> Record | None:
-    """A ``### tuple ###`` line of ufw's files, as an opening; ``None`` for what opens no port of this host.
+    """A ``### tuple ###`` line of ufw's files, as an opening. ``None`` for a line that opens no port of this host.
 
     The fields are action, protocol, destination port and address, source port and address, applications if any,
     direction and interface, and the comment in hexadecimal (ufw's own ``common.py``).

@@ -112,8 +112,8 @@ def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
     """Return the instances whose folder of notebooks is there, and of no use to the account that is to work in it:
     ``unusable``, and ``astray`` where the account itself may have made it so. That must be in nobody else's way.
 
-    :param roots: by instance the account, and its folder, which may begin with ``~``. It may be a link: what counts is
-        what the account can do.
+    :param roots: by instance the account, and its folder, which may begin with ``~``. It may be a link: only the rights
+        of the account count.
     """
     begun = []
     for instance, (account_name, folder) in roots.items():
@@ -121,7 +121,7 @@ def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
         try:
             name, uid = account_name, pwd.getpwnam(account_name).pw_uid if account_name else os.geteuid()
         except KeyError:
-            # It is made in this run, and will be in no group but its own: what it may do, every account may.
+            # It is created in this run, and will be in no group but its own: it will have the rights of every account.
             name, uid = NOBODY, -1
         if not root.startswith("/"):
             continue  # in the home of an account that is not there yet
@@ -136,7 +136,7 @@ def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def is_changed_by_others(path: str) -> bool:
-    """Tell whether somebody but root can change what a path leads to: all but its last name, whose owner is what is to
+    """Tell whether somebody but root can change the target of a path: all but its last name, whose owner is to be
     be corrected."""
     try:
         return bool(ownership.way(os.path.dirname(path)).stranger)

@@ -19,10 +19,10 @@ LARGEST_OPTIONS = 1 << 20
 
 
 def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
-    """Begin to say which options each configuration file of Jupyter sets, and what is wrong with it; return what waits
-    for the answer.
+    """Begin to read the options that each configuration file of Jupyter sets, and its faults. Return a function that
+    waits for the answer.
 
-    Names and no value, for that may be a hash. Nothing of it is executed. What lies in a home is listed and read with
+    Names and no value, which may be a hash. No code of it is executed. Files in a home are listed and read with
     the rights of its account, in a process of its own: it may be a link to anywhere, a pipe, a device, endless, or
     nested so deeply that a parser gives up.
     """

@@ -31,7 +31,7 @@ def _is_unchanged(environment_path: str) -> bool:
 def details(
     servers_found: list[dict[str, Any]], script: str, ports: dict[str, list[Any]], run: Command
 ) -> dict[str, Any]:
-    """Look closer, for a report: what runs in the servers, which versions they are, and which certificate each port
+    """Look closer, for a report: the kernels of the servers, their versions, and the certificate that each port
     presents.
 
     :param script: ``busy_kernels.py`` of the role, which asks the kernels.
@@ -63,7 +63,7 @@ def details(
 
 
 def _busy(said: str, pid: str) -> list[str] | None:
-    """Return what a server is busy with, by the last line that ``busy_kernels.py`` said; None where that is not what it
+    """Return the work of a server, by the last line of ``busy_kernels.py``. None if the line is not the
     says."""
     try:
         found = json.loads(said.strip().splitlines()[-1])[pid]

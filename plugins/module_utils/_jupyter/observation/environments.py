@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from ..._host import other_account
 
-#: What an environment was sealed with: its packages, and every file with its size.
+#: The seal of an environment: its packages, and every file with its size.
 SEAL = "remote-notebooks.json"
 LARGEST_SEAL = 1 << 26
 
@@ -28,9 +28,10 @@ def environment(folder: str) -> dict[str, Any]:
 
 
 def environments(folders: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
-    """Begin to compare each environment with its seal (:func:`environment`); return what waits for the answer.
+    """Begin to compare each environment with its seal (:func:`environment`). Return a function that waits for the
+    answer.
 
-    To ask for the sizes of thousands of files is most of what a host has to do: other processes do it, one a core,
+    Reading the sizes of thousands of files is most of the work of a host: other processes do it, one a core,
     while this one goes on.
     """
     found: dict[str, dict[str, Any]] = {}

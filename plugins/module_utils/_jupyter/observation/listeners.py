@@ -35,7 +35,7 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
     ``unit`` is the unit of systemd that has started it, where one has, and ``users`` tells that it is one of the
     account's own systemd. Where the process cannot be told it is the only unit that runs anything as that account;
     where there are several, none. Where several listen, each at another address, ``also`` holds those after the first
-    one: what is at 127.0.0.1 need not be at ::1.
+    one: the listener at 127.0.0.1 need not be at ::1.
     """
     found: dict[str, dict[str, Any]] = {}
     owners: dict[str, list[dict[str, Any]]] = {}
@@ -67,7 +67,7 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                         owner.update(pid=pid, command=printable(file.read()), **_unit_of(pid))
         except PermissionError:
-            # What holds for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others
+            # The result for one process of another account holds for all of it (ptrace(2)): to ask hundreds of others
             # would tell no more.
             if likely.get(pid, os.geteuid()) != os.geteuid():
                 sockets = {name: owner for name, owner in sockets.items() if owner["uid"] != likely[pid]}
@@ -122,8 +122,8 @@ def _together(owners: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _opened(pid: int) -> Iterator[str]:
-    """Yield what each open descriptor of a process is (proc_pid_fd(5)). Raises PermissionError where this account may
-    not look."""
+    """Yield the target of each open descriptor of a process (proc_pid_fd(5)). Raises PermissionError if this account
+    may not look."""
     for descriptor in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):  # closed by now
             yield os.readlink(f"/proc/{pid}/fd/{descriptor}")

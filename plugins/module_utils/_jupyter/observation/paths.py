@@ -17,28 +17,28 @@ from typing import Any, Callable
 from ..._host import other_account
 
 YEAR_9999 = 253_370_764_800.0
-#: What is read of a file, in bytes. Ours are some kilobytes; a file of packages' sizes (SEAL) is some megabytes.
+#: The limit for reading a file, in bytes. Ours are some kilobytes. A file of packages' sizes (SEAL) is some megabytes.
 LARGEST = 1 << 24
 SECONDS_OPTIONS = 10
 #: Of the entries of a folder no more are counted.
 MANY = 1000
-#: What nobody here may look at.
+#: The state of files that nobody here may look at.
 UNKNOWN = {"kind": "other", "mode": "0000", "owner": "", "group": "", "modified": 0.0, "entries": 1}
 
 
 def expand(names: list[str]) -> list[str]:
-    """Return what exists of ``names``, which may begin with ``~`` and hold wildcards (glob(7))."""
+    """Return the existing files of ``names``, which may begin with ``~`` and hold wildcards (glob(7))."""
     return [found for name in names for found in glob.glob(_pattern(name))]
 
 
 def _pattern(name: str) -> str:
-    """Return a pattern with the home in it; what a home is called is no wildcard."""
+    """Return a pattern with the home in it. Characters of the home's name are no wildcards."""
     home, slash, rest = name.partition("/")
     return glob.escape(os.path.expanduser(home)) + slash + rest if home.startswith("~") else name
 
 
 def path(name: str, text: bool = False) -> dict[str, Any] | None:
-    """Describe what is at ``name``, or return None. ``text`` adds the content of a small text file.
+    """Describe the resource at ``name``, or return None. ``text`` adds the content of a small text file.
 
     In a folder of an account it may be another thing at any moment, and the way to it a circle, or a file system that
     shuts root out: that is as good as nothing, and no reason to give up.
@@ -61,7 +61,7 @@ def _path(name: str, text: bool) -> dict[str, Any]:
         "mode": f"{stat.S_IMODE(found.st_mode):04o}",
         "owner": name_of(pwd.getpwuid, found.st_uid),
         "group": name_of(grp.getgrgid, found.st_gid),
-        # Whoever owns a file may say any time, and some file systems keep what no calendar holds.
+        # The owner of a file may set any time, and some file systems accept times outside of any calendar.
         "modified": max(0.0, min(found.st_mtime, YEAR_9999)),
     }
     if state["kind"] == "link":
@@ -78,10 +78,10 @@ def _path(name: str, text: bool) -> dict[str, Any]:
 
 
 def shut(probe: dict[str, Any], things: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
-    """Describe what is of interest in homes that root may not enter (an NFS server's root_squash), with the rights of
+    """Describe the relevant files in homes that root may not enter (an NFS server's root_squash), with the rights of
     their accounts.
 
-    What the account cannot look at either is something: nobody may take it for missing.
+    A file that the account cannot look at either exists: it must not count as missing.
     """
     if os.geteuid() != 0:
         return {}
@@ -137,7 +137,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _entries(name: str) -> int:
-    """Count what is in a folder, up to :data:`MANY`. What may not be looked into is not empty: it belongs to
+    """Count the content of a folder, up to :data:`MANY`. A folder without access is not empty: it belongs to
     somebody."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -151,7 +151,7 @@ def _entries(name: str) -> int:
 
 
 def _content(name: str) -> bytes | None:
-    """Return what is in a file of ours; None for what cannot be one, and is another file in any case."""
+    """Return the content of a file of ours. None for a resource that cannot be one, and differs in any case."""
     try:
         return other_account.content(name, LARGEST, follow=False)
     except PermissionError:
@@ -168,12 +168,12 @@ def name_of(lookup: Callable[[int], Any], number: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text that its process chose, without what a terminal would take for a command."""
+    """Return a text that its process chose, without characters that control a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text.strip())
 
 
 def aside(patterns: list[str], things: list[dict[str, Any]]) -> list[str]:
-    """Return what there is of the files that runs have moved aside, under their new name, and of their old names in the
+    """Return the existing files that runs have moved aside, under their new name, and of their old names in the
     manifest."""
     listed = [thing[key] for thing in things if thing["kind"] in ("shadow", "stranger") for key in ("origin", "backup")]
     return sorted({*expand(patterns), *filter(os.path.lexists, listed)})

@@ -83,7 +83,7 @@ def report(
 
 
 def trouble(error: OSError) -> str:
-    """Say why the state of this host was not read, and what helps: more rights only where an account may not look."""
+    """Return why the state of this host was not read, and the cure: more rights only if an account may not look."""
     cure = " Run with become, or set jupyter_scope: user." if isinstance(error, PermissionError) else ""
     return f"Cannot read the state of this host: {error}.{cure}"
 

@@ -59,7 +59,7 @@ def used(folders: list[str], started: list[tuple[int, list[str]]], uids: set[int
     """Return those of ``folders`` that a process runs the Python of: a server, a kernel, a program started in a
     terminal.
 
-    :param uids: whose processes count. What anybody else writes into a command line keeps no environment alive.
+    :param uids: the accounts whose processes count. Command lines of others keep no environment alive.
     """
     found = set()
     for pid, words in started:
@@ -75,8 +75,8 @@ def servers(
     """Find the servers that run now out of the environments in ``site``, by the mark in their command line, and by
     whose they are.
 
-    A command line is what its process says of itself. So it tells only which of an account's own processes is meant:
-    one of another account is a stranger, whatever it calls itself, and so is a container's. What is returned as
+    A process chooses its own command line. So it only identifies a process among an account's own:
+    one of another account is a stranger, with any name, and so is a container's. The result
     ``environment`` lies in ``site``.
 
     :param owners: by instance, the accounts it may run as.

@@ -110,7 +110,7 @@ def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str
         if user and os.path.exists(f"{runtime}/systemd/private"):
             raise OSError(
                 f"the systemd of this account does not answer: {err.strip()}"
-            )  # and what it runs is not known, which is not nothing
+            )  # and its program is unknown, which is not the same as none
         return {}
     blocks = [
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")

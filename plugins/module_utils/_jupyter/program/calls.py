@@ -167,7 +167,7 @@ class Calls(Options):
             yield arguments.kwarg.arg, {name: value for name, value in named.items() if name not in known}
 
     def may_call(self, function: Function, line: int) -> None:
-        """Follow a function of which it is not known when it is called, and with what."""
+        """Follow a function with an unknown time of call and unknown arguments."""
         node = function.node
         if node in self.calls or ("may", id(node)) in self.followed:
             return

@@ -17,7 +17,7 @@ class Expressions(Calls):
     """Follows an expression and returns its value."""
 
     def quiet(self, node: Any, scope: Scope) -> Any:
-        """Return what a name, or an attribute of one, stands for."""
+        """Return the value of a name, or of an attribute of one."""
         if isinstance(node, ast.Name):
             holder = scope.holder(node.id)
             return holder.names[node.id] if holder else BUILTINS.get(node.id, UNKNOWN)

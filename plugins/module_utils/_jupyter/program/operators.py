@@ -95,7 +95,7 @@ class Operators(State):
         return text % given if simple and length <= LONGEST_TEXT and self.spend(length) else UNKNOWN
 
     def iterable(self, value: Any) -> list[Any] | None:
-        """Return what a loop over a value gets, or None."""
+        """Return the items of a loop over a value, or None."""
         if (
             not isinstance(value, (list, tuple, set, dict, str))
             or id(value) in self.changed

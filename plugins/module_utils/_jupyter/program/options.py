@@ -28,7 +28,7 @@ from .values import (
 
 
 class Options(Types):
-    """Follows what is done to the configuration."""
+    """Follows the changes of the configuration."""
 
     def set(self, section: Section, trait: str, value: Any, line: int) -> None:
         name = f"{section.name}.{trait}"
@@ -58,7 +58,7 @@ class Options(Types):
                 del self.options[name]
 
     def doubt(self, line: int, section: str = "") -> None:
-        """What was set may have been changed by something that cannot be followed."""
+        """A set option may have been changed by code that cannot be followed."""
         for name in [name for name in self.known if not section or name.startswith(f"{section}.")]:
             self.known.discard(name)
             found = self.options.get(name)

@@ -25,7 +25,7 @@ class Types(Operators):
             return UNKNOWN
 
     def made(self, name: str, given: list[Any], named: dict[str, Any]) -> Any:
-        """Return what the types of Python make of known values."""
+        """Return the result of Python's types for known values."""
         if any(id(each) in self.changed for each in given):
             return UNKNOWN
         first = given[0] if given else None

@@ -32,7 +32,7 @@ STEPS = 1_000_000
 
 
 class State:
-    """What every layer uses. The methods without a body are those of layers above, which call one another."""
+    """The common part of all layers. The methods without a body are those of layers above, which call one another."""
 
     def __init__(self) -> None:
         self.scope = Scope()
@@ -42,9 +42,9 @@ class State:
         #: Those whose value may be known.
         self.known: set[str] = set()
         self.remarks: list[tuple[int, str]] = []
-        #: The lines on whose account it is not known whether what is followed now happens.
+        #: The lines that make it unknown whether the followed code runs.
         self.conditions: list[int] = []
-        #: For each of them, what the names that were bound since had been.
+        #: For each of them, the earlier values of the names that were bound since.
         self.journals: list[dict[tuple[int, str], tuple[Scope, Any]]] = []
         #: Objects that may have been changed in a way that is not known: by identity, with the line.
         self.changed: dict[int, tuple[Any, int]] = {}
@@ -92,7 +92,7 @@ class State:
             scope.names[name] = value
 
     def branch(self, line: int, *ways: Callable[[], int]) -> int:
-        """Follow each of the ways that the program may take from here, and go on with what is common to them."""
+        """Follow each of the ways that the program may take from here, and go on with their common part."""
         flows, ends, before = [], [], {}
         for way in ways:
             self.conditions.append(line)
@@ -144,7 +144,7 @@ class State:
                 self.touch(each, line)
 
     def forgotten(self, *values: Any) -> Any:
-        """Return that a value is unknown, which was made of these: what is done to it from now on may be done to
+        """Return that a value is unknown, which was made of these: a change of it from now on may be a change of
         them."""
         for value in values:
             self.touch(value, self.line)

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Follow a configuration of Jupyter that is a Python program, without running it. Pure; runs on hosts.
 
-Statements are followed in their order. Literals are computed, within bounds; what only running the file would tell is
-*unknown*. Where the course of the program is unknown, each way it may take is followed, and what is set there is known
-by its name alone. What may reach the configuration and cannot be followed becomes a remark. So each option that Jupyter
-would get from the file has its value here, or a reason, or a remark.
+Statements are followed in their order. Literals are computed, within bounds. Values that only running the file would
+show are *unknown*. If the course of the program is unknown, each way it may take is followed, and an option that is set
+there is known by its name alone. Code that may reach the configuration and cannot be followed becomes a remark. So each
+option that Jupyter would get from the file has its value here, or a reason, or a remark.
 
 Loading is PyFileConfigLoader's (traitlets): the file runs with ``c``, ``get_config`` and ``load_subconfig``; reading an
 option that is not set gives an object that takes additions (LazyConfigValue); names that begin with a capital are
@@ -159,7 +159,7 @@ class Reader(Definitions):
         return self._loop(node, once, scope)
 
     def _loop(self, node: Any, once: Callable[[], int], scope: Scope) -> int:
-        """Follow a body that happens any number of times: what it binds may be there from the start."""
+        """Follow a body that runs any number of times: the names that it binds may exist from the start."""
         flow = self.branch(node.lineno, lambda: once() | (once() if self.spend() else 0), lambda: 0)
         return (flow | self.block(node.orelse, scope)) & (RETURN | STOP)
 
@@ -243,7 +243,7 @@ class Reader(Definitions):
 
 
 def read(text: str) -> Reading:
-    """Return what the program would set.
+    """Return the settings of the program.
 
     :raises SyntaxError: where it is no Python. :raises RecursionError: where it nests too deeply.
     """

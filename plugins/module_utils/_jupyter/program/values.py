@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values that a followed program computes with: marks of what is unknown, parts of the configuration, names."""
+"""The values that a followed program computes with: marks of the unknown, parts of the configuration, names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Mark:
 
 UNKNOWN = Mark("unknown")
 
-#: Is unknown as well: what a function gets that may be called from elsewhere.
+#: Also unknown: the arguments of a function that may be called from elsewhere.
 GIVEN = Mark("given")
 
 #: May be the configuration, or a part of it.
@@ -42,7 +42,7 @@ class Section(Thing):
 
 
 class Lazy(Thing):
-    """An option that is not set: what is added goes to the default, which this file does not tell."""
+    """An option that is not set: an added value goes to the default, which this file does not tell."""
 
     def __init__(self, option: str) -> None:
         self.option = option
@@ -135,7 +135,7 @@ HARMLESS = (
     "open",
 )
 
-#: Of an option that is not set, what its default is, where that is empty (jupyter_server, notebook): what is added is
+#: The default of an option that is not set, if it is empty (jupyter_server, notebook): an added value is
 #: all there is.
 EMPTY: dict[str, Callable[[], Any]] = {
     **{

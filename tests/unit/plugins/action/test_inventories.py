@@ -49,7 +49,7 @@ def test_a_password_becomes_no_name_of_a_host(tmp_path):
         ("elsewhere/../inventory/pki", True),
         ("to-inventory/pki", True),
         ("inventory/to-elsewhere", True),
-        ("inventory/.state/pki", False),  # what Ansible passes over
+        ("inventory/.state/pki", False),  # files that Ansible skips
         ("inventory/group_vars/pki", False),
         ("inventory-of-another/pki", False),
         ("elsewhere", False),

@@ -106,7 +106,7 @@ VOID = {"meta", "link", "br", "img", "input", "hr", "path"}
 
 
 class Page(HTMLParser):
-    """What a page would load, where it leads, and its text. Fails where an element does not end inside the one it began
+    """The loads, links and text of a page. Fails if an element does not end inside the one it began
     in."""
 
     def __init__(self, text: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the first action of a run does for all that Ansible forks afterwards."""
+"""The work that the first action of a run does for all forks of Ansible."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ CERTIFICATES = [
 
 @pytest.fixture
 def play(tmp_path):
-    """Play the role with these variables; return the process and what it registered."""
+    """Run the role with these variables. Return the process and the registered result."""
     (tmp_path / "play.yml").write_text(ROLE)
 
     def run(*options, fails=False, **variables):

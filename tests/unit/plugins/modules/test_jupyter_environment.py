@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a host is asked to build: by a bare program, or by the module. What is built, the scenarios see."""
+"""The ways to ask a host to build: by a bare program, or by the module. The scenarios test the build itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PLAY = """
 
 @pytest.fixture
 def play(tmp_path):
-    """Run the task: ``pipelined`` on or off, so that a bare program or the module does it. Return what was said, and
+    """Run the task: ``pipelined`` on or off, so that a bare program or the module does it. Return its messages, and
     the task's result."""
     (tmp_path / "play.yml").write_text(PLAY)
 

@@ -171,7 +171,8 @@ exit {code}
     ("code", "fails"), [(75, False), (124, False), (137, False), (1, True), (2, True), (127, True)]
 )
 def test_an_account_that_stops_the_check_of_its_settings_stops_nobody_else_s(make, tmp_path, code, fails):
-    """Whatever runs with its rights it can end. Its server is tried when it starts, and the other instances go on."""
+    """An account can end every process with its rights. Its server is tested at its start, and the other instances go
+    on."""
     python = tmp_path / "env" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f"#!/bin/sh\nexit {code}\n")
@@ -227,7 +228,7 @@ def test_settings_count_once_jupyter_has_accepted_them(make, tmp_path, code):
 
 @pytest.mark.parametrize("options", [[], ["--check"]], ids=["done", "said"])
 def test_a_secret_is_written_and_never_said(make, tmp_path, options):
-    """Not in the result, not in a diff, not in what the most talkative run says."""
+    """Not in the result, not in a diff, not in the output of the most verbose run."""
     (tmp_path / "here").write_text("correct horse\nbattery staple\n")
     secret = tmp_path / "secret"
     secret.write_text("the old one")
@@ -320,7 +321,7 @@ def test_root_gives_away_nothing_that_an_account_leads_it_to(make, ground, name)
     before = owners(ground / "etc")
     done = make({**NOBODYS, "path": f"{ground}/{name}"})
     assert done["changed"] is False
-    # Only what has to be made, and cannot be, is said; it stops nobody.
+    # Only a resource that must be created, and cannot be, is reported. It stops no other server.
     assert [remark.partition(": ")[2] for remark in done["remarks"]] == (
         ["Permission denied. Correct that on the host, and run again."] if name.count("/") > 1 else []
     )

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes, and what must not, on this machine: folders of the accounts nobody and daemon."""
+"""The removed and the kept files, on this machine: folders of the accounts nobody and daemon."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOBODY, VICTIM = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
 
 
 def remove(*things, check=False, **more):
-    """Run the module as Ansible does, and return what it says."""
+    """Run the module as Ansible does, and return its result."""
     arguments = {"things": [{"instance": "", **thing} for thing in things], "_ansible_check_mode": check, **more}
     command = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.jupyter_remove"]
     done = subprocess.run(
@@ -331,7 +331,7 @@ def test_what_somebody_has_put_into_a_folder_of_ours_stays(ground):
     ]
     (drop_in / "override.conf").unlink()
     assert remove(own(drop_in))["removed"] == [str(drop_in)]
-    # The folder of the environments is full of what no list names.
+    # The folder of the environments is full of unlisted files.
     (ground / "opt/envs/abc").mkdir(parents=True)
     assert remove(own(ground / "opt/envs"), own(ground / "opt"), prefix=f"{ground}/opt")["removed"] == [
         f"{ground}/opt/envs",
@@ -390,7 +390,7 @@ def test_what_compiles_an_environment_ends_before_it_goes(compiled, whole):
     ]
     answer = remove(*gone, prefix=str(compiled))
     assert (len(answer["removed"]), answer["remarks"]) == (len(gone), [])
-    time.sleep(1)  # what had gone on would have made it anew by now
+    time.sleep(1)  # a surviving process would have created it again by now
     assert not (compiled / "envs/one").exists()
 
 

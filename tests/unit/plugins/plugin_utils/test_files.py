@@ -254,7 +254,7 @@ def folder(path, owner=0, group=0, mode=0o755, acl=None):
     ],
 )
 def test_a_place_that_is_another_account_s(tmp_path, made, says):
-    """Whoever made a folder before us, in a folder that is shared, would read and change what is kept there."""
+    """An account that created the folder first, in a shared folder, could read and change its content."""
     path = tmp_path
     for number, what in enumerate(made):
         path = folder(path / f"folder{number}", **what)
@@ -284,7 +284,7 @@ def test_with_any_umask_nobody_else_can_write_to_what_is_made(tmp_path, umask, m
 
 
 def test_a_way_that_leads_through_links(tmp_path):
-    """A folder that links lead to is no safer than what lies on the way there."""
+    """A folder behind links is only as safe as every part of the path to it."""
     folder(folder(tmp_path / "open", mode=0o777) / "ours")
     folder(folder(tmp_path / "closed") / "ours")
     (tmp_path / "closed" / "hop").symlink_to("../open/ours")

@@ -500,6 +500,6 @@ def test_every_cause_is_provoked_for_real():
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_no_cure_names_what_nobody_can_give(cause):
-    """The playbooks run the check: what only the module takes is no cure for whoever typed `make up`."""
+    """The playbooks run the check: an option of the module alone is no cure for somebody who typed `make up`."""
     assert "timeout" not in CAUSES[cause].cure.replace("jupyter_timeout", "")
     assert not CAUSES[cause].cure.startswith(("Correct expect", "Correct the code"))

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules a person writes, the provider a host gets, and what differs between the two."""
+"""Rules of a user, the provider of a host, and the differences between the two."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_neighbours_do_not_overlap():
         ),
         pytest.param("auto", "none", [], True, "nftables", id="nothing is installed"),
         pytest.param("nftables", "none", ["nftables"], False, "nftables", id="asked for by name"),
-        # Platforms without an image: what their default installation reports
+        # Platforms without an image: the report of their default installation
         pytest.param(
             "auto", "firewalld", ["firewalld", "nftables"], False, "firewalld", id="RHEL, Fedora and openSUSE"
         ),
@@ -437,5 +437,5 @@ def test_a_port_stays_shut_in_until_its_server_has_moved(rules, expected):
         standing(rules, "jupyter", report("ufw", rules=[V4, V6, rule(owner=""), rule(owner="", port="22")])) == expected
     )
     assert standing(rules, "jupyter", report("none", rules=[V4, V6])) == [], "what is not in force shuts nothing"
-    # What stays and what is new can stand beside each other.
+    # Old and new rules can stand beside each other.
     assert normalise([*rules, *standing(rules, "jupyter", report("ufw", rules=[V4, V6]))])

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands for ufw and firewalld. That the tools take them, and that packets obey, is what the firewall scenario
+"""The commands for ufw and firewalld. The tools and real packets are tested by the firewall scenario
 shows."""
 
 from __future__ import annotations

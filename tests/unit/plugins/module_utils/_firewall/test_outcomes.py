@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a client is to find, and what it means that it finds something else."""
+"""The expected result of a client, and the meaning of another one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Would this rule set let a new connection in? The inputs are what nft 1.0.6 and iptables-save 1.8.9 print."""
+"""Would this rule set let a new connection in? The inputs are the output of nft 1.0.6 and iptables-save 1.8.9."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_a_folder_is_judged_by_what_its_account_can_do():
             for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")
         }
         assert accounts.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
-        # An account that the run is going to make can do what every account can.
+        # An account that the run will create has the rights of every account.
         to_be = {name: ["no-such-account", f"{here}/{name}"] for name in ("roots", "open", "none")}
         assert accounts.unusable(to_be) == {"unusable": ["roots"], "astray": []}
         assert accounts.unusable({"lab": ["no-such-account", "~no-such-account/notebooks"]}) == {
@@ -215,7 +215,8 @@ print(json.dumps(paths.shut(probe, things)))
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root asks for another account")
 def test_a_home_that_shuts_root_out_is_looked_at_as_its_account():
-    """Without these two capabilities root is to a folder of mode 0700 what it is to an NFS server with root_squash."""
+    """Without these two capabilities, root has the rights on a folder of mode 0700 that it has on an NFS server with
+    root_squash."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         here = Path(name)
         here.chmod(0o755)

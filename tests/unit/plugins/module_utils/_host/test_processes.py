@@ -19,13 +19,13 @@ import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import details, listeners, servers
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers
 
-#: What makes of a process a container's: ids of its own, the host's /proc sees it all the same.
+#: The mark of a process in a container: namespaces of its own. The host's /proc shows it all the same.
 CONTAINER = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--kill-child", "--"]
 
 
 @contextlib.contextmanager
 def server(environment, instance, *before):
-    """Run what looks like a server of ours. Yield once its command line is there."""
+    """Run a program that looks like a server of ours. Yield once its command line is there."""
     python = environment / "bin" / "python"
     python.parent.mkdir(parents=True, exist_ok=True)
     if not python.is_symlink():
@@ -114,7 +114,7 @@ def test_of_an_environment_that_others_could_change_root_runs_nothing(tmp_path, 
 
 
 def test_a_mark_of_any_length_spoils_no_answer(tmp_path):
-    """An account may give the mark of a server of its own to what it starts; a whole host, and with it a run, must not
+    """An account may give the mark of its own server to other programs. A whole host, and with it a run, must not
     be refused for that."""
     with server(tmp_path / "envs/one", "lab"), server(tmp_path / "envs/one", f"lab:{'a' * 2000}"):
         found = servers.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, servers.commands(), set())

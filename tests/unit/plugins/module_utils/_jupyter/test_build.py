@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the installers say, and what a person reads. The steps themselves run in the scenarios."""
+"""The output of the installers, and the message for a person. The steps themselves run in the scenarios."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_compiler_that_fails_is_explained(site, tmp_path):
 
 
 def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
-    """Its processes have the rights of another account, which can read what stands in their environment."""
+    """Its processes have the rights of another account, which can read their environment."""
     for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL", "HTTPS_PROXY", "SUDO_COMMAND", "ANYTHING"):
         monkeypatch.setenv(name, "https://ann:secret@index.example.org/simple")
     code, said = build_commands.tried(
@@ -165,7 +165,7 @@ def test_what_tries_an_environment_has_no_terminal_of_ours():
 
 @pytest.fixture
 def spoiled(tmp_path, monkeypatch):
-    """What /etc/environment may say, and reaches what sudo runs."""
+    """Variables of /etc/environment that reach programs under sudo."""
     (tmp_path / "old").mkdir()
     (tmp_path / "old/json.py").write_text("raise SystemExit('an old json')")
     for name, value in {
@@ -207,7 +207,7 @@ def test_the_environment_of_the_host_decides_no_place(spoiled, tmp_path):
 
 
 def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
-    """Where Ansible runs on the host itself, root builds in whatever folder the operator stood in."""
+    """If Ansible runs on the host itself, root builds in the operator's working folder."""
     work = tmp_path / "work"
     work.mkdir()
     (work / "venv.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()\n")

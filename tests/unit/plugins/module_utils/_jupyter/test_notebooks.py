@@ -24,7 +24,7 @@ LIMIT = 1 << 20
 
 
 def everything(folder):
-    """Every name below a folder with what it is."""
+    """Every name below a folder with its kind."""
     return {
         str(path.relative_to(folder)): (
             f"-> {os.readlink(path)}" if path.is_symlink() else path.read_text() if path.is_file() else "folder"
@@ -93,7 +93,7 @@ def test_what_tar_has_packed_is_read(tmp_path, notebooks):
 
 
 def test_a_folder_of_more_files_than_may_pass_is_not_read_to_its_end(tmp_path, monkeypatch):
-    """An account may make millions, and what is remembered of them counts as root's, not as its own."""
+    """An account may create millions, and the memory for them counts as root's, not as its own."""
     for number in range(500):
         (tmp_path / f"{number}").touch()
     looked, lstat = [], os.lstat

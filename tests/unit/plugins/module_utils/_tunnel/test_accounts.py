@@ -182,8 +182,7 @@ def test_a_line_below_a_marked_block_is_meant_for_everybody():
     assert text.endswith("Match all\n# END remote.notebooks lab\n")
 
 
-# --- what stands in the way
-# --------------------------------------------------------------------------------------------
+# --- conflicts --------------------------------------------------------------------------------------------
 
 
 def effective(**values):
@@ -191,7 +190,7 @@ def effective(**values):
 
 
 def fenced(**values):
-    """What applies with the block."""
+    """The settings that apply with the block."""
     return {
         "values": {**{key.lower(): [value] for key, value in server_config.settings(account()).items()}, **values},
         "origins": {},
@@ -349,7 +348,7 @@ def test_an_account_of_somebody_else_is_never_taken_over():
     assert "this role did not make it" in "".join(tunnel_refusals.refusals([account()], found, "lab", override=False))
 
 
-# --- what differs
+# --- differences
 # ------------------------------------------------------------------------------------------------------
 
 
@@ -415,7 +414,7 @@ def test_who_goes_is_cut_off():
     assert tunnel_difference.cut_off([], report()) == ["ipad"]
 
 
-# --- what the user's ssh gets
+# --- the files for the user's ssh
 # ------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._environment.envi
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
-    """A host that wants the package tiny, and what a run of a given aim finds locked for it."""
+    """A host that wants the package tiny, and the versions that a run of a given aim finds locked for it."""
     monkeypatch.setenv("UV_OFFLINE", "1")
     wheels = tmp_path / "wheels"
     wheels.mkdir()

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host may say: an honest answer passes as it is, and each way to say something else is refused."""
+"""Answers of a host: an honest answer passes unchanged, and each other form is refused."""
 
 from __future__ import annotations
 
@@ -404,7 +404,7 @@ def test_every_action_asks_for_its_own_variables_and_takes_answers_by_their_shap
 
 
 def test_every_module_on_a_host_has_an_action():
-    """Without one, Ansible would hand on what the host says."""
+    """Without one, Ansible would pass on the host's answer."""
     folder = Path(answers.__file__).parents[2]
     modules = {path.stem for path in folder.glob("modules/*.py")}
     actions = {path.stem for path in folder.glob("action/*.py")}

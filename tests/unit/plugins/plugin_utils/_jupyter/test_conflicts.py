@@ -127,7 +127,7 @@ def host(*files, owner="jupyter", aside=(), manifest=(), **system):
 
 
 def listed(path, mover="jupyter", account="jupyter"):
-    """What the manifest holds of a file that was moved."""
+    """The manifest's entry of a moved file."""
     aside = f"{path}.before-remote-notebooks"
     return {
         "id": f"shadow {path}",

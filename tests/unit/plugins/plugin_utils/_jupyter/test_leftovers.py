@@ -10,7 +10,7 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import c
 
 from .test_conflicts import host, moving
 
-#: What the rows below put into a home, by the path that a server's account would have it at.
+#: The files that the rows below put into a home, by the path that a server's account would have it at.
 GONE = '{"argv": ["/home/gone/anaconda3/bin/python", "-m", "ipykernel_launcher"]}'
 HERE = '{"argv": ["/bin/sh"]}'
 KERNELS, PROFILE = ".local/share/jupyter/kernels", ".ipython/profile_default"
@@ -18,7 +18,7 @@ SITE = ".local/lib/python3.13/site-packages"
 
 
 def told(home, plan, **files):
-    """Return what a run says at its end about files in the home of its account, and the report of the host."""
+    """Return the last lines of a run about files in the home of its account, and the report of the host."""
     for name, text in files.items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)

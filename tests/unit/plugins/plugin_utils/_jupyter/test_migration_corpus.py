@@ -22,7 +22,7 @@ PATH = "~/.jupyter/jupyter_notebook_config.py"
 
 
 def row(name, text, variables, lines, unnamed=()):
-    """A file, what it becomes, the lines that remarks speak of, and options whose names only running the file tells."""
+    """A file, its result, the lines of its remarks, and options whose names only running the file would show."""
     return pytest.param(text.lstrip("\n").replace("HASH", HASH), variables, lines, unnamed, id=name)
 
 
@@ -820,7 +820,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def loaded():
-    """What Jupyter makes of each text."""
+    """The values that Jupyter reads from each text."""
     texts = [param.values[0] for param in CORPUS]
     done = subprocess.run(
         [sys.executable, "-c", LOADER], input=json.dumps(texts), capture_output=True, text=True, check=True, timeout=120

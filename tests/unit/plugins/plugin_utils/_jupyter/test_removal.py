@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removal is said, never inferred: which plan may do what on which host, as tables."""
+"""Removal only on request: the changes that each plan may make on each host, as tables."""
 
 from __future__ import annotations
 

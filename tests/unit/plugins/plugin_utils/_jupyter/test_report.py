@@ -263,7 +263,7 @@ def test_the_overview_joins_what_was_read_and_compared():
                 "url": "https://web1:8888/",
                 "service": "jupyter@lab.service",
                 "running": True,
-                # Of what runs, not of what is wanted.
+                # Of the running servers, not of the wanted ones.
                 "environment": "old",
                 "jupyterlab": "4.6.5",
                 "jupyter_server": "2.21.0",

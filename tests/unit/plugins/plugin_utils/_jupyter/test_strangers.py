@@ -47,8 +47,8 @@ HOSTS = {
     ),
     "rootless": (ROOTLESS, {"uid": 1000, "user": "ann", "home": "/home/ann", "group": "ann"}),
 }
-#: Of these nothing is in a place of its own: they are compared, and their owner known, by what the host's own programs
-#: say.
+#: Resources without a path of their own: they are compared, and their owner known, by the output of the host's own
+#: programs say.
 PLACELESS = {"account", "package", "rule", "daemon", "linger", "found", "trace"}
 
 
@@ -67,7 +67,8 @@ def of(name):
 
 
 def place(thing):
-    """Where a thing is, by what the host's programs would say; empty for those that are in no place, or share it."""
+    """The path of a resource, as the host's programs report it. Empty for those without a path, or with a shared
+    one."""
     kind, name = thing["kind"], thing["id"].split(" ", 1)[1]
     if (
         kind in PLACELESS
@@ -115,7 +116,7 @@ def test_a_stranger_in_its_place_is_named_before_anything_changes(host, identity
         f"In the way, and made by no run of ours: {path}. Move it away, or set jupyter_replace_existing: true, which"
         f" renames it to <name>{DAY} beside it, and gives the old name back at uninstall."
     ]
-    # Ours is what the list names, whatever has become of it since; and the list names it before it is made.
+    # A resource is ours if the manifest lists it, also after a change. The manifest lists it before it is created.
     report["manifest"] = state_manifest.journal(wanted(the_plan, {**report, "paths": bare()["paths"]})[1])
     assert refusals.refusals(the_plan, report) == []
 
@@ -168,7 +169,7 @@ def test_a_stranger_goes_aside_and_comes_back(host, identity, path):
             assert not any(thing["kind"] == "stranger" for thing in state_manifest.orphans(asked, later, report))
     nothing = {**the_plan, "instances": [], "prune": True, "tunnel_forwards": {}}
     assert f"stranger {path}" in {thing["id"] for thing in state_manifest.orphans(nothing, [], report)}
-    # Whoever has lost the backup keeps what is there, which is ours.
+    # After the loss of the backup, the existing resource is kept, which is ours.
     report = {**report, "manifest": state_manifest.manifest(things), "aside": [path]}
     assert [thing["due"] for thing in wanted(the_plan, report)[1] if thing["kind"] == "stranger"] == [False]
 
@@ -493,7 +494,7 @@ def test_a_stranger_in_the_place_of_a_tunnel_s_file(stranger, path):
     assert refusals.refusals(replacing, host) == []
     things = wanted(replacing, host)[1]
     assert [thing["backup"] for thing in things if thing["kind"] == "stranger"] == [f"{path}{DAY}"]
-    # Ours by now: the account is there, and so is what it came with.
+    # Ours by now: the account exists, with all files that it was created with.
     host = {
         **host,
         "manifest": state_manifest.manifest(things),

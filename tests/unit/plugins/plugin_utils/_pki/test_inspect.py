@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server presents, asked over real TLS: served by Python's ssl, which reads the pair anew for each connection as
-Jupyter does."""
+"""The certificate of a server, read over real TLS: served by Python's ssl, which reads the pair anew for each
+connection as Jupyter does."""
 
 from __future__ import annotations
 

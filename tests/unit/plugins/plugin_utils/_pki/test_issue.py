@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run after another on a real folder. What was issued is looked at with openssl, not with the code that made it."""
+"""One run after another on a real folder. Issued certificates are read with openssl, not with the code under test."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def text_of(path):
 
 @pytest.fixture
 def run(tmp_path):
-    """Run once more on the same folder; what is said replaces what was said before."""
+    """Run once more on the same folder. New arguments replace the earlier ones."""
     settings = Settings(directory=str(tmp_path / "pki"), certificates=[WEB1, WEB2])
 
     def once_more(**differently):
@@ -64,7 +64,7 @@ def snapshot(folder):
     return {path: (path.read_bytes(), path.stat().st_mode) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-# What is made
+# Creation
 
 
 def test_the_first_run_makes_everything_and_the_second_nothing(run, tmp_path):
@@ -198,7 +198,7 @@ def test_nothing_returned_holds_a_key(run, tmp_path):
     assert (tmp_path / "pki/passphrase").read_text().strip() not in result
 
 
-# What is issued again
+# Renewal
 
 
 def pem_of(result):

@@ -204,7 +204,7 @@ def test_what_a_server_certificate_breaks(make, changes, expected):
     report = lint(leaf, ca_file=str(root))
     assert refusals(report) == expected
     assert report["accepted"] == {client: not any(client in by for by in expected.values()) for client in ALL}
-    # What openssl verify does not look at: names are compared by the client, the key usage in the handshake, and its
+    # Rules that openssl verify does not test: names are compared by the client, the key usage in the handshake, and its
     # own command line takes SHA-1 in the end entity only below security level 1
     if not {"address-as-name", "wildcard", "digital-signature"} & set(expected):
         assert openssl_accepts(root, leaf) is report["accepted"][OPENSSL]

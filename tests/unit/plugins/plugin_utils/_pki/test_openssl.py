@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Both directions between this collection and the real ``openssl``, and what validators that are not ours say."""
+"""Both directions between this collection and the real ``openssl``, and the verdicts of foreign validators."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def run(tmp_path, hand):
     return once_more
 
 
-# What was made by hand is adopted
+# Adoption of a manual authority
 
 
 @pytest.mark.parametrize("traditional_key", [False, True], ids=["PKCS#8 key", "traditional key"])
@@ -237,7 +237,7 @@ def test_our_own_authority_is_ready_for_openssl(tmp_path):
     assert len((ca / "index.txt").read_text().splitlines()) == 3
 
 
-# What openssl did by hand is seen
+# Detection of manual changes with openssl
 
 
 def test_a_certificate_revoked_by_hand_is_issued_again_and_listed(run, hand):

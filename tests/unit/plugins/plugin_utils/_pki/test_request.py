@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the inventory may say about an authority and its certificates, and what that asks of a certificate that
+"""The inventory's settings of an authority and its certificates, and the consequences for a certificate that
 exists."""
 
 from __future__ import annotations

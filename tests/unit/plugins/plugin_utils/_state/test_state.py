@@ -41,7 +41,7 @@ DEBIAN = {
     "ensurepip": True,
     "commands": {"tmux": "/usr/bin/tmux", "runuser": "/usr/sbin/runuser", "loginctl": "/usr/bin/loginctl"},
 }
-# What the user asks of the other roles; the action plugin adds it to the plan.
+# The user's rules for the other roles. The action plugin adds them to the plan.
 WISHES = {
     "firewall": {"provider": "auto", "enable": False},
     "tunnel": {"accounts": [], "override": False},
@@ -84,7 +84,7 @@ def plan(*instances, scope="system", **defaults):
 
 
 def wanted(the_plan, report):
-    """Do what the action plugin does: complete, list, give every file a digest."""
+    """Do the work of the action plugin: complete, list, give every file a digest."""
     instances = state_instances.complete(the_plan, report)
     things = resources.things(the_plan, instances, report, {}, {})
     for thing in things:
@@ -176,7 +176,7 @@ def test_nothing_differs_on_a_settled_host(the_plan):
 
 @pytest.mark.parametrize("the_plan", [DIRECT, TMUX, plan(), THROTTLED], ids=["direct", "tmux", "tunnel", "throttled"])
 def test_whatever_a_run_makes_a_later_one_removes(the_plan):
-    """What a damaged list names elsewhere stays, so that each place in which we make something has to be known to be
+    """Other paths in a damaged manifest stay, so that each path in which we create something must be known to be
     ours."""
     _instances, things, report = settled(the_plan)
     report["manifest"] = state_manifest.manifest(things)
@@ -342,7 +342,7 @@ def test_a_missing_thing_is_found(identity):
     # A vanished environment concerns the servers in it as well.
     assert {change for change, _what in found(DIRECT, instances, things, report)} >= {identity}
     if not identity.startswith("environment"):
-        # What is shut for an account goes by its number.
+        # Resources that are closed for an account are named by its number.
         also = ["mask jupyter"] if identity.startswith("account") else []
         assert [change for change, _what in found(DIRECT, instances, things, report)] == [identity, *also]
 
@@ -654,7 +654,7 @@ def test_what_the_plan_no_longer_wants_is_removed_and_notebooks_stay():
     assert not any("lab" in change["id"] for change in left)
 
 
-#: What playbooks/uninstall.yml asks for, and a home with nothing in it but what is ours.
+#: The request of playbooks/uninstall.yml, and a home with only files of ours.
 UNINSTALL = {**plan(), "instances": [], "prune": True, "verb": "uninstall"}
 EMPTY_HOME = {"jupyter": {"path": "/home/jupyter", "strangers": []}}
 
@@ -1226,7 +1226,7 @@ def test_without_root_sources_are_refused_unless_somebody_else_filters(provider,
 
 
 def open_host(**changes):
-    """What a host reports on which nothing filters."""
+    """The report of a host without a firewall."""
     empty = {
         "rules": [],
         "chains": [],

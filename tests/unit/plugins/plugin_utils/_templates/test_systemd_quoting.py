@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What systemd 252 and 257 read back as the same text."""
+"""Lines that systemd 252 and 257 read back as the same text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text for nftables and iptables. That the tools take it, and that packets obey, is what the firewall scenario
+"""The text for nftables and iptables. The tools and real packets are tested by the firewall scenario
 shows."""
 
 from __future__ import annotations
@@ -297,13 +297,13 @@ def test_the_saved_file_keeps_every_line_of_its_owner_and_loses_ours_without_a_t
 
 @pytest.mark.parametrize("text", [STRICT, OPEN])
 def test_a_file_saved_with_counters_is_read_and_keeps_them(text):
-    """``iptables-save -c``: each rule begins with what it has counted."""
+    """``iptables-save -c``: each rule begins with its counters."""
     counted = re.sub(r"^-A ", "[12:3456] -A ", text, flags=re.MULTILINE)
     changed = iptables_saved(counted, WANTED, "jupyter", iptables(text), "ip")
     without_counters = iptables_saved(text, WANTED, "jupyter", iptables(text), "ip")
     assert changed.replace("[12:3456] ", "") == without_counters
     assert len(changed.splitlines()) > len(counted.splitlines())
-    # what the operator saves then has counters before our lines, too, and is no difference
+    # the operator's saved file then has counters before our lines, too, and is no difference
     saved = re.sub(r"^-A ", "[7:420] -A ", without_counters.replace("- [0:0]", "- [9:9]"), flags=re.MULTILINE)
     assert iptables_saved(saved, WANTED, "jupyter", iptables(text), "ip") == saved
     assert iptables_saved(saved, [], "jupyter", iptables(text), "ip") == text.replace("-A ", "[7:420] -A ")

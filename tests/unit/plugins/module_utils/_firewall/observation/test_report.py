@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ufw 0.36 and firewalld 1.3 and 2.3 keep, as openings; and what the reader costs where there is nothing to
+"""The files of ufw 0.36 and firewalld 1.3 and 2.3, as openings; and the cost of the reader if there is nothing to
 read."""
 
 from __future__ import annotations

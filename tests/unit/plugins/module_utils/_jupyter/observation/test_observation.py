@@ -84,7 +84,7 @@ def test_processes_that_helped_are_gone(sealed, monkeypatch):
 
 @pytest.mark.parametrize("moment", [1e14, 9e17, -1e14])
 def test_a_file_of_any_time_is_looked_at(moment):
-    """An account may set the time of what it owns; Btrfs, ZFS and tmpfs keep what ext4 does not."""
+    """An account may set the time of its own files. Btrfs, ZFS and tmpfs accept times that ext4 does not."""
     folder = tempfile.mkdtemp(dir="/dev/shm")
     try:
         os.utime(folder, (moment, moment))
