@@ -89,6 +89,7 @@ from ..module_utils._firewall.managers import commands
 from ..module_utils._firewall.netfilter.iptables import iptables_restore, iptables_saved
 from ..module_utils._firewall.netfilter.nftables import nft_files, nft_leftovers, nft_script
 from ..module_utils._firewall.netfilter.unit import UNIT
+from ..module_utils._firewall.netfilter.view import view
 from ..module_utils._firewall.observation.report import read
 from ..module_utils._firewall.packet_filter import Record
 from ..module_utils._firewall.rules import FOLDER, comment, normalise, openings
@@ -116,20 +117,20 @@ def plan(
     rules: list[Record], owner: str, provider: str, report: Record
 ) -> tuple[list[tuple[list[str], str]], dict[str, tuple[str | None, int | None]]]:
     """The transactions (command, text) and the files (path: text, None to remove it, mode)."""
-    wanted = resolve(openings(rules), provider, report)
+    seen = view(resolve(openings(rules), provider, report), owner, report)
     files: dict[str, tuple[str | None, int | None]] = {}
     transactions = []
     if provider == "nftables":
-        ours = nft_files(wanted, owner, report)
-        gone = nft_leftovers(wanted, owner, report)
+        ours = nft_files(seen)
+        gone = nft_leftovers(seen)
         files = {path: (ours.get(path), 0o644 if path == UNIT else 0o600) for path in [*gone, *ours]}
-        transactions = [(["nft", "-f", "-"], nft_script(wanted, owner, report))]
+        transactions = [(["nft", "-f", "-"], nft_script(seen))]
     else:
         for of, tool in (("ip", "iptables-restore"), ("ip6", "ip6tables-restore")):
-            transactions.append(([tool, "--noflush"], iptables_restore(wanted, owner, report, of)))
+            transactions.append(([tool, "--noflush"], iptables_restore(seen, of)))
             saved = report["saved"].get(of)
             if saved:
-                files[saved["path"]] = (iptables_saved(saved["text"], wanted, owner, report, of), None)
+                files[saved["path"]] = (iptables_saved(saved["text"], seen, of), None)
     return [(command, text) for command, text in transactions if text], files
 
 

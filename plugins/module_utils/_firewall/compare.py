@@ -10,9 +10,9 @@ nftables and iptables; :mod:`zones` has the terms of firewalld; :mod:`remarks` w
 from __future__ import annotations
 
 from .._errors import FirewallError
-from .chains import without
 from .choice import choose, is_limited, refuse
 from .netfilter.difference import blocked, packet_filter_difference, strangers
+from .netfilter.view import View, view
 from .openings import same
 from .packet_filter import Record
 from .rules import (
@@ -83,17 +83,18 @@ def difference(
                 "detail": f"{provider} is not active",
             }
         )
+    seen = view(wanted, owner, report)
     for name in ("ufw", "firewalld"):
-        found += _rule_difference(wanted if name == provider else [], owner, report, name)
-    found += packet_filter_difference(wanted, owner, report, provider)
-    return found
+        found += _rule_difference(seen if name == provider else seen.unwanted(), name)
+    return found + packet_filter_difference(seen, provider)
 
 
-def _rule_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
+def _rule_difference(seen: View, provider: str) -> list[Record]:
     """ufw and firewalld: their own rules, compared one by one. A rule by hand that says the same is as good as ours."""
+    owner, report, wanted = seen.owner, seen.report, seen.wanted
     present = [rule for rule in report["rules"] if rule["provider"] == provider]
     found = []
-    for opening in wanted:
+    for number, opening in enumerate(wanted):
         matching = [rule for rule in present if same(rule, opening)]
         if not any(rule["owner"] != owner or rule["comment"] == comment(opening, owner) for rule in matching):
             found.append(_entry(opening, "missing", provider, "its comment differs" if matching else ""))
@@ -104,12 +105,11 @@ def _rule_difference(wanted: list[Record], owner: str, report: Record, provider:
         # A table beside the firewall's own can drop connections that the firewall accepts; so can an earlier rule of
         # ufw's, once ours is there.
         own = "iptables" if provider == "ufw" and not any(rule["live"] for rule in matching) else ""
-        chains = [
-            chain
-            for chain in without(report["chains"], owner)
-            if chain["table"] != "firewalld" and (not own or chain.get("managed") != own)
-        ]
-        found += blocked(opening, chains, report, provider)
+
+        def others(chain: Record, own: str = own) -> bool:
+            return chain["table"] != "firewalld" and (not own or chain.get("managed") != own)
+
+        found += blocked(seen, number, provider, others)
     for rule in present:
         if rule["owner"] == owner and not any(same(rule, opening) for opening in wanted):
             found.append(_entry(rule, "unwanted", provider, ""))

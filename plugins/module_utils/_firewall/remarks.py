@@ -20,14 +20,6 @@ from .rules import (
 _OF_MACHINES = ("docker", "libvirt", "libvirt-routed")  # zones that hold the host's own containers and virtual machines
 
 
-def _not_judged(opening: Record, owner: str, report: Record, provider: str) -> list[str]:
-    """The host's own rules that may stop this opening; firewalld's and ufw's own are theirs to keep in order."""
-    if provider == "none":
-        return []
-    chains = [chain for chain in without(report["chains"], owner) if chain["table"] != "firewalld"]
-    return not_judged(dict(opening, zone=""), chains, report)
-
-
 def remarks(
     rules: list[Record], owner: str, report: Record, requested: str = "auto", enable: bool = False
 ) -> list[str]:
@@ -46,10 +38,13 @@ def remarks(
                 " sources and touches nothing else."
             )
         return said
+    # The chains of firewalld and ufw are theirs to keep in order.
+    chains = [] if provider == "none" else without(report["chains"], owner)
+    chains = [chain for chain in chains if chain["table"] != "firewalld"]
     said = [
         f"Whether {identity(one)} gets through was not judged: this role does not understand {'; '.join(lines)}."
         for one in wanted
-        for lines in [_not_judged(one, owner, report, provider)]
+        for lines in [not_judged(dict(one, zone=""), chains, report)]
         if lines
     ]
     if provider == "nftables" and wanted and not report["systemd"]:

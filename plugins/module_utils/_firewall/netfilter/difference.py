@@ -17,14 +17,16 @@ Two things are needed on a packet filter:
 from __future__ import annotations
 
 import posixpath
+from typing import Callable
 
-from ..chains import blocking, is_foreign, not_judged, without
+from ..chains import blocking, is_foreign, not_judged
 from ..packet_filter import Record
 from ..rules import FOLDER, identity
 from .filter_rules import is_own, rule_of
 from .iptables import iptables_difference, iptables_line
 from .nftables import nft_difference, nft_match
 from .unit import UNIT, unit_links
+from .view import View
 
 
 def strangers(owner: str, report: Record, provider: str) -> list[str]:
@@ -63,43 +65,34 @@ def strangers(owner: str, report: Record, provider: str) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def packet_filter_difference(wanted: list[Record], owner: str, report: Record, provider: str) -> list[Record]:
+def packet_filter_difference(seen: View, provider: str) -> list[Record]:
     """The part of :func:`compare.difference` that nftables and iptables hold. Rules that another provider left there
     are unwanted."""
-    found = nft_difference(wanted if provider == "nftables" else [], owner, report)
-    found += iptables_difference(wanted if provider == "iptables" else [], owner, report)
+    found = nft_difference(seen if provider == "nftables" else seen.unwanted())
+    found += iptables_difference(seen if provider == "iptables" else seen.unwanted())
     if provider not in ("nftables", "iptables"):
         return found
-    own = [chain for chain in report["chains"] if is_own(chain, provider)]
-    others = [chain for chain in without(report["chains"], owner) if not is_own(chain, provider)]
-    for opening in wanted:
-        found += blocked(opening, others, report, provider)
-        if not found and blocking(opening, own, report):
-            detail = "our accept stands behind the rule that drops it"
-            found.append(
-                {
-                    "id": identity(opening),
-                    "what": "outdated",
-                    "provider": provider,
-                    "opening": opening,
-                    "detail": detail,
-                }
-            )
+    own = [chain for chain in seen.report["chains"] if is_own(chain, provider)]
+    for number, opening in enumerate(seen.wanted):
+        found += blocked(seen, number, provider, lambda chain: not is_own(chain, provider))
+        if not found and blocking(opening, own, seen.report):
+            entry = {"id": identity(opening), "what": "outdated", "provider": provider, "opening": opening}
+            found.append({**entry, "detail": "our accept stands behind the rule that drops it"})
     return found
 
 
-def blocked(opening: Record, chains: list[Record], report: Record, provider: str) -> list[Record]:
-    """Entries for the places of these chains that drop the opening, in tables that this provider may not change: the
-    rules that drops it, and the cure."""
-    found = []
-    for place in blocking(opening, chains, report):
+def blocked(seen: View, number: int, provider: str, others: Callable[[Record], bool]) -> list[Record]:
+    """Entries for the places that stop the opening of this number in other chains, which this provider may not
+    change: the rule that drops it, and the cure."""
+    found, opening = [], seen.wanted[number]
+    for place in seen.stopped(number, others):
         chain = place["chain"]
-        if not_judged(
-            opening,
-            [one for one in chains if one["family"] == chain["family"] and one["table"] == chain["table"]],
-            report,
-            "accept",
-        ):
+        beside = [
+            one
+            for one in seen.host
+            if others(one) and one["family"] == chain["family"] and one["table"] == chain["table"]
+        ]
+        if not_judged(opening, beside, seen.report, "accept"):
             continue  # a rule before it may let the connection in; remarks() says which
         where = f"chain {chain['name']} of table {chain['family']} {chain['table']}"
         what = f"a rule of {where} drops it" if place["rule"] else f"{where} drops it by its policy"

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 
-from ..chains import blocking, gate, gates, without
+from ..chains import blocking, gate
 from ..observation.parse_iptables import parse_iptables_save, without_counters
-from ..packet_filter import Record, family, network
+from ..packet_filter import Record, network
 from ..rules import mark, owner_of
-from .filter_rules import canonical, compare, is_own, lookup, nft_table, rule_of, words_of
+from .filter_rules import canonical, compare, is_own, lookup, rule_of, words_of
+from .view import View
 
 
 def iptables_line(rule: Record, chain: str) -> str:
@@ -36,18 +37,17 @@ def iptables_line(rule: Record, chain: str) -> str:
     return " ".join([*words, "-j " + {"accept": "ACCEPT", "drop": "DROP", "return": "RETURN"}[rule["verdict"]]])
 
 
-def iptables_lines(
-    wanted: list[Record], owner: str, report: Record, chains: list[Record], of: str
+def _lines(
+    seen: View, chains: list[Record], places: list[list[tuple[str, int]]], of: str
 ) -> list[tuple[str, int, str]]:
     """Our lines for one family: ``(chain, number of the host's rule it stands before or 0 for the end, line)``, in
     order.
 
-    ``chains`` is that family's filter table without ours: the kernel's, or the one of the file that is loaded at boot.
+    :param chains: that family's filter table without ours: the kernel's, or the one of the file that is loaded at boot.
+    :param places: for each wanted opening, the chain and the number of the rule that stops it there.
     """
-    mine = [opening for opening in wanted if not opening["source"] or family(opening["source"]) == of]
-    closed = gates(wanted, without(report["chains"], owner), report)
-    inside = [rule for rule in nft_table(mine, closed, owner) if lookup(rule, "family") in ("", of)]
-    lines = []
+    owner, lines = seen.owner, []
+    inside = [rule for rule in seen.table if lookup(rule, "family") in ("", of)]
     if any(rule["verdict"] == "drop" for rule in inside):
         name = gate(owner)
         first = 1 if any(chain["name"] == "INPUT" and chain["rules"] for chain in chains) else 0
@@ -58,16 +58,48 @@ def iptables_lines(
             (name, 0, iptables_line(dict(rule, verdict="return" if rule["verdict"] == "accept" else "drop"), name))
             for rule in inside
         ]
-    for opening in mine:
-        for place in blocking(opening, chains, report):
-            if of in place["families"]:
-                chain, before = place["chain"]["name"], place["rule"]["handle"] if place["rule"] else 0
-                lines.append((chain, before, iptables_line(rule_of(opening, "accept", f"{mark(owner)} hook"), chain)))
+    for opening, found in zip(seen.wanted, places):
+        hook = rule_of(opening, "accept", f"{mark(owner)} hook")
+        lines += [(chain, before, iptables_line(hook, chain)) for chain, before in found]
     return lines
 
 
-def iptables_saved(text: str, wanted: list[Record], owner: str, report: Record, of: str) -> str:
+def _kernel_lines(seen: View, of: str) -> list[tuple[str, int, str]]:
+    """Our lines for the rule set that the kernel has: where they go is in the view."""
+    chains = [chain for chain in seen.host if chain["family"] == of and is_own(chain, "iptables")]
+    places = [
+        [
+            (place["chain"]["name"], _number(place))
+            for place in seen.stopped(number, lambda chain: chain["family"] == of and is_own(chain, "iptables"))
+            if of in place["families"]
+        ]
+        for number in range(len(seen.wanted))
+    ]
+    return _lines(seen, chains, places, of)
+
+
+def _number(place: Record) -> int:
+    """The number of a rule in its chain once ours are out; 0: the end."""
+    numbers = [number for number, rule in enumerate(place["chain"]["rules"], 1) if rule is place["rule"]]
+    return numbers[0] if numbers else 0
+
+
+def _file_lines(seen: View, chains: list[Record], of: str) -> list[tuple[str, int, str]]:
+    """Our lines for the rule set of a file, which may be another one than the kernel's."""
+    places = [
+        [
+            (place["chain"]["name"], place["rule"]["handle"] if place["rule"] else 0)
+            for place in blocking(opening, chains, seen.report)
+            if of in place["families"]
+        ]
+        for opening in seen.wanted
+    ]
+    return _lines(seen, chains, places, of)
+
+
+def iptables_saved(text: str, seen: View, of: str) -> str:
     """The text of ``rules.v4`` or ``rules.v6`` with our lines in it, and nothing else changed."""
+    owner = seen.owner
     kept = [line for line in text.splitlines(keepends=True) if not _is_ours(line, owner)]
     clean = "".join(kept)
     chains = parse_iptables_save(clean, of)
@@ -77,7 +109,7 @@ def iptables_saved(text: str, wanted: list[Record], owner: str, report: Record, 
     declared = [number for number, line in enumerate(kept) if line.startswith(":")]
     commit = _commit(kept)
     by_name = {chain["name"]: chain for chain in chains}
-    for name, before, line in iptables_lines(wanted, owner, report, chains, of):
+    for name, before, line in _file_lines(seen, chains, of):
         if name == gate(owner):
             heading = f":{name} - [0:0]\n"
             last = max(number for number in declared if number < commit) + 1
@@ -118,17 +150,15 @@ def _is_ours(line: str, owner: str) -> bool:
     )
 
 
-def iptables_restore(wanted: list[Record], owner: str, report: Record, of: str) -> str:
+def iptables_restore(seen: View, of: str) -> str:
     """Input of ``iptables-restore --noflush``: one transaction that replaces our rules in the kernel; empty: nothing is
     there or wanted."""
-    chains = _written(report, of)
-    clean = _clean(chains, owner)
+    owner, chains = seen.owner, _written(seen.report, of)
     had_gate = any(chain["name"] == gate(owner) for chain in chains)
-    lines = iptables_lines(wanted, owner, report, clean, of)
+    lines = _kernel_lines(seen, of)
     commands = []
-    for chain in clean:
-        original = next(one for one in chains if one["name"] == chain["name"])
-        ours = [rule["handle"] for rule in original["rules"] if owner_of(rule["comment"]) == owner]
+    for chain in (chain for chain in chains if chain["name"] != gate(owner)):
+        ours = [rule["handle"] for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
         commands += [f"-D {chain['name']} {number}" for number in sorted(ours, reverse=True)]
     shifted: dict[tuple[str, int], int] = {}
     for name, before, line in lines:
@@ -154,20 +184,12 @@ def _written(report: Record, of: str) -> list[Record]:
     return [chain for chain in report["chains"] if chain["family"] == of and is_own(chain, "iptables")]
 
 
-def _clean(chains: list[Record], owner: str) -> list[Record]:
-    """The chains without ours, their rules numbered anew."""
-    return [
-        dict(chain, rules=[dict(rule, handle=number) for number, rule in enumerate(chain["rules"], 1)])
-        for chain in without(chains, owner)
-    ]
-
-
-def iptables_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
-    found = []
+def iptables_difference(seen: View) -> list[Record]:
+    owner, report, found = seen.owner, seen.report, []
     for of in ("ip", "ip6"):
         chains = _written(report, of)
         present = [rule for chain in chains for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
-        lines = iptables_lines(wanted, owner, report, _clean(chains, owner), of)
+        lines = _kernel_lines(seen, of)
         names = dict.fromkeys(name for name, _before, _line in lines)
         text = "\n".join(["*filter", *(f":{name} -" for name in names), *(line for _name, _before, line in lines)])
         meant = [
@@ -177,7 +199,7 @@ def iptables_difference(wanted: list[Record], owner: str, report: Record) -> lis
         ]
         found += compare(sorted(meant, key=canonical), sorted(present, key=canonical), "iptables", f"{of}tables")
         saved = report["saved"].get(of)
-        if saved and iptables_saved(saved["text"], wanted, owner, report, of) != saved["text"]:
+        if saved and iptables_saved(saved["text"], seen, of) != saved["text"]:
             found.append(
                 {"id": saved["path"], "what": "outdated", "provider": "iptables", "opening": {}, "detail": "file"}
             )

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shlex
 
-from ..chains import blocking, gates, is_foreign, table, without
+from ..chains import is_foreign, table
 from ..packet_filter import Record, family
 from ..rules import FOLDER, mark, owner_of
-from .filter_rules import compare, lookup, nft_table, rule_of
+from .filter_rules import compare, lookup
 from .unit import HOOKS_TEXT, UNIT, UNIT_TEXT, digest, unit_links
+from .view import View
 
 _IPV = {"ip": "ipv4", "ip6": "ipv6"}
 _EACH = {"ip": "ip saddr", "ip6": "ip6 saddr"}
@@ -32,7 +33,7 @@ def _seen(rule: Record) -> str:
     return f"seen_{lookup(rule, 'protocol')}_{lookup(rule, 'port').replace('-', '_')}_{lookup(rule, 'family')}"
 
 
-def nft_table_text(rules: list[Record], owner: str) -> str:
+def nft_table_text(rules: tuple[Record, ...], owner: str) -> str:
     """The file of our own table. Loading it twice leaves one table: it makes it, deletes it and makes it anew in one
     transaction."""
     name = f"inet {table(owner)}"
@@ -72,24 +73,6 @@ def nft_table_text(rules: list[Record], owner: str) -> str:
     return "\n".join(lines)
 
 
-def nft_hooks(wanted: list[Record], owner: str, report: Record) -> list[Record]:
-    """The accepts that the host's own chains need: rules with ``chain`` and ``before`` (a rule of that chain, or
-    ``None``: at its end)."""
-    host = without(report["chains"], owner)
-    hooks = []
-    for opening in wanted:
-        for place in blocking(opening, host, report):
-            if place["chain"].get("managed"):
-                continue
-            rule = rule_of(opening, "accept", f"{mark(owner)} hook", tuple(place["families"]))
-            if place["chain"]["family"] in ("ip", "ip6"):
-                rule["when"] = [
-                    condition for condition in rule["when"] if condition[0] != "family" or opening["source"]
-                ]
-            hooks.append(dict(rule, chain=place["chain"], before=place["rule"]))
-    return hooks
-
-
 def _place(hook: Record) -> tuple[str, str]:
     """The chain of a hook, and the accept, as nft takes them."""
     chain = hook["chain"]
@@ -104,7 +87,7 @@ def _nft_hook(hook: Record) -> str:
     return f"insert rule {place} handle {hook['before']['handle']} {what}"
 
 
-def nft_hooks_text(hooks: list[Record], owner: str, nft: str) -> str:
+def nft_hooks_text(hooks: tuple[Record, ...], owner: str, nft: str) -> str:
     """The script of the hooks. A handle does not survive a reboot, and an index means another rule once somebody added
     a line above: the rule that an accept goes before is found again by its text.
     """
@@ -117,52 +100,49 @@ def nft_hooks_text(hooks: list[Record], owner: str, nft: str) -> str:
     return HOOKS_TEXT.format(owner=owner, nft=nft, mark=mark(owner), calls=text, table=table(owner), folder=FOLDER)
 
 
-def nft_leftovers(wanted: list[Record], owner: str, report: Record) -> list[str]:
+def nft_leftovers(seen: View) -> list[str]:
     """Files of ours that are there and no longer wanted: this owner's, and the unit once it serves nobody."""
-    mine = [f"{FOLDER}/{owner}.{kind}" for kind in ("nft", "hooks.sh")]
+    report, mine = seen.report, [f"{FOLDER}/{seen.owner}.{kind}" for kind in ("nft", "hooks.sh")]
     served = any(path.endswith(".nft") and path not in mine for path in report["files"])
     ours = {*report["files"]} - {*report["strange"]}
-    return [] if wanted else [path for path in [*mine, *([] if served else [UNIT])] if path in ours]
+    return [] if seen.wanted else [path for path in [*mine, *([] if served else [UNIT])] if path in ours]
 
 
-def nft_files(wanted: list[Record], owner: str, report: Record) -> dict[str, str]:
+def nft_files(seen: View) -> dict[str, str]:
     """Our files and their text; none where nothing is wanted."""
-    if not wanted:
+    if not seen.wanted:
         return {}
-    host, nft = without(report["chains"], owner), report["paths"].get("nft", "/usr/sbin/nft")
+    owner, nft = seen.owner, seen.report["paths"].get("nft", "/usr/sbin/nft")
     files = {
-        f"{FOLDER}/{owner}.nft": nft_table_text(nft_table(wanted, gates(wanted, host, report), owner), owner),
-        f"{FOLDER}/{owner}.hooks.sh": nft_hooks_text(nft_hooks(wanted, owner, report), owner, nft),
+        f"{FOLDER}/{owner}.nft": nft_table_text(seen.table, owner),
+        f"{FOLDER}/{owner}.hooks.sh": nft_hooks_text(seen.hooks, owner, nft),
     }
-    if report["systemd"]:
+    if seen.report["systemd"]:
         files[UNIT] = UNIT_TEXT.format(nft=nft)
     return files
 
 
-def nft_script(wanted: list[Record], owner: str, report: Record) -> str:
+def nft_script(seen: View) -> str:
     """One transaction that takes our rules out of the kernel and puts the wanted ones in."""
-    lines = []
-    for chain in report["chains"]:
+    lines, owner, chains = [], seen.owner, seen.report["chains"]
+    for chain in chains:
         if chain["table"] != table(owner) and not chain.get("managed"):
             handles = dict.fromkeys(rule["handle"] for rule in chain["rules"] if owner_of(rule["comment"]) == owner)
             lines += [
                 f"delete rule {chain['family']} {chain['table']} {chain['name']} handle {handle}" for handle in handles
             ]
-    if not wanted:
-        found = [chain for chain in report["chains"] if chain["table"] == table(owner)]
+    if not seen.wanted:
+        found = [chain for chain in chains if chain["table"] == table(owner)]
         if found and not any(is_foreign(chain, owner) for chain in found):
             lines.append(f"delete table inet {table(owner)}")
         return "\n".join([*lines, ""]) if lines else ""
-    host = without(report["chains"], owner)
-    lines.append(nft_table_text(nft_table(wanted, gates(wanted, host, report), owner), owner))
-    lines += [_nft_hook(hook) for hook in nft_hooks(wanted, owner, report)]
+    lines.append(nft_table_text(seen.table, owner))
+    lines += [_nft_hook(hook) for hook in seen.hooks]
     return "\n".join([*lines, ""])
 
 
-def nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
-    host = without(report["chains"], owner)
-    expected = nft_table(wanted, gates(wanted, host, report), owner) if wanted else []
-    hooks = nft_hooks(wanted, owner, report)
+def nft_difference(seen: View) -> list[Record]:
+    owner, report = seen.owner, seen.report
     ours = [
         rule
         for chain in report["chains"]
@@ -170,34 +150,28 @@ def nft_difference(wanted: list[Record], owner: str, report: Record) -> list[Rec
         for rule in chain["rules"]
         if owner_of(rule["comment"])
     ]
-    found = compare(expected, ours, "nftables", "", ordered=True)
+    found = compare(list(seen.table), ours, "nftables", "", ordered=True)
     for chain in report["chains"]:
         if chain["table"] == table(owner) or chain.get("managed"):
             continue
         key = (chain["family"], chain["table"], chain["name"])
         there = [rule for rule in chain["rules"] if owner_of(rule["comment"]) == owner]
         meant = [
-            hook for hook in hooks if (hook["chain"]["family"], hook["chain"]["table"], hook["chain"]["name"]) == key
+            hook
+            for hook in seen.hooks
+            if (hook["chain"]["family"], hook["chain"]["table"], hook["chain"]["name"]) == key
         ]
-        found += compare(
-            meant, there, "nftables", f"in chain {chain['name']} of table {chain['family']} {chain['table']}"
-        )
-    files = nft_files(wanted, owner, report)
-    for path in sorted({*files, *nft_leftovers(wanted, owner, report)}):
+        where = f"in chain {chain['name']} of table {chain['family']} {chain['table']}"
+        found += compare(meant, there, "nftables", where)
+    files = nft_files(seen)
+    for path in sorted({*files, *nft_leftovers(seen)}):
         if report["files"].get(path) != (digest(files[path]) if path in files else None):
-            found.append(
-                {
-                    "id": path,
-                    "what": "outdated" if path in files else "unwanted",
-                    "provider": "nftables",
-                    "opening": {},
-                    "detail": "file",
-                }
-            )
-    return [*found, *_unit_difference(wanted, owner, report)]
+            what = "outdated" if path in files else "unwanted"
+            found.append({"id": path, "what": what, "provider": "nftables", "opening": {}, "detail": "file"})
+    return [*found, *_unit_difference(bool(seen.wanted), owner, report)]
 
 
-def _unit_difference(wanted: list[Record], owner: str, report: Record) -> list[Record]:
+def _unit_difference(wanted: bool, owner: str, report: Record) -> list[Record]:
     """Whether the rules come back after a reboot, and after somebody has flushed all of them."""
     links, there, runs = set(unit_links(owner)), set(report["links"]), owner in report["watched"]
     detail = ""

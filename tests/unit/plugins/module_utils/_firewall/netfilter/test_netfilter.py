@@ -12,13 +12,12 @@ import shlex
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FirewallError
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter import iptables as ours_in_iptables
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter import nftables
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter import view as netfilter_view
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.difference import strangers
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.iptables import (
-    iptables_restore,
-    iptables_saved,
-)
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.nftables import nft_files, nft_script
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.unit import UNIT
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.view import view
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation.parse_iptables import (
     parse_iptables_save,
 )
@@ -69,6 +68,22 @@ def report(*chains, provider="nftables", **changes):
         "strange": [],
         **changes,
     }
+
+
+def nft_files(wanted, owner, host):
+    return nftables.nft_files(view(wanted, owner, host))
+
+
+def nft_script(wanted, owner, host):
+    return nftables.nft_script(view(wanted, owner, host))
+
+
+def iptables_saved(text, wanted, owner, host, of):
+    return ours_in_iptables.iptables_saved(text, view(wanted, owner, host), of)
+
+
+def iptables_restore(wanted, owner, host, of):
+    return ours_in_iptables.iptables_restore(view(wanted, owner, host), of)
 
 
 def test_where_the_host_filters_our_table_only_accepts_and_a_hook_opens_the_hosts_chain():
@@ -337,3 +352,30 @@ def test_our_iptables_rules_go_by_number_from_the_last_and_the_gate_with_them():
         "-X rn_jupyter",
         "COMMIT",
     ]
+
+
+HOOKED = [{"port": 8888, "sources": ["192.0.2.0/24", "2001:db8:1::/64"]}, {"port": 8889, "sources": ["192.0.2.0/24"]}]
+
+
+@pytest.mark.parametrize(
+    "host", [report(chain(rules=[rule(4, "accept", [["port", "in", ["22"]]]), rule(7)])), iptables(STRICT)]
+)
+def test_a_comparison_computes_the_view_of_a_host_once(host, monkeypatch):
+    """One look at the chains without ours, one search for each opening; a file of iptables may hold another rule set
+    than the kernel, so it is searched as well."""
+    counted = {"without": 0, "gates": 0, "blocking": 0}
+
+    def counting(module, name):
+        real = getattr(module, name)
+
+        def call(*arguments):
+            counted[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(module, name, call)
+
+    for name in counted:
+        counting(netfilter_view, name)
+    counting(ours_in_iptables, "blocking")
+    assert difference(HOOKED, "jupyter", host)
+    assert counted == {"without": 1, "gates": 1, "blocking": 3 + 3 * bool(host["saved"])}
