@@ -281,6 +281,24 @@ STRICT = """\
 -A INPUT -j REJECT
 COMMIT
 """
+#: As the Ubuntu image of Oracle Cloud has it in /etc/iptables/rules.v4.
+CLOUD = """\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [463:49013]
+:InstanceServices - [0:0]
+-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p icmp -j ACCEPT
+-A INPUT -i lo -j ACCEPT
+-A INPUT -p udp --sport 123 -j ACCEPT
+-A INPUT -p tcp -m state --state NEW -m tcp --dport 22 -j ACCEPT
+-A INPUT -j REJECT --reject-with icmp-host-prohibited
+-A FORWARD -j REJECT --reject-with icmp-host-prohibited
+-A OUTPUT -d 169.254.0.0/16 -j InstanceServices
+-A InstanceServices -d 169.254.0.2/32 -p tcp -m owner --uid-owner 0 -m tcp --dport 3260 -j ACCEPT
+COMMIT
+"""
 OPEN = STRICT.replace("DROP", "ACCEPT").replace("-A INPUT -j REJECT\n", "")
 LIMITED = [dict(one, limit="12/minute") for one in WANTED]
 
@@ -296,6 +314,7 @@ def iptables(text, **changes):
     ("text", "wanted", "added"),
     [
         pytest.param(STRICT, WANTED, 1, id="a hook before the reject"),
+        pytest.param(CLOUD, WANTED, 1, id="a hook before the reject of a cloud's image"),
         pytest.param(OPEN, WANTED, 5, id="a gate where nothing filters"),
         pytest.param(STRICT, LIMITED, 6, id="a gate for the limit, and a hook"),
     ],
@@ -336,6 +355,15 @@ def test_the_hook_stands_before_the_reject_in_the_file_and_in_the_kernel():
         line.replace("-A INPUT", "-I INPUT 3"),
         "COMMIT",
     ]
+
+
+def test_a_cloud_s_image_gets_one_accept_before_its_reject_in_the_kernel_and_in_the_file():
+    host = iptables(CLOUD)
+    (restored,) = [line for line in iptables_restore(WANTED, "jupyter", host, "ip").splitlines() if line[0] == "-"]
+    assert restored.startswith("-I INPUT 6 -s 192.0.2.0/24 -p tcp -m tcp --dport 8888 ")
+    saved = iptables_saved(CLOUD, WANTED, "jupyter", host, "ip").splitlines()
+    place = saved.index("-A INPUT -j REJECT --reject-with icmp-host-prohibited")
+    assert saved[place - 1].startswith("-A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport 8888 ")
 
 
 def test_what_iptables_holds_already_is_no_difference():
