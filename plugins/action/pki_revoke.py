@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..plugin_utils._pki import issue, x509
+from ..plugin_utils._pki import issue
 from ..plugin_utils._pki.action import PkiAction
+from ..plugin_utils._x509 import crl
 
 
 class ActionModule(PkiAction):
@@ -18,7 +19,7 @@ class ActionModule(PkiAction):
         "authority": {"type": "dict", "default": {}},
         "names": {"type": "list", "elements": "str", "default": []},
         "serials": {"type": "list", "elements": "str", "default": []},
-        "reason": {"type": "str", "choices": list(x509.REASONS), "default": "unspecified"},
+        "reason": {"type": "str", "choices": list(crl.REASONS), "default": "unspecified"},
     }
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:

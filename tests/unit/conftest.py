@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import encrypted_key
+from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import encrypted_key
 
 
 @pytest.fixture(autouse=True)

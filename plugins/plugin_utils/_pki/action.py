@@ -13,7 +13,7 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ...module_utils._errors import RemoteNotebooksError
 from .._action import OwnAction
-from . import x509
+from .._x509 import certificates
 
 
 class PkiAction(OwnAction):
@@ -32,8 +32,8 @@ class PkiAction(OwnAction):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(self.ARGUMENTS)
-        if x509.CRYPTOGRAPHY_ERROR:
-            raise AnsibleActionFail(missing_required_lib("cryptography"), orig_exc=x509.CRYPTOGRAPHY_ERROR)
+        if certificates.CRYPTOGRAPHY_ERROR:
+            raise AnsibleActionFail(missing_required_lib("cryptography"), orig_exc=certificates.CRYPTOGRAPHY_ERROR)
         try:
             result.update(self.call(arguments, bool(self._task.check_mode)))
         except RemoteNotebooksError as error:

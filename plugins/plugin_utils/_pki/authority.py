@@ -31,7 +31,9 @@ from typing import Any
 
 from ...module_utils._errors import PkiError
 from .. import _files
-from . import encrypted_key, x509
+from .._x509 import certificates as x509_certificates
+from .._x509 import crl as x509_crl
+from .._x509 import encrypted_key, keys, sign
 from . import index as pki_index
 from .request import WantedAuthority
 
@@ -156,7 +158,7 @@ class Passphrase:
         """Read the encrypted key at ``path``. Raises PkiError with the way out."""
         text = self.text()
         try:
-            return x509.load_key(data, text.encode() if text else None)
+            return keys.load_key(data, text.encode() if text else None)
         except TypeError:
             raise PkiError(
                 f"{path} is encrypted, and there is no passphrase: give pki_passphrase, or put {self.file} back from a"
@@ -167,7 +169,7 @@ class Passphrase:
             if not re.search(
                 rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*\n-----END [A-Z ]*PRIVATE KEY-----", data, re.DOTALL
             ):
-                other = x509.other_form(data)
+                other = keys.other_form(data)
                 if other:
                     raise PkiError(f"{path} cannot be used as it is: {other}.") from None
                 raise PkiError(
@@ -213,7 +215,7 @@ class Layout:
         self.openssl_cnf = below("openssl.cnf")
 
     def issued(self, serial: int) -> str:
-        return os.path.join(self.newcerts, f"{x509.hexadecimal(serial)}.pem")
+        return os.path.join(self.newcerts, f"{x509_certificates.hexadecimal(serial)}.pem")
 
 
 @dataclass
@@ -242,9 +244,9 @@ class Authority:
         return (self.certificate,) if self.parent else ()
 
     @property
-    def issuer(self) -> x509.Issuer:
+    def issuer(self) -> sign.Issuer:
         """Itself as whoever signs."""
-        return x509.Issuer(self.certificate, self.key, self.chain)
+        return sign.Issuer(self.certificate, self.key, self.chain)
 
     @property
     def root(self) -> Authority:
@@ -258,9 +260,9 @@ class Authority:
         return {
             "certificate": self.layout.certificate,
             "der": self.layout.der,
-            "common_name": x509.common_name(self.certificate.subject),
-            "sha256": x509.sha256(self.certificate),
-            "not_after": x509.iso(self.certificate.not_valid_after_utc),
+            "common_name": x509_certificates.common_name(self.certificate.subject),
+            "sha256": x509_certificates.sha256(self.certificate),
+            "not_after": x509_certificates.iso(self.certificate.not_valid_after_utc),
         }
 
 
@@ -284,10 +286,10 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
             )
         return None
     try:
-        certificate = x509.load_certificates(certificate_data)[0]
-        is_authority, public_key = x509.is_authority(certificate), x509.public_key_of(certificate)
+        certificate = x509_certificates.load_certificates(certificate_data)[0]
+        is_authority, public_key = x509_certificates.is_authority(certificate), keys.public_key_of(certificate)
     except ValueError as error:
-        other = x509.other_form(certificate_data)
+        other = keys.other_form(certificate_data)
         if other:
             raise PkiError(f"{layout.certificate} cannot be used as it is: {other}.") from None
         raise PkiError(
@@ -298,7 +300,7 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
         raise PkiError(
             f"{layout.certificate} is no authority: its basicConstraints lack CA:TRUE. Put the right certificate there."
         )
-    key_type = x509.key_type_of(public_key)
+    key_type = keys.key_type_of(public_key)
     if not key_type.startswith(("rsa_", "ecdsa_")):
         raise PkiError(
             f"{layout.certificate} has a key of type {key_type}. Browsers, phones and most of TLS trust authorities"
@@ -313,7 +315,7 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
         if encrypted_key.is_weak(key_data):
             key = opens()
             changes.notes.append(f"{layout.key} written again: its passphrase is slower to guess now")
-            changes.add(layout.key, x509.key_pem(key, (passphrase.text() or "").encode()), 0o400)
+            changes.add(layout.key, keys.key_pem(key, (passphrase.text() or "").encode()), 0o400)
         elif stat.S_IMODE(os.stat(layout.key).st_mode) & 0o277:
             changes.notes.append(f"{layout.key} closed to everybody but its owner")
             changes.add(layout.key, key_data, 0o400)
@@ -331,7 +333,7 @@ def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Autho
 
 def _opened(layout: Layout, passphrase: Passphrase, data: bytes, public_key: Any) -> Any:
     key = passphrase.open(layout.key, data)
-    if not x509.matches(key, public_key):
+    if not keys.matches(key, public_key):
         raise PkiError(
             f"{layout.key} does not belong to {layout.certificate}. Put the pair that belongs together back from a"
             " backup."
@@ -356,7 +358,7 @@ def _read_crl(authority: Authority, changes: Changes) -> Any:
     if data is None:
         return None
     try:
-        crl = x509.load_crl(data)
+        crl = x509_crl.load_crl(data)
         if crl.is_signature_valid(authority.certificate.public_key()):
             return crl
     except ValueError:
@@ -377,9 +379,11 @@ def _complete_index(authority: Authority, changes: Changes) -> None:
             stem, extension = os.path.splitext(name)
             if extension == ".pem" and re.fullmatch("[0-9A-Fa-f]+", stem) and int(stem, 16) not in index:
                 for certificate in certificates_in(os.path.join(layout.newcerts, name)):
-                    if certificate.serial_number not in index and x509.signed_by(certificate, authority.certificate):
+                    if certificate.serial_number not in index and x509_certificates.signed_by(
+                        certificate, authority.certificate
+                    ):
                         _enter(index, certificate)
-    for serial, (moment, reason) in (x509.crl_entries(authority.crl) if authority.crl is not None else {}).items():
+    for serial, (moment, reason) in (x509_crl.crl_entries(authority.crl) if authority.crl is not None else {}).items():
         entry = index.get(serial)
         if entry and entry.status != "R" and reason not in ("certificateHold", "removeFromCRL"):
             index[serial] = pki_index.revoked(entry, moment, reason)
@@ -391,7 +395,7 @@ def _complete_index(authority: Authority, changes: Changes) -> None:
 def certificates_in(path: str) -> list[Any]:
     """The certificates of a file, none where it is missing or damaged."""
     try:
-        return x509.load_certificates(_files.read(path) or b"")
+        return x509_certificates.load_certificates(_files.read(path) or b"")
     except ValueError:
         return []
 
@@ -399,7 +403,9 @@ def certificates_in(path: str) -> list[Any]:
 def _enter(index: dict[int, pki_index.Entry], certificate: Any) -> None:
     serial = certificate.serial_number
     index[serial] = pki_index.issued(
-        x509.hexadecimal(serial), x509.oneline(certificate.subject), certificate.not_valid_after_utc
+        x509_certificates.hexadecimal(serial),
+        x509_certificates.oneline(certificate.subject),
+        certificate.not_valid_after_utc,
     )
 
 
@@ -411,10 +417,12 @@ def _put_books(authority: Authority, changes: Changes) -> None:
     changes.put(f"{layout.index}.attr", INDEX_ATTRIBUTES, 0o644)
     # Certificates signed by hand without rand_serial take their number from here; ours are random and never meet it.
     if not re.fullmatch(rb"\s*(?:[0-9A-Fa-f]{2})+\s*", _files.read(layout.serial) or b""):
-        changes.add(layout.serial, f"{x509.hexadecimal(x509.random_serial())}\n".encode(), 0o644)
-    changes.put(layout.der, x509.certificate_der(authority.certificate), 0o644)
+        changes.add(layout.serial, f"{x509_certificates.hexadecimal(sign.random_serial())}\n".encode(), 0o644)
+    changes.put(layout.der, x509_certificates.certificate_der(authority.certificate), 0o644)
     if authority.parent:
-        chain = x509.certificate_pem(authority.certificate) + x509.certificate_pem(authority.parent.certificate)
+        chain = x509_certificates.certificate_pem(authority.certificate) + x509_certificates.certificate_pem(
+            authority.parent.certificate
+        )
         changes.put(layout.chain, chain, 0o644)
 
 
@@ -439,7 +447,9 @@ def record(authority: Authority, certificates: list[Any], changes: Changes) -> N
         _enter(authority.index, certificate)
     put_index(authority, changes)
     for certificate in certificates:
-        changes.add(authority.layout.issued(certificate.serial_number), x509.certificate_pem(certificate), 0o644)
+        changes.add(
+            authority.layout.issued(certificate.serial_number), x509_certificates.certificate_pem(certificate), 0o644
+        )
 
 
 def make_root(
@@ -450,9 +460,9 @@ def make_root(
     key = _take_or_make_key(layout, passphrase, wanted.key_type, changes)
     # Eight digits tell the roots of two fleets apart in a device's list
     name = wanted.common_name or f"Private CA {secrets.token_hex(4).upper()}"
-    certificate = x509.sign_authority(
+    certificate = sign.sign_authority(
         key,
-        x509.authority_subject(name, wanted.organization),
+        sign.authority_subject(name, wanted.organization),
         days=wanted.days,
         now=now,
         path_length=1 if wanted.intermediate else 0,
@@ -475,7 +485,7 @@ def make_intermediate(
         raise PkiError(
             f"{root.layout.key} is missing, and it must sign {layout.certificate}. Put the key back for this one run."
         )
-    if x509.path_length_of(root.certificate) == 0:
+    if sign.path_length_of(root.certificate) == 0:
         raise PkiError(
             f"{root.layout.certificate} may have no authority below it (path length 0). Leave out pki_authority:"
             " intermediate, or make a new root for it (README of the role: rotation)."
@@ -494,7 +504,7 @@ def renew_intermediate(authority: Authority, now: datetime.datetime, changes: Ch
     gains = root.certificate.not_valid_after_utc - authority.certificate.not_valid_after_utc > datetime.timedelta(
         days=1
     )
-    if left >= x509.LONGEST_DAYS or not gains:
+    if left >= x509_certificates.LONGEST_DAYS or not gains:
         return
     if root.key is None:
         changes.warnings.append(
@@ -504,14 +514,14 @@ def renew_intermediate(authority: Authority, now: datetime.datetime, changes: Ch
         return
     authority.certificate = _sign_intermediate(authority.key, root, now)
     record(root, [authority.certificate], changes)
-    changes.add(authority.layout.certificate, x509.certificate_pem(authority.certificate), 0o644)
+    changes.add(authority.layout.certificate, x509_certificates.certificate_pem(authority.certificate), 0o644)
     changes.notes.append(f"intermediate renewed: it had {left} days left")
     _put_books(authority, changes)
 
 
 def _sign_intermediate(key: Any, root: Authority, now: datetime.datetime) -> Any:
-    subject = x509.authority_subject(f"{x509.common_name(root.certificate.subject)[:51]} intermediate")
-    return x509.sign_authority(key, subject, days=INTERMEDIATE_DAYS, now=now, path_length=0, issuer=root.issuer)
+    subject = sign.authority_subject(f"{x509_certificates.common_name(root.certificate.subject)[:51]} intermediate")
+    return sign.sign_authority(key, subject, days=INTERMEDIATE_DAYS, now=now, path_length=0, issuer=root.issuer)
 
 
 def _take_or_make_key(layout: Layout, passphrase: Passphrase, key_type: str, changes: Changes) -> Any:
@@ -520,8 +530,8 @@ def _take_or_make_key(layout: Layout, passphrase: Passphrase, key_type: str, cha
     if data is not None:
         return passphrase.open(layout.key, data)
     text = passphrase.text_or_new(changes)
-    key = x509.generate_key(key_type)
-    changes.add(layout.key, x509.key_pem(key, text.encode()), 0o400)
+    key = keys.generate_key(key_type)
+    changes.add(layout.key, keys.key_pem(key, text.encode()), 0o400)
     return key
 
 
@@ -529,11 +539,12 @@ def _made(authority: Authority, wanted: WantedAuthority, changes: Changes) -> Au
     layout = authority.layout
     _put_books(authority, changes)
     if _files.read(layout.openssl_cnf) is None:
-        text = OPENSSL_CNF.format(stem=layout.stem, crl_days=wanted.crl_days, days=x509.DEFAULT_DAYS)
+        text = OPENSSL_CNF.format(stem=layout.stem, crl_days=wanted.crl_days, days=x509_certificates.DEFAULT_DAYS)
         changes.add(layout.openssl_cnf, text.encode(), 0o644)
-    changes.add(layout.certificate, x509.certificate_pem(authority.certificate), 0o644)
+    changes.add(layout.certificate, x509_certificates.certificate_pem(authority.certificate), 0o644)
     changes.notes.append(
-        f"{'intermediate' if authority.parent else 'authority'} made: {x509.common_name(authority.certificate.subject)}"
+        f"{'intermediate' if authority.parent else 'authority'} made: "
+        + x509_certificates.common_name(authority.certificate.subject)
     )
     return authority
 
@@ -553,14 +564,14 @@ def put_crl(authority: Authority, crl_days: int, now: datetime.datetime, changes
             )
         return
     # `is not None`: an empty list counts as false
-    before = x509.crl_number(authority.crl) if authority.crl is not None else 0
+    before = x509_crl.crl_number(authority.crl) if authority.crl is not None else 0
     number = max(_next_crl_number(layout), before + 1)
     entries = [(entry.serial, entry.revoked, entry.reason) for entry in authority.index.values() if entry.revoked]
-    authority.crl = x509.sign_crl(authority.issuer, entries, number, crl_days, now)
+    authority.crl = x509_crl.sign_crl(authority.issuer, entries, number, crl_days, now)
     # The number first: a killed run may leave a gap in the numbers, never two lists of one number
-    changes.add(layout.crl_number, f"{x509.hexadecimal(number + 1)}\n".encode(), 0o644)
-    changes.add(layout.crl, x509.crl_pem(authority.crl), 0o644)
-    changes.add(layout.crl_der, x509.crl_der(authority.crl), 0o644)
+    changes.add(layout.crl_number, f"{x509_certificates.hexadecimal(number + 1)}\n".encode(), 0o644)
+    changes.add(layout.crl, x509_crl.crl_pem(authority.crl), 0o644)
+    changes.add(layout.crl_der, x509_crl.crl_der(authority.crl), 0o644)
     changes.notes.append(f"revocation list made: {reason}")
 
 
@@ -568,7 +579,7 @@ def crl_is_stale(crl: Any, revoked: set[int], crl_days: int, now: datetime.datet
     """Say why a revocation list must be made again, or None. It is made again when a third of its time is left."""
     if crl is None:
         return "there was none"
-    if set(x509.crl_entries(crl)) != revoked:
+    if set(x509_crl.crl_entries(crl)) != revoked:
         return "the index says otherwise"
     end = crl.next_update_utc
     if end is None or end - now < datetime.timedelta(days=crl_days) / 3:
@@ -604,8 +615,8 @@ def differences(authority: Authority, options: Mapping[str, Any], wanted: Wanted
     """Say where the inventory describes another authority than the one there is: it stays as it is."""
     certificate = authority.certificate
     found = {
-        "common_name": (x509.common_name(certificate.subject), wanted.common_name),
-        "key_type": (x509.key_type_of(certificate.public_key()), wanted.key_type),
+        "common_name": (x509_certificates.common_name(certificate.subject), wanted.common_name),
+        "key_type": (keys.key_type_of(certificate.public_key()), wanted.key_type),
         "name_constraints": (
             _permitted(certificate),
             sorted(wanted.name_constraints) if options.get("name_constraints") != "inventory" else None,
@@ -620,5 +631,5 @@ def differences(authority: Authority, options: Mapping[str, Any], wanted: Wanted
 
 
 def _permitted(certificate: Any) -> list[str]:
-    constraints = x509.constraints_of(certificate)
+    constraints = x509_certificates.constraints_of(certificate)
     return sorted(str(subtree.value) for subtree in constraints.permitted_subtrees or []) if constraints else []

@@ -18,7 +18,8 @@ from typing import Any
 
 from ...module_utils._errors import PkiError
 from .. import _files
-from . import lint, request, x509
+from .._x509 import certificates, keys
+from . import lint, request
 
 
 def lint_files(
@@ -59,7 +60,7 @@ def read_certificates(path: str) -> list[Any]:
     if data is None:
         raise PkiError(f"{path} does not exist. Give the path of a certificate on the control node.")
     try:
-        return x509.load_certificates(data) if b"-----BEGIN" in data else [x509.load_der(data)]
+        return certificates.load_certificates(data) if b"-----BEGIN" in data else [certificates.load_der(data)]
     except ValueError as error:
         raise PkiError(f"{path} holds no certificate that can be read ({error}). Give a PEM or DER file.") from None
 
@@ -70,14 +71,14 @@ def _key_for(path: str, key_file: str | None) -> Any:
     if not key_file and b"PRIVATE KEY-----" not in data:
         return None
     try:
-        return x509.load_key(data)
+        return keys.load_key(data)
     except TypeError:
         raise PkiError(
             f"The key in {source} is encrypted. A server could not read it either: decrypt it with openssl pkey."
         ) from None
     except ValueError:
         raise PkiError(
-            f"{source} holds no private key that can be read. {x509.cure_of_form(data, 'Give it in PEM')}."
+            f"{source} holds no private key that can be read. {keys.cure_of_form(data, 'Give it in PEM')}."
         ) from None
 
 
@@ -139,12 +140,14 @@ def _probe_once(endpoint: dict[str, Any], ca_file: str | None, timeout: float) -
     }
     try:
         der = _handshake(endpoint, _context(None), timeout)
-        certificate = x509.load_der(der)
-        result.update(sha256=hashlib.sha256(der).hexdigest(), serial=x509.hexadecimal(certificate.serial_number))
+        certificate = certificates.load_der(der)
+        result.update(
+            sha256=hashlib.sha256(der).hexdigest(), serial=certificates.hexadecimal(certificate.serial_number)
+        )
         if endpoint["sha256"] and endpoint["sha256"] != result["sha256"]:
             result["problem"] = (
                 f"{where} presents the certificate {result['serial']} (until"
-                f" {x509.iso(certificate.not_valid_after_utc)}), not the expected one with SHA-256"
+                f" {certificates.iso(certificate.not_valid_after_utc)}), not the expected one with SHA-256"
                 f" {endpoint['sha256']}. Put the new file in its place there, or restart the server if it reads it only"
                 " at its start."
             )

@@ -30,8 +30,10 @@ from typing import Any
 
 from ...module_utils._errors import PkiError
 from .. import _files
+from .._x509 import certificates as x509_certificates
+from .._x509 import keys, pkcs12, sign
 from . import authority as pki_authority
-from . import foreign, index, lint, x509
+from . import foreign, index, lint
 from . import request as pki_request
 from .paths import bundle_path, certificate_path, export_path
 
@@ -79,7 +81,8 @@ def ensure(settings: Settings) -> dict[str, Any]:
         changes.put(
             bundle_path(settings.directory),
             b"".join(
-                x509.certificate_pem(certificate) for certificate in dict.fromkeys(each.certificate for each in trusted)
+                x509_certificates.certificate_pem(certificate)
+                for certificate in dict.fromkeys(each.certificate for each in trusted)
             ),
             0o644,
         )
@@ -175,7 +178,7 @@ def _authority(
     authority = pki_authority.read(below, passphrase, changes, root)
     if authority is None:
         return pki_authority.make_intermediate(below, passphrase, wanted, settings.now, changes, root=root)
-    if not x509.signed_by(authority.certificate, root.certificate):
+    if not x509_certificates.signed_by(authority.certificate, root.certificate):
         raise PkiError(
             f"{below.certificate} was not signed by {layout.certificate}. Put the pair that belongs together back, or"
             f" move {below.directory} away."
@@ -224,12 +227,12 @@ def _trusted(
 
 def _require_permitted(wanted: list[pki_request.Wanted], authority: pki_authority.Authority) -> None:
     for each in (authority.root, authority):
-        constraints = x509.constraints_of(each.certificate)
+        constraints = x509_certificates.constraints_of(each.certificate)
         if constraints is None:
             continue
         for item in wanted:
             for address in item.addresses if item.source == "authority" else ():
-                if not x509.permits(constraints, address):
+                if not x509_certificates.permits(constraints, address):
                     raise PkiError(
                         f"pki_certificates, '{item.name}': {address} lies outside the name constraints of"
                         f" {each.layout.certificate}, so clients would refuse it. Leave it out of addresses, or make a"
@@ -266,7 +269,7 @@ class _Entry:
         request = (settings.requests or {}).get(self.wanted.name)
         if self.key_is_elsewhere and request:
             try:
-                self.request = x509.load_request(request)
+                self.request = x509_certificates.load_request(request)
             except ValueError as error:
                 raise PkiError(
                     f"pki_certificates, '{self.wanted.name}': the request cannot be used: {error}. Make it again on the"
@@ -309,14 +312,14 @@ class _Entry:
             return None
         own = self.wanted.source == "self_signed"
         try:
-            self.certificate, *self.chain = x509.load_certificates(data)
-            self.key = None if self.key_is_elsewhere else x509.load_key(data)
+            self.certificate, *self.chain = x509_certificates.load_certificates(data)
+            self.key = None if self.key_is_elsewhere else keys.load_key(data)
             public_key = self.certificate.public_key()
             return pki_request.Found(
                 key_matches=self._matches(public_key),
-                key_type=x509.key_type_of(public_key),
-                addresses=x509.addresses_of(self.certificate),
-                ours=x509.signed_by(self.certificate, self.certificate if own else authority.certificate),
+                key_type=keys.key_type_of(public_key),
+                addresses=x509_certificates.addresses_of(self.certificate),
+                ours=x509_certificates.signed_by(self.certificate, self.certificate if own else authority.certificate),
                 chain_is_current=self.chain == self._current_chain(authority),
                 revoked=not own and authority.is_revoked(self.certificate.serial_number),
                 start=self.certificate.not_valid_before_utc,
@@ -329,7 +332,7 @@ class _Entry:
     def _matches(self, public_key: Any) -> bool:
         if self.request:
             return bool(self.request.public_key() == public_key)
-        return self.key_is_elsewhere or x509.matches(self.key, public_key)
+        return self.key_is_elsewhere or keys.matches(self.key, public_key)
 
     def _current_chain(self, authority: pki_authority.Authority) -> list[Any]:
         return [] if self.wanted.source == "self_signed" else list(authority.chain)
@@ -352,7 +355,7 @@ class _Entry:
                     f"{where}: key_file {key_file} does not exist. Give the path of the private key on the control"
                     " node."
                 )
-            self.key = x509.load_key(data)
+            self.key = keys.load_key(data)
         except TypeError:
             raise PkiError(
                 f"{where}: the key in {key_file} is encrypted, and a server cannot be asked for its passphrase. "
@@ -360,7 +363,7 @@ class _Entry:
             ) from None
         except ValueError:
             option = "key_file " if wanted.key_file else ""
-            cure = x509.cure_of_form(data or b"", "Give key_file, in PEM")
+            cure = keys.cure_of_form(data or b"", "Give key_file, in PEM")
             raise PkiError(f"{where}: {option}{key_file} holds no private key that can be read. {cure}.") from None
         roots = _certificates_from(where, "ca_file", wanted.ca_file) if wanted.ca_file else None
         report = lint.lint(
@@ -381,8 +384,10 @@ class _Entry:
             self.verdict = pki_request.Verdict(False, "provided, taken over", rewrite=True)
 
     def pem(self) -> bytes:
-        key = x509.key_pem(self.key) if self.key is not None else b""
-        return key + b"".join(x509.certificate_pem(certificate) for certificate in (self.certificate, *self.chain))
+        key = keys.key_pem(self.key) if self.key is not None else b""
+        return key + b"".join(
+            x509_certificates.certificate_pem(certificate) for certificate in (self.certificate, *self.chain)
+        )
 
 
 def _certificates_from(where: str, option: str, path: str) -> list[Any]:
@@ -390,11 +395,11 @@ def _certificates_from(where: str, option: str, path: str) -> list[Any]:
     if data is None:
         raise PkiError(f"{where}: {option} {path} does not exist. Give a path on the control node.")
     try:
-        return x509.load_certificates(data)
+        return x509_certificates.load_certificates(data)
     except ValueError:
         raise PkiError(
             f"{where}: {option} {path} holds no certificate that can be read."
-            f" {x509.cure_of_form(data, 'Give it in PEM')}."
+            f" {keys.cure_of_form(data, 'Give it in PEM')}."
         ) from None
 
 
@@ -410,9 +415,9 @@ def _reuse(entries: list[_Entry], authority: pki_authority.Authority, settings: 
             and "*" not in settings.renew
         ):
             if entry.request and not authority.is_revoked(entry.certificate.serial_number if entry.certificate else -1):
-                waiting[x509.key_id(entry.request.public_key())] = entry
+                waiting[keys.key_id(entry.request.public_key())] = entry
             elif entry.key is not None and entry.verdict.keep_key and not settings.renew_keys:
-                waiting[x509.key_id(entry.key.public_key())] = entry
+                waiting[keys.key_id(entry.key.public_key())] = entry
     if not waiting:
         return
     # Later end wins: sorted, so that it comes last
@@ -420,12 +425,12 @@ def _reuse(entries: list[_Entry], authority: pki_authority.Authority, settings: 
         if issued.status != "V" or issued.end <= settings.now:
             continue
         for certificate in pki_authority.certificates_in(authority.layout.issued(issued.serial)):
-            candidate = waiting.get(x509.key_id(certificate.public_key()))
-            if candidate is None or not x509.signed_by(certificate, authority.certificate):
+            candidate = waiting.get(keys.key_id(certificate.public_key()))
+            if candidate is None or not x509_certificates.signed_by(certificate, authority.certificate):
                 continue
             found = pki_request.Found(
-                key_type=x509.key_type_of(certificate.public_key()),
-                addresses=x509.addresses_of(certificate),
+                key_type=keys.key_type_of(certificate.public_key()),
+                addresses=x509_certificates.addresses_of(certificate),
                 start=certificate.not_valid_before_utc,
                 end=certificate.not_valid_after_utc,
             )
@@ -469,19 +474,19 @@ def _issue(
     # start.
     slow = [entry for entry in new_keys if entry.wanted.key_type.startswith("rsa")]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for entry, key in zip(slow, pool.map(x509.generate_key, [entry.wanted.key_type for entry in slow])):
+        for entry, key in zip(slow, pool.map(keys.generate_key, [entry.wanted.key_type for entry in slow])):
             entry.key = key
     for entry in new_keys:
         if not entry.wanted.key_type.startswith("rsa"):
-            entry.key = x509.generate_key(entry.wanted.key_type)
-    signer = x509.Signer(authority.issuer, settings.now, wanted.crl_url) if by_authority else None
+            entry.key = keys.generate_key(entry.wanted.key_type)
+    signer = sign.Signer(authority.issuer, settings.now, wanted.crl_url) if by_authority else None
     for entry in to_issue:
         if signer and entry.wanted.source == "authority":
             public_key = (entry.request or entry.key).public_key()
             entry.give(signer.sign(public_key, entry.wanted.addresses, entry.wanted.days), authority)
         else:
             entry.give(
-                x509.sign_by_itself(entry.key, entry.wanted.addresses, entry.wanted.days, settings.now), authority
+                sign.sign_by_itself(entry.key, entry.wanted.addresses, entry.wanted.days, settings.now), authority
             )
         entry.findings = lint.lint([entry.certificate], now=settings.now).findings
 
@@ -519,14 +524,16 @@ def _exports(entry: _Entry, settings: Settings) -> dict[str, bytes | None]:
         path = export_path(settings.directory, entry.wanted.name, kind)
         before = _files.read(path, follow=False)
         if kind == "chain":
-            data = b"".join(x509.certificate_pem(certificate) for certificate in (entry.certificate, *entry.chain))
+            data = b"".join(
+                x509_certificates.certificate_pem(certificate) for certificate in (entry.certificate, *entry.chain)
+            )
         elif kind == "der":
-            data = x509.certificate_der(entry.certificate)
+            data = x509_certificates.certificate_der(entry.certificate)
         # Salted, so the bytes differ each time: only the decrypted content counts
-        elif before is not None and x509.pkcs12_holds(before, entry.key, entry.certificate, entry.chain, passphrase):
+        elif before is not None and pkcs12.pkcs12_holds(before, entry.key, entry.certificate, entry.chain, passphrase):
             data = before
         else:
-            data = x509.pkcs12(
+            data = pkcs12.pkcs12(
                 entry.wanted.name, entry.key, entry.certificate, entry.chain, passphrase, legacy=kind == "pkcs12_legacy"
             )
         files[path] = None if data == before else data
@@ -594,9 +601,9 @@ def _describe(entry: _Entry, authority: pki_authority.Authority, settings: Setti
             else None
         ),
         "exports": {kind: export_path(settings.directory, entry.wanted.name, kind) for kind in entry.wanted.exports},
-        "serial": x509.hexadecimal(certificate.serial_number) if certificate else None,
-        "sha256": x509.sha256(certificate) if certificate else None,
-        "not_after": x509.iso(certificate.not_valid_after_utc) if certificate else None,
+        "serial": x509_certificates.hexadecimal(certificate.serial_number) if certificate else None,
+        "sha256": x509_certificates.sha256(certificate) if certificate else None,
+        "not_after": x509_certificates.iso(certificate.not_valid_after_utc) if certificate else None,
         "changed": entry.verdict.issue or entry.verdict.rewrite,
         "reason": entry.verdict.reason,
     }
@@ -643,11 +650,11 @@ def revoke(settings: Settings, names: list[str], serials: list[str], reason: str
         pki_authority.put_crl(authority, wanted_authority.crl_days, settings.now, changes)
         if not settings.check_mode:
             changes.commit(settings.directory)
-        lines = [f"revoked {x509.hexadecimal(serial)} {authority.index[serial].subject}" for serial in new]
+        lines = [f"revoked {x509_certificates.hexadecimal(serial)} {authority.index[serial].subject}" for serial in new]
         return {
             "changed": bool(changes.files),
-            "revoked": [x509.hexadecimal(serial) for serial in new],
-            "already_revoked": [x509.hexadecimal(serial) for serial in asked if serial not in new],
+            "revoked": [x509_certificates.hexadecimal(serial) for serial in new],
+            "already_revoked": [x509_certificates.hexadecimal(serial) for serial in asked if serial not in new],
             "crl": authority.layout.crl,
             "crl_der": authority.layout.crl_der,
             "advice": changes.warnings,
@@ -676,7 +683,7 @@ def _serials_of(name: str, authority: pki_authority.Authority, settings: Setting
     path = certificate_path(settings.directory, name)
     data = _files.read(path, follow=False) if pki_request.is_safe_name(name) else None
     try:
-        certificate = x509.load_certificates(data or b"")[0]
+        certificate = x509_certificates.load_certificates(data or b"")[0]
     except ValueError:
         raise PkiError(
             f"pki_revoke: {path} {'is damaged' if data else 'does not exist'}. Give a name from pki_certificates, "

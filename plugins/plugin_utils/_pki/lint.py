@@ -19,7 +19,8 @@ from ...module_utils._certificate import rules as certificate_rules
 from ...module_utils._certificate.reader import read
 from ...module_utils._certificate.rules import ALL
 from ...module_utils._errors import PkiError
-from . import x509 as pki_x509
+from .._x509 import certificates as x509_certificates
+from .._x509 import keys, sign
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ def lint(
     addresses clients use, each of which it must cover. An authority (CA:TRUE) that comes alone is checked as a root.
     """
     leaf, *chain = certificates
-    if pki_x509.is_authority(leaf) and not chain and roots is None and not addresses:
+    if x509_certificates.is_authority(leaf) and not chain and roots is None and not addresses:
         return Report(tuple(_authority(leaf, now)))
     findings = _server(leaf, now)
-    if key is not None and not pki_x509.matches(key, leaf.public_key()):
+    if key is not None and not keys.matches(key, leaf.public_key()):
         findings.append(
             Finding(
                 "key-matches",
@@ -96,7 +97,7 @@ def lint(
 def covers(certificate: Any, address: str) -> bool:
     """Tell whether a client that connects to ``address`` finds it in the certificate (RFC 6125 6.4; a wildcard stands
     for one label)."""
-    names = pki_x509.addresses_of(certificate)
+    names = x509_certificates.addresses_of(certificate)
     _label, dot, parent = address.partition(".")
     try:
         ipaddress.ip_address(address)
@@ -159,7 +160,7 @@ def _chain(leaf: Any, chain: list[Any], roots: list[Any] | None, now: datetime.d
                 Finding(
                     "chain",
                     _name(below),
-                    f"no trusted authority signed it; its issuer is {pki_x509.oneline(below.issuer)}",
+                    f"no trusted authority signed it; its issuer is {x509_certificates.oneline(below.issuer)}",
                     "Add the missing intermediate certificate, or trust its issuer.",
                 )
             )
@@ -173,7 +174,7 @@ def _vouches(authority: Any, certificate: Any) -> bool:
     the name decides."""
     if _is_weak(certificate):
         return bool(certificate.issuer == authority.subject)
-    return pki_x509.signed_by(certificate, authority)
+    return x509_certificates.signed_by(certificate, authority)
 
 
 def _is_weak(certificate: Any) -> bool:
@@ -184,7 +185,7 @@ def _is_weak(certificate: Any) -> bool:
 def _may_stand_above(authority: Any, leaf: Any, depth: int) -> list[Finding]:
     """The limits of an authority for certificates below it. ``depth`` authorities are in between."""
     found = []
-    length = pki_x509.path_length_of(authority) if pki_x509.is_authority(authority) else None
+    length = sign.path_length_of(authority) if x509_certificates.is_authority(authority) else None
     if length is not None and depth > length:
         found.append(
             Finding(
@@ -194,7 +195,7 @@ def _may_stand_above(authority: Any, leaf: Any, depth: int) -> list[Finding]:
                 "Shorten the chain.",
             )
         )
-    constraints = pki_x509.constraints_of(authority)
+    constraints = x509_certificates.constraints_of(authority)
     found += [
         Finding(
             "name-constraints",
@@ -202,13 +203,14 @@ def _may_stand_above(authority: Any, leaf: Any, depth: int) -> list[Finding]:
             f"{_name(authority)} may not vouch for {name}",
             "Leave that name out, or use another authority.",
         )
-        for name in sorted(pki_x509.addresses_of(leaf))
-        if not pki_x509.permits(constraints, name)
+        for name in sorted(x509_certificates.addresses_of(leaf))
+        if not x509_certificates.permits(constraints, name)
     ]
     return found
 
 
 def _name(certificate: Any) -> str:
     return (
-        pki_x509.oneline(certificate.subject) or f"certificate {pki_x509.hexadecimal(abs(certificate.serial_number))}"
+        x509_certificates.oneline(certificate.subject)
+        or f"certificate {x509_certificates.hexadecimal(abs(certificate.serial_number))}"
     )

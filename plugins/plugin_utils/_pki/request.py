@@ -21,7 +21,8 @@ from typing import Any
 from ...module_utils._errors import PkiError
 from .._input.addresses import address as client_address
 from .._input.addresses import dns_name
-from .x509 import DEFAULT_DAYS, KEY_TYPES, LONGEST_DAYS
+from .._x509.certificates import DEFAULT_DAYS, LONGEST_DAYS
+from .._x509.keys import KEY_TYPES
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]*")
 

@@ -22,7 +22,7 @@ try:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-    from .._pki import encrypted_key
+    from .._x509 import encrypted_key
 
     CRYPTOGRAPHY_IMPORT_ERROR = None
 except ImportError:

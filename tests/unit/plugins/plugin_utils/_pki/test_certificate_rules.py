@@ -12,7 +12,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._certificate impo
 from ansible_collections.remote.notebooks.plugins.module_utils._certificate.reader import read_pem_bundle
 from ansible_collections.remote.notebooks.plugins.module_utils._check import trust
 from ansible_collections.remote.notebooks.plugins.module_utils._check.causes import CAUSES
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import x509
+from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import certificates
 
 from .test_lint import (
     APPLE,
@@ -69,4 +69,4 @@ def test_each_rule_has_a_source_a_certificate_that_breaks_it_and_a_cause_that_ex
         assert rule.source.startswith(("https://", "RFC ", "openssl-")), rule.name
         assert rule.name in tried | untried, rule.name
         assert not rule.cause or CAUSES[rule.cause].verdict == "untrusted", rule.name
-    assert certificate_rules.MOST_DAYS == x509.LONGEST_DAYS
+    assert certificate_rules.MOST_DAYS == certificates.LONGEST_DAYS

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import x509 as pki_x509
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure, revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import keys
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -87,9 +87,9 @@ def test_the_first_run_makes_everything_and_the_second_nothing(run, tmp_path):
 def test_a_run_that_signs_nothing_opens_no_key_of_an_authority(run, monkeypatch):
     """Hundreds of thousands of rounds for the passphrase, for each authority of each run."""
     run(authority={"intermediate": True})
-    load, opened = pki_x509.load_key, []
+    load, opened = keys.load_key, []
     monkeypatch.setattr(
-        pki_x509,
+        keys,
         "load_key",
         lambda data, passphrase=None: (opened.append(b"ENCRYPTED" in data), load(data, passphrase))[1],
     )
@@ -528,8 +528,8 @@ def test_an_rsa_key_whose_private_half_is_damaged_does_not_match(tmp_path):
         numbers.public_numbers,
     )
     damaged = wrong.private_key(unsafe_skip_rsa_key_validation=True)
-    assert pki_x509.matches(key, key.public_key())
-    assert not pki_x509.matches(damaged, key.public_key())
+    assert keys.matches(key, key.public_key())
+    assert not keys.matches(damaged, key.public_key())
 
 
 # Other doors

@@ -10,8 +10,10 @@ import re
 import subprocess
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import encrypted_key, issue, x509
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import issue
 from ansible_collections.remote.notebooks.plugins.plugin_utils._tunnel import keys
+from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import encrypted_key
+from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import keys as x509_keys
 from cryptography.hazmat.primitives import serialization
 
 FORMS = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
@@ -25,17 +27,17 @@ def openssl(*words, data=b""):
 
 @pytest.mark.parametrize("key_type", ["ecdsa_p256", "rsa_2048"])
 def test_openssl_opens_it_and_counts_the_rounds(key_type):
-    key = x509.generate_key(key_type)
-    data = x509.key_pem(key, b"eight888")
+    key = x509_keys.generate_key(key_type)
+    data = x509_keys.key_pem(key, b"eight888")
 
     assert re.search(r"INTEGER +:0927C0\b", openssl("asn1parse", data=data))  # 600,000
     assert "PBKDF2" in openssl("asn1parse", data=data)
     assert "aes-256-cbc" in openssl("asn1parse", data=data)
     opened = openssl("pkey", "-passin", "pass:eight888", data=data)
     assert opened == key.private_bytes(*FORMS, serialization.NoEncryption()).decode()
-    assert x509.load_key(data, b"eight888").private_numbers() == key.private_numbers()
+    assert x509_keys.load_key(data, b"eight888").private_numbers() == key.private_numbers()
     with pytest.raises(ValueError, match=r"."):
-        x509.load_key(data, b"another88")
+        x509_keys.load_key(data, b"another88")
 
 
 def weak(key):
@@ -54,7 +56,7 @@ def weak(key):
     ],
 )
 def test_what_openssl_wrote_is_told_apart(how, expected):
-    key = x509.generate_key("ecdsa_p256")
+    key = x509_keys.generate_key("ecdsa_p256")
     plain = key.private_bytes(*FORMS, serialization.NoEncryption())
     data = openssl(
         "pkcs8", "-topk8", *how, *([] if how == ["-nocrypt"] else ["-passout", "pass:eight888"]), data=plain
@@ -80,7 +82,7 @@ def test_the_key_of_an_old_authority_is_written_again_once(tmp_path):
     }
     issue.ensure(issue.Settings(**settings))
     path = tmp_path / "pki" / "ca" / "private" / "ca.key.pem"
-    old = weak(x509.load_key(path.read_bytes(), b"eight888"))
+    old = weak(x509_keys.load_key(path.read_bytes(), b"eight888"))
     path.chmod(0o600)
     path.write_bytes(old)
     path.chmod(0o400)
