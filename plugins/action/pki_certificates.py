@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..plugin_utils._pki import issue
+from ..plugin_utils._pki import issue, settings
 from ..plugin_utils._pki.action import PkiAction
 
 
@@ -27,4 +27,4 @@ class ActionModule(PkiAction):
     }
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-        return issue.ensure(issue.Settings(check_mode=check_mode, **arguments))
+        return issue.ensure(settings.Settings(check_mode=check_mode, **arguments))

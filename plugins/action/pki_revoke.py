@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..plugin_utils._pki import issue
+from ..plugin_utils._pki import revoke, settings
 from ..plugin_utils._pki.action import PkiAction
 from ..plugin_utils._x509 import crl
 
@@ -24,4 +24,4 @@ class ActionModule(PkiAction):
 
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         names, serials, reason = (arguments.pop(key) for key in ("names", "serials", "reason"))
-        return issue.revoke(issue.Settings(check_mode=check_mode, **arguments), names, serials, reason)
+        return revoke.revoke(settings.Settings(check_mode=check_mode, **arguments), names, serials, reason)

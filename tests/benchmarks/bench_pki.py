@@ -21,7 +21,8 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.settings import Settings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa

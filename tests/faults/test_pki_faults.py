@@ -22,7 +22,9 @@ import traceback
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FilesError, PkiError, RemoteNotebooksError
 from ansible_collections.remote.notebooks.plugins.plugin_utils import _files
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure, revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.revoke import revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.settings import Settings
 
 NAMES = [{"name": f"web{number}/lab", "addresses": [f"web{number}.lab.example"]} for number in range(3)]
 

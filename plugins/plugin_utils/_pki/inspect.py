@@ -82,9 +82,6 @@ def _key_for(path: str, key_file: str | None) -> Any:
         ) from None
 
 
-# Served
-
-
 def probe(endpoints: list[Mapping[str, Any]], *, ca_file: str | None, timeout: float, wait: float) -> dict[str, Any]:
     """Ask each server for the certificate that it presents. Return the result of `pki_probe`.
 

@@ -10,9 +10,7 @@ inventory.
 
 from __future__ import annotations
 
-import datetime
 import difflib
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,9 +18,9 @@ from typing import Any
 
 from ...module_utils._errors import PkiError
 from .._input.addresses import address as client_address
-from .._input.addresses import dns_name
 from .._x509.certificates import DEFAULT_DAYS, LONGEST_DAYS
 from .._x509.keys import KEY_TYPES
+from .name_constraints import constraints
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]*")
 
@@ -84,7 +82,7 @@ def authority(options: Mapping[str, Any], wanted: Iterable[Wanted] = ()) -> Want
         days=_days(where, "days", options, 7300, 36500),
         key_type=_choice(where, "key_type", options, KEY_TYPES),
         intermediate=_boolean(where, "intermediate", options),
-        name_constraints=_constraints(where, options.get("name_constraints"), wanted),
+        name_constraints=constraints(where, options.get("name_constraints"), wanted),
         crl_days=_days(where, "crl_days", options, 90, 3650),
         crl_url=crl_url,
     )
@@ -183,78 +181,6 @@ def _exports(where: str, value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entries))
 
 
-def _constraints(where: str, value: Any, wanted: Iterable[Wanted]) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if value == "inventory":
-        addresses = [name for item in wanted if item.source == "authority" for name in item.addresses]
-        if not addresses:
-            raise PkiError(
-                f"{where}: name_constraints is inventory, but pki_certificates has no address to derive them from."
-            )
-        return constraints_for(addresses)
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable) or not (entries := list(value)):
-        raise PkiError(
-            f"{where}: name_constraints is {value!r}. Give 'inventory', or a list of domains and networks such as"
-            " [lab.example, 192.0.2.0/24]."
-        )
-    return tuple(dict.fromkeys(_constraint(where, entry) for entry in entries))
-
-
-def _constraint(where: str, value: Any) -> str:
-    text = str(value).strip()
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError:
-        if "/" in text:
-            raise PkiError(
-                f"{where}: name_constraints has '{text}', which is no network. Give its first address and length, such"
-                " as 192.0.2.0/24."
-            ) from None
-    try:
-        return dns_name(text.lstrip("."))
-    except ValueError as error:
-        raise PkiError(
-            f"{where}: name_constraints has '{text}', which is neither a DNS name nor a network: {error}."
-        ) from None
-
-
-#: A home or company network renumbers inside these; the authority should outlive that (RFC 1918, RFC 4193, RFC 4291,
-#: RFC 6598, RFC 3927)
-_PRIVATE = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",
-        "169.254.0.0/16",
-        "127.0.0.0/8",
-        "fc00::/7",
-        "fe80::/10",
-        "::1/128",
-    )
-)
-
-
-def constraints_for(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Derive domains and networks that cover these addresses and likely new ones.
-
-    A name with three labels or more stands for its parent domain, a shorter one for itself; a private address for its
-    whole private network, a public one for itself alone.
-    """
-    permitted: dict[str, None] = {}
-    for entry in addresses:
-        try:
-            ip = ipaddress.ip_address(entry)
-        except ValueError:
-            labels = (entry[2:] if entry.startswith("*.") else entry).split(".")
-            permitted[".".join(labels[1:] if len(labels) > 2 else labels)] = None
-        else:
-            permitted[str(next((network for network in _PRIVATE if ip in network), ipaddress.ip_network(entry)))] = None
-    return tuple(permitted)
-
-
 def address(where: str, value: Any) -> str:
     """Return a DNS name in lower case (international ones as A-labels) or an IP address in its shortest form."""
     try:
@@ -322,84 +248,3 @@ def _choice(where: str, key: str, options: Mapping[str, Any], choices: tuple[str
     if value not in choices:
         raise PkiError(f"{where}: {key} is {value!r}. Give one of {', '.join(choices)}.")
     return str(value)
-
-
-# Faults of an existing certificate
-
-
-@dataclass(frozen=True)
-class Found:
-    """A certificate file as it lies there, measured. ``damage`` is the only field that counts where it is set.
-
-    ``ours``: its signature is the issuer's (its own, for a self-signed one).
-    """
-
-    damage: str | None = None
-    key_matches: bool = True
-    key_type: str = ""
-    addresses: frozenset[str] = frozenset()
-    ours: bool = True
-    chain_is_current: bool = True
-    revoked: bool = False
-    start: datetime.datetime = datetime.datetime.min
-    end: datetime.datetime = datetime.datetime.max
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Why a certificate stays (``issue`` false) or is issued, and whether its key may serve again."""
-
-    issue: bool
-    reason: str
-    keep_key: bool = False
-    #: The certificate stays, the file is written again: its chain is out of date.
-    rewrite: bool = False
-
-
-def decide(
-    wanted: Wanted,
-    found: Found | None,
-    *,
-    now: datetime.datetime,
-    renew_before_days: int,
-    latest_end: datetime.datetime,
-    asked: bool = False,
-    key_is_elsewhere: bool = False,
-) -> Verdict:
-    """Say whether ``wanted`` must be issued and why.
-
-    ``latest_end``: the issuer's own end, which nothing issued outlives. ``asked``: somebody wants it renewed now.
-    ``key_is_elsewhere``: the key was born on a host, which also decides its type.
-    """
-    if found is None:
-        return Verdict(True, "missing")
-    if found.damage:
-        return Verdict(True, f"damaged: {found.damage}")
-    if not found.key_matches:
-        return Verdict(
-            True, "the key on the host is another one" if key_is_elsewhere else "key and certificate do not match"
-        )
-    if found.revoked:
-        # Nobody says why it was revoked; a key that may be in foreign hands must not come back.
-        return Verdict(True, "revoked")
-    if found.key_type != wanted.key_type and not key_is_elsewhere:
-        return Verdict(True, f"key type changed: {found.key_type} to {wanted.key_type}")
-    if not found.ours:
-        return Verdict(True, "signed by another authority", keep_key=True)
-    names = frozenset(wanted.addresses)
-    if found.addresses != names:
-        changes = [f"+{name}" for name in sorted(names - found.addresses)] + [
-            f"-{name}" for name in sorted(found.addresses - names)
-        ]
-        return Verdict(True, f"names changed: {' '.join(changes)}", keep_key=True)
-    if found.end <= now:
-        return Verdict(True, f"expired on {found.end:%Y-%m-%d}", keep_key=True)
-    days_left = (found.end - now).days
-    # A certificate that was cut to its issuer's end gains nothing from another signature of the same issuer
-    if days_left < renew_before_days and latest_end - found.end > datetime.timedelta(days=1):
-        return Verdict(True, f"expires on {found.end:%Y-%m-%d}, in {days_left} days", keep_key=True)
-    if asked:
-        return Verdict(True, "renewal was asked for", keep_key=True)
-    if not found.chain_is_current:
-        return Verdict(False, "chain changed", rewrite=True)
-    return Verdict(False, f"valid until {found.end:%Y-%m-%d}")

@@ -18,7 +18,8 @@ import ansible_collections
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError, RemoteNotebooksError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import archive as pki_archive
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import issue
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import issue, revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import settings as pki_settings
 
 PATH = os.path.dirname(next(iter(ansible_collections.__path__)))
 PASSPHRASE = "for the archive"
@@ -32,7 +33,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def pki(tmp_path):
-    settings = issue.Settings(
+    settings = pki_settings.Settings(
         directory=str(tmp_path / "pki"), certificates=[{"name": "web1/lab", "addresses": ["web1.lab.example"]}]
     )
     issue.ensure(settings)
@@ -69,7 +70,7 @@ def test_what_was_lost_comes_back_and_works_on(pki, tmp_path):
     assert snapshot(tmp_path / "pki") == before
     assert (tmp_path / "pki").stat().st_mode & 0o777 == 0o700
     assert not issue.ensure(pki)["changed"]
-    issue.revoke(pki, ["web1/lab"], [], "unspecified")
+    revoke.revoke(pki, ["web1/lab"], [], "unspecified")
 
 
 def test_a_second_backup_of_the_same_changes_nothing(pki, tmp_path):
@@ -77,7 +78,7 @@ def test_a_second_backup_of_the_same_changes_nothing(pki, tmp_path):
     before = (tmp_path / "pki.backup").read_bytes()
     assert not backup(tmp_path)["changed"]
     assert (tmp_path / "pki.backup").read_bytes() == before
-    issue.revoke(pki, ["web1/lab"], [], "unspecified")
+    revoke.revoke(pki, ["web1/lab"], [], "unspecified")
     assert backup(tmp_path)["changed"]
 
 
@@ -118,7 +119,7 @@ def test_restoring_what_is_there_changes_nothing(pki, tmp_path):
 
 def test_a_folder_with_something_else_is_not_overwritten(pki, tmp_path):
     backup(tmp_path)
-    issue.revoke(pki, ["web1/lab"], [], "unspecified")
+    revoke.revoke(pki, ["web1/lab"], [], "unspecified")
     before = snapshot(tmp_path / "pki")
     with pytest.raises(PkiError, match="Move it away, then restore"):
         restore(tmp_path)

@@ -15,6 +15,7 @@ import time
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import issue
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import settings as pki_settings
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.inspect import probe
 
 
@@ -39,7 +40,7 @@ def serving(pem):
 
 @pytest.fixture
 def pki(tmp_path):
-    settings = issue.Settings(
+    settings = pki_settings.Settings(
         directory=str(tmp_path / "pki"), certificates=[{"name": "local", "addresses": ["localhost", "127.0.0.1"]}]
     )
     return settings, issue.ensure(settings)
@@ -67,7 +68,7 @@ def test_a_renewal_is_served_without_a_restart(pki):
     settings, before = pki
     with serving(before["certificates"]["local"]["pem"]) as port:
         after = issue.ensure(
-            issue.Settings(directory=settings.directory, certificates=settings.certificates, renew=["local"])
+            pki_settings.Settings(directory=settings.directory, certificates=settings.certificates, renew=["local"])
         )
         assert ask(port, after)["problem"] is None
         old = ask(port, before)
@@ -83,7 +84,9 @@ def test_waiting_for_the_new_certificate(pki):
             time.sleep(0.5)
             expected.update(
                 issue.ensure(
-                    issue.Settings(directory=settings.directory, certificates=settings.certificates, renew=["local"])
+                    pki_settings.Settings(
+                        directory=settings.directory, certificates=settings.certificates, renew=["local"]
+                    )
                 )
             )
 
@@ -98,7 +101,7 @@ def test_waiting_for_the_new_certificate(pki):
 
 def test_a_client_that_trusts_another_authority_refuses(pki, tmp_path):
     _settings, result = pki
-    other = issue.ensure(issue.Settings(directory=str(tmp_path / "other"), certificates=[]))
+    other = issue.ensure(pki_settings.Settings(directory=str(tmp_path / "other"), certificates=[]))
     with serving(result["certificates"]["local"]["pem"]) as port:
         served = ask(port, result, ca_file=other["authority"]["certificate"])
         wrong_name = ask(port, result, endpoint={"server_name": "elsewhere.example"})

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure, revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.revoke import revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.settings import Settings
 from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import keys
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization

@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import inspect, issue
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import settings as pki_settings
 
 APPLE, CHROMIUM, OPENSSL = "apple", "chromium", "openssl"
 ALL = (APPLE, CHROMIUM, OPENSSL)
@@ -345,7 +346,9 @@ def test_what_is_no_certificate(tmp_path, content):
 )
 def test_our_own_output_breaks_no_rule(tmp_path, authority):
     wanted = [{"name": "web1/lab", "addresses": ["web1.lab.example", "192.0.2.10"], "days": 825}]
-    result = issue.ensure(issue.Settings(directory=str(tmp_path / "pki"), authority=authority, certificates=wanted))
+    result = issue.ensure(
+        pki_settings.Settings(directory=str(tmp_path / "pki"), authority=authority, certificates=wanted)
+    )
     root = result["authority"]["certificate"]
     assert lint(root)["findings"] == []
     report = lint(result["certificates"]["web1/lab"]["pem"], ca_file=root, addresses=["web1.lab.example", "192.0.2.10"])

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure, revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.revoke import revoke
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.settings import Settings
 
 WEB1 = {"name": "web1/lab", "addresses": ["web1.lab.example", "192.0.2.10"]}
 PASSPHRASE = "as in the guide"

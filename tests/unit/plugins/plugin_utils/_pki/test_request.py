@@ -10,15 +10,13 @@ import datetime
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.decision import Found, Verdict, decide
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.name_constraints import constraints_for
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.request import (
-    Found,
-    Verdict,
     Wanted,
     address,
     authority,
     certificates,
-    constraints_for,
-    decide,
     is_safe_name,
 )
 

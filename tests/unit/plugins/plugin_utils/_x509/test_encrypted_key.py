@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import issue
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki import settings as pki_settings
 from ansible_collections.remote.notebooks.plugins.plugin_utils._tunnel import keys
 from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import encrypted_key
 from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import keys as x509_keys
@@ -80,18 +81,18 @@ def test_the_key_of_an_old_authority_is_written_again_once(tmp_path):
         "passphrase": "eight888",
         "certificates": [{"name": "h/a", "addresses": ["a.example"]}],
     }
-    issue.ensure(issue.Settings(**settings))
+    issue.ensure(pki_settings.Settings(**settings))
     path = tmp_path / "pki" / "ca" / "private" / "ca.key.pem"
     old = weak(x509_keys.load_key(path.read_bytes(), b"eight888"))
     path.chmod(0o600)
     path.write_bytes(old)
     path.chmod(0o400)
 
-    foretold = issue.ensure(issue.Settings(check_mode=True, **settings))
+    foretold = issue.ensure(pki_settings.Settings(check_mode=True, **settings))
     assert foretold["changed"] is True
     assert path.read_bytes() == old
 
-    assert issue.ensure(issue.Settings(**settings))["changed"] is True
+    assert issue.ensure(pki_settings.Settings(**settings))["changed"] is True
     new = path.read_bytes()
     assert ":0927C0" in openssl("asn1parse", data=new)
     assert path.stat().st_mode & 0o777 == 0o400
@@ -99,7 +100,7 @@ def test_the_key_of_an_old_authority_is_written_again_once(tmp_path):
         "pkey", "-passin", "pass:eight888", "-pubout", data=old
     )
 
-    assert issue.ensure(issue.Settings(**settings))["changed"] is False
+    assert issue.ensure(pki_settings.Settings(**settings))["changed"] is False
     assert path.read_bytes() == new
 
 

@@ -12,7 +12,8 @@ import subprocess
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import Settings, ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import ensure
+from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.settings import Settings
 
 WEB = {"name": "web/lab", "addresses": ["web.lab.example"]}
 EASY_RSA = ("openssl-easyrsa.cnf", "safessl-easyrsa.cnf", "vars", "vars.example", "private/", "reqs/")

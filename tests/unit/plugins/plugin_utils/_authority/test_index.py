@@ -9,7 +9,7 @@ import datetime
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.index import issued, parse, revoked
+from ansible_collections.remote.notebooks.plugins.plugin_utils._authority.index import issued, parse, revoked
 
 VALID = "V\t271222225733Z\t\tEC4830\tunknown\t/CN=web1.lab.example"
 REVOKED = "R\t271222225733Z\t261120235735Z,keyCompromise\tEC4830\tunknown\t/CN=web1.lab.example"
