@@ -12,17 +12,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import grp
 import os
-import pwd
 import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import IO
 
 from ..module_utils._errors import FilesError
+from ._safe_place import _is_open_to_a_group, belongs, closed_to_others, require_safe_place
 
 #: Makes git ignore a folder of secrets, whatever the user's own ignore file says.
 GITIGNORE = b"# Secrets and state of one control node: never commit them.\n*\n"
@@ -52,7 +51,7 @@ def directory(path: str) -> bool:
     """
     try:
         try:
-            with _closed_to_others():
+            with closed_to_others():
                 os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             os.mkdir(path, 0o700)
             return True
@@ -64,7 +63,7 @@ def directory(path: str) -> bool:
                     " elsewhere."
                 ) from None
             if found.st_uid != os.geteuid():
-                raise FilesError(_belongs(path, found.st_uid)) from None
+                raise FilesError(belongs(path, found.st_uid)) from None
             if found.st_mode & stat.S_IWOTH or _is_open_to_a_group(path, found):
                 raise FilesError(
                     f"Others may write to {path}, so what lies there may be theirs. Look at it, then run: chmod 700"
@@ -76,144 +75,6 @@ def directory(path: str) -> bool:
             return True
     except OSError as error:
         raise FilesError(f"Cannot make the private folder {path}: {error.strerror}.") from error
-
-
-@contextlib.contextmanager
-def _closed_to_others() -> Iterator[None]:
-    """Only this account can write to files created meanwhile, with any umask."""
-    before = os.umask(0o077)
-    os.umask(before | 0o022)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-def require_safe_place(path: str) -> None:
-    """Refuse a place for secrets where another account could swap a folder on the way to it.
-
-    Every folder above ``path`` that exists must belong to root or to us, and be closed to others for writing, or sticky
-    as /tmp is (then only the owner of an entry may rename it); ``path`` itself must be ours. Raises FilesError with the
-    command that mends it.
-    """
-    path = os.path.abspath(path)
-    *above, last = _way(path)
-    trusted = {0, os.geteuid(), _caller()}
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        found = os.lstat(last)
-        if found.st_uid != os.geteuid():
-            raise FilesError(_belongs(path, found.st_uid))
-    for folder in reversed(above):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            _require_closed(folder, path, trusted)
-
-
-def _require_closed(folder: str, path: str, trusted: set[int]) -> None:
-    """Refuse a folder, or a link, on the way to ``path`` that an account besides ``trusted`` could swap, or swap
-    something in."""
-    found = os.lstat(folder)
-    if stat.S_ISLNK(found.st_mode):
-        # In any other folder a link is its owner's no longer: only who may write to the folder may replace it.
-        if found.st_uid not in trusted and os.stat(os.path.dirname(folder)).st_mode & stat.S_ISVTX:
-            raise FilesError(
-                f"{folder} is a link of {_account(found.st_uid)}, who could lead {path} elsewhere. Keep it elsewhere,"
-                " without that link."
-            )
-        return
-    if found.st_uid not in trusted:
-        raise FilesError(
-            f"{folder} belongs to {_account(found.st_uid)}, who could swap {path} for another one. Keep it elsewhere,"
-            " or run as that account."
-        )
-    if found.st_mode & stat.S_ISVTX:
-        return
-    if _is_open_to_a_group(folder, found):
-        raise FilesError(
-            f"The group of {folder}, or an access list, may write there, so others could swap {path} for their own."
-            f" Run: chmod g-w {folder}"
-        )
-    if found.st_mode & stat.S_IWOTH:
-        raise FilesError(
-            f"Everybody may write to {folder}, so anybody could swap {path} for their own. Run: chmod o-w {folder}"
-        )
-
-
-def _way(path: str) -> list[str]:
-    """Return every folder and every link on the way from / to an absolute path. A link is followed by the parts of
-    last."""
-    way, here, links = ["/"], "/", 0
-    names = path.split("/")[::-1]
-    while names:
-        name = names.pop()
-        if name == "..":
-            if way[-1] == here != "/":  # its content does not matter
-                way.pop()
-            here = os.path.dirname(here)
-        if name in ("", ".", ".."):
-            continue
-        way.append(os.path.join(here, name))
-        try:
-            target = os.readlink(way[-1])
-        except OSError:  # no link
-            here = way[-1]
-            continue
-        links += 1
-        if links > 40:  # as many as Linux follows (path_resolution(7))
-            raise FilesError(f"{path} leads round in a circle: {way[-1]} is a link. Remove it.")
-        here = "/" if target.startswith("/") else here
-        names += target.split("/")[::-1]
-    return way
-
-
-def _belongs(path: str, uid: int) -> str:
-    return (
-        f"{path} belongs to another account ({_account(uid)}), who can read and change what is kept there. Move it"
-        " away, or run as its owner."
-    )
-
-
-def _account(uid: int) -> str:
-    try:
-        return f"{pwd.getpwuid(uid).pw_name}, uid {uid}"
-    except KeyError:
-        return f"uid {uid}"
-
-
-def _caller() -> int:
-    """Who became root by sudo is root already, so a folder of theirs is no danger to root. Else: us."""
-    text = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
-    return int(text) if text.isascii() and text.isdigit() else os.geteuid()
-
-
-def _is_open_to_a_group(folder: str, found: os.stat_result) -> bool:
-    """Tell whether others may write to a folder by its group, or by an access list (acl(5)), whose bound the group's
-    bits then are."""
-    return bool(found.st_mode & stat.S_IWGRP) and (_is_shared(found.st_gid) or _has_access_list(folder))
-
-
-def _has_access_list(folder: str) -> bool:
-    try:
-        return bool(os.getxattr(folder, "system.posix_acl_access"))
-    except (OSError, AttributeError):  # none there, or no such thing on this system
-        return False
-
-
-def _is_shared(gid: int) -> bool:
-    """Tell whether a group has anybody in it but us and root. Where each account has a group of its own, a umask of 002
-    is usual."""
-    us = {"root", _name(os.geteuid()), _name(_caller())}
-    try:
-        members = set(grp.getgrgid(gid).gr_mem)
-    except KeyError:
-        members = set()
-    return bool(members - us) or any(entry.pw_gid == gid and entry.pw_name not in us for entry in pwd.getpwall())
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
 
 
 def read(path: str, follow: bool = True) -> bytes | None:
@@ -238,7 +99,7 @@ def write(path: str, data: bytes, mode: int) -> bool:
     the old file is then untouched.
     """
     try:
-        _require_regular(path)
+        require_regular(path)
         with contextlib.suppress(FileNotFoundError):
             found = os.lstat(path)
             if read(path) == data:
@@ -246,90 +107,10 @@ def write(path: str, data: bytes, mode: int) -> bool:
                     return False
                 os.chmod(path, mode)
                 return True
-        _replace(path, data, mode)
+        replace(path, data, mode)
     except OSError as error:
         raise FilesError(f"Cannot write {path}: {error.strerror}. The file there is unchanged.") from error
     return True
-
-
-def write_all(files: Iterable[tuple[str, bytes, int]], within: str) -> None:
-    """Write many files (path, content, mode) below the folder ``within``, all or none.
-
-    First every content is brought to the disk under a temporary name, then the names change one after another in the
-    order given, then the folders are brought to the disk. A full disk or a closed folder shows before any name has
-    changed; a run that is killed has written the first so many files of the order, each whole. Missing folders are
-    made, mode 0700.
-
-    Raises FilesError, as `write` does.
-    """
-    files = list(files)
-    for path, _data, _mode in files:
-        _require_regular(path)
-    folders = list(dict.fromkeys(os.path.dirname(path) for path, _data, _mode in files))
-    staged: list[str] = []
-    path = within
-    from concurrent.futures import ThreadPoolExecutor
-
-    # mkdir(2) and fsync(2) wait for the disk and let other threads run: several at once share one commit of its
-    # journal.
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        try:
-            for error in pool.map(lambda part: _make_all_folders(part, within), _parts(folders)):
-                if error:
-                    raise error
-            errors = []
-            for part, error in pool.map(_stage_all, _parts(files)):
-                staged += part
-                errors += [error] if error else []
-            if errors:
-                raise errors[0]
-            for temporary, (path, _data, _mode) in zip(tuple(staged), files):
-                os.rename(temporary, path)
-                staged.pop(0)
-            list(pool.map(_sync_all_folders, _parts(folders)))
-        except OSError as error:
-            raise FilesError(
-                f"Cannot write {path}: {error.strerror}. Run again: what was written is complete."
-            ) from error
-        finally:
-            for temporary in staged:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-
-
-#: Threads that write at the same time. A slice of the list for each: handing over single files costs more than writing
-#: them.
-_WRITERS = 8
-
-
-def _parts(items: list[Any]) -> list[list[Any]]:
-    size = -(-len(items) // _WRITERS) or 1
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _make_all_folders(folders: list[str], within: str) -> FilesError | None:
-    try:
-        for folder in folders:
-            _make_folders(folder, within)
-    except FilesError as error:
-        return error
-    return None
-
-
-def _stage_all(files: list[tuple[str, bytes, int]]) -> tuple[list[str], FilesError | None]:
-    """Stage each file. Return the temporary names, and the error that stopped it."""
-    staged = []
-    for path, data, mode in files:
-        try:
-            staged.append(_stage(path, data, mode))
-        except OSError as error:
-            return staged, FilesError(f"Cannot write {path}: {error.strerror}. Nothing was changed.")
-    return staged, None
-
-
-def _sync_all_folders(folders: list[str]) -> None:
-    for folder in folders:
-        _sync_folder(folder)
 
 
 def sweep(folder: str) -> None:
@@ -342,10 +123,10 @@ def sweep(folder: str) -> None:
                     os.unlink(os.path.join(where, name))
 
 
-def _make_folders(folder: str, within: str) -> None:
+def make_folders(folder: str, within: str) -> None:
     """Create ``folder`` and its missing parents up to ``within``. Refuse a link on that way."""
     if folder != within and folder.startswith(within.rstrip(os.sep) + os.sep):
-        _make_folders(os.path.dirname(folder), within)
+        make_folders(os.path.dirname(folder), within)
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             raise FilesError(
@@ -356,14 +137,14 @@ def _make_folders(folder: str, within: str) -> None:
             os.mkdir(folder, 0o700)
         except FileExistsError:
             # Another thread was faster
-            _make_folders(folder, within)
+            make_folders(folder, within)
         except OSError as error:
             raise FilesError(f"Cannot make the folder {folder}: {error.strerror}.") from error
     except OSError as error:
         raise FilesError(f"Cannot use the folder {folder}: {error.strerror}.") from error
 
 
-def _require_regular(path: str) -> None:
+def require_regular(path: str) -> None:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise FilesError(f"{path} is not a regular file. Move it away and run again.")
@@ -408,8 +189,8 @@ def set_aside(paths: Iterable[str], within: str) -> list[str]:
                 os.chmod(target, 0o600)
         except OSError as error:
             raise FilesError(f"Cannot move {path} to {target}: {error.strerror}.") from error
-        _sync_folder(os.path.dirname(target))
-        _sync_folder(os.path.dirname(path))
+        sync_folder(os.path.dirname(target))
+        sync_folder(os.path.dirname(path))
         moved.append(target)
     return moved
 
@@ -428,18 +209,18 @@ def remove_empty(folder: str) -> None:
             os.rmdir(folder)
 
 
-def _replace(path: str, data: bytes, mode: int) -> None:
-    temporary = _stage(path, data, mode)
+def replace(path: str, data: bytes, mode: int) -> None:
+    temporary = stage(path, data, mode)
     try:
         os.rename(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_folder(os.path.dirname(path) or ".")
+    sync_folder(os.path.dirname(path) or ".")
 
 
-def _stage(path: str, data: bytes, mode: int) -> str:
+def stage(path: str, data: bytes, mode: int) -> str:
     """Bring the content to the disk beside ``path`` under a temporary name, and return that."""
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=os.path.dirname(path) or ".")
     try:
@@ -461,7 +242,7 @@ def replacing(path: str, mode: int) -> Iterator[IO[bytes]]:
 
     Raises FilesError, as `write` does.
     """
-    _require_regular(path)
+    require_regular(path)
     temporary = ""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=os.path.dirname(path) or ".")
@@ -471,7 +252,7 @@ def replacing(path: str, mode: int) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.rename(temporary, path)
-        _sync_folder(os.path.dirname(path) or ".")
+        sync_folder(os.path.dirname(path) or ".")
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -496,7 +277,7 @@ def scratch(folder: str) -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

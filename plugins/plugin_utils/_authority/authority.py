@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._errors import PkiError
-from .. import _files
+from .. import _file_sets, _files
 from .._x509 import certificates as x509_certificates
 from .._x509 import keys, sign
 from . import index as pki_index
@@ -57,7 +57,7 @@ class Changes:
 
     def commit(self, within: str) -> None:
         if self.files:
-            _files.write_all(self.files, within)
+            _file_sets.write_all(self.files, within)
 
 
 class Layout:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import missing_required_lib
 
 from ...module_utils._errors import LockError
-from .. import _files
+from .. import _files, _safe_place
 from . import environments, lockfile_text
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def settle(directory: str, slot: Slot, machine: str, aim: Aim, writing: bool) ->
     if not writing:
         text = _read(path)
         return path, lockfile_text.digest(text) if text else None
-    _files.require_safe_place(directory)  # the packages of a lock file
+    _safe_place.require_safe_place(directory)  # the packages of a lock file
     _files.directory(directory)
     with _files.lock(directory, seconds=600):
         text = _read(path)

@@ -19,7 +19,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 
 from ...module_utils._errors import PkiError
-from .. import _files
+from .. import _files, _safe_place
 from . import pages as handoff_pages
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Handoff:
     """
 
     def __init__(self, directory: str, predicting: bool, include_password: bool, signer: dict[str, Any] | None) -> None:
-        _files.require_safe_place(directory)
+        _safe_place.require_safe_place(directory)
         self.directory, self.predicting, self.include_password = directory, predicting, include_password
         #: Of the fleet's authority, in lines to compare; known once the files are made, empty where there is none.
         self.fingerprint: list[str] = []

@@ -19,7 +19,7 @@ from typing import Dict, Tuple
 
 from ...module_utils._errors import BackupError, PkiError
 from ...module_utils._jupyter import notebooks as jupyter_notebooks
-from .. import _files
+from .. import _file_sets, _files, _safe_place
 from .._pki import archive
 
 #: Path inside the archive to content and mode.
@@ -117,7 +117,7 @@ def restore(
     wanted: dict[str, Files] = {}
     for name, path in folders.items():
         inner = {inside[len(name) + 1 :]: content for inside, content in files.items() if inside.startswith(f"{name}/")}
-        _files.require_safe_place(path)
+        _safe_place.require_safe_place(path)
         existing = archive.collect(path) if os.path.isdir(path) else {}
         if existing and existing != inner and _files.read(os.path.join(path, MARK)) != mark:
             raise BackupError(
@@ -134,7 +134,7 @@ def restore(
                 _files.write(os.path.join(path, MARK), mark, 0o600)
                 # An authority's certificate last: without it the folder counts as empty, should this be cut off.
                 ordered = sorted(inner, key=lambda name: (name.endswith(".cert.pem"), name))
-                _files.write_all([(os.path.join(path, name), *inner[name]) for name in ordered], path)
+                _file_sets.write_all([(os.path.join(path, name), *inner[name]) for name in ordered], path)
     return {
         "changed": bool(wanted),
         "folders": sorted(wanted),

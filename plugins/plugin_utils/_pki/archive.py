@@ -23,7 +23,7 @@ import zlib
 from typing import Any
 
 from ...module_utils._errors import PkiError
-from .. import _files
+from .. import _file_sets, _files, _safe_place
 
 try:
     from cryptography.hazmat.primitives import padding
@@ -76,7 +76,7 @@ def restore(source: str, directory: str, passphrase: str, check_mode: bool) -> d
     if data is None:
         raise PkiError(f"pki_backup_file {source} does not exist. Give the path of the archive on the control node.")
     files = unseal(data, passphrase, source)
-    _files.require_safe_place(directory)
+    _safe_place.require_safe_place(directory)
     existing = collect(directory) if os.path.isdir(directory) else {}
     changed = existing != files
     if changed and existing:
@@ -90,7 +90,7 @@ def restore(source: str, directory: str, passphrase: str, check_mode: bool) -> d
             _files.private_directory(directory)
             # The authority's certificate last: without it the folder counts as empty, should this be cut off
             ordered = sorted(files, key=lambda name: (name.endswith(".cert.pem"), name))
-            _files.write_all([(os.path.join(directory, name), *files[name]) for name in ordered], directory)
+            _file_sets.write_all([(os.path.join(directory, name), *files[name]) for name in ordered], directory)
     return {"changed": changed, "directory": directory, "files": len(files)}
 
 

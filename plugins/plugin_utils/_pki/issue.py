@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...module_utils._errors import PkiError
-from .. import _files
+from .. import _files, _safe_place
 from .._authority import authority as pki_authority
 from .._authority import books, foreign, make, read
 from .._authority import passphrase as authority_passphrase
@@ -104,7 +104,7 @@ def passphrase_of(directory: str, given: str | None) -> authority_passphrase.Pas
 @contextlib.contextmanager
 def alone(directory: str, check_mode: bool) -> Iterator[None]:
     """Keep other runs out of the folder; in check mode, which writes nothing, there is nothing to protect."""
-    _files.require_safe_place(directory)
+    _safe_place.require_safe_place(directory)
     if check_mode:
         yield
         return
@@ -174,7 +174,7 @@ def _root(
     settings: Settings,
     changes: pki_authority.Changes,
 ) -> pki_authority.Authority:
-    _files.require_safe_place(layout.directory)
+    _safe_place.require_safe_place(layout.directory)
     root = read.read(layout, passphrase, changes)
     if root is None:
         return make.make_root(layout, passphrase, wanted, settings.now, changes)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import FilesError
-from ansible_collections.remote.notebooks.plugins.plugin_utils import _files
+from ansible_collections.remote.notebooks.plugins.plugin_utils import _file_sets, _files, _safe_place
 
 
 def mode(path):
@@ -72,7 +72,7 @@ def test_only_regular_files_are_written(tmp_path, kind):
     with pytest.raises(FilesError, match=rf"{path} is not a regular file. Move it away"):
         _files.write(str(path), b"new", 0o600)
     with pytest.raises(FilesError, match=rf"{path} is not a regular file"):
-        _files.write_all([(str(tmp_path / "other"), b"", 0o600), (str(path), b"new", 0o600)], str(tmp_path))
+        _file_sets.write_all([(str(tmp_path / "other"), b"", 0o600), (str(path), b"new", 0o600)], str(tmp_path))
     assert names(tmp_path) == before
     assert kind != "link" or victim.read_bytes() == b"precious"
 
@@ -120,7 +120,7 @@ def test_write_all_makes_folders_and_keeps_the_order_of_names(tmp_path, monkeypa
         os, "rename", lambda source, target: (order.append(os.path.basename(target)), real(source, target))
     )
     files = [(str(tmp_path / "b" / f"{number:02}"), b"x" * number, 0o600) for number in range(40)]
-    _files.write_all([*files, (str(tmp_path / "a/last"), b"", 0o644)], str(tmp_path))
+    _file_sets.write_all([*files, (str(tmp_path / "a/last"), b"", 0o644)], str(tmp_path))
     assert order == [*(f"{number:02}" for number in range(40)), "last"]
     assert (tmp_path / "b/39").read_bytes() == b"x" * 39
     assert (mode(tmp_path / "b"), mode(tmp_path / "b/07"), mode(tmp_path / "a/last")) == (0o700, 0o600, 0o644)
@@ -131,7 +131,7 @@ def test_write_all_refuses_a_link_on_the_way(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FilesError, match="in/link is not a folder"):
-        _files.write_all([(str(tmp_path / "in/link/deep/file"), b"", 0o600)], str(tmp_path / "in"))
+        _file_sets.write_all([(str(tmp_path / "in/link/deep/file"), b"", 0o600)], str(tmp_path / "in"))
     assert names(tmp_path / "elsewhere") == []
 
 
@@ -148,7 +148,7 @@ def test_write_all_changes_nothing_if_one_file_cannot_be_staged(tmp_path, monkey
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FilesError, match=r"No space left on device\. Nothing was changed"):
-        _files.write_all(
+        _file_sets.write_all(
             [(str(tmp_path / name), b"new", 0o600) for name in ("one", "two", "three", "four")], str(tmp_path)
         )
     assert names(tmp_path) == ["one"] and (tmp_path / "one").read_bytes() == b"old"
@@ -199,9 +199,9 @@ def test_a_safe_place(tmp_path, parent_mode, refused):
     for path in (parent / "secrets", parent / "not/yet/there"):
         if refused:
             with pytest.raises(FilesError, match=f"Run: chmod o-w {parent}"):
-                _files.require_safe_place(str(path))
+                _safe_place.require_safe_place(str(path))
         else:
-            _files.require_safe_place(str(path))
+            _safe_place.require_safe_place(str(path))
 
 
 STRANGER = 65534
@@ -333,7 +333,7 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
     with pytest.raises(FilesError, match="Cannot write"):
         _files.write(str(tmp_path / name), b"x", 0o600)
     with pytest.raises(FilesError, match=r"Cannot|is not a folder"):
-        _files.write_all([(str(tmp_path / name), b"x", 0o600)], str(tmp_path))
+        _file_sets.write_all([(str(tmp_path / name), b"x", 0o600)], str(tmp_path))
 
 
 def test_what_goes_is_set_aside(tmp_path):
