@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._action import HostAction
-from ..plugin_utils._input import answers
+from ..plugin_utils._input import firewall_answers
 from ..plugin_utils._input.shapes import Shape
 
 
@@ -13,4 +13,4 @@ class ActionModule(HostAction):
     """Run the module and validate its answer."""
 
     def shape(self) -> Shape:
-        return answers.FIREWALL_CHANGE
+        return firewall_answers.FIREWALL_CHANGE

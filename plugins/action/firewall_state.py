@@ -11,7 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..module_utils._firewall import outcomes as firewall_outcomes
 from ..plugin_utils._action import HostAction
 from ..plugin_utils._firewall import knock
-from ..plugin_utils._input import answers as input_answers
+from ..plugin_utils._input import firewall_answers
 from ..plugin_utils._input.shapes import Shape
 from ..plugin_utils._remote import contact as remote_contact
 
@@ -20,7 +20,7 @@ class ActionModule(HostAction):
     """Run the module and validate its answer. With ``prove``, also test connections from this machine."""
 
     def shape(self) -> Shape:
-        return input_answers.FIREWALL_STATE
+        return firewall_answers.FIREWALL_STATE
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         if not boolean(self._task.args.get("prove", False), strict=False):

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ..module_utils._errors import TunnelError
 from ..module_utils._plain import plain
 from ..plugin_utils._action import HostAction, OwnAction
-from ..plugin_utils._input import answers
+from ..plugin_utils._input import answers, tunnel_answers
 from ..plugin_utils._input.shapes import Shape
 from ..plugin_utils._remote.contact import contact
 from ..plugin_utils._tunnel.login import Login
@@ -27,7 +27,7 @@ class ActionModule(HostAction):
     """Run the module and validate its answer. Then log in from here to each changed account."""
 
     def shape(self) -> Shape:
-        return answers.TUNNEL_CHANGE
+        return tunnel_answers.TUNNEL_CHANGE
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = OwnAction.run(self, tmp, task_vars)
@@ -82,7 +82,7 @@ class ActionModule(HostAction):
         """Ask the host why, have it take the change back, and fail with all of that."""
         refused = {"account": name, "new": login.get("new", []), "override": login.get("override", False)}
         said = answers.module(
-            self, task_vars, answers.TUNNEL_REFUSAL, arguments={**self._arguments, "refused": refused}
+            self, task_vars, tunnel_answers.TUNNEL_REFUSAL, arguments={**self._arguments, "refused": refused}
         )
         why, left = said.get("why") or [], said.get("left") or ""
         words = [

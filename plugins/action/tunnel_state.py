@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._action import HostAction
-from ..plugin_utils._input import answers
+from ..plugin_utils._input import tunnel_answers
 from ..plugin_utils._input.shapes import Shape
 
 
@@ -13,4 +13,4 @@ class ActionModule(HostAction):
     """The module; the accounts that it names are names of accounts."""
 
     def shape(self) -> Shape:
-        return answers.TUNNEL_STATE
+        return tunnel_answers.TUNNEL_STATE

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from . import _libraries
-from ._input import answers, inventory_files
+from ._input import answers, facts, inventory_files
 from ._input.shapes import Shape
 from ._remote import contact
 
@@ -50,7 +50,7 @@ class OwnAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _libraries.require(type(self).__module__.rpartition(".")[2])
         task_vars = task_vars or {}
-        answers.require_own_variables(task_vars, getattr(self._connection, "_load_name", "ssh"))
+        facts.require_own_variables(task_vars, getattr(self._connection, "_load_name", "ssh"))
         folders = inventory_files.folders(context.CLIARGS.get("inventory") or ())
         for name in inventory_files.PLACES if folders else ():
             if task_vars.get(name):

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils._errors import FilesError
-from .answers import require_own_variables
+from .facts import require_own_variables
 
 VARIABLE = "REMOTE_NOTEBOOKS_HOME"
 #: Below the home of whoever runs Ansible.

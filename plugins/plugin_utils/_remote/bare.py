@@ -24,7 +24,7 @@ from ansible.plugins.action import ActionBase
 
 from ...module_utils._errors import AnswerError
 from ...module_utils._plain import printable
-from .._input import answers
+from .._input import answers, words
 from .._input.shapes import Shape
 from . import contact
 
@@ -179,8 +179,8 @@ def command(interpreters: list[str]) -> str:
 
 def answer(text: str) -> dict[str, Any] | None:
     """Return the output of the program, and ``python``, the interpreter. None if there was none."""
-    if len(text) > answers.MOST:
-        raise AnswerError(f"it has {len(text)} characters, and {answers.MOST} are the most that make sense")
+    if len(text) > words.MOST:
+        raise AnswerError(f"it has {len(text)} characters, and {words.MOST} are the most that make sense")
     lines = [line for line in text.splitlines() if line.startswith(ANSWER)]
     if not lines:
         return None

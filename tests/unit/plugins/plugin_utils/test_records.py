@@ -13,7 +13,7 @@ import pytest
 
 from plugins.module_utils._errors import AnswerError
 from plugins.plugin_utils import _records
-from plugins.plugin_utils._input import answers
+from plugins.plugin_utils._input import report_answers
 from plugins.plugin_utils._jupyter import plan as jupyter_plan
 
 ROOT = Path(__file__).parents[4]
@@ -89,13 +89,13 @@ PROBE = {"pythons": [], "accounts": [], "roots": {}, "ports": []}
 @pytest.mark.parametrize(
     ("record", "shape", "optional"),
     [
-        (_records.Report, answers.report(PROBE), {"details"}),
-        (_records.System, answers.SYSTEM, set()),
-        (_records.Interpreter, answers.INTERPRETER, set()),
-        (_records.Account, answers.PERSON, set()),
-        (_records.PathState, answers.STATE, {"target", "directory", "entries", "digest", "text"}),
-        (_records.Process, answers.SERVER, {"trial"}),
-        (_records.Environment, answers.SEALED, {"built", "before"}),
+        (_records.Report, report_answers.report(PROBE), {"details"}),
+        (_records.System, report_answers.SYSTEM, set()),
+        (_records.Interpreter, report_answers.INTERPRETER, set()),
+        (_records.Account, report_answers.PERSON, set()),
+        (_records.PathState, report_answers.STATE, {"target", "directory", "entries", "digest", "text"}),
+        (_records.Process, report_answers.SERVER, {"trial"}),
+        (_records.Environment, report_answers.SEALED, {"built", "before"}),
     ],
     ids=lambda value: getattr(value, "__name__", "")[:20],
 )

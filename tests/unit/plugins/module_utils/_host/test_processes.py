@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import details, listeners, servers
-from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers
+from ansible_collections.remote.notebooks.plugins.plugin_utils._input import report_answers
 
 #: The mark of a process in a container: namespaces of its own. The host's /proc shows it all the same.
 CONTAINER = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--kill-child", "--"]
@@ -120,7 +120,7 @@ def test_a_mark_of_any_length_spoils_no_answer(tmp_path):
         found = servers.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, servers.commands(), set())
     assert len(found) == 2
     for each in found:
-        answers.SERVER(each, "server")
+        report_answers.SERVER(each, "server")
 
 
 def test_the_one_that_systemd_knows_comes_first(tmp_path):

@@ -30,7 +30,16 @@ from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observat
 from ansible_collections.remote.notebooks.plugins.module_utils._plain import printable
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host
 from ansible_collections.remote.notebooks.plugins.plugin_utils import _action
-from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers, literal_yaml, shapes
+from ansible_collections.remote.notebooks.plugins.plugin_utils._input import (
+    answers,
+    firewall_answers,
+    literal_yaml,
+    report_answers,
+    shapes,
+    tunnel_answers,
+    words,
+)
+from ansible_collections.remote.notebooks.plugins.plugin_utils._input import facts as input_facts
 
 PROBE = {
     "manifest": "/nonexistent/manifest.json",
@@ -67,7 +76,7 @@ def honest():
 
 
 def test_an_honest_report_passes_as_it_is(honest):
-    assert answers.report(PROBE)(honest, "report") == honest
+    assert report_answers.report(PROBE)(honest, "report") == honest
 
 
 def test_an_honest_firewall_passes_as_it_is():
@@ -90,13 +99,13 @@ def test_an_honest_firewall_passes_as_it_is():
     ruleset = {"nftables": [{"chain": base}, {"rule": {**rule, "expr": [{"match": match}, {"accept": None}]}}]}
     chains = json.loads(json.dumps(parse_nftables.parse_nft(json.dumps(ruleset))))
     assert len(chains) == 1
-    assert shapes.many(answers.CHAIN)(chains, "chains") == chains
+    assert shapes.many(firewall_answers.CHAIN)(chains, "chains") == chains
     saved = (
         "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 80,443:445 -m comment"
         " --comment x -j ACCEPT\nCOMMIT\n"
     )
     chains = json.loads(json.dumps(parse_iptables.parse_iptables_save(saved, "ip")))
-    assert shapes.many(answers.CHAIN)(chains, "chains") == chains
+    assert shapes.many(firewall_answers.CHAIN)(chains, "chains") == chains
 
 
 def test_a_large_firewall_is_honest():
@@ -152,8 +161,8 @@ def test_a_large_firewall_is_honest():
             "strange": [],
         },
     }
-    assert len(json.dumps(found)) < answers.MOST
-    assert answers.FIREWALL(found, "firewall") == found
+    assert len(json.dumps(found)) < words.MOST
+    assert firewall_answers.FIREWALL(found, "firewall") == found
 
 
 ODD_NAMES = [
@@ -171,12 +180,12 @@ ODD_NAMES = [
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_names_of_a_directory_service(name):
-    assert answers.ACCOUNT(name, "account") == name
+    assert words.ACCOUNT(name, "account") == name
 
 
 def test_its_words_are_those_of_the_programs():
-    assert answers.PROVIDERS == rules.PROVIDERS
-    assert answers.HOOKS == packet_filter.HOOKS
+    assert firewall_answers.PROVIDERS == rules.PROVIDERS
+    assert firewall_answers.HOOKS == packet_filter.HOOKS
 
 
 SEALED = {"sealed": True, "missing": []}
@@ -237,7 +246,7 @@ def test_whatever_else_is_refused(honest, place, value):
     there[last] = value
 
     with pytest.raises(AnswerError, match=r"report"):
-        answers.report(PROBE)(report, "report")
+        report_answers.report(PROBE)(report, "report")
 
 
 TUNNELS = {
@@ -271,7 +280,7 @@ TUNNELS = {
     ],
 )
 def test_tunnels(changes, fits):
-    shape = answers._tunnels(["ipad"])
+    shape = tunnel_answers.tunnels(["ipad"])
     if fits:
         assert shape({**TUNNELS, **changes}, "x") == {**TUNNELS, **changes}
     else:
@@ -314,8 +323,8 @@ def test_what_cannot_be_read(text):
 
 
 def test_what_is_too_long():
-    with pytest.raises(AnswerError, match=str(answers.MOST)):
-        answers.parse('"' + "x" * answers.MOST + '"')
+    with pytest.raises(AnswerError, match=str(words.MOST)):
+        answers.parse('"' + "x" * words.MOST + '"')
 
 
 @pytest.mark.parametrize(
@@ -380,14 +389,14 @@ def test_facts_that_are_variables_of_ours(facts, variables, refused):
     given = {"inventory_hostname": "h1", "ansible_facts": facts, **variables}
     if refused:
         with pytest.raises(AnsibleActionFail, match="h1 says by a fact"):
-            answers.require_own_variables(given)
+            input_facts.require_own_variables(given)
     else:
-        answers.require_own_variables(given)
+        input_facts.require_own_variables(given)
 
 
 def test_a_host_that_says_it_is_another():
     with pytest.raises(AnsibleActionFail, match="A host says by a fact what inventory_hostname is"):
-        answers.require_own_variables({"inventory_hostname": "h2", "ansible_facts": {"inventory_hostname": "h2"}})
+        input_facts.require_own_variables({"inventory_hostname": "h2", "ansible_facts": {"inventory_hostname": "h2"}})
 
 
 def test_every_action_asks_for_its_own_variables_and_takes_answers_by_their_shape():

@@ -16,7 +16,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observa
     ufw,
 )
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import report as firewall_report
-from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers
+from ansible_collections.remote.notebooks.plugins.plugin_utils._input import firewall_answers
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,9 @@ def test_ufw_tuple(text, expected):
 def test_where_an_ssh_connection_comes_from(said, found, monkeypatch):
     monkeypatch.setattr(files, "text_of", lambda path: f"SSH_CONNECTION={said}\0" if path.endswith("environ") else "")
     assert firewall_report._ssh() == found
-    answers.FIREWALL(dict(firewall_report.read(lambda _words: (1, "", "")), ssh=firewall_report._ssh()), "firewall")
+    firewall_answers.FIREWALL(
+        dict(firewall_report.read(lambda _words: (1, "", "")), ssh=firewall_report._ssh()), "firewall"
+    )
 
 
 def test_rules_of_ufw_are_of_one_form(monkeypatch):
@@ -93,7 +95,7 @@ def test_rules_of_ufw_are_of_one_form(monkeypatch):
     found = ufw.ufw_rules([])
     assert [(rule["port"], rule["source"]) for rule in found] == [("8888", "192.0.2.0/24"), ("22", "")]
     assert found[0].keys() == found[1].keys()
-    answers.FIREWALL({**firewall_report.read(lambda _command: (1, "", "")), "rules": found}, "firewall")
+    firewall_answers.FIREWALL({**firewall_report.read(lambda _command: (1, "", "")), "rules": found}, "firewall")
 
 
 @pytest.mark.parametrize(

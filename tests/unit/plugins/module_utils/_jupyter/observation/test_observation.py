@@ -19,7 +19,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observat
     system,
 )
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
-from ansible_collections.remote.notebooks.plugins.plugin_utils._input import answers as input_answers
+from ansible_collections.remote.notebooks.plugins.plugin_utils._input import report_answers
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_file_of_any_time_is_looked_at(moment):
         os.utime(folder, (moment, moment))
         found = paths.path(folder)
         assert abs(os.stat(folder).st_mtime) > 1e12
-        input_answers.STATE(found, "path")
+        report_answers.STATE(found, "path")
         datetime.fromtimestamp(found["modified"], tz=timezone.utc)
     finally:
         os.rmdir(folder)
