@@ -14,7 +14,7 @@ from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._input import answers
 from ..plugin_utils._input.url_logins import Logins, scrubbed
-from ..plugin_utils._jupyter.migration import PACKAGES
+from ..plugin_utils._migration.tables import PACKAGES
 from ..plugin_utils._templates import templates
 
 if TYPE_CHECKING:

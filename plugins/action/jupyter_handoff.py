@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ..module_utils._errors import PlanError, RemoteNotebooksError
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._handoff import pages
+from ..plugin_utils._handoff import authority, pages
 from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries, stem
 
 TLS = {
@@ -103,7 +103,9 @@ class ActionModule(OwnAction):
 
     def _leftovers(self, files: dict[str, bytes], records: list[dict[str, Any]]) -> list[str]:
         """List files of earlier runs, for these servers or for the fleet, that are no longer needed."""
-        possible = [name for record in records for name in pages.file_names(stem(record))] + pages.file_names("ca")
+        possible = [name for record in records for name in authority.file_names(stem(record))] + authority.file_names(
+            "ca"
+        )
         return [name for name in possible if name not in files and os.path.lexists(os.path.join(self._directory, name))]
 
     # --- act -------------------------------------------------------------------------------------------------------

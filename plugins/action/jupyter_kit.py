@@ -13,7 +13,7 @@ from ..module_utils._errors import FilesError, PlanError, RemoteNotebooksError
 from ..module_utils._plain import plain
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._handoff import kit, pages
+from ..plugin_utils._handoff import kit, qr_codes
 from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries
 from ..plugin_utils._handoff.kit_server import KitServer, own_address
 
@@ -92,7 +92,7 @@ def _invitation(url: str, minutes: float, fingerprint: list[str]) -> str:
     ]
     lines = [
         f"The device kit is at {url} for {minutes:g} minutes. Ctrl-C ends it sooner.",
-        pages.terminal_qr_code(url),
+        qr_codes.terminal_qr_code(url),
         *(compare if fingerprint else []),
     ]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from ..module_utils._plain import printable
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._input import answers, literal_yaml
-from ..plugin_utils._jupyter import migration
+from ..plugin_utils._migration import convert as migration_convert
 
 SECRETS = ("jupyter_password_hash", "jupyter_token")
 #: The limit of time, in seconds, for reading the files of an account. They are read in a process of their own, whose
@@ -80,7 +80,7 @@ def _converted(files: dict[str, str], account: str) -> dict[str, Any]:
 
     def convert() -> dict[str, Any]:
         try:
-            return {"found": migration.convert(files, account)}
+            return {"found": migration_convert.convert(files, account)}
         except PlanError as error:
             return {"refused": str(error)}
 

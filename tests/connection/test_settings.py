@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import migration
+from ansible_collections.remote.notebooks.plugins.plugin_utils._migration import tables
 
 FILES = Path(__file__).parents[2] / "roles/jupyter/files"
 
@@ -44,8 +44,8 @@ c.MyDisplay.limit = 1
 def test_migrate_knows_the_classes_of_jupyter(jupyter_python):
     done = subprocess.run([jupyter_python, "-c", KNOWN, FILES], check=True, capture_output=True, text=True)
     classes, options = json.loads(done.stdout)
-    assert set(classes) <= migration.OWN
-    assert set(options) == migration.SERVER
+    assert set(classes) <= tables.OWN
+    assert set(options) == tables.SERVER
 
 
 @pytest.fixture

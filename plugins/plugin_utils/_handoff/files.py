@@ -20,7 +20,9 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ...module_utils._errors import PkiError
 from .. import _files, _safe_place
+from . import authority as handoff_authority
 from . import pages as handoff_pages
+from . import qr_codes
 
 if TYPE_CHECKING:
     from .signature import Signer
@@ -100,7 +102,7 @@ class Handoff:
             authorities.update({shared: self._authority(shared)} if shared else {})
         fleet = authorities.get(shared)
         files = self._authority_files(fleet, "ca") if fleet else {}
-        self.fingerprint = handoff_pages.fingerprint(fleet["sha256"]) if fleet else []
+        self.fingerprint = handoff_authority.fingerprint(fleet["sha256"]) if fleet else []
         pages = []
         for record in records:
             own = authorities.get(record["tls"]["ca_file"])
@@ -138,12 +140,12 @@ class Handoff:
         from ...module_utils._certificate.reader import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle
 
         _require("cryptography", CRYPTOGRAPHY_IMPORT_ERROR is None)
-        return handoff_pages.authority(pem, read_pem_bundle(pem, path))
+        return handoff_authority.authority(pem, read_pem_bundle(pem, path))
 
     def _authority_files(self, authority: dict[str, Any], path: str) -> dict[str, bytes]:
-        files = handoff_pages.authority_files(authority, path)
+        files = handoff_authority.authority_files(authority, path)
         if self.signer:
-            name = handoff_pages.profile_path(path)
+            name = handoff_authority.profile_path(path)
             before = _files.read(os.path.join(self.directory, name)) or b""
             files[name] = before if self.signer.made(before, files[name]) else self.signer.sign(files[name])
         return files
@@ -191,5 +193,5 @@ def _render(template: str, **values: Any) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["qr_code"] = lambda text: handoff_pages.qr_code(text, f"QR code of {text}")
+    environment.globals["qr_code"] = lambda text: qr_codes.qr_code(text, f"QR code of {text}")
     return f"{environment.get_template(template).render(**values)}\n".encode()

@@ -31,20 +31,15 @@ An *authority* is the certificate that devices are to trust::
 
 from __future__ import annotations
 
-import io
 import json
-import re
 import shlex
-import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._errors import PlanError
 from ...module_utils._tunnel.names import quoted
 from .._jupyter.plan import HOST
-
-if TYPE_CHECKING:
-    from ...module_utils._certificate.values import Certificate
+from .authority import fingerprint, profile_path
 
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = (
@@ -127,125 +122,6 @@ def shared_authority(records: list[dict[str, Any]]) -> str | None:
     )
 
 
-# --- the authority
-# -----------------------------------------------------------------------------------------------------
-
-
-def authority(pem: bytes, certificates: list[Certificate]) -> dict[str, Any]:
-    """The authority in ``pem``, whose certificates were read as ``certificates``.
-
-    The first is the one in use; the others, while one authority takes over from another, are trusted beside it
-    (``others``).
-    """
-    import ssl
-
-    blocks = re.findall(
-        r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem.decode("ascii", "replace"), re.DOTALL
-    )
-    first, *others = [
-        {
-            "name": common_name(certificate.subject),
-            "sha256": certificate.sha256,
-            "der": der,
-            "pem": ssl.DER_cert_to_PEM_cert(der).encode(),
-        }
-        for certificate, der in zip(certificates, map(ssl.PEM_cert_to_DER_cert, blocks))
-    ]
-    return {**first, "others": others}
-
-
-def authority_files(authority: dict[str, Any], stem: str) -> dict[str, bytes]:
-    """The certificate files for devices, by path: DER, which holds one certificate only, PEM and Apple's profile, which
-    hold all."""
-    pem = b"".join(each["pem"] for each in (authority, *authority["others"]))
-    return {f"{stem}.crt": authority["der"], f"{stem}.pem": pem, profile_path(stem): mobileconfig(authority)}
-
-
-def file_names(stem: str) -> list[str]:
-    """Every file that a server (``<host>/<instance>``) or the fleet (``ca``) may have had."""
-    return [f"{stem}.json", f"{stem}.html", f"{stem}.crt", f"{stem}.pem", profile_path(stem)]
-
-
-def common_name(subject: str) -> str:
-    """The CN of an RFC 4514 subject, which devices show. The whole subject if it has none.
-
-    Characters that no screen shows are replaced: no page and no profile takes them.
-    """
-    found = re.search(r"(?:^|,)CN=((?:\\.|[^,\\])+)", subject, re.DOTALL)
-    name = re.sub(r"\\(.)", r"\1", found.group(1)) if found else subject
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
-
-
-def fingerprint(sha256: str) -> list[str]:
-    """A SHA-256 as devices show it, in four lines of eight bytes: ``3F:2A:…``."""
-    pairs = [sha256[index : index + 2].upper() for index in range(0, len(sha256), 2)]
-    return [":".join(pairs[index : index + 8]) for index in range(0, len(pairs), 8)]
-
-
-def mobileconfig(authority: dict[str, Any]) -> bytes:
-    """A configuration profile that brings the authority to an Apple device: the same bytes for the same certificate.
-
-    Identifier and UUIDs come from the certificate, so a second installation replaces the first
-    (https://developer.apple.com/documentation/devicemanagement/toplevel and /certificateroot).
-    Signing it is :mod:`signature`'s.
-    """
-    space = uuid.uuid5(uuid.NAMESPACE_OID, f"sha256:{authority['sha256']}")
-    identifier = f"notebooks.remote.ca.{authority['sha256'][:16]}"
-    name = authority["name"]
-    certificates = [
-        {
-            "PayloadType": "com.apple.security.root",
-            "PayloadVersion": 1,
-            "PayloadIdentifier": f"{identifier}.certificate{'' if each is authority else '.' + each['sha256'][:16]}",
-            "PayloadUUID": str(uuid.uuid5(space, "certificate" if each is authority else each["sha256"])).upper(),
-            "PayloadDisplayName": each["name"],
-            "PayloadDescription": f"The certificate of {each['name']}.",
-            "PayloadCertificateFileName": "ca.crt",
-            "PayloadContent": each["der"],
-        }
-        for each in (authority, *authority["others"])
-    ]
-    profile = {
-        "PayloadType": "Configuration",
-        "PayloadVersion": 1,
-        "PayloadIdentifier": identifier,
-        "PayloadUUID": str(uuid.uuid5(space, "profile")).upper(),
-        "PayloadDisplayName": f"Jupyter servers: {name}",
-        "PayloadDescription": f"Lets this device trust the Jupyter servers whose certificates {name} signs.",
-        "PayloadOrganization": name,
-        "PayloadRemovalDisallowed": False,
-        "PayloadContent": certificates,
-    }
-    import plistlib
-
-    return plistlib.dumps(profile)
-
-
-# --- the page
-# ----------------------------------------------------------------------------------------------------------
-
-
-def qr_code(text: str, title: str) -> str:
-    """A QR code as an inline SVG without a size of its own. Black on nothing: the page gives it a white ground."""
-    import segno
-
-    svg: str = segno.make(text, error="m", micro=False).svg_inline(
-        omitsize=True, border=0, svgclass=None, lineclass=None, title=title
-    )
-    return svg
-
-
-def terminal_qr_code(text: str) -> str:
-    """A QR code in half blocks, two of its rows to a line, in white on black for any colours of the terminal
-    are."""
-    import segno
-
-    code = io.StringIO()
-    segno.make(text, error="l", micro=False).terminal(code, border=2, compact=True)
-    # ECMA-48 8.3.117; of the 256 colours those that no theme changes.
-    return "".join(f"\033[38;5;231;48;5;16m{line}\033[0m\n" for line in code.getvalue().splitlines() if line)
-
-
 def view(
     record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None
 ) -> dict[str, Any]:
@@ -301,16 +177,6 @@ def authority_view(authority: dict[str, Any], ca_path: str) -> dict[str, Any]:
         "profile": profile_path(ca_path),
         "profile_name": f"Jupyter servers: {authority['name']}",
     }
-
-
-def profile_path(ca_path: str) -> str:
-    """Where the profile lies beside an authority's files: the fleet's has a name of its own, for people see it on their
-    device."""
-    return (
-        f"{ca_path[:-2]}remote-notebooks.mobileconfig"
-        if ca_path.rsplit("/", maxsplit=1)[-1] == "ca"
-        else f"{ca_path}.mobileconfig"
-    )
 
 
 def _address(url: str, classic: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ...module_utils._errors import AnswerError
-from .._jupyter import migration
+from .._migration import tables
 from .report_answers import report
 from .shapes import Shape, among, block, flag, line, many, number, record, where
 from .words import ACCOUNT_PATTERN, MOST, PATH, PYTHON
@@ -79,7 +79,7 @@ STORES = record({"stores": many(PATH)})
 
 #: The configuration of a person, by the names of its files.
 CONFIGURATION = record(
-    {"texts": among(migration.FILES, block(1_000_000)), "account": line(256, rf"(?:{ACCOUNT_PATTERN})?")}
+    {"texts": among(tables.FILES, block(1_000_000)), "account": line(256, rf"(?:{ACCOUNT_PATTERN})?")}
 )
 
 

@@ -16,7 +16,7 @@ import posixpath
 import shlex
 from typing import TYPE_CHECKING
 
-from .migration import GONE, new_name
+from .._migration.tables import GONE, new_name
 from .plan import PLANNED_SETTINGS
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import plistlib
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
+from ansible_collections.remote.notebooks.plugins.plugin_utils._handoff import authority as handoff_authority
 from ansible_collections.remote.notebooks.plugins.plugin_utils._handoff import pages
 
 SSH = {"host": "192.0.2.10", "port": 22, "user": "tunnel", "local_port": 9000, "remote_port": 8888}
@@ -117,18 +118,18 @@ def test_only_a_private_authority_is_the_fleets():
     ],
 )
 def test_the_name_that_devices_show(subject, name):
-    assert pages.common_name(subject) == name
+    assert handoff_authority.common_name(subject) == name
 
 
 def test_a_fingerprint_in_lines_to_compare():
     assert (
-        pages.fingerprint("00112233445566778899aabbccddeeff" * 2)
+        handoff_authority.fingerprint("00112233445566778899aabbccddeeff" * 2)
         == ["00:11:22:33:44:55:66:77", "88:99:AA:BB:CC:DD:EE:FF"] * 2
     )
 
 
 def test_the_profile_is_one_that_apple_documents():
-    profile = plistlib.loads(pages.mobileconfig(AUTHORITY))
+    profile = plistlib.loads(handoff_authority.mobileconfig(AUTHORITY))
     assert profile["PayloadType"] == "Configuration"
     assert profile["PayloadIdentifier"] == "notebooks.remote.ca.abababababababab"
     (certificate,) = profile["PayloadContent"]
@@ -139,24 +140,26 @@ def test_the_profile_is_one_that_apple_documents():
 
 def test_the_same_certificate_gives_the_same_profile_and_another_another():
     def uuids(authority):
-        profile = plistlib.loads(pages.mobileconfig(authority))
+        profile = plistlib.loads(handoff_authority.mobileconfig(authority))
         return [profile["PayloadUUID"], profile["PayloadContent"][0]["PayloadUUID"]]
 
     # Written down once: an update of this collection must replace the profile on a device, not add a second.
     assert uuids(AUTHORITY) == ["EF1E17F6-C749-5315-89D4-6BEFAD1687D4", "AC408ECF-A3D1-5AEC-BDAF-58AF610E1752"]
-    assert pages.mobileconfig(AUTHORITY) == pages.mobileconfig(dict(AUTHORITY))
+    assert handoff_authority.mobileconfig(AUTHORITY) == handoff_authority.mobileconfig(dict(AUTHORITY))
     assert not set(uuids(AUTHORITY)) & set(uuids({**AUTHORITY, "sha256": "cd" * 32}))
 
 
 def test_while_one_authority_takes_over_from_another_devices_get_both():
     old = {"name": "Old CA", "sha256": "cd" * 32, "der": b"\x30\x01\x00", "pem": b"old\n"}
     both = {**AUTHORITY, "others": [old]}
-    profile = plistlib.loads(pages.mobileconfig(both))
+    profile = plistlib.loads(handoff_authority.mobileconfig(both))
     assert [payload["PayloadContent"] for payload in profile["PayloadContent"]] == [AUTHORITY["der"], old["der"]]
     assert len({payload["PayloadUUID"] for payload in profile["PayloadContent"]} | {profile["PayloadUUID"]}) == 3
     # The same identity as before and after the rotation: the device replaces the profile instead of collecting them.
-    assert profile["PayloadIdentifier"] == plistlib.loads(pages.mobileconfig(AUTHORITY))["PayloadIdentifier"]
-    assert pages.authority_files(both, "ca")["ca.pem"] == AUTHORITY["pem"] + old["pem"]
+    assert (
+        profile["PayloadIdentifier"] == plistlib.loads(handoff_authority.mobileconfig(AUTHORITY))["PayloadIdentifier"]
+    )
+    assert handoff_authority.authority_files(both, "ca")["ca.pem"] == AUTHORITY["pem"] + old["pem"]
 
 
 def test_the_direct_fields():
@@ -245,7 +248,7 @@ def test_both_ways_on_one_page():
     [("../ca", "../remote-notebooks.mobileconfig"), ("lab", "lab.mobileconfig"), ("alpaca", "alpaca.mobileconfig")],
 )
 def test_where_the_profile_lies(ca_path, profile):
-    assert pages.profile_path(ca_path) == profile
+    assert handoff_authority.profile_path(ca_path) == profile
 
 
 def test_every_tunnel_account_has_its_command_and_its_key():

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
 from ansible_collections.remote.notebooks.plugins.modules import jupyter_migrate
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import migration
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.migration import convert
+from ansible_collections.remote.notebooks.plugins.plugin_utils._migration import tables
+from ansible_collections.remote.notebooks.plugins.plugin_utils._migration.convert import convert
 
 CLASSIC = "~/.jupyter/jupyter_notebook_config.py"
 CLASSIC_JSON = "~/.jupyter/jupyter_notebook_config.json"
@@ -242,7 +242,7 @@ def ask(folder):
 
 
 def test_the_host_knows_the_files_by_the_same_names(tmp_path):
-    assert jupyter_migrate.FILES == migration.FILES
+    assert jupyter_migrate.FILES == tables.FILES
     assert ask(tmp_path / "nowhere")["texts"] == {}
     (tmp_path / "jupyter_config.json").write_text("{}")
     assert ask(tmp_path)["texts"] == {"jupyter_config.json": "{}"}

@@ -15,7 +15,8 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.migration import VARIABLES, convert, new_name
+from ansible_collections.remote.notebooks.plugins.plugin_utils._migration.convert import convert
+from ansible_collections.remote.notebooks.plugins.plugin_utils._migration.tables import VARIABLES, new_name
 
 HASH = "sha1:67c9e60bb8b6:9ffede0825894254b2e042ea597d771089e11aed"
 PATH = "~/.jupyter/jupyter_notebook_config.py"
