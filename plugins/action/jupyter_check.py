@@ -22,7 +22,8 @@ from ..plugin_utils._pki import paths
 from ..plugin_utils._remote import bare
 
 if TYPE_CHECKING:
-    from ..plugin_utils._records import Instance, Plan, Report
+    from ..plugin_utils._records import Instance, Plan
+    from ..plugin_utils._report_records import Report
 
 
 class ActionModule(OwnAction):

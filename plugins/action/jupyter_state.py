@@ -30,7 +30,8 @@ from ..plugin_utils._state import remarks as state_remarks
 from ..plugin_utils._templates import templates
 
 if TYPE_CHECKING:
-    from ..plugin_utils._records import Aim, Change, HostInstance, Plan, Report, Resource
+    from ..plugin_utils._records import Aim, Change, HostInstance, Plan, Resource
+    from ..plugin_utils._report_records import Report
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 

@@ -14,7 +14,8 @@ from ..plugin_utils._check import diagnosis, table
 from ..plugin_utils._input import answers as input_answers
 
 if TYPE_CHECKING:
-    from ..plugin_utils._records import Plan, Report
+    from ..plugin_utils._records import Plan
+    from ..plugin_utils._report_records import Report
 
 
 class ActionModule(OwnAction):

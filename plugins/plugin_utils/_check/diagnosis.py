@@ -19,7 +19,8 @@ from .._state.layout import UNIT
 from .._state.refusals import in_the_way, stopping
 
 if TYPE_CHECKING:
-    from .._records import Instance, Listener, Plan, Report
+    from .._records import Instance, Plan
+    from .._report_records import Listener, Report
 
 #: The causes of :data:`causes.CAUSES` behind which the host may know more than the client.
 WORTH_A_LOOK = (

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 from ...module_utils._errors import PlanError
 
 if TYPE_CHECKING:
-    from .._records import Aim, Environment, Interpreter, Slot
+    from .._records import Aim
+    from .._report_records import Environment, Interpreter, Slot
 
     Known = dict[str, Environment]
 

@@ -17,7 +17,8 @@ from .. import _files, _safe_place
 from . import environments, lockfile_text
 
 if TYPE_CHECKING:
-    from .._records import Aim, Slot
+    from .._records import Aim
+    from .._report_records import Slot
 
 try:
     from uv import find_uv_bin

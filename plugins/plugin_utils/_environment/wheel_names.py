@@ -23,7 +23,8 @@ from ...module_utils._errors import LockError
 from . import lockfile_text
 
 if TYPE_CHECKING:
-    from .._records import Instance, System
+    from .._records import Instance
+    from .._report_records import System
 
 Order = Dict[str, Any]
 

@@ -27,7 +27,7 @@ from .shapes import Shape, among, block, flag, line, many, number, record, where
 from .words import ACCOUNT_PATTERN, MOST, PATH, PYTHON
 
 if TYPE_CHECKING:
-    from .._records import Report
+    from .._report_records import Report
 
 
 def built(value: Any, place: str) -> dict[str, Any]:

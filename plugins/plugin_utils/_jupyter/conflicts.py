@@ -20,7 +20,8 @@ from .._migration.tables import GONE, new_name
 from .plan import PLANNED_SETTINGS
 
 if TYPE_CHECKING:
-    from .._records import ConfigFile, Conflict, Plan, Report
+    from .._records import Conflict, Plan
+    from .._report_records import ConfigFile, Report
 
 #: Read beside ``--config``. jupyter_server_config is not, so its author may expect an effect that it does not have.
 FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")

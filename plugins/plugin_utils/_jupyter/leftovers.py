@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Iterator
 from . import conflicts
 
 if TYPE_CHECKING:
-    from .._records import ConfigFile, Plan, Report
+    from .._records import Plan
+    from .._report_records import ConfigFile, Report
 
 #: Kernels run files there before they answer.
 STARTUP = ".ipython/profile_default/startup"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from .plan import DAY2
 
 if TYPE_CHECKING:
-    from .._records import Change, Plan, Report, Resource
+    from .._records import Change, Plan, Resource
+    from .._report_records import Report
 
 #: The subject of each verb, for its refusals.
 SUBJECTS = {

@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, Any, Dict
 from ...module_utils._plain import plain
 
 if TYPE_CHECKING:
-    from .._records import HostInstance, Plan, ProcessDetails, Report
+    from .._records import HostInstance, Plan
+    from .._report_records import ProcessDetails, Report
 
 Overview = Dict[str, Any]
 

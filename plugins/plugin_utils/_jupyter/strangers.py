@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from .plan import SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
-    from .._records import Obstacle, Plan, Report, Resource
+    from .._records import Obstacle, Plan, Resource
+    from .._report_records import Report
 
 #: The suffix of a resource that is moved aside. The day follows.
 SUFFIX = ".before-remote-notebooks-"

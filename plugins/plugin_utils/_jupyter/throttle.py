@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ...module_utils._errors import PlanError
 
 if TYPE_CHECKING:
-    from .._records import HostInstance, Instance, Report, System
+    from .._records import HostInstance, Instance
+    from .._report_records import Report, System
 
 DAEMON = "fail2ban.service"
 #: The file that proves that the package is installed.

@@ -13,7 +13,8 @@ from .._jupyter import strangers as jupyter_strangers
 from . import layout, manifest, network_rules
 
 if TYPE_CHECKING:
-    from .._records import Change, HostInstance, PathState, Plan, Process, Report, Resource
+    from .._records import Change, HostInstance, Plan, Resource
+    from .._report_records import PathState, Process, Report
 
 
 def differences(plan: Plan, wanted: list[Resource], instances: list[HostInstance], report: Report) -> list[Change]:

@@ -13,7 +13,8 @@ from .._jupyter.plan import INTERFACES
 from . import layout
 
 if TYPE_CHECKING:
-    from .._records import Aim, HostInstance, Instance, Plan, Report, Sandbox, Slot, System
+    from .._records import Aim, HostInstance, Instance, Plan, Sandbox
+    from .._report_records import Report, Slot, System
 
 
 def slots(plan: Plan, report: Report) -> list[Slot]:

@@ -13,7 +13,8 @@ from .._jupyter import kernels, throttle
 from .._jupyter.plan import SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
-    from .._records import Instance, Kernel, Plan, Report, System
+    from .._records import Instance, Kernel, Plan
+    from .._report_records import Report, System
 
 
 #: In the order in which they act.

@@ -14,7 +14,8 @@ from .._jupyter import conflicts, removal, throttle
 from . import layout
 
 if TYPE_CHECKING:
-    from .._records import HostInstance, Plan, Report, Resource
+    from .._records import HostInstance, Plan, Resource
+    from .._report_records import Report
 
 
 def manifest(wanted: list[Resource]) -> list[Resource]:

@@ -11,7 +11,8 @@ from .._jupyter.strangers import FIREWALL_OWNER
 from . import layout
 
 if TYPE_CHECKING:
-    from .._records import Change, FirewallPicture, Plan, Report, Resource
+    from .._records import Change, Plan, Resource
+    from .._report_records import FirewallPicture, Report
 
 
 def firewall_provider(plan: Plan, picture: FirewallPicture) -> str:

@@ -16,7 +16,8 @@ from .._jupyter.plan import INTERFACES
 from . import instances, layout, network_rules, resources
 
 if TYPE_CHECKING:
-    from .._records import Change, Instance, Listener, Plan, Report
+    from .._records import Change, Instance, Plan
+    from .._report_records import Listener, Report
 
 
 def pip_refusal(plan: Plan, report: Report, changes: list[Change], pip: str) -> str:

@@ -13,7 +13,8 @@ from .._jupyter.strangers import FIREWALL_OWNER
 from . import layout, manifest, probe, refusals
 
 if TYPE_CHECKING:
-    from .._records import Plan, Report, System
+    from .._records import Plan
+    from .._report_records import Report, System
 
 
 def remarks(plan: Plan, report: Report) -> list[str]:

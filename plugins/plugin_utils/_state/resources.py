@@ -26,7 +26,8 @@ from . import layout, manifest, network_rules
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .._records import HostInstance, Keywords, Owned, Plan, Report, Resource, System
+    from .._records import HostInstance, Keywords, Owned, Plan, Resource
+    from .._report_records import Report, System
 
 
 class _List:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Callable
 from . import layout
 
 if TYPE_CHECKING:
-    from .._records import Change, PathState, Report, Resource, Step
+    from .._records import Change, Resource, Step
+    from .._report_records import PathState, Report
 
 
 def stale_lock(found: PathState | None, mine: str, now: float, alive: Callable[[int], bool]) -> str:

@@ -14,7 +14,8 @@ from .._jupyter.strangers import ACCOUNT_COMMENT
 from . import layout
 
 if TYPE_CHECKING:
-    from .._records import HostInstance, PathState, Plan, Resource, Step, System
+    from .._records import HostInstance, Plan, Resource, Step
+    from .._report_records import PathState, System
 
 #: Tags that a run may skip and still be a whole run.
 _LATE_TAGS = {"jupyter_verify", "jupyter_handoff"}

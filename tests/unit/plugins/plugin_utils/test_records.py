@@ -12,9 +12,10 @@ from typing import get_type_hints
 import pytest
 
 from plugins.module_utils._errors import AnswerError
-from plugins.plugin_utils import _records
+from plugins.plugin_utils import _records, _report_records
 from plugins.plugin_utils._input import report_answers
-from plugins.plugin_utils._jupyter import plan as jupyter_plan
+from plugins.plugin_utils._input.options import INSTANCE_KEYS
+from plugins.plugin_utils._jupyter.plan import SECRET_KEYS
 
 ROOT = Path(__file__).parents[4]
 
@@ -38,9 +39,9 @@ KEYS = [
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):
     """The lines of a file that mypy refuses: each key is read in a line of its own."""
-    lines = ["from plugins.plugin_utils import _records as records"]
+    lines = [f"from plugins.plugin_utils.{module} import *" for module in ("_records", "_report_records")]
     lines += [
-        f"def read_{place}_{number}(record: records.{name}) -> object: return record['{key}']"
+        f"def read_{place}_{number}(record: {name}) -> object: return record['{key}']"
         for place, (name, *keys) in enumerate(KEYS)
         for number, key in enumerate(keys)
     ]
@@ -57,17 +58,18 @@ def refused(tmp_path_factory):
 @pytest.mark.parametrize(("record", "key", "misspelt"), KEYS, ids=lambda text: text)
 def test_a_misspelt_key_is_an_error_of_lint(refused, record, key, misspelt):
     def reads(name):
-        return [line for line in refused if f"records.{record})" in line and f"'{name}'" in line]
+        return [line for line in refused if f"record: {record})" in line and f"'{name}'" in line]
 
     assert not reads(key)
     assert reads(misspelt)
 
 
-def test_an_instance_has_each_option_that_is_no_secret():
-    options = set(jupyter_plan.INSTANCE_KEYS) - set(jupyter_plan.SECRET_KEYS)
+def test_an_instance_holds_options_of_the_role_and_no_secret():
+    """An option that only a template reads needs no entry in the record."""
+    options = {"name", *INSTANCE_KEYS} - set(SECRET_KEYS)
     derived = {"scheme", "local_url", "classic", "has_token"}
 
-    assert set(get_type_hints(_records.Instance)) == options | derived
+    assert set(get_type_hints(_records.Instance)) - derived - options == set()
 
 
 def demanded(shape) -> set[str]:
@@ -89,13 +91,13 @@ PROBE = {"pythons": [], "accounts": [], "roots": {}, "ports": []}
 @pytest.mark.parametrize(
     ("record", "shape", "optional"),
     [
-        (_records.Report, report_answers.report(PROBE), {"details"}),
-        (_records.System, report_answers.SYSTEM, set()),
-        (_records.Interpreter, report_answers.INTERPRETER, set()),
-        (_records.Account, report_answers.PERSON, set()),
-        (_records.PathState, report_answers.STATE, {"target", "directory", "entries", "digest", "text"}),
-        (_records.Process, report_answers.SERVER, {"trial"}),
-        (_records.Environment, report_answers.SEALED, {"built", "before"}),
+        (_report_records.Report, report_answers.report(PROBE), {"details"}),
+        (_report_records.System, report_answers.SYSTEM, set()),
+        (_report_records.Interpreter, report_answers.INTERPRETER, set()),
+        (_report_records.Account, report_answers.PERSON, set()),
+        (_report_records.PathState, report_answers.STATE, {"target", "directory", "entries", "digest", "text"}),
+        (_report_records.Process, report_answers.SERVER, {"trial"}),
+        (_report_records.Environment, report_answers.SEALED, {"built", "before"}),
     ],
     ids=lambda value: getattr(value, "__name__", "")[:20],
 )

@@ -1,0 +1,168 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The records of a report: the state of a host, read there and checked by :mod:`_input.answers`.
+
+Types alone, as in :mod:`_records`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from ._records import Instance, Resource
+
+
+class System(TypedDict):
+    id: str
+    id_like: list[str]
+    name: str
+    hostname: str
+    machine: str
+    libc: str
+    systemd: bool
+    pid1: str
+    user_manager: bool
+    lingers: bool
+    polkit: bool
+    uid: int
+    user: str
+    group: str
+    home: str
+    ensurepip: bool
+    commands: dict[str, str | None]
+
+
+class Interpreter(TypedDict, total=False):
+    path: str | None
+    version: list[int] | None
+    open: bool
+
+
+class Account(TypedDict, total=False):
+    uid: int
+    group: str
+    home: str
+    home_is: str  # usable, private, missing, another's or shut
+    comment: str
+    shares_group: bool
+
+
+class Home(TypedDict):
+    path: str
+    strangers: list[str]
+
+
+class PathState(TypedDict, total=False):
+    """A file, folder or link of the host."""
+
+    kind: str  # file, directory, link or other
+    mode: str
+    owner: str
+    group: str
+    modified: float
+    target: str
+    directory: bool
+    entries: int
+    digest: str
+    text: str
+
+
+class Process(TypedDict):
+    """A running server."""
+
+    pid: int
+    uid: int
+    instance: str
+    revision: str
+    environment: str
+    started: float
+    tmux: bool
+    trial: NotRequired[float]
+
+
+class ConfigFile(TypedDict):
+    """A configuration file that is not ours. No value of it ever leaves the host."""
+
+    options: list[str]
+    error: str
+
+
+class Listener(TypedDict):
+    """A process that listens on a port."""
+
+    pid: int | None
+    command: str | None
+    loopback: bool
+    everywhere: bool
+    uid: int
+    account: str
+    unit: NotRequired[str]
+    users: NotRequired[bool]
+    also: NotRequired[list[Listener]]
+
+
+class Environment(TypedDict, total=False):
+    """An environment below ``envs``."""
+
+    sealed: bool
+    missing: list[str]
+    built: float | None
+    before: str | None
+
+
+class ProcessDetails(TypedDict, total=False):
+    environment: str
+    kernels: int
+    busy: list[str] | None
+
+
+class Details(TypedDict):
+    """The part of a report that only the overview needs."""
+
+    now: float
+    processes: dict[str, ProcessDetails]
+    versions: dict[str, dict[str, str]]
+    presented: dict[str, str | None]
+
+
+#: Written and read by :mod:`_firewall` of the host side.
+FirewallPicture = dict[str, Any]
+#: Written and read by :mod:`_tunnel` of the host side.
+TunnelReport = dict[str, Any]
+
+
+class Report(TypedDict):
+    """The state of a host (:func:`_input.answers.report` checks the same keys)."""
+
+    tunnel: TunnelReport | None
+    firewall: FirewallPicture | None
+    system: System
+    manifest: list[Resource]
+    pythons: dict[str, Interpreter]
+    accounts: dict[str, Account | None]
+    homes: dict[str, Home]
+    paths: dict[str, PathState | None]
+    used: list[str]
+    servers: list[Process]
+    shadows: dict[str, ConfigFile]
+    aside: list[str]
+    unusable: list[str]
+    astray: list[str]
+    sessions: list[str]
+    listeners: dict[str, Listener]
+    units: dict[str, dict[str, str]]
+    environments: dict[str, Environment]
+    details: NotRequired[Details]
+
+
+class Slot(TypedDict):
+    """A place that needs an environment: an instance, or a Python kernel of one (:func:`_state.instances.slots`)."""
+
+    slot: str
+    instance: Instance
+    python: Interpreter
+    packages: list[str]
+    key: str
+    link: NotRequired[str | None]
+    lock: NotRequired[str | None]
