@@ -253,8 +253,7 @@ def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> Made:
         return False, "", ""  # whoever put it there has taken it away since
     folder = ownership.ours(os.path.dirname(origin))
     if not module.check_mode:
-        before, after = (os.path.join(folder, os.path.basename(each)) for each in (origin, backup))
-        ownership.rename(before, after, "")
+        ownership.rename(f"{folder}/{os.path.basename(origin)}", f"{folder}/{os.path.basename(backup)}", "")
     return True, f"{origin}\n", f"{backup}\n"
 
 
@@ -292,9 +291,8 @@ def _check(module: AnsibleModule, thing: dict[str, Any], path: str) -> None:
 def _attributes(module: AnsibleModule, path: str, thing: dict[str, Any], new: bool) -> bool:
     if new and module.check_mode:
         return True
-    wanted = module.load_file_common_arguments(
-        {"path": path, "owner": thing["owner"], "group": thing["group"], "mode": thing["mode"]}
-    )
+    attributes = {key: thing[key] for key in ("owner", "group", "mode")}
+    wanted = module.load_file_common_arguments({"path": path, **attributes})
     return bool(module.set_fs_attributes_if_different(wanted, new))
 
 

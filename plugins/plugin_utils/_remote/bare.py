@@ -83,14 +83,6 @@ def _folder(name: str) -> tuple[str, ...]:
     return tuple(f"{name}.{file[:-3]}" for file in files if file.endswith(".py"))
 
 
-#: The files of Jupyter that both tasks read.
-_JUPYTER = (
-    "_jupyter.config_file",
-    *_folder("_jupyter.program"),
-    *("_host.processes", "_host.other_account", "_host.ownership", "_host.homes"),
-    *_folder("_jupyter.observation"),
-)
-
 #: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``.
 #: The code for firewalls and for tunnel accounts is compiled only where the probe asks for them.
 OBSERVE: Task = (
@@ -121,8 +113,8 @@ except OSError as error:
     answer = {"msg": observation.trouble(error)}
 """,
     (
-        *_JUPYTER,
-        "_errors",
+        *("_errors", "_host.homes", "_host.other_account", "_host.ownership", "_host.processes"),
+        *("_jupyter.config_file", *_folder("_jupyter.program"), *_folder("_jupyter.observation")),
         *("_firewall.packet_filter", "_firewall.rules", "_firewall.chains", "_firewall.netfilter.unit"),
         *_folder("_firewall.observation"),
         *("_tunnel.names", "_tunnel.accounts", "_tunnel.server_config"),
@@ -134,15 +126,9 @@ except OSError as error:
 BUILD: Task = (
     "from remote_notebooks._jupyter import build as _build\nanswer = _build.attempt(asked)",
     (
-        *_JUPYTER,
-        "_errors",
-        "_plain",
-        "_host.process_environment",
-        "_jupyter.uv_wheels",
-        "_jupyter.uv",
-        "_jupyter.build_commands",
-        "_jupyter.build_steps",
-        "_jupyter.build",
+        *("_errors", "_plain", "_host.other_account", "_host.process_environment", "_host.processes"),
+        *("_jupyter.observation.environments", "_jupyter.uv", "_jupyter.uv_wheels"),
+        *("_jupyter.build", "_jupyter.build_commands", "_jupyter.build_steps"),
     ),
 )
 

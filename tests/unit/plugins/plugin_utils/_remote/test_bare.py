@@ -109,8 +109,9 @@ def test_the_answer_is_found_among_other_words(text, said):
 
 
 @pytest.mark.parametrize("task", [bare.OBSERVE, bare.BUILD])
-def test_every_file_it_needs_comes_with_it(task):
+def test_every_file_it_needs_comes_with_it_and_no_other(task):
     text, names = task
+    reached = set()
     own = r"(?m)^ *from (\.+|remote_notebooks\.?)([\w.]*) import (.+?)(?: as \w+)?$"
     for place, source in [
         ("", text),
@@ -125,7 +126,9 @@ def test_every_file_it_needs_comes_with_it(task):
                 else {".".join(filter(None, [module, name])) for name in imported.split(", ")}
             )
             assert wanted <= set(names), (place, wanted)
+            reached |= wanted
         assert "ansible." not in "".join(line for line in source.splitlines() if "import " in line)
+    assert reached == set(names)
 
 
 def build(environment, **wish):
