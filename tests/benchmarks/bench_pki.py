@@ -85,10 +85,15 @@ def bare_loop(path, certificates):
 
     def builder(name, key, days):
         return (
-            x509.CertificateBuilder().subject_name(name).issuer_name(ca_name).public_key(key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now).not_valid_after(now + days * ONE_DAY)
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(ca_name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now)
+            .not_valid_after(now + days * ONE_DAY)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        )  # fmt: skip
+        )
 
     ca = (
         builder(ca_name, ca_key, 7300)
@@ -217,10 +222,11 @@ def playbook(path, text, certificates):
     (path / "play.yml").write_text(text)
     (path / "vars.json").write_text(json.dumps({"dir": str(path), "list": certificates}))
     subprocess.run(
-        [BIN / "ansible-playbook", "-i", "localhost,", path / "play.yml", "-e", f"@{path}/vars.json"], check=True,
-            capture_output=True,
+        [BIN / "ansible-playbook", "-i", "localhost,", path / "play.yml", "-e", f"@{path}/vars.json"],
+        check=True,
+        capture_output=True,
         env={**os.environ, "ANSIBLE_CONFIG": str(path / "none.cfg")},
-    )  # fmt: skip
+    )
 
 
 def clocked(action, *arguments):

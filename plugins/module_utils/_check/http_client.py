@@ -42,7 +42,7 @@ class HttpClient(TlsConnections):
     def _connect_http(self) -> None:
         connection = self._open()
         if self._context:
-            leaf = read_der(cast("ssl.SSLSocket", connection).getpeercert(True) or b"")
+            leaf = read_der(cast(ssl.SSLSocket, connection).getpeercert(True) or b"")
             self.report.certificate = leaf.summary()
             unfit = unfit_for_clients(leaf, self._authorities, datetime.now(timezone.utc))
             if unfit:

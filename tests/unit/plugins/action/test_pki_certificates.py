@@ -57,11 +57,21 @@ def play(tmp_path):
         }
         (tmp_path / "vars.json").write_text(json.dumps(values))
         done = subprocess.run(
-            [Path(sys.executable).parent / "ansible-playbook", "-i", "web1,web2", tmp_path / "play.yml", "-e",
-            f"@{tmp_path}/vars.json", *options],
-            check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1",
-            "COLUMNS": "500"},
-        )  # fmt: skip
+            [
+                Path(sys.executable).parent / "ansible-playbook",
+                "-i",
+                "web1,web2",
+                tmp_path / "play.yml",
+                "-e",
+                f"@{tmp_path}/vars.json",
+                *options,
+            ],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "500"},
+        )
         done.text = " ".join((done.stdout + done.stderr).split())
         assert bool(done.returncode) is fails, done.stdout + done.stderr
         if not fails:
@@ -176,13 +186,33 @@ def test_advice_is_shown_as_a_warning(play):
 
 def test_a_lint_that_fails_says_why(play, tmp_path):
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-keyout", tmp_path / "k", "-out", tmp_path / "bad.pem",
-         "-days", "3650", "-subj", "/CN=x", "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
-         "subjectAltName=DNS:x.example",
-         "-addext", "extendedKeyUsage=serverAuth"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            tmp_path / "k",
+            "-out",
+            tmp_path / "bad.pem",
+            "-days",
+            "3650",
+            "-subj",
+            "/CN=x",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "subjectAltName=DNS:x.example",
+            "-addext",
+            "extendedKeyUsage=serverAuth",
+        ],
+        check=True,
+        capture_output=True,
+    )
     refused = play(fails=True, entry="lint", pki_lint_files=[str(tmp_path / "bad.pem")])
     assert "it is valid for 3650 days, more than 825 (apple: 825-days)" in refused.text
 

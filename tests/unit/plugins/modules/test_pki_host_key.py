@@ -63,10 +63,21 @@ def play(tmp_path):
         }
         (tmp_path / "vars.json").write_text(json.dumps(values))
         done = subprocess.run(
-            [Path(sys.executable).parent / "ansible-playbook", "-i", f"{hosts},", tmp_path / "play.yml", "-e",
-            f"@{tmp_path}/vars.json", *options],
-            check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        )  # fmt: skip
+            [
+                Path(sys.executable).parent / "ansible-playbook",
+                "-i",
+                f"{hosts},",
+                tmp_path / "play.yml",
+                "-e",
+                f"@{tmp_path}/vars.json",
+                *options,
+            ],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        )
         done.text = " ".join((done.stdout + done.stderr).split())
         assert bool(done.returncode) is fails, done.stdout + done.stderr
         done.changed = sum(map(int, re.findall(r"changed=(\d+)", done.stdout)))

@@ -89,10 +89,20 @@ class Maker:
             else [f"-{profile['digest']}"]
         )
         openssl(
-            "x509", "-req", "-in", request, *signer, "-days", profile["days"], "-set_serial", profile.get("serial",
-            "0x5f2d"), *options,
-            *(["-extfile", extensions, "-extensions", "e"] if profile["extensions"] else []), "-out", out,
-        )  # fmt: skip
+            "x509",
+            "-req",
+            "-in",
+            request,
+            *signer,
+            "-days",
+            profile["days"],
+            "-set_serial",
+            profile.get("serial", "0x5f2d"),
+            *options,
+            *(["-extfile", extensions, "-extensions", "e"] if profile["extensions"] else []),
+            "-out",
+            out,
+        )
         return out
 
     def dated(self, profile, request, extensions, issuer, out):
@@ -104,10 +114,28 @@ class Maker:
             "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
         )
         openssl(
-            "ca", "-batch", "-notext", "-config", settings, "-in", request, "-out", out,
-            "-cert", self.folder / f"{issuer}.pem", "-keyfile", self.folder / f"{issuer}.key",
-            "-startdate", profile["begin"], "-enddate", "20491231000000Z", "-extfile", extensions, "-extensions", "e",
-        )  # fmt: skip
+            "ca",
+            "-batch",
+            "-notext",
+            "-config",
+            settings,
+            "-in",
+            request,
+            "-out",
+            out,
+            "-cert",
+            self.folder / f"{issuer}.pem",
+            "-keyfile",
+            self.folder / f"{issuer}.key",
+            "-startdate",
+            profile["begin"],
+            "-enddate",
+            "20491231000000Z",
+            "-extfile",
+            extensions,
+            "-extensions",
+            "e",
+        )
         return out
 
 
