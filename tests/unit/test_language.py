@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 NAMES = language.committed()
 PAGES = [name for name in NAMES if name.endswith(".md") and name != "CHANGELOG.md"]
 #: Folders with long lines or old task names that are being rewritten. This list only shrinks.
-LONG_LINES_ALLOWED = re.compile(r"roles/.*")
+#: HTML and CSS: a break in a line would be a blank on the page.
+LONG_LINES_ALLOWED = re.compile(r"roles/jupyter/templates/handoff.*\.html\.j2")
 TASKS_ALLOWED = re.compile(r"$^")
 PHRASES_ALLOWED = re.compile(r"(molecule|playbooks|plugins|roles|tests|tools)/.*|CHANGELOG.md")
 #: Words per 1,000 that are "what" or "whatever".
