@@ -36,7 +36,7 @@ def row(name: str, option: dict[str, Any]) -> str:
 
 
 def insert(text: str, line: str, before: re.Pattern[str]) -> str:
-    """Insert a line behind the last one that ``before`` finds, and behind what is indented below that."""
+    """Insert a line behind the last one that ``before`` finds, and behind the lines indented below it."""
     lines = text.splitlines()
     place = max(number for number, each in enumerate(lines) if before.match(each)) + 1
     while place < len(lines) and lines[place].startswith(" "):

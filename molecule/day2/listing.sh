@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Everything on the disk of this host: path, kind, mode, owner and target, then the digest of each file; and the list of
-# the package manager says.
+# the package manager.
 set -euo pipefail
 export LC_ALL=C
 

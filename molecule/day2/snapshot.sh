@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The state of a host that a verb must not change: files with mode, owner, target and digest, accounts among them;
 # servers, firewall, timers. Of environments, thousands of files that never change, size and time are enough. Files that
-# a kernel writes that a check has started is left out.
+# a kernel of a check writes are left out.
 set -euo pipefail
 export LC_ALL=C
 left_out=(\( -name .ansible -o -name .ipython -o -path '*/.local/share/jupyter' \) -prune)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One client stays, others vanish as a port scan does: ``vanish.py AUTHORITY HOST PORT``
 
-Whoever stays is a browser's WebSocket, or the connection that it keeps open: it has to live through the others'
+The one that stays is a browser's WebSocket, or the connection that it keeps open: it has to live through the others'
 goodbye.
 """
 

@@ -22,7 +22,7 @@ for number in range(10000):
         time.sleep(0.1) # else ZeroMQ drops messages that nobody has fetched yet
 time.sleep(4) # else Jupyter drops messages that come too fast for a browser
 print(number + 1, "printed")'
-overheard() { # instance, port, kernel: the output that its owner reads, and the output that bob does
+overheard() { # instance, port, kernel: the output that its owner reads, and the output that bob reads
     on "systemd-run --quiet --unit=spy --uid=bob --property=StandardOutput=truncate:/run/heard \
       $python -I /var/tmp/spy.py ann"
     person "$1" "$2" "$3" run "$speaks" | grep printed

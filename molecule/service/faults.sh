@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Faults between runs and in them: the old server still answers or the new one does, and the run names the
-# wrong.
+# fault.
 # shellcheck source=molecule/service/tools.sh
 . "$(dirname "$0")/tools.sh"
 unit=/etc/systemd/system/jupyter@lab.service.d/instance.conf

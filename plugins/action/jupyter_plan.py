@@ -190,8 +190,8 @@ def _has_to_look(plan: Plan, folder: str) -> bool:
     """Tell whether the host has to be looked at before anything is made for it on the control node.
 
     That is so for a verb, which may be refused, and for a server that this control node has no password of: it would
-    get a certificate, or a key, although the run is then refused. Whoever runs the main job again, for servers that are
-    known, need not look twice.
+    get a certificate, or a key, although the run is then refused. Anybody who runs the main job again, for servers that
+    are known, need not look twice.
     """
     made = bool(plan["certificates"] or plan["tunnel_forwards"])
     known = all(os.path.exists(os.path.join(folder, f"{item['name']}.hash")) for item in plan["instances"])

@@ -40,7 +40,7 @@ class ActionModule(OwnAction):
         for key, content in (("json_file", report.as_json), ("textfile", report.textfile)):
             if arguments[key] and not self._task.check_mode:
                 try:
-                    # Whoever collects metrics is another account; nothing in it is secret.
+                    # The collector of metrics is another account; nothing in it is secret.
                     changed |= _files.write(arguments[key], content(overviews, silent, now), 0o644)
                 except FilesError as error:
                     raise AnsibleActionFail(f"{key}: {error}") from error

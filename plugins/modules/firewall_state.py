@@ -142,9 +142,8 @@ seen:
   type: str
   returned: always
 expected:
-  description: For each TCP port of O(rules) and each of O(clients), whether it is among the sources, and the effect of
-    the rule
-    set does with it.
+  description: For each TCP port of O(rules) and each of O(clients), whether it is among the sources, and the
+    effect of the rule set on it.
   type: list
   elements: dict
   returned: always

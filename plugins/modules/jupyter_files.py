@@ -250,7 +250,7 @@ def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> Made:
 def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> Made:
     origin, backup = thing["origin"], thing["backup"]
     if not os.path.lexists(origin):
-        return False, "", ""  # whoever put it there has taken it away since
+        return False, "", ""  # anybody who put it there has taken it away since
     folder = ownership.ours(os.path.dirname(origin))
     if not module.check_mode:
         ownership.rename(f"{folder}/{os.path.basename(origin)}", f"{folder}/{os.path.basename(backup)}", "")

@@ -12,8 +12,7 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Packs and unpacks with the rights of the account whose notebooks they are. Neither a link in its folder nor the
-    content of an
-    archive holds leads further than the account gets by itself.
+    content of an archive leads further than the account gets by itself.
   - Regular files, folders and links within pass, with the plain bits of their mode. All omitted files are listed.
 options:
   root:

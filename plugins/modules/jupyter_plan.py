@@ -12,14 +12,14 @@ version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Completes every instance of C(jupyter_instances) with the host-wide C(jupyter_*) values, and refuses settings that
-    contradicts itself.
+    contradict each other.
   - The types and the choices of each value are those of the role's C(meta/argument_specs.yml).
   - Runs on the control node and asks the host nothing. Secrets are left out of the result.
 options:
   verb:
     description:
-      - The task of this run besides the main job. V(uninstall) plans for no server at all, independent of the variables
-        say; the others, but V(report), work on the servers that are there and on no others.
+      - The task of this run besides the main job. V(uninstall) plans for no server at all, whichever instances the
+        variables name; the others, but V(report), work on the servers that are there and on no others.
     type: str
     choices: ['', rotate_password, upgrade, rollback, renew, backup, report, uninstall]
     default: ''

@@ -39,7 +39,7 @@ options:
     default: ""
   traces:
     description: The files that servers and kernels write below a home, as relative paths. A trace in another place is
-      removed.
+      not removed.
     type: list
     elements: str
     default: []
@@ -228,7 +228,7 @@ def _shadow(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _stranger(module: AnsibleModule, thing: dict[str, Any]) -> tuple[bool, str]:
-    """Give what was there before us its name back."""
+    """Give a resource that was moved aside its name back."""
     origin, backup = thing["origin"], thing["backup"]
     if not os.path.lexists(backup):
         return False, ""
@@ -253,7 +253,7 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
     if module.check_mode:
         return True, ""
     strangers = homes.strangers(name, entry.pw_dir, [])
-    if strangers:  # since the host was looked at, or what could not be removed before
+    if strangers:  # since the host was read, or that could not be removed before
         return (
             False,
             (

@@ -13,8 +13,7 @@ description:
     longer fits.
   - Works on the control node and connects to no host. Use it with C(run_once).
   - The authority's folder has the layout of C(openssl ca), so that C(openssl) can continue at any time, and everything
-    it
-    did by hand is seen.
+    that it did by hand is seen.
   - Nothing is written before everything was checked and signed; a failed call has changed nothing.
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)

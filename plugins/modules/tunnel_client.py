@@ -39,8 +39,7 @@ options:
     default: ""
   jump:
     description: C(ProxyJump) for the clients. Default is the value in C(ansible_ssh_common_args) or
-      C(ansible_ssh_extra_args)
-      say.
+      C(ansible_ssh_extra_args).
     type: str
     default: ""
   ssh_config:

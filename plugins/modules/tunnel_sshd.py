@@ -20,9 +20,8 @@ extends_documentation_fragment:
   - remote.notebooks.attributes.host
 options:
   accounts:
-    description: The accounts, as M(remote.notebooks.tunnel_keys) returns them. An empty list removes the accounts that
-      this owner
-      has.
+    description: The accounts, as M(remote.notebooks.tunnel_keys) returns them. An empty list removes all accounts of
+      this owner.
     type: list
     elements: dict
     default: []

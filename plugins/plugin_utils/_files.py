@@ -23,7 +23,7 @@ from typing import IO
 from ..module_utils._errors import FilesError
 from ._safe_place import _is_open_to_a_group, belongs, closed_to_others, require_safe_place
 
-#: Makes git ignore a folder of secrets, whatever the user's own ignore file says.
+#: Makes git ignore a folder of secrets, with any ignore file of the user's own.
 GITIGNORE = b"# Secrets and state of one control node: never commit them.\n*\n"
 #: The folder for removed files, below the folder in which they were.
 REMOVED = "removed"

@@ -21,7 +21,7 @@ class Contact(TypedDict):
 
     connection: str
     host: str
-    address: str  # what others can reach
+    address: str  # the address that others can reach
     address_port: int
     proxy: str
     port: int | None

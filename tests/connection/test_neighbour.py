@@ -139,7 +139,7 @@ def who_listens(port: int, ours: int):
 
 
 def test_another_account_of_the_host_that_has_the_port_is_told_by_name(squatter):
-    """The server is down, and whoever listens in its place would be sent its password."""
+    """The server is down, and any program that listens in its place would be sent its password."""
     port = free_port()
     pid = squatter("127.0.0.1", port)
     found = who_listens(port, 0)

@@ -21,7 +21,7 @@ LONG_LINES_ALLOWED = re.compile(r"roles/jupyter/templates/handoff.*\.html\.j2")
 TASKS_ALLOWED = re.compile(r"$^")
 PHRASES_ALLOWED = re.compile(r"(molecule|playbooks|plugins|roles|tests|tools)/.*|CHANGELOG.md")
 #: Words per 1,000 that are "what" or "whatever".
-MOST_WHAT = 17
+MOST_WHAT = 1.5
 
 
 def anchors(page: Path) -> set[str]:
@@ -84,12 +84,7 @@ def test_no_line_is_too_long():
 
 
 def test_a_task_is_a_verb_and_its_object():
-    names = {
-        (name, task)
-        for name in language.task_files()
-        if not TASKS_ALLOWED.fullmatch(name)
-        for task in language.task_names(name)
-    }
+    names = {(name, task) for name in language.task_files() for task in language.task_names(name)}
     assert sorted(pair for pair in names if language.task_words(pair[1]) > 10) == []
     assert sorted(pair for pair in names if pair[1].split()[0].lower() not in language.VERBS) == []
 
@@ -101,8 +96,6 @@ def test_nouns_instead_of_what():
 @pytest.mark.parametrize("phrase", language.BANNED)
 def test_a_phrase_is_not_used(phrase):
     found = {
-        name
-        for name in NAMES
-        if not PHRASES_ALLOWED.fullmatch(name) and re.search(phrase, language.prose(name), re.IGNORECASE)
+        name for name in NAMES if name != "CHANGELOG.md" and re.search(phrase, language.prose(name), re.IGNORECASE)
     }
     assert found == set()

@@ -48,7 +48,7 @@ class Rule:
     broken: Callable[[Certificate], str]
     cure: str
     source: str
-    since: datetime | None = None  # Apple's rule binds what was issued from then on
+    since: datetime | None = None  # Apple's rule applies to certificates issued from then on
 
     def refusing(self, certificate: Certificate) -> tuple[str, ...]:
         """Return the clients that refuse this certificate where it breaks the rule."""
@@ -134,7 +134,7 @@ RULES = (
         lambda it: f"its key is of type {it.key_type.lower()}" if it.key_type not in ("RSA", "EC") else "",
         "Make an EC key on P-256 or an RSA key.", _BR + "6.1.5",
     ),
-    # Nobody checks the signature of a root: it is trusted for what it is.
+    # Nobody checks the signature of a root: it is trusted as it is.
     Rule(
         "sha-2", BOTH, ALL, "weak_signature",
         lambda it: f"it is signed with {it.signature_hash}"

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Certificate:
-    """What matters in an X.509 certificate (RFC 5280), in plain values. None: it has no such extension."""
+    """The relevant fields of an X.509 certificate (RFC 5280), in plain values. None: it has no such extension."""
 
     serial: str  # hexadecimal, lower case
     sha256: str  # of the DER, lower-case hex

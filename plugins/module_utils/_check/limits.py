@@ -17,7 +17,7 @@ HANDSHAKE_SECONDS = 5.0
 
 PATIENCE_SECONDS = 2.0
 
-#: The whole for which these are meant: whoever gives a slow server longer gives each part of the way longer.
+#: The whole for which these are meant: a user who gives a slow server longer gives each part of the way longer.
 USUAL_SECONDS = 30.0
 
 #: The time that is left for cleaning up, also after the time is over.

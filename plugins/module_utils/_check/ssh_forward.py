@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An SSH tunnel for the length of a check: the real ``ssh``, always closed again, and no port of this machine.
 
-A port of the loopback is open to every account of this machine, and whoever listens there first is sent the password.
-So ssh logs in once and listens at a socket in a folder of ours alone; each connection is the standard input and output
-of an ``ssh -W`` that goes through it.
+A port of the loopback is open to every account of this machine, and any program that listens there first is sent the
+password. So ssh logs in once and listens at a socket in a folder of ours alone; each connection is the standard input
+and output of an ``ssh -W`` that goes through it.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def unfit_for_clients(leaf: Certificate, authorities: list[Certificate], now: da
     for place, certificate in [(SERVER, leaf), *((AUTHORITY, each) for each in issuers)]:
         for rule, words in broken(certificate, place):
             refusing = {APPLE, CHROMIUM} & set(rule.refusing(certificate))
-            # The signature of an authority is not what this client judges, but its key.
+            # This client judges the key of an authority, not its signature.
             if rule.cause and refusing and (place == SERVER or rule.cause == "weak_key"):
                 detail = leaf.signature_hash.upper() if rule.cause == "weak_signature" else f"of the {place}, {words}"
                 return Stop(rule.cause, detail=detail, now=iso(now), **_certificate_facts(leaf))

@@ -4,7 +4,7 @@
 """The difference between the rules of an owner and the firewall of a host. Pure: no I/O, no Ansible.
 
 :mod:`choice` says which firewall applies the rules, and which rules it refuses; :mod:`netfilter.difference` compares
-nftables and iptables; :mod:`zones` has the terms of firewalld; :mod:`remarks` what a user is told besides.
+nftables and iptables; :mod:`zones` has the terms of firewalld; :mod:`remarks` the further messages to the user.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user must be told about a firewall although nothing is to change. Pure."""
+"""Facts about a firewall that need attention although no change is needed. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Openings in the terms of firewalld: zones, rich rules, our list of what is ours. Pure."""
+"""Openings in the terms of firewalld: zones, rich rules, our own record of them. Pure."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Iterator
 from . import other_account
 
 #: The files that servers and kernels write there by themselves
-#: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which whoever reads them can do
+#: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html), and caches, which anybody who reads them can do
 #: without (XDG Base Directory Specification; that of npm, https://docs.npmjs.com/cli/configuring-npm/folders#cache,
 #: which JupyterLab's language servers are looked for with where the host has it). A folder stands for all that is in
 #: it.

@@ -158,7 +158,7 @@ def content(path: str, limit: int, *, follow: bool = True) -> bytes:
 
     :param follow: whether ``path`` may be a link.
     """
-    # Without O_NONBLOCK to open a FIFO waits for whoever writes; a terminal must not become this process's own.
+    # Without O_NONBLOCK to open a FIFO waits for a writer; a terminal must not become this process's own.
     descriptor = os.open(
         path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     )

@@ -171,8 +171,8 @@ def rename(path: str, new: str, account: str) -> None:
     """Rename a file within its folder, unless the new name is taken.
 
     :param account: whose the folder is, and who renames; empty for the one we are. Then the folder is taken as it is
-        found without a link in its home, and has to be root's own: others may have changed its name, and the file that
-        is in it, nobody.
+        found without a link in its home, and has to be root's own: others may have changed its name, but nobody
+        its content.
     :raises OSError: where that cannot be done.
     """
     if account and os.geteuid() == 0:

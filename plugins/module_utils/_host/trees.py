@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remove files and folders, as root only what nobody else could have put there, else with the rights of the owner. Runs
-on hosts."""
+"""Remove files and folders: as root only those that root alone could have created, else with the rights of the owner.
+Runs on hosts."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def ours(path: str) -> str:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a resource that only root could have created. Inside, no link is followed (shutil.rmtree), whatever its
-    owner it."""
+    """Remove a resource that only root could have created. Inside, no link is followed
+    (shutil.rmtree)."""
     if stat.S_ISDIR(os.lstat(path).st_mode):
         # The seal of an environment goes first: a folder that is half gone must not look whole.
         with contextlib.suppress(OSError):
@@ -90,7 +90,7 @@ def remove_as_owner(path: str, owner: pwd.struct_passwd) -> tuple[bool, str]:
 
 
 def _rm(path: str) -> None:
-    """Remove a tree as whoever this process is; how much of it went, is looked at afterwards."""
+    """Remove a tree with the rights of this process; how much of it went, is looked at afterwards."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
     # An account may change the mode of its own folder again. A link at the end would be followed.
     if not os.path.islink(path):

@@ -89,7 +89,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
         ``installer`` (``uv`` or ``pip``);
         ``pip`` (a wheel of it on this host, where Python comes without; or empty); ``wheels`` (an archive of wheels on
         this host, or empty);
-        ``account`` (who tries it; empty: whoever builds); ``instead_of`` (an environment that the new one should differ
+        ``account`` (who tries it; empty: the builder); ``instead_of`` (an environment that the new one should differ
         from, or empty);
         ``before`` (the one in use until now, or empty).
     :returns: ``changed``; ``same``, that nothing is newer than in ``instead_of``, and the new folder went again;

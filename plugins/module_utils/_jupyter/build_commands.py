@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands that build an environment: how they run, and what their output means."""
+"""Commands that build an environment: their start, and the meaning of their output."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def run(argv: list[str], text: str) -> tuple[int, str]:
 def tried(argv: list[str], text: str, seconds: float = TRIAL) -> tuple[int, str]:
     """Run the trial of an environment with the rights of another account. Return its exit code and its output.
 
-    That account can read the environment of its processes: the address of the index, with its password,
-    does not. It can stop them as well: they have their time. And no terminal of ours is theirs.
+    That account can read the environment of its processes: so it does not hold the address of the index,
+    with its password. It can stop them as well: they have their time. And no terminal of ours is theirs.
     """
     streams: dict[str, Any] = {
         "stdin": subprocess.PIPE,

@@ -81,7 +81,7 @@ def _extract(archive: str, folder: str) -> None:
 def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     """Make the folder and install into it. Return a remark."""
     path, python, remark = wish["path"], wish["python"], ""
-    # Shut until it is full: uv waits for a lock on a file in it, and whoever can open a file can lock it.
+    # Shut until it is full: uv waits for a lock on a file in it, and anybody who can open a file can lock it.
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.mkdir(path, 0o700)
     uv = ""
@@ -181,7 +181,7 @@ def try_and_seal(wish: Wish, before: str) -> None:
     if seal.returncode != 0:
         raise BuildError(explain("sealing it", said))
     seal_file = os.path.join(path, environments.SEAL)
-    # How fast this host is: whoever waits for a server of it waits longer where this was long (wait_ready.py,
+    # How fast this host is: a run that waits for a server of it waits longer where this was long (wait_ready.py,
     # _diagnosis.patience).
     with open(f"{seal_file}.trial", "w", encoding="ascii") as file:
         file.write(f"{took:.1f}")

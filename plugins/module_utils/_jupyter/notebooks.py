@@ -114,7 +114,7 @@ def _leads_within(name: str, target: str) -> bool:
 
 
 def collect(root: str, limit: int) -> Archive:
-    """Read a folder, with the rights of whoever this process is.
+    """Read a folder, with the rights of this process.
 
     :param limit: in bytes, of all that is in it.
     :raises BackupError: where there is more. :raises OSError: where the folder itself cannot be read.

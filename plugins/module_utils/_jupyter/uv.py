@@ -89,7 +89,7 @@ def program(prefix: str, python: str, pip: str, wheels: str, run: Run) -> str:
         inside = next(name for name in archive.namelist() if name.endswith(".data/scripts/uv"))
         with archive.open(inside) as source, open(uv, "wb") as target:
             shutil.copyfileobj(source, target)
-    os.chmod(uv, 0o700)  # whoever builds is who fetched it
+    os.chmod(uv, 0o700)  # the builder has fetched it
     code, output = run([uv, "--version"], "")
     if code != 0:
         raise BuildError(f"it does not run here: {output.strip()}")

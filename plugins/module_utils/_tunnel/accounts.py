@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SSH accounts that forward to named ports and do nothing else: what the user wrote. Pure.
+"""SSH accounts that forward to named ports and do nothing else: the user's input. Pure.
 
 An *account* is complete after :func:`resolve`, and holds no secret::
 

@@ -180,7 +180,7 @@ def _try(server: Server, files: dict[str, str | None], ours: set[str]) -> None:
 
 
 def _people() -> list[str]:
-    """root, whoever Ansible came as, and everybody else with a shell."""
+    """root, the account of Ansible, and everybody else with a shell."""
     shells = [entry.pw_name for entry in pwd.getpwall() if not entry.pw_shell.endswith(("nologin", "false", "sync"))]
     return list(dict.fromkeys([ANYONE, "root", *filter(None, [os.environ.get("SUDO_USER")]), *shells]))[:PEOPLE]
 

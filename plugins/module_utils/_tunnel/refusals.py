@@ -22,7 +22,7 @@ def refusals(
     cure.
 
     :param override: whether the accounts may be an exception from the settings of the host's administrator.
-    :param strangers: whether files in the way are named; whoever asks may have a cure for them.
+    :param strangers: whether files in the way are named; anybody who asks may have a cure for them.
     """
     if not accounts:
         return []

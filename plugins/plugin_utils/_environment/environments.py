@@ -69,7 +69,7 @@ def choose(slot: Slot, folder: str, known: Known, aim: Aim) -> str:
     :param slot: ``{"slot": its name, "key": the key of the plan, "lock": digest of the lock file that names the
         versions, or None, "link": where its link leads now, or None}``.
     :param folder: where the environments lie.
-    :param known: what is in ``folder``, as :func:`observation.environments.environment` describes it, by path.
+    :param known: the content of ``folder``, as :func:`observation.environments.environment` describes it, by path.
     """
     name, wish, lock, link = slot["slot"], slot["key"], slot["lock"], slot["link"]
     if lock is not None:

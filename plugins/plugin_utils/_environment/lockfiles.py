@@ -122,7 +122,7 @@ def installer_environment(index_url: str, http_proxy: str) -> dict[str, str]:
         environment.setdefault("PIP_INDEX_URL", environment["UV_DEFAULT_INDEX"])
     plain = urlsplit(environment.get("PIP_INDEX_URL", ""))
     if plain.scheme == "http" and plain.hostname:
-        environment.setdefault("PIP_TRUSTED_HOST", plain.hostname)  # whoever writes http:// means it
+        environment.setdefault("PIP_TRUSTED_HOST", plain.hostname)  # anybody who writes http:// means it
     if http_proxy:
         environment.update(HTTPS_PROXY=http_proxy, HTTP_PROXY=http_proxy)
     if environment.get("SSL_CERT_FILE"):

@@ -81,8 +81,8 @@ class Signer:
         return whole and any(self._holds(signed[-length:], content) for length in self._lengths(signed))
 
     def _lengths(self, signed: bytes) -> list[int]:
-        """The possible lengths of the signature, the end of the file: fixed for RSA, for ECDSA the lengths that the
-        byte before it says."""
+        """The possible lengths of the signature at the end of the file: fixed for RSA, for ECDSA set by the byte before
+        it."""
         if isinstance(self.key, rsa.RSAPrivateKey):
             return [self.key.key_size // 8]
         return [length for length in range(8, min(160, len(signed) - 1)) if signed[-length - 1] == length]

@@ -4,8 +4,8 @@
 """Keep secrets out of Ansible's inventories: Ansible reads every file of a folder that is an inventory, and text that
 it cannot make sense of is a host's name.
 
-A password would be looked up as such a name, by whoever answers for names in the network, and stand on ssh's command
-line.
+A password would be looked up as such a name, by any machine that answers for names in the network, and stand on ssh's
+command line.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from ...module_utils._errors import FilesError
 from .facts import require_own_variables
 
 VARIABLE = "REMOTE_NOTEBOOKS_HOME"
-#: Below the home of whoever runs Ansible.
+#: Below the home of the account that runs Ansible.
 OWN = ".local/share/remote-notebooks"
 #: If one of these exists, an earlier run was here. Its files have to be found again, even if another account may not
 #: write there.

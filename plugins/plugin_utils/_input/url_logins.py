@@ -4,8 +4,8 @@
 """Addresses with a password in them, ``http://user:password@proxy``: an action takes the real one in, and gives a
 hidden one out.
 
-A result is registered, shown with ``-v`` and logged; whoever needs the real address reads it again where it was given,
-in the inventory.
+A result is registered, shown with ``-v`` and logged; anybody who needs the real address reads it again where it was
+given, in the inventory.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def targets(plan: Plan, instance: Instance, ca_file: str | None, credential: dic
 
     :param ca_file: the authorities that clients trust. None for the system's own list.
     :param credential: ``password_file`` of a generated password, ``given``: "password" or "token" of the inventory. No
-        secret. A login takes one: a server with a token has a generated password all the same, and people use that
-        type.
+        secret. A login takes one: a server with a token has a generated password all the same, and people type
+        it.
     """
     generated = credential.get("password_file")
     known = {"ca_file": ca_file, "password_file": generated, "given": "" if generated else credential.get("given", "")}

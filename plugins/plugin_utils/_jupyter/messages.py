@@ -23,7 +23,7 @@ def start_failure(
 
     :param step: the one that failed. :param remarks: those of the host.
     :param log: the last lines of the unit's log, or of the screen of a tmux session.
-    :param output: what the command that starts a unit printed; a masked unit is in no log. :param errors: likewise.
+    :param output: the output of the command that starts a unit; a masked unit is in no log. :param errors: likewise.
     """
     is_tmux = step["manager"] == "tmux"
     server = f"the server in the tmux session {step['name']}" if is_tmux else step["name"]

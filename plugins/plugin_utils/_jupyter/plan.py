@@ -95,7 +95,7 @@ PLANNED_SETTINGS = {
     "NotebookApp.password_required": "password",
     "NotebookApp.token": "token",
 }
-#: Sections that jupyter_server brought; Notebook 6 skips them without a word, and whoever wrote them believes they
+#: Sections that jupyter_server brought; Notebook 6 skips them without a word, and anybody who wrote them believes they
 #: hold.
 SERVER_SECTIONS = ("ServerApp", "IdentityProvider", "PasswordIdentityProvider", "ZMQChannelsWebsocketConnection")
 
@@ -321,7 +321,7 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
 
 def _packages(instance: Instance) -> tuple[list[str], str]:
     """Return the packages of the environment, and the path of the classic pages below the base URL, empty if
-    are none."""
+    there are none."""
     needed = {*INTERFACES[instance["interface"]]["packages"], *instance["packages"]}
     if instance["interface"] == "notebook6":
         return sorted(needed), "tree"

@@ -208,7 +208,7 @@ def _accounts(plan: Plan, report: Report) -> list[str]:
 
 def _units(things: list[Resource], report: Report) -> list[str]:
     """Refuse a unit of a server's name that is at work, or that systemd starts at boot: a run must not
-    end."""
+    end its work."""
     said = []
     for thing in things:
         if thing["kind"] != "service" or thing["manager"] == "tmux" or _is_listed(thing, report):

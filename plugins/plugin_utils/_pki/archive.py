@@ -199,7 +199,7 @@ def _unpacked(plain: bytes) -> dict[str, tuple[bytes, int]]:
 
 def _mode(mode: int) -> int:
     """The mode of a stored file. Its creator decides whether it is secret. Write access of others, and execution, are
-    not theirs to say."""
+    never granted."""
     return mode & 0o644 | 0o400
 
 

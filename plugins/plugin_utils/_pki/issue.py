@@ -44,7 +44,7 @@ ROTATE_DAYS = 180
 
 def ensure(settings: Settings) -> dict[str, Any]:
     """Create the authority if there is none, issue the certificates that `_pki_wanted.decide` asks for, and return the
-    `pki_certificates` returns.
+    result of `pki_certificates`.
 
     Raises PkiError or FilesError, and then nothing was changed.
     """

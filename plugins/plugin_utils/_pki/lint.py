@@ -5,7 +5,7 @@
 Ansible.
 
 The rules of one certificate, with their sources, are those of :mod:`_certificate.rules`; here are those of a chain:
-order, signatures, names, dates, and what an authority allows below it.
+order, signatures, names, dates, and the limits of an authority for certificates below it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The paths in ``pki_dir``. A separate file, so that code that only needs a name does not import, at every run, the
-signs certificates."""
+code that signs certificates."""
 
 from __future__ import annotations
 

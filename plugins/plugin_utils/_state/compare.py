@@ -82,8 +82,8 @@ def _compare(
     if kind == "account":
         return [] if report["accounts"].get(name) else [("account", "absent", "present")]
     if kind in ("rule", "trace", "tunnel", "found"):
-        # rule_changes and tunnel_changes compare them all at once. Others create traces, and moved resources
-        # before
+        # rule_changes and tunnel_changes compare them all at once. Others create traces and the
+        # resources that were there before
         return []
     if kind == "package":
         if name == "nftables":

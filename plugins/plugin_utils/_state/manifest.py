@@ -51,7 +51,7 @@ def journal(wanted: list[Resource]) -> list[Resource]:
 
 def revision(instance: HostInstance, wanted: list[Resource], unstamped: str) -> str:
     """Fingerprint the inputs of a server's start: its environment, the files it reads at the start, and its
-    started.
+    command.
 
     The certificate is left out: it is read anew at each connection, so a new one is no reason to restart.
 

@@ -102,7 +102,7 @@ def _overheard(plan: Plan) -> list[str]:
 
 
 def _one_account(plan: Plan) -> list[str]:
-    """Name the instances that share an account and a folder: whoever means two people is told that they are one."""
+    """Name the instances that share an account and a folder: anybody who means two people is told that they are one."""
     if plan["scope"] != "system":
         return []
     shared: dict[tuple[str, str], list[str]] = {}

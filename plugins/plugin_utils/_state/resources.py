@@ -141,7 +141,7 @@ def _shared_things(made: _List, plan: Plan, instances: list[HostInstance], repor
     made.directory("install", prefix, "0755")
     for folder in ("libexec", "envs", "current"):
         made.directory("install", f"{prefix}/{folder}", "0755")
-    # Whoever can open a file can lock it, and the installer would wait.
+    # Anybody who can open a file can lock it, and the installer would wait.
     made.directory("install", f"{prefix}/installer", "0700")
     if any(item["service_manager"] == "tmux" for item in instances):
         made.add("package", "install", "tmux")

@@ -30,11 +30,11 @@ def work(
     tags: Iterable[str] = ("all",),
     skip_tags: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Return what each stage has to do on one host.
+    """Return the work of each stage on one host.
 
     :param state: the result of ``jupyter_state``.
     :param plan: the plan of the host.
-    :param busy: the answer of ``busy_kernels.py``; its last line is JSON, process id to what is busy in it.
+    :param busy: the answer of ``busy_kernels.py``; its last line is JSON, process id to the work in it.
     :param failed: the instances whose server did not start in this run.
     :param tags: those of the run, and ``skip_tags``. Without any, files of several stages go to the host in one call.
     """
@@ -130,7 +130,7 @@ def _packages(due: list[Resource], state: dict[str, Any]) -> dict[str, list[str]
 
 
 def _build(thing: Resource, instances: list[HostInstance], prefix: str) -> dict[str, Any]:
-    """Return an environment with the words that name it in a message, and what its installer is told."""
+    """Return an environment with the words that name it in a message, and the arguments of its installer."""
     name, _dot, kernel = thing["slot"].partition(".")
     item = _instance(instances, name)
     return {

@@ -20,7 +20,7 @@ try:
     from cryptography.hazmat.primitives import padding
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 except ImportError:
-    pass  # whoever makes keys says so
+    pass  # the maker of keys names them
 
 #: OWASP's number for PBKDF2 with HMAC-SHA256 (Password Storage Cheat Sheet).
 ROUNDS = 600_000
@@ -80,7 +80,7 @@ def is_weak(data: bytes) -> bool:
     except ValueError:
         der = b""
     if not der.startswith(b"\x30"):
-        return False  # damaged: whoever opens it says so
+        return False  # damaged: the reader reports it
     rounds = re.search(re.escape(_PBKDF2) + rb"\x30.\x04(.)", der, re.DOTALL)
     if rounds is None:
         return _SCRYPT not in der

@@ -1,10 +1,10 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until nothing runs in Jupyter servers of this machine, and say what still does: ``busy_kernels.py SECONDS
+"""Wait until nothing runs in Jupyter servers of this machine, and print the remaining work: ``busy_kernels.py SECONDS
 PID:UID [...]``.
 
-Prints one JSON object: the process id of each server with what is busy in it, an empty list where a restart would
+Prints one JSON object: the process id of each server with the work in it, an empty list if a restart would
 interrupt nobody. Each server is looked into by a process with the rights of UID, its account, which may stop that
 process or make it read without end: so it has a deadline and a limit of memory, and only an answer of the right form
 counts. Needs no password: a kernel is asked through its own connection file, as the account that runs it. Its shell
@@ -34,14 +34,14 @@ from collections.abc import Iterator
 PATIENCE = 2.0
 SECOND = 0.5
 
-#: How much longer than its wait a look may take, in seconds, and what it may take of memory and say, in bytes.
+#: How much longer than its wait a look may take, in seconds, and its limits of memory and output, in bytes.
 GRACE = 15.0
 MEMORY = 2 << 30
 LONGEST = 1 << 16
-#: What is read of a command line and of an environment, in bytes, and how much is named in the answer.
+#: The limits for reading a command line and an environment, in bytes, and for the names in the answer.
 WORDS = 1 << 18
 MANY, LONG = 50, 200
-#: What counts as busy where nothing could be learned: to restart might end somebody's work.
+#: Counts as busy if no answer was possible: to restart might end somebody's work.
 UNKNOWN = "what could not be asked"
 
 
@@ -95,7 +95,7 @@ def kernels(server: int, known: dict[int, dict[str, int]]) -> dict[str, str]:
 
 
 def terminals(server: int, known: dict[int, dict[str, int]]) -> list[str]:
-    """Name what runs in the terminals of a server: a terminal's shell leads a session of its own."""
+    """Name the programs in the terminals of a server: a terminal's shell leads a session of its own."""
     return [
         f"{words(child, 'cmdline')[0] or 'a program'} in a terminal (process {child})"
         for shell in children(server, known)
@@ -175,12 +175,12 @@ def wait(server: int, uid: int, seconds: float) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Return a text that an account chose, without what a terminal would take for a command."""
+    """Return a text that an account chose, without characters that control a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text[:LONG])
 
 
 def answered(process: subprocess.Popen[bytes], seconds: float) -> list[str]:
-    """Return what a look found, once it has; :data:`UNKNOWN` where it gave no such answer in time."""
+    """Return the result of a look, once it has one. :data:`UNKNOWN` if it gave no valid answer in time."""
     try:
         said = json.loads(process.communicate(timeout=max(seconds, 0))[0][:LONGEST])
     except (subprocess.TimeoutExpired, ValueError, RecursionError):

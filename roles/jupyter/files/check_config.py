@@ -6,7 +6,7 @@
 Jupyter skips a file with a syntax error, and ignores an option it does not know: a server would start without password
 or TLS. So this loads FILE as the server would, and compares every section and option with the classes that are
 installed here. Started by root it reads FILE first, then becomes ACCOUNT, because the server must be able to do the
-same. Nothing of what lies in the account's home is run or counts: that would be its code outside of its unit, and its
+same. No file in the account's home is run or counts: that would be its code outside of its unit, and its
 word on settings that are the plan's. Binds no port. One problem a line; ends with 1 if there is any, and with 75 where
 the account is not able to have it checked. Run it with the Python of the environment that will run the server, and
 through run_jupyter.py, as the server.

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compile the modules of an environment to bytecode: ``compile_environment.py``, run with the environment's own Python.
 
-Nobody but its owner may write there, so what is not compiled now, each process compiles for itself that imports it.
-First comes what a server and a kernel may import, on all cores. Then this says ``ready``, lets go of its output, and
-goes on with the rest at the lowest priority, on one. Files that do not compile, templates for example, stay as they
-are.
+Nobody but its owner may write there, so each process compiles for itself the imported modules that are not compiled
+now. First come the modules that a server and a kernel may import, on all cores. Then this prints ``ready``, lets go of
+its output, and goes on with the rest at the lowest priority, on one. Files that do not compile, templates for example,
+stay as they are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import os
 import re
 import sysconfig
 
-#: What no start imports, by the path below site-packages: half of the work for the default packages. A guess that is
-#: wrong costs time, and no more.
+#: The modules that no start imports, by the path below site-packages: half of the work for the default packages. A
+#: guess that is wrong costs time, and no more.
 LATER = re.compile(
     r"(^|/)tests?/|/pydevd_attach_to_process/"
     r"|^(pip|pygments/lexers"
@@ -55,7 +55,7 @@ def together(paths: list[str]) -> None:
             try:
                 compiled(paths[number::cores])
             finally:
-                os._exit(0)  # nothing of what this process would do at its end
+                os._exit(0)  # nothing of the work that this process would do at its end
         processes.append(process)
     for process in processes:
         os.waitpid(process, 0)

@@ -1,12 +1,12 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep the other accounts of this machine out of what kernels say and hear.
+"""Keep the other accounts of this machine out of the channels of kernels.
 
-A kernel listens on ports of the loopback. What comes in has to be signed, but whoever connects to its output reads it,
+A kernel listens on ports of the loopback. Input has to be signed, but any program that connects to its output reads it,
 and every account can connect. So the channels of a kernel are encrypted, where the kernel and the server's
 jupyter_client know how (CurveZMQ: ipykernel 7.4, jupyter_client 8.10); any other kernel gets Unix sockets in a folder
-that only its account can enter, or does not start. What the settings say is obeyed:
+that only its account can enter, or does not start. The settings are obeyed:
 ``KernelManager.transport: tcp`` lets kernels that do not encrypt listen in clear, and debuggers,
 ``transport_encryption: disabled`` all of them.
 
@@ -31,17 +31,16 @@ if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
     from jupyter_client.provisioning import LocalProvisioner
 
-#: What fits into the address of a socket (unix(7)), and how much of it the name of a kernel's takes: "/", twelve
+#: The limit for the address of a socket (unix(7)), and the part that the name of a kernel's takes: "/", twelve
 #: digits, "-" and a number.
 LONGEST, LONGEST_NAME = 107, 18
 #: The first ipykernel that encrypts.
 ENCRYPTS = (7, 4)
-#: How long a kernel may take to make its sockets before the log says what is wrong with it.
+#: How long a kernel may take to create its sockets before the log names the fault.
 PATIENCE = 60.0
-#: Starts ipykernel without its debugger. That listens on the loopback whatever the channels are, asks nobody for a
-#: key, and once a person has used it
-#: it does what any account of the machine tells it, in the person's kernel. ipykernel_launcher is told nothing else
-#: than by ``-m``.
+#: Starts ipykernel without its debugger. That listens on the loopback with any kind of channels, asks nobody for a key,
+#: and once a person has used it it obeys any account of the machine, in the person's kernel. ipykernel_launcher is told
+#: nothing else than by ``-m``.
 WITHOUT_DEBUGGER = """\
 import runpy, sys
 if sys.path[0] == "":
@@ -69,7 +68,7 @@ def refused(reason: str) -> Exception:
 
 
 def said(manager: KernelManager) -> dict[str, str]:
-    """Return what the configuration says of the channels itself, under whichever name of the class."""
+    """Return the channels in the configuration itself, under any name of the class."""
     found = {}
     for name in ("transport", "transport_encryption"):
         for kind in type(manager).__mro__:
@@ -150,7 +149,7 @@ def way(said: dict[str, str], encrypts: bool) -> str:
 
 
 def settle(manager: KernelManager) -> dict[str, str]:
-    """Choose the channels of a kernel that is about to start. Return what the start is to be called with beside its own
+    """Choose the channels of a kernel that is about to start. Return the arguments of the start beside its own
     arguments."""
     chosen = way(said(manager), can_encrypt(manager))
     if chosen == "curve":
@@ -182,7 +181,7 @@ def guarded(manager: KernelManager, command: list[str]) -> list[str]:
 
 
 def watch(manager: KernelManager, alive: Callable[[], bool]) -> None:
-    """Say what is wrong where a kernel makes no socket: one that knows nothing of them ends, or waits for ever, and the
+    """Report the fault if a kernel creates no socket: one without support for them ends, or waits for ever, and the
     browser shows no reason."""
     path = f"{manager.ip}-{manager.shell_port}"
     deadline = time.monotonic() + PATIENCE

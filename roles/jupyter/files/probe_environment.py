@@ -5,8 +5,8 @@
 requirement a line.
 
 Started by root it first becomes ACCOUNT, because a server has to do with that account's rights. Then the programs of
-Jupyter say their version while a kernel is started, imports what the packages bring, and computes. What lies in the
-account's home is left out of it. One problem a line; ends with 1 if there is any. Run it with the environment's own
+Jupyter print their version while a kernel is started, imports the modules of the packages, and computes. Files in the
+account's home are left out of it. One problem a line; ends with 1 if there is any. Run it with the environment's own
 Python.
 """
 
@@ -38,9 +38,9 @@ PROGRAMS = {
     "jupyter-lab": {"jupyterlab", "jupyter_server"},
     "jupyter-notebook": {"notebook"},
 }
-#: Whoever stops this is no slow machine, and whoever started this has a limit of its own, beyond.
+#: A caller that stops this is no slow machine, and the caller has a limit of its own, beyond.
 SECONDS = 600
-#: Runs in the kernel, and leaves there what modules do not import, with the reason.
+#: Runs in the kernel, and leaves there the modules that do not import, with the reason.
 CODE = """
 import importlib, json
 _bad = []
@@ -50,7 +50,7 @@ for _package, _module in {modules!r}:
     except BaseException as _error:
         _bad.append([_package, _module, type(_error).__name__ + ": " + str(_error)])
 """
-#: What the reply is to hold: the kernel computes, and has imported.
+#: The expected reply: the kernel computes, and has imported.
 ANSWER = "json.dumps([6 * 7, _bad])"
 
 
@@ -101,7 +101,7 @@ def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:
 
 
 def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
-    """Start a kernel and ask it once. What it has to say comes with the reply: whoever listens to its output first
+    """Start a kernel and ask it once. The result comes with the reply: a client that listens to its output first
     waits until there is none."""
     # As a server will start it. Isolated, Python does not look beside the script.
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
@@ -166,7 +166,7 @@ def reply(manager: KernelManager, client: BlockingKernelClient, asked: str) -> d
 
 
 def answer(content: dict) -> tuple[object, list]:
-    """Return what an ``execute_reply`` holds
+    """Return the content of an ``execute_reply``
     (https://jupyter-client.readthedocs.io/en/stable/messaging.html#execution-results)."""
     said = content.get("user_expressions", {}).get("answer", content)
     if said.get("status") != "ok":

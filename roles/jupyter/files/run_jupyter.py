@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a program of Jupyter, its kernels out of reach of other accounts, and without what it never uses:
+"""Run a program of Jupyter, its kernels out of reach of other accounts, and without modules that it never uses:
 ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
 
 Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses
@@ -30,7 +30,7 @@ class Postponed(types.ModuleType):
     """Stands in for the package until something of it is wanted."""
 
     def __getattr__(self, name: str) -> object:
-        # importlib asks for some of these; whoever wants anything else wants the package.
+        # importlib asks for some of these; anybody who wants anything else wants the package.
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(whole(), name)

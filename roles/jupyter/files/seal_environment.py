@@ -4,10 +4,10 @@
 """Prepare the seal of an environment: ``seal_environment.py FOLDER BEFORE PACKAGE ...``; BEFORE is the one whose place
 it takes, or the empty text.
 
-Writes FOLDER/remote-notebooks.json.new: what was asked for, the version of each package, when, instead of which, and
-every file with its size. Whoever has tried the environment takes the ``.new`` away. Without a seal an environment was
-never finished; one that no longer matches it was damaged. Either is built anew. Run it with the environment's own
-Python.
+Writes FOLDER/remote-notebooks.json.new: the requirements, the version of each package, the time, the replaced
+environment, and every file with its size. Anybody who has tried the environment takes the ``.new`` away. Without a seal
+an environment was never finished; one that no longer matches it was damaged. Either is built anew. Run it with the
+environment's own Python.
 """
 
 from __future__ import annotations

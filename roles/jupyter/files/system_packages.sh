@@ -5,9 +5,9 @@
 #
 # Store which packages came to this system with us, and remove those again:
 # system_packages.sh note|remember|remove FOLDER
-#   note      before an installation: what is there
-#   remember  after it: add what came, dependencies included, to FOLDER/packages
-#   remove    what FOLDER/packages names and nothing else here needs; prints what it leaves
+#   note      before an installation: the installed packages
+#   remember  after it: add the new packages, dependencies included, to FOLDER/packages
+#   remove    the packages in FOLDER/packages that nothing else here needs; prints the others
 set -eu
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 before=$2/packages.before
@@ -35,7 +35,7 @@ case $1 in
 note)
     # A run that was cut off leaves its installation running. The module that installs next does not wait for it.
     if command -v apt-get >/dev/null; then apt-get -qq -o DPkg::Lock::Timeout=300 install >&2; fi
-    # What a run that was cut off has noted still counts.
+    # The notes of an interrupted run still count.
     [ -e "$before" ] || { list >"$before.new" && mv "$before.new" "$before"; }
     ;;
 remember)

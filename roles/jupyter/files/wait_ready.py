@@ -32,8 +32,8 @@ TRIAL = "remote-notebooks.json.trial"
 
 
 def patience(folder: str) -> float:
-    """Return how long a server out of this environment may take: four times what its trial took on this machine, within
-    bounds."""
+    """Return how long a server out of this environment may take: four times the time of its trial on this machine,
+    within bounds."""
     try:
         with open(os.path.join(folder, TRIAL), encoding="ascii") as file:
             took = float(file.read(20))

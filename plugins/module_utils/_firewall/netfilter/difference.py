@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What nftables and iptables should hold, and what differs. Pure: no I/O, no Ansible.
+"""The wanted content of nftables and iptables, and the differences. Pure: no I/O, no Ansible.
 
 Two things are needed on a packet filter:
 

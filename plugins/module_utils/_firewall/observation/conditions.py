@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Conditions that nftables and iptables write alike: TCP flags, what is never met, what is not understood. Pure."""
+"""Conditions that nftables and iptables write alike: TCP flags, impossible ones, unknown ones. Pure."""
 
 from __future__ import annotations
 

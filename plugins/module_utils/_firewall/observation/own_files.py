@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this role has on a host: files, links, processes; and what else is in their places. Runs on the host."""
+"""The files, links and processes of this role on a host, and foreign ones in their places. Runs on the host."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ an answer.
       "chains": [...],    chains of nftables and iptables on the way in (see packet_filter.py);
                           managed: owned by another tool
       "ufw_ipv6": true,   where ufw is: whether it lets IPv6 in
-      "ufw_accepts": false,               and whether it lets in what no rule speaks of
+      "ufw_accepts": false,               and whether it accepts connections that no rule names
       "firewalld": {"default": "public", "known": [...], "ledger": {...},
                     "zones": {"public": {"interfaces": ["eth0"], "sources": [], "accepts": false}}},
       "saved": {"ip": {"path": "/etc/iptables/rules.v4", "text": "..."}},     the rules that iptables loads at boot

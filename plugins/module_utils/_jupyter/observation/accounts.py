@@ -136,7 +136,7 @@ def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def is_changed_by_others(path: str) -> bool:
-    """Tell whether somebody but root can change the target of a path: all but its last name, whose owner is to be
+    """Tell whether somebody but root can change the target of a path: all but its last name, whose owner is to
     be corrected."""
     try:
         return bool(ownership.way(os.path.dirname(path)).stranger)

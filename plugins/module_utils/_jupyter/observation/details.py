@@ -63,8 +63,8 @@ def details(
 
 
 def _busy(said: str, pid: str) -> list[str] | None:
-    """Return the work of a server, by the last line of ``busy_kernels.py``. None if the line is not the
-    says."""
+    """Return the work of a server, by the last line of ``busy_kernels.py``. None if the line is no valid
+    answer."""
     try:
         found = json.loads(said.strip().splitlines()[-1])[pid]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -101,7 +101,7 @@ def _versions(folder: str) -> dict[str, str]:
 
 
 def _presented(address: str, port: int) -> str | None:
-    """Return the certificate that a port presents, as PEM, whoever signed it; None where nothing speaks TLS there."""
+    """Return the certificate that a port presents, as PEM, from any signer; None where nothing speaks TLS there."""
     import ssl
 
     context = ssl.create_default_context()
@@ -113,7 +113,7 @@ def _presented(address: str, port: int) -> str | None:
             return ssl.DER_cert_to_PEM_cert(encrypted.getpeercert(True) or b"")
 
     try:
-        # Apart: whoever holds the port may send a byte every four seconds.
+        # Apart: the program on the port may send a byte every four seconds.
         return str(other_account.call("", certificate, seconds=10, limit=1 << 16))
     except OSError:
         return None

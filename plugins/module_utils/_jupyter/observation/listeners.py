@@ -28,7 +28,7 @@ def listeners(ports: list[int], likely: dict[int, int]) -> dict[str, dict[str, A
         socket.
 
     ``loopback`` tells that it is reached from the host itself only, ``everywhere`` that it listens at every address.
-    Whoever listens at 127.0.0.2 and the like is left out: nobody is sent there, every account may do it, and it must be
+    A program at 127.0.0.2 and the like is left out: nobody is sent there, every account may do it, and it must be
     in nobody's way.
     ``pid`` and ``command`` are None where the process cannot be told: without root, and in containers without
     CAP_SYS_PTRACE.

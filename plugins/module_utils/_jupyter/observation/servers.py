@@ -76,7 +76,7 @@ def servers(
     whose they are.
 
     A process chooses its own command line. So it only identifies a process among an account's own:
-    one of another account is a stranger, with any name, and so is a container's. The result
+    one of another account is a stranger, with any name, and so is a container's. The returned
     ``environment`` lies in ``site``.
 
     :param owners: by instance, the accounts it may run as.

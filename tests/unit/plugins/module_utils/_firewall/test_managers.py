@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands for ufw and firewalld. The tools and real packets are tested by the firewall scenario
-shows."""
+"""The commands for ufw and firewalld. The tools and real packets are tested by the firewall
+scenario."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def test_where_a_server_may_not_be_looked_into_no_other_process_is(sees):
     else, and tell nothing."""
     without = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
     account, uid = ("root", 0) if sees else ("nobody", pwd.getpwnam("nobody").pw_uid)
-    os.seteuid(uid)  # whose a socket is, is whoever made it
+    os.seteuid(uid)  # whose a socket is, is its creator
     try:
         listening = socket.create_server(("127.0.0.1", 0))
     finally:

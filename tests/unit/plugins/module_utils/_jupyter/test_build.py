@@ -153,7 +153,7 @@ def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
     "code", ["import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "import os, time; os.fork() or time.sleep(600)"]
 )
 def test_what_tries_an_environment_and_is_stopped_is_not_waited_for(code):
-    """Whoever has the rights of a process can stop it, and root would hold the host's lock as long."""
+    """Anybody who has the rights of a process can stop it, and root would hold the host's lock as long."""
     code, said = build_commands.tried([sys.executable, "-c", code], "", seconds=1)
     assert (code, "no answer within 1 s" in said) == (1, True)
 

@@ -119,8 +119,8 @@ def test_what_nothing_fits_is_said(lab):
 
 
 def test_no_folder_of_others_says_what_is_locked(lab, tmp_path, monkeypatch):
-    """uv looks for settings where it is run, and in every folder above: /tmp is one of those for whoever works below
-    it."""
+    """uv looks for settings where it is run, and in every folder above: /tmp is one of those for anybody who works
+    below it."""
     lab.publish(2)
     (tmp_path / "uv.toml").write_text('constraint-dependencies = ["tiny==1"]\n')
     (tmp_path / "work").mkdir()

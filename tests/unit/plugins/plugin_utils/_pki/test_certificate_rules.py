@@ -28,7 +28,7 @@ from .test_lint import (
     refusals,
 )
 
-#: The check compares its own name with those of the certificate; what a phone lists of authorities is no handshake.
+#: The check compares its own name with those of the certificate. A phone's list of authorities is no handshake.
 NOT_SEEN = {"alternative-name", "address-as-name", "wildcard", "common-name"}
 
 

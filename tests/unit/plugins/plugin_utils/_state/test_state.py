@@ -211,7 +211,7 @@ DAMAGES = {
 def path_damages():
     for thing in settled(DIRECT)[1]:
         for what, damage in DAMAGES.get(thing["kind"], []):
-            if thing.get("mode", "") is not None:  # one without belongs to whoever it belongs to
+            if thing.get("mode", "") is not None:  # one without keeps its owner
                 yield pytest.param(thing["id"], what, damage, id=f"{what} of {thing['id']}")
 
 

@@ -93,7 +93,7 @@ def test_a_postponed_restart_keeps_its_resources(busy, removed):
 
 
 def test_a_removal_ends_with_the_manifest_and_the_folders_above_it():
-    """An account can hold a removal up until somebody stops it: the next run has to know what is left."""
+    """An account can delay a removal until somebody stops it: the next run has to know the remaining resources."""
     paths = ["/opt", PREFIX, f"{PREFIX}/libexec", "/etc/remote-notebooks/lab", f"{PREFIX}/manifest.json"]
     left = [thing("account bob"), *(thing(f"directory {path}") for path in paths)]
     left[1]["shared"] = True

@@ -1,9 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text for nftables and iptables. The tools and real packets are tested by the firewall scenario
-shows.
-"""
+"""The text for nftables and iptables. The firewall scenario tests the tools and real packets."""
 
 from __future__ import annotations
 
