@@ -112,7 +112,7 @@ class Authority:
 
     @property
     def issuer(self) -> sign.Issuer:
-        """Itself as whoever signs."""
+        """Itself as the signer."""
         return sign.Issuer(self.certificate, self.key, self.chain)
 
     @property

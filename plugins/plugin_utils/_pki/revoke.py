@@ -23,8 +23,8 @@ def revoke(settings: Settings, names: list[str], serials: list[str], reason: str
     """Revoke certificates by name or serial number and generate the revocation list again. Return the result of
     `pki_revoke` returns.
 
-    A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and whoever has
-    the key could go on with a certificate from before. Raises PkiError, and then nothing was changed.
+    A name stands for its certificate and for every other one of the same key: a renewal keeps the key, and anybody who
+    has the key could go on with a certificate from before. Raises PkiError, and then nothing was changed.
     """
     if not names and not serials:
         raise PkiError(
