@@ -181,6 +181,11 @@ def test_files_come_early_where_no_tag_keeps_the_stages_apart(tags, skip_tags, e
     assert (UNIT in found["configure"], UNIT in found["service"]) == (early, not early)
 
 
+def test_scripts_come_early_only_with_a_manifest_to_write():
+    found = work(state([SCRIPT, SETTINGS]), PLAN)
+    assert (SCRIPT in found["journal"], SCRIPT in found["install"]) == (False, True)
+
+
 def test_the_configuration_comes_in_an_order_that_a_refusal_leaves_whole():
     things = [
         thing("link /opt/remote-notebooks/current/lab"),
