@@ -22,7 +22,7 @@ if b"VICTIM-SECRET" in sent or b"VklDVElNLVNFQ1JFV" in sent:
 
 if b"_build.attempt(asked)" in sent:
     kind = "build"
-elif b"_observe.report(asked" in sent:
+elif b"observation.report(asked" in sent:
     kind = "observe"
 else:
     found = re.search(rb"modules\.(\w+)['\"]", sent)

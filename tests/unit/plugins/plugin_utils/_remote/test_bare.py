@@ -131,6 +131,13 @@ def test_every_file_it_needs_comes_with_it_and_no_other(task):
     assert reached == set(names)
 
 
+def test_the_hostile_host_knows_our_programs_by_their_words():
+    """Where it does not, its scenario changes no answer of theirs, and shows nothing."""
+    interpreter = Path(__file__).parents[5].joinpath("molecule/hostile_host/interpreter.py").read_text()
+    words = re.findall(r'if b"([^"]+)" in sent:\n +kind', interpreter)
+    assert [word in text for word, (text, _names) in zip(words, (bare.BUILD, bare.OBSERVE))] == [True, True]
+
+
 def build(environment, **wish):
     """Let a program try to build. Where it is to come from is said by no argument."""
     asked = {
