@@ -130,6 +130,15 @@ def test_no_folder_of_python_is_a_heap():
     assert {str(folder.relative_to(ROOT)): size for folder, size in sizes.items() if size > 15} == {}
 
 
+def test_no_file_of_the_host_side_is_longer_than_400_lines():
+    """Nor are more than two of them longer than 300: the table of causes is one thing."""
+    files = [*ROOT.glob("plugins/module_utils/**/*.py"), *ROOT.glob("plugins/modules/*.py")]
+    sizes = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in files}
+    assert len(sizes) > 80
+    assert {name: size for name, size in sizes.items() if size > 400} == {}
+    assert len([size for size in sizes.values() if size > 300]) <= 2
+
+
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):
     """The file list of the collection's archive, built from a checkout that also holds everything a used one holds."""
