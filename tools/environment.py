@@ -103,7 +103,7 @@ def ensure_venv_module() -> None:
 
 
 def build(kind: str) -> None:
-    """Make the environment anew, or add the test tools to one that is otherwise current."""
+    """Create the environment anew, or add the test tools to one that is otherwise current."""
     if kind == "runtime" or not is_current("runtime"):
         ensure_venv_module()
         print(f"Building .venv from {LOCKS['runtime']}", flush=True)
@@ -127,7 +127,7 @@ def build(kind: str) -> None:
 
 
 def build_apart(name: str) -> Path:
-    """Make one of the environments of :data:`APART` from its lock; quick when it fits already. Return its folder of
+    """Create one of the environments of :data:`APART` from its lock; quick when it fits already. Return its folder of
     programs."""
     uv, python, folder = VENV / "bin" / "uv", SYSTEM_PYTHON if _is_supported(SYSTEM_PYTHON) else PYTHON, CACHE / name
     run(uv, "venv", "--quiet", "--allow-existing", "--seed", "--python", python, folder)

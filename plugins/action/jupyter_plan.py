@@ -187,7 +187,7 @@ def _needs(plan: Plan, folder: str) -> list[str]:
 
 
 def _has_to_look(plan: Plan, folder: str) -> bool:
-    """Tell whether the host has to be looked at before anything is made for it on the control node.
+    """Tell whether the host has to be looked at before anything is created for it on the control node.
 
     That is so for a verb, which may be refused, and for a server that this control node has no password of: it would
     get a certificate, or a key, although the run is then refused. Anybody who runs the main job again, for servers that

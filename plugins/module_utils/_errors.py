@@ -37,7 +37,7 @@ class FilesError(RemoteNotebooksError):
 
 
 class PkiError(RemoteNotebooksError):
-    """The authority, a certificate or a key cannot be made, read or trusted."""
+    """The authority, a certificate or a key cannot be created, read or trusted."""
 
 
 class FirewallError(RemoteNotebooksError):
@@ -53,7 +53,7 @@ class CheckError(RemoteNotebooksError):
 
 
 class BackupError(RemoteNotebooksError):
-    """An archive cannot be made, opened or brought back."""
+    """An archive cannot be created, opened or brought back."""
 
 
 class AnswerError(RemoteNotebooksError):
@@ -69,4 +69,4 @@ class AlarmError(BuildError):
 
 
 class LockError(RemoteNotebooksError):
-    """A lock file cannot be made, read or taken back."""
+    """A lock file cannot be created, read or taken back."""

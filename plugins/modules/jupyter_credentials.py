@@ -13,7 +13,7 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Where the user gave no password, one is generated once and kept as C(<directory>/<host>/<instance>.password), mode
     0600.
-  - The hash beside it is Jupyter's own argon2id, and is made anew only when it no longer verifies the password. A
+  - The hash beside it is Jupyter's own argon2id, and is created again only when it no longer verifies the password. A
     control node that has lost it adopts the one on the host if that verifies.
   - The plain password never leaves the control node. C(jupyter_password), C(jupyter_password_hash), C(jupyter_token)
     and the keys of the instances are read from the variables of the host, so that they stand in no task and in no

@@ -22,7 +22,8 @@ description:
 options:
   things:
     description:
-      - Things of kind C(directory), C(file), C(link), C(shadow) and C(stranger), in the order in which they are made.
+      - Things of kind C(directory), C(file), C(link), C(shadow) and C(stranger), in the order in which they are
+        created.
       - Folders and files have C(path), C(owner), C(group), C(mode) and C(stage). A folder without a mode is there, or
         is created. An existing folder keeps its owner and mode. A folder below one of its owner is created with the
         owner's rights.

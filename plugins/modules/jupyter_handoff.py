@@ -49,7 +49,7 @@ options:
         choices: [tunnel, direct, both]
         required: true
       tls:
-        description: How the server's certificate is made. Without it, the server speaks plain HTTP.
+        description: How the server's certificate is created. Without it, the server speaks plain HTTP.
         type: dict
         suboptions:
           mode:

@@ -11,7 +11,7 @@ short_description: Remove resources that earlier runs created on a host
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Removes folders, files, links, and accounts that the role made, and gives files that were moved aside their name
+  - Removes folders, files, links, and accounts that the role created, and gives files that were moved aside their name
     back.
   - Files of an account are removed with that account's rights, wherever a link in its home leads. Root removes
     a path only if root alone can change every part of it.

@@ -67,7 +67,7 @@ options:
     default: false
   locks:
     description: Folder of the control node with the lock files of instances that have C(lock) on. One that is missing
-      is made.
+      is created.
     type: path
   aim:
     description:

@@ -72,7 +72,7 @@ servers:
     way: {description: 'V(network), V(tunnel) or V(loopback).', type: str, sample: network}
     url: {description: The address that a client types., type: str, sample: "https://lab.example.org:8888/"}
     verdict: {description: 'V(reachable), V(untrusted), V(unreachable),
-          or V(unknown) where the check could not be made.', type: str}
+          or V(unknown) where the check could not be created.', type: str}
     cause: {description: A short identifier that stays the same between releases., type: str, sample: timed_out}
     message: {description: The state., type: str}
     cure: {description: The cure., type: str}

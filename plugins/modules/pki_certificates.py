@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pki_certificates
-short_description: Make a private authority and all its server certificates in one call
+short_description: Create a private authority and all its server certificates in one call
 description:
   - Makes an X.509 certificate authority once and issues every certificate of O(certificates) that is missing or no
     longer fits.
@@ -34,7 +34,7 @@ options:
     type: str
   authority:
     description:
-      - How to make the authority, or where one that exists lies. An authority that exists is never replaced; where
+      - How to create the authority, or where one that exists lies. An authority that exists is never replaced; where
         O(authority) describes another one, a warning says so.
       - C(directory) is the authority's folder, below O(directory) unless it is absolute, default C(ca). A folder made
         by hand with C(openssl) (C(private/ca.key.pem), C(certs/ca.cert.pem), C(index.txt) and so on) is adopted in
@@ -51,7 +51,7 @@ options:
     default: {}
   also_trusted:
     description: Folders, as C(directory) of O(authority), of roots that clients should trust as well. One that does not
-      exist is made.
+      exist is created.
     type: list
     elements: str
     default: []
@@ -73,7 +73,7 @@ options:
   requests:
     description:
       - Certificate signing requests in PEM by the name of the certificate, for keys that are born on hosts.
-      - With this option, no key is made here for a certificate that has a key C(host).
+      - With this option, no key is created here for a certificate that has a key C(host).
     type: dict
   renew_before_days:
     description: A certificate with fewer days left is issued again.
@@ -85,7 +85,7 @@ options:
     elements: str
     default: []
   renew_keys:
-    description: Make a new key for a certificate that is issued again. By default the key is kept where it fits.
+    description: Create a new key for a certificate that is issued again. By default the key is kept where it fits.
     type: bool
     default: false
   export_passphrase:

@@ -34,12 +34,12 @@ options:
         type: path
         required: true
       key_type:
-        description: Type of a key that has to be made. A key of another type is replaced.
+        description: Type of a key that has to be created. A key of another type is replaced.
         type: str
         choices: [ecdsa_p256, ecdsa_p384, rsa_2048, rsa_3072, rsa_4096]
         default: ecdsa_p256
       content:
-        description: Certificate and chain in PEM. Without it, only the key is made.
+        description: Certificate and chain in PEM. Without it, only the key is created.
         type: str
       owner:
         description: Owner of the file.
@@ -52,7 +52,7 @@ options:
         type: str
         default: "0600"
   new_keys:
-    description: Make new keys although there are some.
+    description: Create new keys although there are some.
     type: bool
     default: false
   directory:

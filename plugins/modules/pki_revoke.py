@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pki_revoke
-short_description: Revoke certificates and make the revocation list again
+short_description: Revoke certificates and create the revocation list again
 description:
   - Marks certificates as revoked in the authority's C(index.txt) and makes its revocation list again, in PEM and DER.
   - A name stands for its certificate and for every other valid one of the same key.

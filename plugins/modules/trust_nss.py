@@ -94,7 +94,7 @@ ARGUMENTS = {
     "unless": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-#: In a store that we made: the folders that were not there before, outermost first.
+#: In a store that we created: the folders that were not there before, outermost first.
 MARK = ".made-by-remote-notebooks.json"
 #: The files of an NSS store.
 FILES = ("cert9.db", "key4.db", "pkcs11.txt")

@@ -15,7 +15,7 @@ description:
     result.
   - Where an account has no C(public_keys), a pair is made once and kept as C(<directory>/<host>/<account>) in OpenSSH's
     form, C(<account>.pem) in PEM (not for Ed25519) and C(<account>.pub), mode 0600.
-  - A lost form comes back from the other; where both are lost a new key is made.
+  - A lost form comes back from the other; where both are lost a new key is created.
   - Runs on the control node alone; no host is contacted. The private key never leaves it.
 extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
@@ -71,7 +71,7 @@ accounts:
     identity_file: {description: The private key that the user's ssh takes; empty where that is for the user to know.,
           type: str}
     locked: {description: Whether the key that was made has a passphrase., type: bool}
-    pem_file: {description: "The same key in PEM, where it was made here and has such a form.", type: str}
+    pem_file: {description: "The same key in PEM, where it was created here and has such a form.", type: str}
 config_file:
   description: The folder in which M(remote.notebooks.tunnel_client) writes ssh's configuration for the accounts of all
     hosts.

@@ -36,8 +36,8 @@ options:
     default: []
   login:
     description:
-      - How the control node logs in to O(login.accounts) once the change is made, as their clients will. Where one is
-        not let in, the change is taken back and the module fails with the reason. Without it nobody logs in.
+      - How the control node logs in to O(login.accounts) once the change is created, as their clients will. Where one
+        is not let in, the change is taken back and the module fails with the reason. Without it nobody logs in.
     type: dict
     suboptions:
       accounts:

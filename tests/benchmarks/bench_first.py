@@ -94,7 +94,7 @@ def main() -> int:
 
 
 def warm(lab: Lab) -> None:
-    """Make the index fetch the files for the hosts in advance: the page of uv in both forms, for ours reads
+    """Have the index fetch the files for the hosts in advance: the page of uv in both forms, for ours reads
     HTML."""
     sh(BIN / "uv", "pip", "install", "--quiet", "--no-cache", "--target", lab.folder / "warm", "--python-version",
        IMAGE_PYTHON,

@@ -168,7 +168,7 @@ class Lab:
 
 @contextlib.contextmanager
 def lab(machines: int = 1, names: int = 0, memory: bool = False, bin: Path = BIN) -> Iterator[Lab]:
-    """Make the machines, hand over the lab, take all of it away again. Another checkout on this machine waits for its
+    """Create the machines, hand over the lab, take all of it away again. Another checkout on this machine waits for its
     turn.
 
     :param names: how many names lead to them; without it each machine has one.

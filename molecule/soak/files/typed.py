@@ -56,7 +56,7 @@ def commands():
 
 
 def prepare():
-    """Make the folder that a reader sits in: a checkout with an inventory."""
+    """Create the folder that a reader sits in: a checkout with an inventory."""
     shutil.rmtree(READER, ignore_errors=True)  # of the run before, in the same checkout
     READER.mkdir(mode=0o700)
     for name in ("playbooks", "ansible.cfg", ".ansible", ".venv"):

@@ -63,7 +63,7 @@ def strangers(account: str, home: str, ours: list[str]) -> list[str]:
     except (OSError, KeyError):
         return []
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
-        return []  # a link, or another account's: it is not the home that was made, and stays in any case
+        return []  # a link, or another account's: it is not the home that was created, and stays in any case
     try:
         return [str(name) for name in other_account.call(account, lambda: _look(home, {*OURS, *ours}), seconds=SECONDS)]
     except OSError as error:

@@ -79,7 +79,7 @@ def _extract(archive: str, folder: str) -> None:
 
 
 def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
-    """Make the folder and install into it. Return a remark."""
+    """Create the folder and install into it. Return a remark."""
     path, python, remark = wish["path"], wish["python"], ""
     # Shut until it is full: uv waits for a lock on a file in it, and anybody who can open a file can lock it.
     os.makedirs(os.path.dirname(path), exist_ok=True)

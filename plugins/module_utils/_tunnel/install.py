@@ -130,7 +130,7 @@ def _keep(owner: str, changes: list[dict[str, Any]]) -> None:
 
 
 def take_back(owner: str, new: list[str], run: Command, move: Callable[[str, str], None]) -> None:
-    """Undo the last :func:`install` of this owner, and remove the accounts that were made for it."""
+    """Undo the last :func:`install` of this owner, and remove the accounts that were created for it."""
     path = _kept(owner)
     said = _text(path)
     if said is not None:

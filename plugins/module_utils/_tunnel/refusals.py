@@ -18,7 +18,7 @@ from .server_config import in_groups, settings, strange_files
 def refusals(
     accounts: list[Account], report: Report, owner: str, override: bool, *, strangers: bool = True
 ) -> list[str]:
-    """Return why these accounts cannot work on this host, or must not be made; each with the file, the line and the
+    """Return why these accounts cannot work on this host, or must not be created; each with the file, the line and the
     cure.
 
     :param override: whether the accounts may be an exception from the settings of the host's administrator.

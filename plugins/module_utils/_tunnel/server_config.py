@@ -160,7 +160,7 @@ def in_groups(groups: list[str], patterns: list[str]) -> bool:
 
 
 def strange_files(report: Report) -> list[str]:
-    """Return the files that are where ours belong, and are not ours: an account is made before its keys, and all of
+    """Return the files that are where ours belong, and are not ours: an account is created before its keys, and all of
     them before sshd's block."""
     found = [
         key_file(name) for name, keys in report["keys"].items() if keys is not None and name not in report["owned"]

@@ -1,9 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell a folder that somebody else keeps from one in which an authority may be made: only an absent or an empty one is
-filled.
-"""
+"""Tell a folder that somebody else keeps from one in which an authority may be created: only an absent or an empty one
+is filled."""
 
 from __future__ import annotations
 

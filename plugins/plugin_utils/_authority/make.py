@@ -74,7 +74,7 @@ authorityKeyIdentifier = keyid
 def make_root(
     layout: Layout, passphrase: Passphrase, wanted: WantedAuthority, now: datetime.datetime, changes: Changes
 ) -> Authority:
-    """Make a root authority. Its certificate is written last: until it is there, the next run takes up the key that a
+    """Create a root authority. Its certificate is written last: until it is there, the next run takes up the key that a
     killed run left."""
     key = _take_or_make_key(layout, passphrase, wanted.key_type, changes)
     # Eight digits tell the roots of two fleets apart in a device's list
@@ -99,7 +99,7 @@ def make_intermediate(
     *,
     root: Authority,
 ) -> Authority:
-    """Make an intermediate authority below ``root``, whose key must be here for it."""
+    """Create an intermediate authority below ``root``, whose key must be here for it."""
     if root.key is None:
         raise PkiError(
             f"{root.layout.key} is missing, and it must sign {layout.certificate}. Put the key back for this one run."

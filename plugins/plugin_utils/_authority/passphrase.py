@@ -40,7 +40,8 @@ class Passphrase:
         return kept.decode(errors="replace").strip() or None if kept else None
 
     def text_or_new(self, changes: Changes) -> str:
-        """The passphrase for a key that is about to be made; without one, one of 256 random bits is made and kept."""
+        """The passphrase for a key that is about to be created; without one, one of 256 random bits is made and
+        kept."""
         if self.given is not None and len(self.given) < SHORTEST_PASSPHRASE:
             raise PkiError(
                 f"pki_passphrase has {len(self.given)} characters. Give at least {SHORTEST_PASSPHRASE}, or leave it"

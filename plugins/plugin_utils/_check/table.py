@@ -12,7 +12,7 @@ A *target* is one way to one server (:func:`endpoints.targets`). A *row* is its 
      "certificate_days": int | None, "certificate_sha256": str | None, "milliseconds": int | None, "server_version": str
      | None}
 
-``unknown`` is no verdict of the client: the check could not be made, and ``message`` says why.
+``unknown`` is no verdict of the client: the check could not be created, and ``message`` says why.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ Order = Dict[str, Any]
 
 #: The former names of the same wheels, before PEP 600 named them by the version of glibc.
 OLD_NAMES = ("manylinux2014", "manylinux2010", "manylinux1")
-#: The oldest glibc that a wheel can be made for (PEP 600).
+#: The oldest glibc that a wheel can be created for (PEP 600).
 OLDEST = 5
 
 

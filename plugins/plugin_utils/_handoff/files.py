@@ -68,14 +68,14 @@ class Handoff:
     def __init__(self, directory: str, predicting: bool, include_password: bool, signer: dict[str, Any] | None) -> None:
         _safe_place.require_safe_place(directory)
         self.directory, self.predicting, self.include_password = directory, predicting, include_password
-        #: Of the fleet's authority, in lines to compare; known once the files are made, empty where there is none.
+        #: Of the fleet's authority, in lines to compare; known once the files are created, empty where there is none.
         self.fingerprint: list[str] = []
         self.signer = signer and _signer()(
             _existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"]
         )
 
     def require(self, given: list[dict[str, Any]]) -> None:
-        """Raise PkiError where an authority is missing that a record names: before anything is made."""
+        """Raise PkiError where an authority is missing that a record names: before anything is created."""
         for path in {record["tls"]["ca_file"] for record in given} - {None}:
             self._authority(path)
 

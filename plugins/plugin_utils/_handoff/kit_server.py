@@ -46,7 +46,7 @@ def own_address() -> str:
 
 
 class KitServer(http.server.ThreadingHTTPServer):
-    """Listens from the moment it is made.
+    """Listens from the moment it is created.
 
     :param address: the one IP address to listen on.
     :param port: 0 for any free one.

@@ -4,7 +4,7 @@
 """The values of an inventory, compared with an argument specification, with messages in the words of YAML. Pure: no
 I/O, no Ansible.
 
-Ansible's own validator takes a key with nothing behind it for one that is not there, makes a text of a mapping, and
+Ansible's own validator takes a key with nothing behind it for one that is not there, creates a text of a mapping, and
 speaks of Python's classes.
 """
 

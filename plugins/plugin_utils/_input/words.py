@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts and numbers of which the answers of a host are made."""
+"""The texts and numbers of which the answers of a host are created."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ DAY2 = ("rotate_password", "upgrade", "rollback", "renew")
 VERBS = (*DAY2, "backup", "report", "uninstall")
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
-#: Of an account that is made here.
+#: Of an account that is created here.
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 #: Of one that is there: a directory service has Ann, ann.smith, ann@example.org, EXAMPLE\\ann. Whether there is one,
 #: the host says.

@@ -120,7 +120,7 @@ def r_is_missing(report: Report) -> bool:
 
 
 def is_made(item: Instance) -> bool:
-    """Tell whether the role makes the account of an instance where there is none."""
+    """Tell whether the role creates the account of an instance where there is none."""
     return bool(item["user"] == SERVICE_ACCOUNT or item["create_user"])
 
 

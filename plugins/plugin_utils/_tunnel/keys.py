@@ -34,7 +34,7 @@ PEM_TYPES = ("ecdsa", "rsa")
 
 
 def generate(key_type: str) -> Any:
-    """Make a private key of one of ``ecdsa``, ``ed25519``, ``rsa``."""
+    """Create a private key of one of ``ecdsa``, ``ed25519``, ``rsa``."""
     if key_type == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     return ed25519.Ed25519PrivateKey.generate() if key_type == "ed25519" else ec.generate_private_key(ec.SECP256R1())

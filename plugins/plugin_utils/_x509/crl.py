@@ -37,7 +37,7 @@ def sign_crl(
     days: int,
     now: datetime.datetime,
 ) -> Any:
-    """Make a CRL (RFC 5280 section 5) of (serial, moment, reason as in openssl's index)."""
+    """Create a CRL (RFC 5280 section 5) of (serial, moment, reason as in openssl's index)."""
     start = now.replace(microsecond=0)
     builder = (
         x509.CertificateRevocationListBuilder()

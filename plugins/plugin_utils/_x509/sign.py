@@ -58,7 +58,7 @@ def sign_authority(
     permitted: tuple[str, ...] = (),
     issuer: Issuer | None = None,
 ) -> Any:
-    """Make the certificate of an authority: signed by itself, or by ``issuer`` where that is given.
+    """Create the certificate of an authority: signed by itself, or by ``issuer`` where that is given.
 
     ``permitted``: domains and networks; where there are any, the authority can vouch for nothing else.
     """
@@ -136,14 +136,14 @@ class Signer:
             self._shared.append((x509.CRLDistributionPoints([point]), False))
 
     def sign(self, public_key: Any, addresses: tuple[str, ...], days: int) -> Any:
-        """Make a server certificate for these DNS names and IP addresses, ending with its issuer at the latest."""
+        """Create a server certificate for these DNS names and IP addresses, ending with its issuer at the latest."""
         end = min(end_of(self._start, days), self._issuer.certificate.not_valid_after_utc)
         builder = _server(public_key, addresses, self._start, end, self._shared)
         return builder.issuer_name(self._issuer.certificate.subject).sign(self._issuer.key, hashes.SHA256())
 
 
 def sign_by_itself(key: Any, addresses: tuple[str, ...], days: int, now: datetime.datetime) -> Any:
-    """Make a server certificate that nobody vouches for. Not an authority: its key must not be able to sign for other
+    """Create a server certificate that nobody vouches for. Not an authority: its key must not be able to sign for other
     sites."""
     start = (now - BACKDATE).replace(microsecond=0)
     builder = _server(key.public_key(), addresses, start, end_of(start, days), _server_extensions())

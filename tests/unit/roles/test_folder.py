@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-#: A run of the role that makes an authority; it asks no host anything.
+#: A run of the role that creates an authority; it asks no host anything.
 PLAY = """
 - hosts: "{{ target | default('all') }}"
   gather_facts: false

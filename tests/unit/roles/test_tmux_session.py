@@ -69,7 +69,7 @@ def test_the_tmux_of_an_account_holds_nobody_up_by_the_descriptors_it_got(tmp_pa
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 @pytest.mark.parametrize(("owner", "stays"), [(12345, False), (65534, True)], ids=["another account's", "its own"])
 def test_a_folder_that_another_account_made_keeps_no_tmux_from_its_start(tmp_path, owner, stays):
-    """tmux has its sockets in /tmp, by the number of the account, and everybody may make a folder of that name
+    """tmux has its sockets in /tmp, by the number of the account, and everybody may create a folder of that name
     there."""
     place, tmux = Path("/tmp/tmux-65534"), tmp_path / "tmux"
     place.mkdir()

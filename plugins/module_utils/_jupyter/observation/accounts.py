@@ -75,7 +75,7 @@ def _enters(home: str) -> bool:
 
 
 def homes(things: list[dict[str, Any]], wanted: list[str]) -> dict[str, dict[str, Any]]:
-    """Describe the home of each account that an earlier run made, and that none of ``wanted`` is: it may be about to
+    """Describe the home of each account that an earlier run created, and that none of ``wanted`` is: it may be about to
     go."""
     found = {}
     for name in [thing["id"].split(" ", 1)[1] for thing in things if thing["kind"] == "account"]:

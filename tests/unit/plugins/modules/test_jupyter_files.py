@@ -293,7 +293,7 @@ def test_a_folder_in_the_place_of_a_link_stays(make, tmp_path):
 
 @pytest.fixture
 def ground():
-    """Make a folder that every account can reach, with a home of nobody's and one of root's."""
+    """Create a folder that every account can reach, with a home of nobody's and one of root's."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         here = Path(name)
         here.chmod(0o755)

@@ -140,7 +140,7 @@ COMMENT = "made by a test"
 
 @pytest.fixture
 def account(ground):
-    """Make an account with a home below ground, and a process."""
+    """Create an account with a home below ground, and a process."""
     home = ground / "leaver"
     subprocess.run(
         [

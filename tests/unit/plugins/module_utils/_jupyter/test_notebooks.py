@@ -35,7 +35,7 @@ def everything(folder):
 
 @pytest.fixture
 def notebooks(tmp_path):
-    """Make a folder with all that people have, and all that they should not."""
+    """Create a folder with all that people have, and all that they should not."""
     root = tmp_path / "nb"
     (root / "deep/er").mkdir(parents=True)
     (root / "a.ipynb").write_text("{}")
