@@ -5,6 +5,11 @@ ARGS ?=
 SCENARIO ?=
 BIN := .venv/bin
 
+# A misspelt variable would be dropped in silence, and `make up INVENTROY=hosts` would set up this very machine.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(name)))
+UNKNOWN := $(filter-out PYTHON INVENTORY ARGS SCENARIO MAKEFLAGS,$(GIVEN))
+$(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are PYTHON, INVENTORY, ARGS and SCENARIO))
+
 .DEFAULT_GOAL := help
 .PHONY: help up down venv .venv test lint unit sanity molecule connection faults bench lock clean python
 

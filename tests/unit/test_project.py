@@ -312,3 +312,16 @@ def test_no_playbook_says_to_yaml_what_its_author_did_not():
     ]
     wrong = {name: not_text(list(yaml.load_all((ROOT / name).read_text(), _Loader))) for name in files}
     assert {name: found for name, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize("given", [["INVENTROY=hosts"], ["INVENTORY=hosts", "TAGS=x"]])
+def test_make_refuses_a_variable_that_it_does_not_have(given):
+    done = subprocess.run(["make", "-n", "up", *given], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode != 0
+    assert f"There is no variable {given[-1].partition('=')[0]}." in done.stderr
+
+
+def test_make_takes_the_variables_that_it_names():
+    given = ["INVENTORY=hosts", "ARGS=--check --diff", "SCENARIO=smoke", "PYTHON=python3", "-j2"]
+    done = subprocess.run(["make", "-n", "up", *given], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, "playbooks/site.yml --check --diff" in done.stdout) == (0, True)

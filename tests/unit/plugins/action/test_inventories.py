@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,9 @@ ROOT = Path(__file__).parents[4]
 INVENTORY = "all: {hosts: {here: {ansible_connection: local, ansible_python_interpreter: '%s'}}, vars: {%s}}\n"
 
 
-def play(source: Path) -> subprocess.CompletedProcess[str]:
+def play(source: Path, *options: str, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(program), "-i", str(source), str(ROOT / "playbooks/site.yml"), "--check"]
+    command = [str(program), "-i", str(source), str(ROOT / "playbooks" / playbook), "--check", *options]
     return subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "COLUMNS": "10000"}
     )
@@ -66,3 +67,28 @@ def test_a_place_in_an_inventory(tmp_path, place, refused):
             inventory_files.require_apart("pki_dir", f"{tmp_path}/{place}", found)
     else:
         inventory_files.require_apart("pki_dir", f"{tmp_path}/{place}", found)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "said"),
+    [
+        ("tab.yml", "all:\n\thosts: {a: }\n", (), "Completely failed to parse inventory source"),
+        ("hosts.conf", "---\nall: {hosts: {a: }}\n", (), "Completely failed to parse inventory source"),
+        ("missing.yml", None, (), "Completely failed to parse inventory source"),
+        ("empty.yml", "---\nall: {hosts: {}}\n", (), "the inventory names no host"),
+        ("lab.yml", "---\nall: {hosts: {lab: }}\n", ("-e", "target=labb"), "Could not match supplied host pattern"),
+    ],
+)
+@pytest.mark.parametrize("playbook", ["site.yml", "backup.yml"])
+def test_a_run_without_a_host_is_an_error(tmp_path, name, text, options, said, playbook):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    done = play(tmp_path / name, *options, playbook=playbook)
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "playbooks").glob("*.yml")))
+def test_no_playbook_skips_an_inventory_without_hosts(playbook):
+    text = (ROOT / "playbooks" / playbook).read_text()
+    assert re.findall(r"(?m)^  hosts: .*all.*$", text) == []
