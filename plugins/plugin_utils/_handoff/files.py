@@ -101,22 +101,28 @@ class Handoff:
             )
             authorities.update({shared: self._authority(shared)} if shared else {})
         fleet = authorities.get(shared)
-        files = self._authority_files(fleet, "ca") if fleet else {}
+        shared_files = self._authority_files(fleet, "ca") if fleet else {}
+        files = dict(shared_files)
         self.fingerprint = handoff_authority.fingerprint(fleet["sha256"]) if fleet else []
         pages = []
         for record in records:
             own = authorities.get(record["tls"]["ca_file"])
             is_shared = fleet is not None and record["tls"]["ca_sha256"] == fleet["sha256"]
             fresh = record in given
+            carried = shared_files if is_shared else self._authority_files(own, stem(record)) if own and fresh else {}
             page = handoff_pages.view(
-                record, own, "../ca" if is_shared else record["instance"], self._password(record) if fresh else None
+                record,
+                own,
+                "../ca" if is_shared else record["instance"],
+                carried,
+                self._password(record) if fresh else None,
             )
             pages.append(handoff_pages.entry(page))
             if fresh:
                 files[f"{stem(record)}.json"] = handoff_pages.as_json(record)
                 files[f"{stem(record)}.html"] = self._page(f"{stem(record)}.html", "handoff.html.j2", page=page)
-                files.update(self._authority_files(own, stem(record)) if own and not is_shared else {})
-        authority = fleet and handoff_pages.authority_view(fleet, "ca")
+                files.update({} if is_shared else carried)
+        authority = fleet and handoff_pages.authority_view(fleet, "ca", shared_files)
         files["index.html"] = self._page("index.html", "handoff_index.html.j2", pages=pages, authority=authority)
         return files
 

@@ -15,10 +15,10 @@ A *record* holds the facts about one running server::
              "ca_sha256": str | None,          # of its DER form, lower-case hex
              "not_after": str | None},         # of the server's certificate, ISO 8601
      "ssh": {"host": str, "port": int, "user": str | None, "local_port": int, "remote_port": int,
-             "private_key_file": str | None,   # on the control node, where the user is an account that can forward and
-             do nothing else; "pem_file": str | None,           # the same key in PEM; "alias": str | None,
-             # that account's name in ssh's configuration there "others": [{"user", "private_key_file", "pem_file",
-             "alias"}, ...]} | None,  # further accounts of that kind
+             # On the control node, where the user is an account that can forward and do nothing else: its key, the same
+             # key in PEM, its name in ssh's configuration there, and further accounts of that kind.
+             "private_key_file": str | None, "pem_file": str | None, "alias": str | None,
+             "others": [{"user", "private_key_file", "pem_file", "alias"}, ...]} | None,
      "password_file": str | None,              # on the control node; the password itself is in no record
      "service": str,
      "clients": ["browser" | "juno" | "vscode", ...],
@@ -31,15 +31,17 @@ An *authority* is the certificate that devices are to trust::
 
 from __future__ import annotations
 
+import base64
 import json
+import posixpath
 import shlex
 from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._errors import PlanError
-from ...module_utils._tunnel.names import quoted
 from .._jupyter.plan import HOST
 from .authority import fingerprint, profile_path
+from .kit import TYPES
 
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = (
@@ -123,12 +125,17 @@ def shared_authority(records: list[dict[str, Any]]) -> str | None:
 
 
 def view(
-    record: dict[str, Any], authority: dict[str, Any] | None, ca_path: str, password: str | None = None
+    record: dict[str, Any],
+    authority: dict[str, Any] | None,
+    ca_path: str,
+    carried: dict[str, bytes],
+    password: str | None = None,
 ) -> dict[str, Any]:
     """Return the content of a server's page, as ready text.
 
     :param ca_path: the authority's files without their ending, as links of the page: ``<ca_path>.crt``, ``.pem``,
         ``.mobileconfig``.
+    :param carried: the same files by path, for a page that travels alone.
     :param password: shown on the page; None where it stays out of it.
     """
     direct = _address(record["url"], record["classic"]) if record["access"] != "tunnel" else None
@@ -154,7 +161,7 @@ def view(
         "password": password,
         "password_file": record["password_file"],
         "not_after": (record["tls"]["not_after"] or "")[:10],
-        "authority": authority and authority_view(authority, ca_path),
+        "authority": authority and authority_view(authority, ca_path, carried),
         "json": f"{record['instance']}.json",
         "link": f"{record['host']}/{record['instance']}.html",
     }
@@ -166,8 +173,11 @@ def entry(page: dict[str, Any]) -> dict[str, Any]:
     return {**said, "url": page["near"]["url"], "direct": bool(page["direct"]), "tunnel": bool(page["tunnel"])}
 
 
-def authority_view(authority: dict[str, Any], ca_path: str) -> dict[str, Any]:
-    """Return the part of a page about the authority."""
+def authority_view(authority: dict[str, Any], ca_path: str, carried: dict[str, bytes]) -> dict[str, Any]:
+    """Return the part of a page about the authority.
+
+    :param carried: its files by path, which the page holds as data URLs (RFC 2397).
+    """
     return {
         "name": authority["name"],
         "fingerprint": fingerprint(authority["sha256"]),
@@ -176,7 +186,14 @@ def authority_view(authority: dict[str, Any], ca_path: str) -> dict[str, Any]:
         "pem": f"{ca_path}.pem",
         "profile": profile_path(ca_path),
         "profile_name": f"Jupyter servers: {authority['name']}",
+        "carried": [_carried(path, data) for path, data in sorted(carried.items())],
     }
+
+
+def _carried(path: str, data: bytes) -> dict[str, str]:
+    name = path.rpartition("/")[2]
+    media_type = TYPES[f".{name.rpartition('.')[2]}"]
+    return {"name": name, "url": f"data:{media_type};base64,{base64.b64encode(data).decode()}"}
 
 
 def _address(url: str, classic: str) -> dict[str, Any]:
@@ -208,7 +225,9 @@ def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
     block = [f"Host {alias}", f"    HostName {ssh['host']}"]
     block += [f"    Port {ssh['port']}"] if port else []
     block += [f"    User {ssh['user']}"] if ssh["user"] else []
-    block += [f"    IdentityFile {quoted(key)}", "    IdentitiesOnly yes"] if key else []
+    # The path of the key is the operator's. The reader gets the file, and keeps it under a name of its own.
+    kept = f"~/.ssh/{alias}" if key else ""
+    block += [f"    IdentityFile {kept}", "    IdentitiesOnly yes"] if key else []
     block += [
         f"    LocalForward {ssh['local_port']} localhost:{ssh['remote_port']}",
         "    ExitOnForwardFailure yes",
@@ -222,11 +241,13 @@ def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
         "ssh_user": ssh["user"],
         "local_port": ssh["local_port"],
         "remote_port": ssh["remote_port"],
-        "key": key,
-        "pem": ssh["pem_file"],
+        "key": key and posixpath.basename(key),
+        "pem": ssh["pem_file"] and posixpath.basename(ssh["pem_file"]),
+        "keep": (
+            f"mkdir -p -m 700 ~/.ssh && install -m 600 {shlex.quote(posixpath.basename(key))} {kept}" if key else None
+        ),
         "command": (
-            f"ssh -N{port}{f' -i {shlex.quote(key)}' if key else ''} -L"
-            f" {ssh['local_port']}:localhost:{ssh['remote_port']} {login}"
+            f"ssh -N{port}{f' -i {kept}' if key else ''} -L {ssh['local_port']}:localhost:{ssh['remote_port']} {login}"
         ),
         "alias": alias,
         "alias_command": f"ssh -N {alias}",

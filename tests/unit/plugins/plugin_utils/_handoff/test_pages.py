@@ -163,7 +163,7 @@ def test_while_one_authority_takes_over_from_another_devices_get_both():
 
 
 def test_the_direct_fields():
-    page = pages.view(pages.complete(DIRECT), AUTHORITY, "../ca")
+    page = pages.view(pages.complete(DIRECT), AUTHORITY, "../ca", {})
     assert page["tunnel"] is None
     assert page["scan"] == "https://lab.example.org:8888/team/"
     direct = page["direct"]
@@ -198,12 +198,12 @@ def test_the_direct_fields():
     ],
 )
 def test_the_address_that_juno_needs(url, classic, address, opens):
-    page = pages.view(pages.complete(changed(DIRECT, url=url, classic=classic)), AUTHORITY, "../ca")
+    page = pages.view(pages.complete(changed(DIRECT, url=url, classic=classic)), AUTHORITY, "../ca", {})
     assert (page["direct"]["app_address"], page["direct"]["classic"]) == (address, opens)
 
 
 def test_the_fields_of_the_tunnel():
-    page = pages.view(pages.complete(TUNNEL), None, "../ca")
+    page = pages.view(pages.complete(TUNNEL), None, "../ca", {})
     assert page["direct"] is None
     assert page["authority"] is None
     assert page["scan"] == "ssh://tunnel@192.0.2.10:22"
@@ -229,7 +229,7 @@ def test_the_fields_of_the_tunnel():
 
 def test_another_ssh_port_and_no_user():
     record = pages.complete(changed(TUNNEL, ssh={**SSH, "port": 2222, "user": None}))
-    tunnel = pages.view(record, None, "../ca")["tunnel"]
+    tunnel = pages.view(record, None, "../ca", {})["tunnel"]
     assert tunnel["command"] == "ssh -N -p 2222 -L 9000:localhost:8888 192.0.2.10"
     assert "    Port 2222" in tunnel["block"].splitlines()
     assert "User" not in tunnel["block"]
@@ -237,7 +237,7 @@ def test_another_ssh_port_and_no_user():
 
 def test_both_ways_on_one_page():
     record = pages.complete(changed(DIRECT, access="both", ssh=SSH))
-    page = pages.view(record, AUTHORITY, "../ca")
+    page = pages.view(record, AUTHORITY, "../ca", {})
     assert page["direct"]["url"] == "https://lab.example.org:8888/team/"
     assert page["tunnel"]["url"] == "https://localhost:9000/team/"
     assert page["near"] is page["direct"]
@@ -258,7 +258,7 @@ def test_every_tunnel_account_has_its_command_and_its_key():
     assert record["ssh"]["others"] == [
         {"user": "mac", "private_key_file": "/t/mac", "pem_file": None, "alias": "lab1-mac"}
     ]
-    tunnels = pages.view(record, None, "../ca")["tunnels"]
+    tunnels = pages.view(record, None, "../ca", {})["tunnels"]
     assert [(tunnel["command"], tunnel["alias_command"], tunnel["key"], tunnel["pem"]) for tunnel in tunnels] == [
         ("ssh -N -i /t/ipad -L 9000:localhost:8888 ipad@192.0.2.10", "ssh -N lab1-ipad", "/t/ipad", "/t/ipad.pem"),
         ("ssh -N -i /t/mac -L 9000:localhost:8888 mac@192.0.2.10", "ssh -N lab1-mac", "/t/mac", None),
