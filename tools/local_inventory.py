@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import socket
 import sys
 from pathlib import Path
 
@@ -45,10 +47,18 @@ def variables(environ: dict[str, str], *, root: bool) -> dict[str, object]:
     }
 
 
+def name(hostname: str) -> str:
+    """The machine's own name, which its page and its passwords carry; ``localhost`` where it cannot name a file, or is
+    that of a group."""
+    usable = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", hostname) and hostname not in ("all", "ungrouped", "jupyter")
+    return hostname if usable else "localhost"
+
+
 def write(path: Path) -> None:
     """A proxy's address may hold a password, and the state beside the file always does: both for the owner only."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    inventory = {"jupyter": {"hosts": {"localhost": variables(dict(os.environ), root=os.geteuid() == 0)}}}
+    hosts = {name(socket.gethostname()): variables(dict(os.environ), root=os.geteuid() == 0)}
+    inventory = {"jupyter": {"hosts": hosts}}
     text = HEADER + yaml.safe_dump(inventory, sort_keys=False)
     with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8") as file:
         file.write(text)

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import socket
 import stat
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def test_written_once_for_the_owner_only_and_never_again(tmp_path):
     assert call(tmp_path, ".local/inventory.yml").returncode == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert yaml.safe_load(path.read_text())["jupyter"]["hosts"]["localhost"]["ansible_connection"] == "local"
+    assert yaml.safe_load(path.read_text())["jupyter"]["hosts"][socket.gethostname()]["ansible_connection"] == "local"
 
     path.write_text("mine")
     assert call(tmp_path, ".local/inventory.yml").returncode == 0
@@ -94,3 +95,18 @@ def test_refused_in_one_line(tmp_path, arguments, message):
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("hostname", "name"),
+    [
+        ("lab", "lab"),
+        ("pi-4.home.arpa", "pi-4.home.arpa"),
+        ("", "localhost"),
+        ("a_b", "localhost"),
+        ("lab:1", "localhost"),
+        ("jupyter", "localhost"),
+    ],
+)
+def test_the_machine_is_called_by_its_name(hostname, name):
+    assert local_inventory.name(hostname) == name
