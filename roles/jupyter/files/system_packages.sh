@@ -21,13 +21,23 @@ list() {
     fi | sort -u
 }
 
-# The packages that would go with "$1", itself included. One that others need goes with them.
-with() {
+# The packages that would go with those on standard input, without them: others that need them.
+others() {
     if command -v apt-get >/dev/null; then
-        apt-get --simulate purge "$1" | sed -nE 's/^(Purg|Remv) ([^ :]+).*/\2/p'
+        xargs apt-get --simulate purge | sed -nE 's/^(Purg|Remv) ([^ :]+).*/\2/p'
     else
-        echo "$1"
-        rpm --query --whatrequires --queryformat '%{NAME}\n' "$1" | grep -v '^no package' || true
+        xargs rpm --query --whatrequires --queryformat '%{NAME}\n' | grep -v '^no package' || true
+    fi | sort -u | comm -23 - "$ours"
+}
+
+# The packages that those on standard input need, directly or not.
+needed() {
+    if command -v apt-cache >/dev/null; then
+        xargs apt-cache --installed --recurse --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
+            depends |
+            sed -nE 's/^ *\|?[A-Za-z]+: *<?([^ :<>]+)>?.*/\1/p'
+    else
+        xargs rpm --query --requires | sed 's/ .*//' | xargs rpm --query --whatprovides --queryformat '%{NAME}\n'
     fi | sort -u
 }
 
@@ -46,15 +56,21 @@ remember)
     ;;
 remove)
     [ -e "$ours" ] || exit 0
-    set --
-    for package in $(list | comm -12 - "$ours"); do
-        others=$(with "$package" | comm -23 - "$ours")
-        if [ -z "$others" ]; then
-            set -- "$@" "$package"
-        else
-            echo "$package stays: $(echo "$others" | tr '\n' ' ')need it"
-        fi
+    # One question for all of them, and one more for each that turns out to be needed.
+    list | comm -12 - "$ours" >"$ours.going"
+    while [ -s "$ours.going" ]; do
+        others=$(others <"$ours.going")
+        [ -n "$others" ] || break
+        echo "$others" | needed | comm -12 - "$ours.going" >"$ours.staying"
+        # Where nothing tells which of them is needed, all stay.
+        [ -s "$ours.staying" ] || cp "$ours.going" "$ours.staying"
+        echo "$(paste -sd' ' "$ours.staying") stay: $(echo "$others" | paste -sd' ' -) would be removed with them"
+        comm -23 "$ours.going" "$ours.staying" >"$ours.new"
+        mv "$ours.new" "$ours.going"
     done
+    # shellcheck disable=SC2046 # a word is a package
+    set -- $(cat "$ours.going")
+    rm -f "$ours.going" "$ours.staying"
     [ $# -gt 0 ] || exit 0
     if command -v apt-get >/dev/null; then
         apt-get -qq --yes -o DPkg::Lock::Timeout=300 purge "$@" >&2
