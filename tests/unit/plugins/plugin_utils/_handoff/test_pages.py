@@ -260,6 +260,21 @@ def test_every_tunnel_account_has_its_command_and_its_key():
     ]
     tunnels = pages.view(record, None, "../ca", {})["tunnels"]
     assert [(tunnel["command"], tunnel["alias_command"], tunnel["key"], tunnel["pem"]) for tunnel in tunnels] == [
-        ("ssh -N -i /t/ipad -L 9000:localhost:8888 ipad@192.0.2.10", "ssh -N lab1-ipad", "/t/ipad", "/t/ipad.pem"),
-        ("ssh -N -i /t/mac -L 9000:localhost:8888 mac@192.0.2.10", "ssh -N lab1-mac", "/t/mac", None),
+        ("ssh -N -i ~/.ssh/lab1-ipad -L 9000:localhost:8888 ipad@192.0.2.10", "ssh -N lab1-ipad", "ipad", "ipad.pem"),
+        ("ssh -N -i ~/.ssh/lab1-mac -L 9000:localhost:8888 mac@192.0.2.10", "ssh -N lab1-mac", "mac", None),
+    ]
+    # The folder of the keys is the operator's: the page goes to others.
+    assert "/t/" not in repr(tunnels)
+    assert tunnels[0]["keep"] == "mkdir -p -m 700 ~/.ssh && install -m 600 ipad ~/.ssh/lab1-ipad"
+
+
+def test_a_page_that_travels_alone_holds_the_certificates():
+    carried = {"ca.crt": b"der", "ca.pem": b"pem", "remote-notebooks.mobileconfig": b"profile"}
+    assert pages.view(pages.complete(DIRECT), AUTHORITY, "../ca", carried)["authority"]["carried"] == [
+        {"name": "ca.crt", "url": "data:application/x-x509-ca-cert;base64,ZGVy"},
+        {"name": "ca.pem", "url": "data:application/x-pem-file;base64,cGVt"},
+        {
+            "name": "remote-notebooks.mobileconfig",
+            "url": "data:application/x-apple-aspen-config;base64,cHJvZmlsZQ==",
+        },
     ]
