@@ -18,7 +18,8 @@ from ..plugin_utils._action import OwnAction
 from ..plugin_utils._input import inventory_values, operator_folder
 from ..plugin_utils._input.options import INSTANCE_KEYS, OPTIONS, PREFIX
 from ..plugin_utils._input.url_logins import Logins
-from ..plugin_utils._jupyter import plan as jupyter_plan
+from ..plugin_utils._plan import access
+from ..plugin_utils._plan import plan as jupyter_plan
 from ..plugin_utils._remote.contact import contact
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ class ActionModule(OwnAction):
         defaults = {key: values.get(PREFIX + key, OPTIONS[PREFIX + key].get("default")) for key in INSTANCE_KEYS}
         reached = contact(task_vars, self._templar)
         if not defaults["addresses"]:
-            own = _own_names() if reached["connection"] in LOCAL or reached["host"] in jupyter_plan.LOOPBACK else []
-            defaults["addresses"] = jupyter_plan.default_addresses(
+            own = _own_names() if reached["connection"] in LOCAL or reached["host"] in access.LOOPBACK else []
+            defaults["addresses"] = access.default_addresses(
                 reached["address"], _named(task_vars["inventory_hostname"], reached), own
             )
 

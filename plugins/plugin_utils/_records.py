@@ -151,7 +151,7 @@ class TunnelOptions(TypedDict):
 
 
 class Plan(TypedDict):
-    """The decision of the inventory for one host (:func:`_jupyter.plan.resolve`)."""
+    """The decision of the inventory for one host (:func:`_plan.plan.resolve`)."""
 
     host: str
     scope: Scope

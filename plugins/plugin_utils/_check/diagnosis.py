@@ -16,7 +16,7 @@ from ...module_utils._check.causes import conclude
 from ...module_utils._firewall import openings
 from .._jupyter import conflicts, leftovers
 from .._state.layout import UNIT
-from .._state.refusals import in_the_way, stopping
+from .._state.ports import in_the_way, stopping
 
 if TYPE_CHECKING:
     from .._records import Instance, Plan

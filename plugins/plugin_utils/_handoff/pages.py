@@ -39,7 +39,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._errors import PlanError
-from .._jupyter.plan import HOST
+from .._plan.plan import HOST
 from .authority import fingerprint, profile_path
 from .kit import TYPES
 

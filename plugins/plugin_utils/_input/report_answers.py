@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils._errors import AnswerError, CheckError
-from .._jupyter.plan import NAME as INSTANCE
+from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
 from .tunnel_answers import tunnels

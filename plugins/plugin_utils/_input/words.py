@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ...module_utils._tunnel import names as tunnel_names
-from .._jupyter.plan import NAME as INSTANCE
+from .._plan.plan import NAME as INSTANCE
 from .shapes import line, many, number
 
 #: The report of a host with dozens of servers has some hundred kilobytes; one of 100,000 rules that block an address

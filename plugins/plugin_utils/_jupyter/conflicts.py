@@ -17,7 +17,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from .._migration.tables import GONE, new_name
-from .plan import PLANNED_SETTINGS
+from .._plan.settings import PLANNED_SETTINGS
 
 if TYPE_CHECKING:
     from .._records import Conflict, Plan
@@ -29,7 +29,7 @@ FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")
 HOME_FOLDERS = (".jupyter", ".local/etc/jupyter")
 NAMES = ("jupyter_config", "jupyter_server_config", "jupyter_lab_config", "jupyter_notebook_config")
 
-#: The settings of our template beside :data:`_jupyter.plan.PLANNED_SETTINGS`.
+#: The settings of our template beside :data:`_plan.settings.PLANNED_SETTINGS`.
 OURS = {
     *PLANNED_SETTINGS,
     "ServerApp.open_browser",

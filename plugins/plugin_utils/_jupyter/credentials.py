@@ -17,8 +17,8 @@ from ansible.plugins.action import ActionBase
 from ...module_utils._errors import FilesError
 from .. import _files
 from .._input import answers
+from .._plan import plan as jupyter_plan
 from . import password as jupyter_password
-from . import plan as jupyter_plan
 from . import secrets
 
 if TYPE_CHECKING:

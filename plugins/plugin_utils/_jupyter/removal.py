@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .plan import DAY2
+from .._plan.plan import DAY2
 
 if TYPE_CHECKING:
     from .._records import Change, Plan, Resource

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .plan import SERVICE_ACCOUNT
+from .._plan.account import SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
     from .._records import Obstacle, Plan, Resource

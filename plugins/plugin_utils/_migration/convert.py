@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ...module_utils._errors import PlanError
 from ...module_utils._jupyter.config_file import LONGEST_NAME, Reading, read
 from .._jupyter.password import is_hash
-from .._jupyter.plan import SERVICE_ACCOUNT
+from .._plan.account import SERVICE_ACCOUNT
 from .tables import DECIDED, FILES, HUB, NEAR, NETWORK, OPENING, OWN, PACKAGES, PLACED, SERVER, VARIABLES, new_name
 
 #: A class and a trait of it, as Python names things.

@@ -122,7 +122,7 @@ PACKAGES = {
     "AiExtension": "jupyter-ai",
     "SchedulerApp": "jupyter-scheduler",
 }
-#: Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_jupyter.plan`, and of their
+#: Classes of Jupyter itself that a configuration may name: those of BASE_PACKAGES in :mod:`_plan.plan`, and of their
 #: they are made of.
 _OWN = """
 AllowAllAuthorizer Application AsyncCheckpoints AsyncContentsManager AsyncFileCheckpoints AsyncFileContentsManager

@@ -9,7 +9,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from .._environment import environments
-from .._jupyter.plan import INTERFACES
+from .._plan.interfaces import INTERFACES
 from . import layout
 
 if TYPE_CHECKING:

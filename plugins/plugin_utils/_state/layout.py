@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .._jupyter import kernels, throttle
-from .._jupyter.plan import SERVICE_ACCOUNT
+from .._plan.account import SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
     from .._records import Instance, Kernel, Plan

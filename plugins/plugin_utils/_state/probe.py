@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import names as tunnel_names
 from .._jupyter import conflicts, leftovers, throttle
-from .._jupyter.plan import loopback
 from .._jupyter.strangers import FIREWALL_UNIT
+from .._plan.access import loopback
 from . import layout
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from ...module_utils._errors import FirewallError
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
-from .._jupyter.plan import INTERFACES
+from .._plan.interfaces import INTERFACES
 from . import instances, layout, network_rules, resources
+from .ports import is_taken_since, taken
 
 if TYPE_CHECKING:
     from .._records import Change, Instance, Plan
-    from .._report_records import Listener, Report
+    from .._report_records import Report
 
 
 def pip_refusal(plan: Plan, report: Report, changes: list[Change], pip: str) -> str:
@@ -179,50 +180,6 @@ def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
     return problems
 
 
-def in_the_way(item: Instance, report: Report) -> list[Listener]:
-    """Return who listens on the port of an instance, as far as a server there, or who wants to reach it, has to do with
-    that."""
-    listener = report["listeners"].get(str(item["port"]))
-    found = [listener, *listener.get("also", [])] if listener else []
-    return [each for each in found if item["access"] != "tunnel" or each["loopback"] or each["everywhere"]]
-
-
-def taken(item: Instance, report: Report) -> list[str]:
-    """Say who has the port of an instance."""
-    listener = next((each for each in in_the_way(item, report) if not _is_ours(each, item, report)), None)
-    if listener is None:
-        return []
-    return [f"port: {item['port']} is used by {_holder(listener)}. {stopping(listener)}, or choose another port."]
-
-
-def _holder(listener: Listener) -> str:
-    unit = listener.get("unit", "")
-    if listener["pid"]:
-        return f"{listener['command']} (process {listener['pid']}{f' of {unit}' if unit else ''})"
-    return f"a process of the account '{listener['account']}'{f', {unit} by the look of it' if unit else ''}"
-
-
-def stopping(listener: Listener) -> str:
-    """Return how to stop the program on a port: a unit of systemd starts again after a while, or after a boot."""
-    unit = listener.get("unit")
-    if not unit:
-        return "Stop that"
-    how = f"as '{listener['account']}': systemctl --user" if listener["users"] else "sudo systemctl"
-    return f"Stop that for good, else it has the port again after a boot ({how} disable --now {shlex.quote(unit)})"
-
-
-def is_taken_since(item: Instance, report: Report) -> bool:
-    """Tell whether an account has taken the port of a server that an earlier run has made.
-
-    Any account can: that must be in nobody else's way.
-    """
-    ours = [
-        thing for thing in report["manifest"] if thing.get("kind") == "service" and thing["instance"] == item["name"]
-    ]
-    known = any(thing.get("port") == item["port"] for thing in ours)
-    return known and report["system"]["uid"] == 0 and all(each["uid"] for each in in_the_way(item, report))
-
-
 def unusable(plan: Plan, item: Instance, report: Report) -> str:
     """Refuse a folder of notebooks that is there, and that the account cannot use: whose it is, is not ours to
     change."""
@@ -283,23 +240,3 @@ def _homeless(item: Instance, report: Report) -> list[str]:
         f"user: the home of '{user}', {account['home'] or 'none'}, {what}, and Jupyter works in it. On the host:"
         f" {make}{move} - or name another user."
     ]
-
-
-def _is_ours(listener: Listener, item: Instance, report: Report) -> bool:
-    """Tell whether a server of ours holds the port of an instance: its own, one of the same account, or one that an
-    earlier run gave this port.
-
-    Any other server of ours is another person's, who may have made it listen there. Where the process cannot be told,
-    the account has to do.
-    """
-    before = {
-        thing["instance"]
-        for thing in report["manifest"]
-        if thing["kind"] == "service" and thing.get("port") == item["port"]
-    }
-    own = {server["uid"] for server in report["servers"] if server["instance"] == item["name"]}
-    own.add((report["accounts"].get(item["user"]) or report["system"])["uid"])
-    near = [server for server in report["servers"] if server["instance"] in before or server["uid"] in own]
-    if listener["pid"]:
-        return listener["pid"] in {server["pid"] for server in near}
-    return listener["uid"] in {server["uid"] for server in near}

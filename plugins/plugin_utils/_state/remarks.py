@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._jupyter import conflicts, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
 from . import layout, manifest, probe, refusals
+from . import ports as state_ports
 
 if TYPE_CHECKING:
     from .._records import Plan
@@ -35,8 +36,8 @@ def remarks(plan: Plan, report: Report) -> list[str]:
         *(
             f"instance '{item['name']}': {text}"
             for item in plan["instances"]
-            if refusals.is_taken_since(item, report)
-            for text in refusals.taken(item, report)
+            if state_ports.is_taken_since(item, report)
+            for text in state_ports.taken(item, report)
         ),
         *_unkept(plan, report["system"]),
         *_without_ssh(plan, report),

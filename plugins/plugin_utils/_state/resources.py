@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The wanted resources of a host, the existing ones, and the difference. Pure: no I/O, no Ansible.
 
-``plan`` is :func:`_jupyter.plan.resolve`'s, ``report`` is the result of the module ``jupyter_state``. A *thing* is one
+``plan`` is :func:`_plan.plan.resolve`'s, ``report`` is the result of the module ``jupyter_state``. A *thing* is one
 managed object of the host::
 
     {"id": "file /etc/remote-notebooks/lab/tls.pem", "kind": "file", "stage": "configure", "instance": "lab", "path":
@@ -22,54 +22,12 @@ from .._jupyter import conflicts, kernels, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._jupyter.strangers import ACCOUNT_COMMENT
 from . import layout, manifest, network_rules
+from .resource_list import ResourceList
+from .service_resources import add_masks, add_services
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
-    from .._records import HostInstance, Keywords, Owned, Plan, Resource
-    from .._report_records import Report, System
-
-
-class _List:
-    """The list of resources while it grows. A resource that several instances share is listed once."""
-
-    def __init__(self, owner: str, group: str, report: Report) -> None:
-        self.made: dict[str, Resource] = {}
-        self.report = report
-        self.owner = owner
-        self.group = group
-
-    def add(self, kind: str, stage: str, name: str, /, **more: Unpack[Keywords]) -> None:
-        thing: Resource = {"id": f"{kind} {name}", "kind": kind, "stage": stage, "instance": "", **more}
-        self.made.setdefault(thing["id"], thing)
-
-    def directory(self, stage: str, path: str, mode: str | None, /, **more: Unpack[Keywords]) -> None:
-        fields: Keywords = {"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more}
-        self.add("directory", stage, path, **fields)
-
-    def parents(self, stage: str, path: str, home: str, /, **more: Unpack[Owned]) -> None:
-        """List the folders above ``path`` that were not there before us. Others may come to use them: they go only when
-        they are empty."""
-        for folder in layout.above(path):
-            if self.is_new(folder) and not f"{home}/".startswith(f"{folder}/"):
-                own: Owned = more if folder.startswith(f"{home}/") else {}
-                self.directory(stage, folder, None, shared=True, **own)
-
-    def is_new(self, path: str) -> bool:
-        """Tell whether ``path`` was not there before our first run."""
-        if any(thing["id"] == f"found {path}" for thing in self.report["manifest"]):
-            return False
-        return self.report["paths"].get(path) is None or any(
-            thing.get("path") == path for thing in self.report["manifest"]
-        )
-
-    def environment(self, path: str, /, **more: Unpack[Keywords]) -> None:
-        fields: Keywords = {"path": path, **more}
-        self.add("environment", "install", path, **fields)
-
-    def file(self, stage: str, path: str, mode: str, /, **more: Unpack[Keywords]) -> None:
-        fields: Keywords = {"path": path, "mode": mode, "owner": self.owner, "group": self.group, **more}
-        self.add("file", stage, path, **fields)
+    from .._records import HostInstance, Owned, Plan, Resource
+    from .._report_records import Report
 
 
 def things(
@@ -86,7 +44,7 @@ def things(
     """
     system = report["system"]
     owner, group = ("root", "root") if plan["scope"] == "system" else (system["user"], system["group"])
-    made = _List(owner, group, report)
+    made = ResourceList(owner, group, report)
     if not instances:
         if manifest.kept(plan, [], report):
             # The manifest of the remaining resources has to stay as well, for a later removal.
@@ -105,14 +63,14 @@ def things(
         _instance_things(made, item, credentials.get(item["name"], {}), pem)
         # An account that lingered before we came goes on to linger when we are gone.
         ours = any(thing["kind"] == "linger" for thing in report["manifest"])
-        _service_things(
+        add_services(
             made,
             item,
             lingers=system["lingers"] and not ours,
             cron=plan["scope"] == "system" and layout.has_cron(system),
         )
     if plan["scope"] == "system":
-        _mask_things(made, instances, system)
+        add_masks(made, instances, system)
         _firewall_things(made, plan, report)
         if any(item["login_throttle"] for item in instances):
             _throttle_things(made, instances, report)
@@ -123,12 +81,12 @@ def things(
     return list(made.made.values())
 
 
-def _add_strangers(made: _List, plan: Plan) -> None:
+def _add_strangers(made: ResourceList, plan: Plan) -> None:
     for each in jupyter_strangers.moved(plan, list(made.made.values()), made.report):
         made.add("stranger", "manifest", each["origin"], **each)
 
 
-def _shared_things(made: _List, plan: Plan, instances: list[HostInstance], report: Report) -> None:
+def _shared_things(made: ResourceList, plan: Plan, instances: list[HostInstance], report: Report) -> None:
     prefix = instances[0]["prefix"]
     for item in instances:
         known = report["accounts"].get(item["user"])
@@ -158,7 +116,7 @@ def _shared_things(made: _List, plan: Plan, instances: list[HostInstance], repor
     made.directory("configure", config, "0755")
 
 
-def _instance_things(made: _List, item: HostInstance, credential: dict[str, Any], pem: str | None) -> None:
+def _instance_things(made: ResourceList, item: HostInstance, credential: dict[str, Any], pem: str | None) -> None:
     folder = item["config_dir"]
     own: Owned = {"instance": item["name"], "group": item["group"]}
     # Where accounts share a group, as on SUSE, the group must not read keys and hashes: they belong to the account
@@ -215,7 +173,7 @@ def _instance_things(made: _List, item: HostInstance, credential: dict[str, Any]
     )
 
 
-def _kernel_things(made: _List, item: HostInstance) -> None:
+def _kernel_things(made: ResourceList, item: HostInstance) -> None:
     """List the kernels beside the one that every server's own environment brings."""
     own: Owned = {"instance": item["name"], "group": item["group"]}
     shut: Owned = {**own, "owner": item["user"]} if item["shares_group"] else own
@@ -246,83 +204,7 @@ def _kernel_things(made: _List, item: HostInstance) -> None:
         )
 
 
-def _service_things(made: _List, item: HostInstance, lingers: bool, cron: bool) -> None:
-    manager, units = item["keeper"] or "tmux", item["unit_dir"]
-    service: Keywords = {
-        "user": item["user"],
-        "environment": item["environment"],
-        "restart": item["restart"],
-        "port": item["port"],
-        "instance": item["name"],
-        "manager": manager,
-    }
-    if manager == "tmux":
-        made.file(
-            "service",
-            f"{item['config_dir']}/start",
-            "0755",
-            instance=item["name"],
-            template="start.sh.j2",
-            stamped=True,
-        )
-        if cron:
-            made.file(
-                "service", layout.CRON.format(name=item["name"]), "0644", instance=item["name"], template="cron.j2"
-            )
-        service["tmux"] = item["tmux"]
-        made.add("service", "service", item["session"], **service)
-        return
-    if manager == "systemd_user":
-        made.parents("service", f"{units}/{item['unit']}", item["home"])
-        if not lingers:
-            made.add("linger", "service", item["user"])
-    made.file("service", f"{units}/jupyter@.service", "0644", template="jupyter@.service.j2")
-    made.directory("service", f"{units}/{item['unit']}.d", "0755", instance=item["name"])
-    made.file(
-        "service",
-        f"{units}/{item['unit']}.d/instance.conf",
-        "0640",
-        instance=item["name"],
-        template="instance.conf.j2",
-        stamped=True,
-    )
-    # systemd applies these to a running unit at a reload: no reason to restart.
-    made.file(
-        "service",
-        f"{units}/{item['unit']}.d/limits.conf",
-        "0644",
-        instance=item["name"],
-        template="limits.conf.j2",
-        live=True,
-    )
-    service["place"] = f"{units}/{item['unit']}"
-    made.add("service", "service", item["unit"], **service)
-
-
-def _mask_things(made: _List, instances: list[HostInstance], system: System) -> None:
-    """Shut the way out of its unit that an account has by a systemd of its own, where the account is ours, and nothing
-    it runs is to be open."""
-    open_to_all = {item["user"] for item in instances if item["hardening"] in ("none", "sudo")}
-    for item in instances:
-        if (
-            system["systemd"]
-            and f"account {item['user']}" in made.made
-            and item["user"] not in open_to_all
-            and not _is_masked(item, made.report)
-        ):
-            made.add("mask", "service", item["user"])
-
-
-def _is_masked(item: HostInstance, report: Report) -> bool:
-    """Tell whether somebody else has masked the systemd of an account: that stays at uninstall."""
-    path = layout.USER_MANAGER.format(uid=(report["accounts"].get(item["user"]) or {"uid": ""})["uid"])
-    listed = any(thing["id"] == f"mask {item['user']}" for thing in report["manifest"]) or jupyter_strangers.is_lost(
-        report
-    )
-    return (report["paths"].get(path) or {}).get("target") == "/dev/null" and not listed
-
-
-def _firewall_things(made: _List, plan: Plan, report: Report) -> None:
+def _firewall_things(made: ResourceList, plan: Plan, report: Report) -> None:
     if plan["firewall_rules"]:
         from ...module_utils._firewall import rules
 
@@ -332,7 +214,7 @@ def _firewall_things(made: _List, plan: Plan, report: Report) -> None:
             made.add("package", "firewall", "nftables")
 
 
-def _throttle_things(made: _List, instances: list[HostInstance], report: Report) -> None:
+def _throttle_things(made: ResourceList, instances: list[HostInstance], report: Report) -> None:
     alone = throttle.is_alone(report)
     for path in throttle.FILES:
         made.parents("throttle", path, "/root")

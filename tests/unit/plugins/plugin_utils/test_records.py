@@ -15,7 +15,7 @@ from plugins.module_utils._errors import AnswerError
 from plugins.plugin_utils import _records, _report_records
 from plugins.plugin_utils._input import report_answers
 from plugins.plugin_utils._input.options import INSTANCE_KEYS
-from plugins.plugin_utils._jupyter.plan import SECRET_KEYS
+from plugins.plugin_utils._plan.plan import SECRET_KEYS
 
 ROOT = Path(__file__).parents[4]
 

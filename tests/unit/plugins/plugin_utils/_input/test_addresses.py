@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input import addresses
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input.addresses import address
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import plan
+from ansible_collections.remote.notebooks.plugins.plugin_utils._plan import access
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_a_control_node_without_the_library_says_so(monkeypatch):
 
 
 def test_what_ansible_connects_to_becomes_an_address_in_the_same_form():
-    assert plan.default_addresses("büro.example.org", "buero", []) == ["xn--bro-hoa.example.org", "buero"]
-    assert plan.default_addresses("0.0.0.0", "lab", []) == ["lab"]
+    assert access.default_addresses("büro.example.org", "buero", []) == ["xn--bro-hoa.example.org", "buero"]
+    assert access.default_addresses("0.0.0.0", "lab", []) == ["lab"]

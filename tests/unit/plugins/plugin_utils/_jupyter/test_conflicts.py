@@ -10,8 +10,8 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import c
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import compare
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import manifest as state_manifest
 
+from .._plan.test_plan import DEFAULTS
 from .._state.test_state import WISHES, bare, plan, resolve, wanted
-from .test_plan import DEFAULTS
 
 HOME = "/home/jupyter/.jupyter"
 

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import kernels as jupyter_kernels
 
-from .test_plan import only
+from .._plan.test_plan import only
 
 
 def one(**kernel):

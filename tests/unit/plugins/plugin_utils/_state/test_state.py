@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.plan import resolve
+from ansible_collections.remote.notebooks.plugins.plugin_utils._plan.plan import resolve
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import (
     compare,
     network_rules,
@@ -20,7 +20,7 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._state import ins
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import manifest as state_manifest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import remarks as state_remarks
 
-from .._jupyter.test_plan import DEFAULTS
+from .._plan.test_plan import DEFAULTS
 
 DEBIAN = {
     "id": "debian",

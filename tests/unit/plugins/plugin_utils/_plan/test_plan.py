@@ -10,10 +10,8 @@ import pytest
 import yaml
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input.options import INSTANCE_KEYS
-from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter.plan import (
-    default_addresses,
-    resolve,
-)
+from ansible_collections.remote.notebooks.plugins.plugin_utils._plan.access import default_addresses
+from ansible_collections.remote.notebooks.plugins.plugin_utils._plan.plan import resolve
 
 with open("roles/jupyter/defaults/main.yml", encoding="utf-8") as _file:
     _ROLE = yaml.safe_load(_file)

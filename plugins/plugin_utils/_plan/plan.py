@@ -1,0 +1,240 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the user's variables to complete records, or to the list of contradictions. Pure: no I/O, no Ansible.
+
+A *plan* (:class:`_records.Plan`) is the decision of the inventory alone for one host. An *instance* holds every key of
+:data:`.options.INSTANCE_KEYS` that is no secret, resolved. :mod:`_state.compare` adds the facts of the host.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from ...module_utils._errors import PlanError
+from .._jupyter import kernels, throttle
+from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access
+from .account import settle_account, settle_tunnel_accounts
+from .interfaces import packages_of
+from .settings import check_settings
+
+if TYPE_CHECKING:
+    from .._records import FileKey, Instance, Plan, Scope
+
+
+#: Files of the control node.
+FILE_KEYS: tuple[FileKey, ...] = ("certificate_file", "key_file", "ca_file")
+SECRET_KEYS = ("password", "password_hash", "token")
+
+#: The tasks of a run besides the main job. Those that change a host work on existing servers, and on
+#: nothing but their subject.
+DAY2 = ("rotate_password", "upgrade", "rollback", "renew")
+VERBS = (*DAY2, "backup", "report", "uninstall")
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?")
+_MEMORY = re.compile(r"[0-9]+[KMGT]?|[0-9]+%|infinity")
+_QUOTA = re.compile(r"[0-9]+%")
+_TASKS = re.compile(r"[0-9]+%?|infinity")
+#: A host's name in the inventory: part of file names and of certificates' names
+HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+
+
+def unknown_key(key: str, known: tuple[str, ...]) -> str:
+    """Say that ``key`` is unknown, and which one was probably meant."""
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"there is no key '{key}'" + (f"; did you mean '{near[0]}'?" if near else f". Known: {', '.join(known)}.")
+
+
+def resolve(
+    host: str,
+    scope: Scope,
+    defaults: dict[str, Any],
+    instances: list[dict[str, Any]],
+    *,
+    keep_notebooks: bool = True,
+    keep_environments: int = 1,
+    timeout: int = 0,
+    shadows: str = "report",
+    prune: bool = False,
+    verb: str = "",
+    replace_existing: bool = False,
+) -> Plan:
+    """Resolve the instances of one host.
+
+    :param host: the host's name in the inventory.
+    :param scope: ``system`` (root installs, a service account runs) or ``user`` (no root anywhere).
+    :param defaults: the host-wide value of each key of an instance, the prefix ``jupyter_`` left off.
+    :param instances: the value of ``jupyter_instances``, types already converted.
+    :raises PlanError: with every contradiction found, one a line, each naming the instance, the key and the cure.
+    """
+    problems: list[str] = []
+    resolved = [_instance(defaults, given, scope, problems) for given in instances]
+    problems += _conflicts(resolved)
+    if not HOST.fullmatch(host):
+        problems.append(
+            f"host '{host}': its name in the inventory goes into the names of files and certificates. "
+            "Use letters from a to z, digits, '.', '-' and '_' there, and write the address as ansible_host."
+        )
+    if keep_environments < 0:
+        problems.append("jupyter_keep_environments: say how many, 0 or more. 0 leaves nothing to roll back to.")
+    if not 0 <= timeout <= 3600:
+        problems.append(
+            f"jupyter_timeout: {timeout} seconds cannot be waited. Say 1 to 3600, or 0 for what suits the host."
+        )
+    if problems:
+        raise PlanError("\n".join(problems))
+    present = [instance for instance in resolved if instance["state"] == "present"]
+    absent = [instance["name"] for instance in resolved if instance["state"] == "absent"]
+    return {
+        "host": host,
+        "scope": scope,
+        "keep_notebooks": keep_notebooks,
+        "keep_environments": keep_environments,
+        "timeout": timeout,
+        "shadows": shadows,
+        "absent": absent,
+        "prune": prune,
+        "verb": verb,
+        "replace_existing": replace_existing,
+        "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
+        "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
+        "instances": present,
+        "certificates": [_certificate(host, item) for item in present if item["tls"] != "none"],
+        "firewall_rules": [
+            {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"}
+            for item in present
+            if item["access"] != "tunnel"
+        ],
+        "tunnel_forwards": _tunnel_forwards(present),
+    }
+
+
+def _tunnel_forwards(present: list[Instance]) -> dict[str, list[Any]]:
+    """Return the targets of each tunnel account; a bare port is the host's loopback (see the role ``tunnel``)."""
+    forwards: dict[str, list[Any]] = {}
+    for item in present:
+        for name in item["tunnel_accounts"]:
+            forwards.setdefault(name, []).append(item["port"])
+    return forwards
+
+
+def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, problems: list[str]) -> Instance:
+    """Complete one instance. Append its faults to ``problems``."""
+    label = f"instance '{given.get('name', '?')}'"
+
+    def wrong(key: str, text: str) -> None:
+        problems.append(f"{label}: {key}: {text}")
+
+    known = ("name", *defaults)
+    for key in given:
+        if key not in known:
+            wrong(key, unknown_key(key, known))
+    options = {**defaults, **{key: value for key, value in given.items() if key in known}}
+    # The specification of the role has checked the type of each option.
+    instance = cast("Instance", {key: value for key, value in options.items() if key not in SECRET_KEYS})
+
+    if not NAME.fullmatch(str(instance.get("name", ""))):
+        wrong(
+            "name",
+            "give each instance a short name of lower-case letters, digits, '-' and '_' (32 at most), for example"
+            " 'lab'.",
+        )
+    if not 1 <= instance["port"] <= 65535:
+        wrong("port", f"{instance['port']} is no TCP port. Choose one from 1024 to 65535.")
+    elif instance["port"] < 1024:
+        wrong(
+            "port",
+            f"{instance['port']} is reserved for root, and Jupyter never runs as root. Choose one from 1024 to 65535.",
+        )
+    instance["addresses"] = all_addresses(instance["addresses"], wrong)
+    check_sources(instance, wrong)
+    settle_access(instance, wrong)
+    settle_account(instance, scope, wrong)
+    settle_tunnel_accounts(instance, "tunnel_accounts" in given, scope, wrong)
+    try:
+        instance["login_throttle"] = throttle.settle(instance, "login_throttle" in given, scope)
+    except PlanError as error:
+        wrong("login_throttle", str(error))
+    _limits(instance, wrong)
+    check_settings(instance, wrong)
+
+    base = "/".join(part for part in instance["base_url"].split("/") if part)
+    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", base):
+        wrong(
+            "base_url",
+            f"'{instance['base_url']}' holds characters that need quoting in a URL. Use letters, digits, '-', '_', '.',"
+            " '~' and '/'.",
+        )
+    instance["base_url"] = f"/{base}/" if base else "/"
+    instance["scheme"] = "http" if instance["tls"] == "none" else "https"
+    near = loopback(instance["bind_address"])
+    instance["local_url"] = (
+        f"{instance['scheme']}://{f'[{near}]' if ':' in near else near}:{instance['port']}{instance['base_url']}"
+    )
+    instance["packages"], instance["classic"] = packages_of(instance)
+    instance["kernels"] = kernels.complete(
+        options["kernels"],
+        instance["python"],
+        lambda text: wrong("kernels", text),
+        lambda key: unknown_key(key, kernels.KEYS),
+    )
+    # A file that is carried to a host has to be known by name beforehand.
+    instance["lock"] = instance["lock"] or instance["wheelhouse"]
+    instance["has_token"] = bool(options["token"])
+    return instance
+
+
+def _certificate(host: str, instance: Instance) -> dict[str, Any]:
+    """Return the certificates for the role ``pki``."""
+    entry: dict[str, Any] = {"name": f"{host}/{instance['name']}", "addresses": list(instance["addresses"])}
+    if instance["tls"] == "provided":
+        given = {key: instance[key] for key in FILE_KEYS}
+        files: dict[str, Any] = {key: path for key, path in given.items() if path}
+        return {**entry, "source": "provided", **files}
+    if instance["access"] != "direct":
+        # Through a tunnel, a client finds the server under its own localhost.
+        entry["addresses"] = list(dict.fromkeys([*entry["addresses"], *LOOPBACK]))
+    if instance["tls"] == "self_signed":
+        # The file with the certificate holds its key as well. The file for people's devices must not.
+        return {**entry, "source": "self_signed", "exports": ["chain"]}
+    return entry
+
+
+def _limits(instance: Instance, wrong: Any) -> None:
+    if instance["memory_max"] and not _MEMORY.fullmatch(instance["memory_max"]):
+        wrong(
+            "memory_max",
+            f"'{instance['memory_max']}' is no size. Write for example 4G or 50% (systemd.resource-control(5)).",
+        )
+    if instance["cpu_quota"] and not _QUOTA.fullmatch(instance["cpu_quota"]):
+        wrong(
+            "cpu_quota",
+            f"'{instance['cpu_quota']}' is no quota. Write for example 200% for two cores"
+            " (systemd.resource-control(5)).",
+        )
+    if instance["tasks_max"] and not _TASKS.fullmatch(instance["tasks_max"]):
+        wrong(
+            "tasks_max",
+            f"'{instance['tasks_max']}' is no number of tasks. Write for example 500 or 10%"
+            " (systemd.resource-control(5)).",
+        )
+
+
+def _conflicts(instances: list[Instance]) -> list[str]:
+    """Name the values that two instances of one host cannot share."""
+    problems = []
+    for key in ("name", "port"):
+        seen: dict[Any, str] = {}
+        for instance in instances:
+            if key == "port" and instance["state"] == "absent":
+                continue
+            value = instance.get(key, "")
+            if value in seen:
+                problems.append(
+                    f"instance '{instance['name']}': {key}: {value} is taken by instance '{seen[value]}' already. Give"
+                    " each its own."
+                )
+            seen.setdefault(value, instance.get("name", "?"))
+    return problems
