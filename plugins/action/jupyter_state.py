@@ -4,10 +4,7 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import os
-import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +19,19 @@ from ..plugin_utils._input import answers
 from ..plugin_utils._input.url_logins import Logins, scrubbed
 from ..plugin_utils._jupyter import endpoints, removal
 from ..plugin_utils._jupyter.credentials import Credentials
+from ..plugin_utils._jupyter.diff import diff_of
 from ..plugin_utils._remote import bare, contact
 from ..plugin_utils._state import compare, layout, manifest, network_rules, refusals, resources, services
 from ..plugin_utils._state import instances as state_instances
 from ..plugin_utils._state import probe as state_probe
 from ..plugin_utils._state import remarks as state_remarks
+from ..plugin_utils._state.run_lock import run_lock
 from ..plugin_utils._templates import templates
 
 if TYPE_CHECKING:
-    from ..plugin_utils._records import Aim, Change, HostInstance, Plan, Resource
+    from ..plugin_utils._records import Aim, HostInstance, Plan, Resource
     from ..plugin_utils._report_records import Report
+
 
 FIREWALL = {"provider": {"type": "str", "default": "auto"}, "enable": {"type": "bool", "default": False}}
 
@@ -128,7 +128,7 @@ class ActionModule(OwnAction):
         pip = self._pip(report) if refusals.builds(changes) else ""
         _refuse([refusals.pip_refusal(plan, report, changes, pip)])
         orphans = manifest.orphans(plan, things, report)
-        diff = scrubbed(_diff(changes, texts, report)) if showing else []
+        diff = scrubbed(diff_of(changes, texts, report)) if showing else []
         rotated = store.rotated if store else []
         steps = services.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
         servers, remarks = (
@@ -171,7 +171,7 @@ class ActionModule(OwnAction):
             "servers": servers,
             "connect": [*connect, *(f"note: {remark}" for remark in remarks)],
             "orphans": orphans,
-            "lock": _lock(plan, report),
+            "lock": run_lock(plan, report),
             "remarks": remarks,
             "family": layout.family(report["system"]),
             "was": was,
@@ -300,48 +300,3 @@ def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
     return {
         name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem
     }
-
-
-def _lock(plan: Plan, report: Report) -> dict[str, str]:
-    """Return the path and the content of the run lock, and the content of an existing lock if it belongs to a run
-    that is dead."""
-    # Actions run in a fork: its parent is the run itself.
-    mine = f"{getpass.getuser()}@{socket.gethostname()}:{os.getppid()}"
-    path = layout.LOCK[plan["scope"]].replace("~", report["system"]["home"], 1)
-    return {
-        "path": path,
-        "mine": mine,
-        "stale": services.stale_lock(report["paths"].get(path), mine, time.time(), _is_alive),
-    }
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
-
-
-def _diff(changes: list[Change], texts: dict[str, str], report: Report) -> list[dict[str, str]]:
-    """Show each difference the way Ansible shows a change: two texts for a file, one line for anything else."""
-    shown = []
-    for change in changes:
-        if change["stage"] == "manifest":
-            continue  # follows from all the others
-        path = change["id"].split(" ", 1)[1]
-        if change["what"] in ("content", "file") and path in texts:
-            before = (report["paths"].get(path) or {}).get("text", "")
-            shown.append({"before_header": path, "after_header": path, "before": before, "after": texts[path]})
-        else:
-            shown.append(
-                {
-                    "before_header": change["id"],
-                    "after_header": change["id"],
-                    "before": "",
-                    "after": f"{change['text']}\n",
-                }
-            )
-    return shown
