@@ -126,8 +126,35 @@ class Details(TypedDict):
     presented: dict[str, str | None]
 
 
-#: Written and read by :mod:`_firewall` of the host side.
-FirewallPicture = dict[str, Any]
+class SshConnection(TypedDict, total=False):
+    """The SSH connection of Ansible to the host; empty where there is none."""
+
+    client: str
+    port: int
+
+
+class FirewallPicture(TypedDict):
+    """The firewall of a host, as :mod:`_firewall.observation` of the host side reads it."""
+
+    provider: str
+    installed: list[str]
+    paths: dict[str, str]
+    systemd: bool
+    interfaces: list[str]
+    ssh: SshConnection
+    ssh_ports: list[int]
+    rules: list[dict[str, Any]]
+    chains: list[dict[str, Any]]
+    firewalld: dict[str, Any]
+    saved: dict[str, dict[str, str]]
+    files: dict[str, str]
+    links: list[str]
+    watched: list[str]
+    strange: list[str]
+    ufw_ipv6: NotRequired[bool]
+    ufw_accepts: NotRequired[bool]
+
+
 #: Written and read by :mod:`_tunnel` of the host side.
 TunnelReport = dict[str, Any]
 

@@ -16,11 +16,12 @@ from ...module_utils._check.causes import conclude
 from ...module_utils._firewall import openings
 from .._jupyter import conflicts, leftovers
 from .._state.layout import UNIT
+from .._state.network_rules import as_json
 from .._state.ports import in_the_way, stopping
 
 if TYPE_CHECKING:
     from .._records import Instance, Plan
-    from .._report_records import Listener, Report
+    from .._report_records import FirewallPicture, Listener, Report
 
 #: The causes of :data:`causes.CAUSES` behind which the host may know more than the client.
 WORTH_A_LOOK = (
@@ -221,14 +222,14 @@ def _holder(listener: Listener) -> str:
     return f"a process of the account '{listener['account']}'"
 
 
-def _walls(item: Instance, cause: str, firewall: dict[str, Any] | None) -> str:
+def _walls(item: Instance, cause: str, firewall: FirewallPicture | None) -> str:
     """Distinguish the host's own firewall from a filter beyond the host."""
     if item["access"] == "tunnel" or cause not in ON_THE_WAY or firewall is None:
         return ""
     client, port = firewall["ssh"].get("client"), item["port"]
     if not client:
         return ""
-    admitted = openings.admits(firewall, "tcp", port, client)
+    admitted = openings.admits(as_json(firewall), "tcp", port, client)
     if admitted is False:
         return (
             f"On the host: the server listens, but the firewall there ({firewall['provider']}) does not let {client}"

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._jupyter.strangers import FIREWALL_OWNER
 from . import layout
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from .._report_records import FirewallPicture, Report
 
 
+def as_json(picture: FirewallPicture) -> dict[str, Any]:
+    """Return the picture as the host side takes it: plain JSON."""
+    return cast("dict[str, Any]", picture)
+
+
 def firewall_provider(plan: Plan, picture: FirewallPicture) -> str:
     from ...module_utils._firewall import choice
 
     limited = any(rule["sources"] for rule in plan["firewall_rules"])
-    return choice.choose(plan["firewall"]["provider"], picture, plan["firewall"]["enable"], limited)
+    return choice.choose(plan["firewall"]["provider"], as_json(picture), plan["firewall"]["enable"], limited)
 
 
 def rule_changes(plan: Plan, report: Report) -> list[Change]:
@@ -35,7 +40,7 @@ def rule_changes(plan: Plan, report: Report) -> list[Change]:
     entries = compare.difference(
         plan["firewall_rules"],
         FIREWALL_OWNER,
-        report["firewall"],
+        as_json(report["firewall"]),
         requested=wishes["provider"],
         enable=wishes["enable"],
         apart=False,
@@ -62,7 +67,7 @@ def standing_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
         return []
     from ...module_utils._firewall import openings
 
-    return openings.standing(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+    return openings.standing(plan["firewall_rules"], FIREWALL_OWNER, as_json(report["firewall"]))
 
 
 def former_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
@@ -72,7 +77,7 @@ def former_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
         return []
     from ...module_utils._firewall import openings
 
-    return openings.former(plan["firewall_rules"], FIREWALL_OWNER, report["firewall"])
+    return openings.former(plan["firewall_rules"], FIREWALL_OWNER, as_json(report["firewall"]))
 
 
 def listed_rules(wanted: list[Resource], report: Report) -> list[Resource]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._jupyter import conflicts, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
-from . import layout, manifest, probe, refusals
+from . import layout, manifest, network_rules, probe, refusals
 from . import ports as state_ports
 
 if TYPE_CHECKING:
@@ -160,10 +160,8 @@ def _about_the_firewall(plan: Plan, report: Report) -> list[str]:
         return []
     from ...module_utils._firewall import remarks
 
-    wishes = plan["firewall"]
-    return remarks.remarks(
-        plan["firewall_rules"], FIREWALL_OWNER, report["firewall"], wishes["provider"], wishes["enable"]
-    )
+    wishes, picture = plan["firewall"], network_rules.as_json(report["firewall"])
+    return remarks.remarks(plan["firewall_rules"], FIREWALL_OWNER, picture, wishes["provider"], wishes["enable"])
 
 
 def _unkept(plan: Plan, system: System) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from plugins.module_utils._errors import AnswerError
 from plugins.plugin_utils import _records, _report_records
-from plugins.plugin_utils._input import report_answers
+from plugins.plugin_utils._input import firewall_answers, report_answers
 from plugins.plugin_utils._input.options import INSTANCE_KEYS
 from plugins.plugin_utils._plan.plan import SECRET_KEYS
 
@@ -33,6 +33,7 @@ KEYS = [
     ("Listener", "everywhere", "everywere"),
     ("System", "user_manager", "usermanager"),
     ("PathState", "digest", "diggest"),
+    ("FirewallPicture", "installed", "instaled"),
 ]
 
 
@@ -97,6 +98,7 @@ PROBE = {"pythons": [], "accounts": [], "roots": {}, "ports": []}
         (_report_records.Account, report_answers.PERSON, set()),
         (_report_records.PathState, report_answers.STATE, {"target", "directory", "entries", "digest", "text"}),
         (_report_records.Process, report_answers.SERVER, {"trial"}),
+        (_report_records.FirewallPicture, firewall_answers.FIREWALL, {"ufw_ipv6", "ufw_accepts"}),
         (_report_records.Environment, report_answers.SEALED, {"built", "before"}),
     ],
     ids=lambda value: getattr(value, "__name__", "")[:20],
