@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import os
 import re
-import ssl
 import stat
 import subprocess
 from pathlib import Path
@@ -17,11 +15,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PkiError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.issue import ensure
-from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.revoke import revoke
 from ansible_collections.remote.notebooks.plugins.plugin_utils._pki.settings import Settings
 from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import keys
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -40,33 +35,8 @@ def text_of(path):
     return openssl("x509", "-in", path, "-noout", "-text", "-nameopt", "RFC2253")
 
 
-@pytest.fixture
-def run(tmp_path):
-    """Run once more on the same folder. New arguments replace the earlier ones."""
-    settings = Settings(directory=str(tmp_path / "pki"), certificates=[WEB1, WEB2])
-
-    def once_more(**differently):
-        nonlocal settings
-        check_mode = differently.pop("check_mode", False)
-        now = differently.pop("now", datetime.datetime.now(datetime.timezone.utc))
-        renew = differently.pop("renew", [])
-        settings = dataclasses.replace(settings, **differently)
-        return ensure(dataclasses.replace(settings, check_mode=check_mode, now=now, renew=renew))
-
-    once_more.revoke = lambda *names, **options: revoke(
-        dataclasses.replace(settings, check_mode=options.get("check_mode", False)),
-        list(names),
-        options.get("serials", []),
-        options.get("reason", "unspecified"),
-    )
-    return once_more
-
-
 def snapshot(folder):
     return {path: (path.read_bytes(), path.stat().st_mode) for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-# Creation
 
 
 def test_the_first_run_makes_everything_and_the_second_nothing(run, tmp_path):
@@ -200,9 +170,6 @@ def test_nothing_returned_holds_a_key(run, tmp_path):
     assert (tmp_path / "pki/passphrase").read_text().strip() not in result
 
 
-# Renewal
-
-
 def pem_of(result):
     return result["certificates"]["web1/lab"]["pem"]
 
@@ -305,217 +272,6 @@ def test_the_issuers_end_is_respected(run):
     assert not run(now=NOW + 90 * DAY)["changed"] or not run(now=NOW + 90 * DAY)["certificates"]["web1/lab"]["changed"]
 
 
-# Revoke
-
-
-def test_revoked_is_listed_and_issued_again_with_another_key(run, tmp_path):
-    before = run()
-    old_key = openssl("x509", "-in", pem_of(before), "-noout", "-pubkey")
-    old_serial = before["certificates"]["web1/lab"]["serial"]
-    gone = run.revoke("web1/lab", reason="keyCompromise")
-    assert gone["revoked"] == [old_serial]
-    listed = openssl("crl", "-in", gone["crl"], "-noout", "-text", "-CAfile", before["authority"]["certificate"])
-    assert f"Serial Number: {old_serial}" in listed and "Key Compromise" in listed
-    assert openssl("crl", "-in", gone["crl_der"], "-inform", "DER", "-noout", "-text") == openssl(
-        "crl", "-in", gone["crl"], "-noout", "-text"
-    )
-    assert not run.revoke("web1/lab")["changed"]
-    after = run()
-    assert after["certificates"]["web1/lab"]["reason"] == "revoked"
-    assert openssl("x509", "-in", pem_of(after), "-noout", "-pubkey") != old_key
-    assert after["certificates"]["web2/lab"]["changed"] is False
-
-
-def test_revoking_a_name_revokes_every_certificate_of_its_key(run):
-    first = run()["certificates"]["web1/lab"]["serial"]
-    second = run(renew=["web1/lab"])["certificates"]["web1/lab"]["serial"]
-    assert sorted(run.revoke("web1/lab")["revoked"]) == sorted([first, second])
-
-
-def test_revoking_by_serial_number_takes_what_a_browser_shows(run):
-    serial = run()["certificates"]["web1/lab"]["serial"]
-    colons = ":".join(re.findall("..", serial.lower()))
-    assert run.revoke(serials=[colons])["revoked"] == [serial]
-
-
-def test_revoking_in_check_mode_changes_nothing(run, tmp_path):
-    run()
-    before = snapshot(tmp_path)
-    assert run.revoke("web1/lab", check_mode=True)["changed"]
-    assert snapshot(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("names", "serials", "words"),
-    [
-        (["web3/lab"], [], "does not exist. Give a name from pki_certificates"),
-        (["../../etc/passwd"], [], "does not exist"),
-        ([], ["xyz"], "no serial number"),
-        ([], ["AB01"], "no certificate with the serial number AB01"),
-    ],
-)
-def test_what_cannot_be_revoked(run, names, serials, words):
-    run()
-    with pytest.raises(PkiError, match=words):
-        run.revoke(*names, serials=serials)
-
-
-def test_the_revocation_list_is_made_again_before_it_ends(run):
-    run()
-    crl = run()["authority"]["crl"]
-    number = openssl("crl", "-in", crl, "-noout", "-crlnumber")
-    assert not run(now=NOW + 59 * DAY)["changed"]
-    assert "revocation list made: it ends soon" in run(now=NOW + 61 * DAY)["notes"]
-    assert openssl("crl", "-in", crl, "-noout", "-crlnumber") != number
-
-
-# Intermediate, rotation, constraints
-
-
-def test_with_an_intermediate_the_root_key_can_go_offline(run, tmp_path):
-    result = run(authority={"intermediate": True})
-    pem = pem_of(result)
-    assert Path(pem).read_text().count("BEGIN CERTIFICATE") == 2
-    root = result["authority"]["certificate"]
-    openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", root, "-untrusted", pem, pem)
-    os.rename(tmp_path / "pki/ca/private/ca.key.pem", tmp_path / "safe.pem")
-    assert not run()["changed"]
-    after = run(renew=["web1/lab"])
-    assert after["certificates"]["web1/lab"]["changed"]
-    openssl("verify", "-x509_strict", "-CAfile", root, "-untrusted", pem, pem)
-    openssl("verify", "-CAfile", root, tmp_path / "pki/ca/intermediate/certs/ca-chain.cert.pem")
-
-
-def test_an_intermediate_is_renewed_with_its_key_and_the_chains_follow(run):
-    before = run(authority={"intermediate": True}, certificates=[{**WEB1, "days": 825}])
-    later = NOW + (3650 - 800) * DAY
-    run(now=later - 100 * DAY)
-    after = run(now=later)
-    assert after["authority"]["intermediate"]["sha256"] != before["authority"]["intermediate"]["sha256"]
-    assert "intermediate renewed" in " ".join(after["notes"])
-    assert after["certificates"]["web1/lab"]["reason"] == "chain changed"
-    assert not run(now=later)["changed"]
-
-
-def test_without_the_root_key_no_intermediate_can_be_made(run, tmp_path):
-    run(authority={"intermediate": True})
-    os.unlink(tmp_path / "pki/ca/private/ca.key.pem")
-    os.rename(tmp_path / "pki/ca/intermediate", tmp_path / "away")
-    with pytest.raises(PkiError, match="Put the key back for this one run"):
-        run()
-
-
-def test_a_root_made_without_an_intermediate_cannot_get_one(run):
-    run()
-    with pytest.raises(PkiError, match="path length 0"):
-        run(authority={"intermediate": True})
-
-
-def test_rotation_overlaps(run, tmp_path):
-    old = run()
-    # 1. The next root is made and published; the old one still signs
-    prepared = run(also_trusted=["ca-2"])
-    new_root = prepared["authorities"][1]
-    assert [each["certificate"] for each in prepared["authorities"]] == [
-        str(tmp_path / "pki/ca/certs/ca.cert.pem"),
-        str(tmp_path / "pki/ca-2/certs/ca.cert.pem"),
-    ]
-    assert not prepared["certificates"]["web1/lab"]["changed"]
-    bundle = prepared["authority"]["bundle"]
-    assert Path(bundle).read_text().count("BEGIN CERTIFICATE") == 2
-    openssl("verify", "-CAfile", bundle, pem_of(prepared))
-    # 2. The next one signs, clients still trust both
-    switched = run(authority={"directory": "ca-2"}, also_trusted=["ca"])
-    assert switched["certificates"]["web1/lab"]["reason"] == "signed by another authority"
-    assert switched["authority"]["sha256"] == new_root["sha256"]
-    openssl("verify", "-CAfile", bundle, pem_of(switched))
-    openssl("verify", "-CAfile", bundle, old["certificates"]["web1/lab"]["certificate"])
-    # 3. The old one is withdrawn
-    withdrawn = run(also_trusted=[])
-    assert [each["sha256"] for each in withdrawn["authorities"]] == [new_root["sha256"]]
-    assert Path(bundle).read_text().count("BEGIN CERTIFICATE") == 1
-    assert not run()["changed"]
-
-
-def test_name_constraints_from_the_inventory_bind_openssl(run, tmp_path):
-    result = run(
-        authority={"name_constraints": "inventory"},
-        certificates=[
-            {"name": "a", "addresses": ["web1.lab.example", "10.1.2.3"]},
-            {"name": "b", "addresses": ["web2.lab.example"]},
-        ],
-    )
-    text = text_of(result["authority"]["certificate"])
-    assert re.search(r"Name Constraints: \n\s+Permitted:\n\s+DNS:lab.example\n\s+IP:10.0.0.0/255.0.0.0\n", text)
-    for item in result["certificates"].values():
-        openssl(
-            "verify",
-            "-x509_strict",
-            "-purpose",
-            "sslserver",
-            "-CAfile",
-            result["authority"]["certificate"],
-            item["pem"],
-        )
-    with pytest.raises(PkiError, match=r"'a': www\.bank\.example lies outside the name constraints"):
-        run(certificates=[{"name": "a", "addresses": ["www.bank.example"]}])
-    with pytest.raises(PkiError, match=r"2001:db8::1 lies outside"):
-        run(certificates=[{"name": "a", "addresses": ["2001:db8::1"]}])
-
-
-def test_a_stolen_constrained_key_cannot_vouch_for_others(run, tmp_path):
-    result = run(
-        authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}]
-    )
-    (tmp_path / "x.cnf").write_text("[e]\nsubjectAltName=DNS:www.bank.example\n")
-    ca = tmp_path / "pki/ca"
-    openssl(
-        "req",
-        "-new",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-keyout",
-        tmp_path / "x.key",
-        "-out",
-        tmp_path / "x.csr",
-        "-subj",
-        "/CN=x",
-    )
-    openssl(
-        "x509", "-req", "-in", tmp_path / "x.csr", "-CA", ca / "certs/ca.cert.pem", "-CAkey", ca / "private/ca.key.pem",
-        "-passin", f"file:{tmp_path}/pki/passphrase",
-        "-CAcreateserial", "-CAserial", tmp_path / "x.srl", "-extfile", tmp_path / "x.cnf", "-extensions", "e",
-        "-out", tmp_path / "x.pem",
-    )  # fmt: skip
-    with pytest.raises(subprocess.CalledProcessError) as refused:
-        openssl("verify", "-CAfile", result["authority"]["certificate"], tmp_path / "x.pem")
-    assert "permitted subtree violation" in refused.value.stderr
-
-
-def test_constraints_without_a_network_exclude_every_address(run, tmp_path):
-    run(
-        authority={"name_constraints": ["lab.example"]}, certificates=[{"name": "a", "addresses": ["web1.lab.example"]}]
-    )
-    for address in ("192.0.2.1", "2001:db8::1"):
-        with pytest.raises(PkiError, match="lies outside the name constraints"):
-            run(certificates=[{"name": "a", "addresses": ["web1.lab.example", address]}])
-    assert re.search(
-        r"Excluded:\n\s+IP:0.0.0.0/0.0.0.0\n\s+IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0\n",
-        text_of(tmp_path / "pki/ca/certs/ca.cert.pem"),
-    )
-
-
-def test_the_numbers_of_revocation_lists_go_up_even_where_their_counter_was_lost(run, tmp_path):
-    crl = run()["authority"]["crl"]
-    run(now=NOW + 61 * DAY)
-    (tmp_path / "pki/ca/crlnumber").write_text("garbage")
-    run(now=NOW + 130 * DAY)
-    assert openssl("crl", "-in", crl, "-noout", "-crlnumber").strip() == "crlNumber=0x03"
-
-
 def test_an_rsa_key_whose_private_half_is_damaged_does_not_match(tmp_path):
     key = rsa.generate_private_key(65537, 2048)
     numbers = key.private_numbers()
@@ -534,88 +290,6 @@ def test_an_rsa_key_whose_private_half_is_damaged_does_not_match(tmp_path):
     assert not keys.matches(damaged, key.public_key())
 
 
-# Other doors
-
-
-def test_self_signed(run):
-    result = run(certificates=[{**WEB1, "source": "self_signed"}])
-    pem = pem_of(result)
-    text = text_of(pem)
-    assert re.search(r"Basic Constraints: critical\s+CA:FALSE", text) and "TLS Web Server Authentication" in text
-    assert "IP Address:192.0.2.10" in text
-    openssl("verify", "-CAfile", pem, pem)
-    assert not run()["changed"]
-    assert run(certificates=[WEB1])["certificates"]["web1/lab"]["reason"] == "signed by another authority"
-
-
-def provided(tmp_path, *, days=100, san="DNS:web1.lab.example", more="", name="mine"):
-    key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
-    names = f"subjectAltName={san}\n" if san else ""
-    (tmp_path / "own.cnf").write_text(
-        f"[req]\ndistinguished_name=d\n[d]\n[e]\n{names}extendedKeyUsage=serverAuth\n{more}"
-    )
-    openssl(
-        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
-        certificate, "-subj", "/CN=mine",
-        "-days", days, "-config", tmp_path / "own.cnf", "-extensions", "e",
-    )  # fmt: skip
-    return {
-        "name": "web1/lab",
-        "addresses": ["web1.lab.example"],
-        "source": "provided",
-        "certificate_file": str(certificate),
-        "key_file": str(key),
-    }
-
-
-def test_provided_is_taken_over_and_followed(run, tmp_path):
-    first = run(certificates=[provided(tmp_path)])
-    assert first["certificates"]["web1/lab"]["reason"] == "provided, taken over"
-    assert openssl("x509", "-in", pem_of(first), "-noout", "-subject").strip() == "subject=CN = mine"
-    assert not run()["changed"]
-    provided(tmp_path)
-    assert run()["certificates"]["web1/lab"]["reason"] == "provided, taken over"
-
-
-@pytest.mark.parametrize(
-    ("differently", "words"),
-    [
-        pytest.param({"days": 900}, ["825", "apple"], id="valid too long"),
-        pytest.param({"san": ""}, ["no subject alternative name"], id="no names but the old one, which Apple ignores"),
-        pytest.param({"san": "DNS:other.example"}, ["does not cover web1.lab.example"], id="other names"),
-        pytest.param(
-            {"san": "DNS:web1.lab.example,DNS:192.0.2.10"},
-            ["192.0.2.10 stands in a DNS entry"],
-            id="an address as a name",
-        ),
-    ],
-)
-def test_provided_is_held_to_the_same_rules(run, tmp_path, differently, words):
-    with pytest.raises(PkiError) as refused:
-        run(certificates=[provided(tmp_path, **differently)])
-    assert all(word in str(refused.value) for word in ["'web1/lab'", str(tmp_path / "mine.pem"), *words])
-
-
-def test_provided_that_has_expired_is_refused(run, tmp_path):
-    item, later = provided(tmp_path, days=1), datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)
-    with pytest.raises(PkiError, match=r"'web1/lab'.*mine.pem cannot be used: it ended on "):
-        run(certificates=[item], now=later)
-
-
-def test_provided_with_the_wrong_key_or_authority_or_an_encrypted_key(run, tmp_path):
-    item, other = provided(tmp_path), provided(tmp_path, name="other")
-    with pytest.raises(PkiError, match="belongs to another certificate"):
-        run(certificates=[{**item, "key_file": other["key_file"]}])
-    with pytest.raises(PkiError, match="no trusted authority signed it"):
-        run(certificates=[{**item, "ca_file": other["certificate_file"]}])
-    openssl("pkey", "-in", item["key_file"], "-aes256", "-passout", "pass:secret", "-out", tmp_path / "locked.key")
-    with pytest.raises(PkiError, match=r"is encrypted.*openssl pkey"):
-        run(certificates=[{**item, "key_file": str(tmp_path / "locked.key")}])
-    with pytest.raises(PkiError, match="does not exist"):
-        run(certificates=[{**item, "key_file": str(tmp_path / "nowhere")}])
-    assert not (tmp_path / "pki/certificates").exists()
-
-
 def test_exports_open_with_openssl(run, tmp_path):
     item = {**WEB1, "exports": ["chain", "der", "pkcs12", "pkcs12_legacy"]}
     with pytest.raises(PkiError, match=r"'web1/lab'.*pki_export_passphrase"):
@@ -631,69 +305,6 @@ def test_exports_open_with_openssl(run, tmp_path):
     assert stat.S_IMODE(os.stat(exports["pkcs12"]).st_mode) == 0o600
     assert not run()["changed"]
     assert run(export_passphrase="another one")["changed"]
-
-
-# Keys born on hosts
-
-
-def request(tmp_path, name="host"):
-    openssl(
-        "req",
-        "-new",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-keyout",
-        tmp_path / f"{name}.key",
-        "-out",
-        tmp_path / f"{name}.csr",
-        "-subj",
-        "/CN=x",
-    )
-    return (tmp_path / f"{name}.csr").read_text()
-
-
-def test_a_request_is_signed_and_no_key_is_here(run, tmp_path):
-    item = {**WEB1, "host": {"path": "/etc/x.pem"}}
-    csr = request(tmp_path)
-    result = run(certificates=[item], requests={"web1/lab": csr})["certificates"]["web1/lab"]
-    assert "PRIVATE" not in Path(result["pem"]).read_text() and result["key"] is None
-    assert openssl("x509", "-in", result["pem"], "-noout", "-pubkey") == openssl(
-        "req", "-in", tmp_path / "host.csr", "-noout", "-pubkey"
-    )
-    assert "DNS:web1.lab.example" in text_of(result["pem"])
-    assert result["content"] == Path(result["pem"]).read_text()
-    # Every request is signed anew by its host: another text, the same key
-    assert not run()["changed"]
-    other = run(requests={"web1/lab": request(tmp_path, "other")})
-    assert other["certificates"]["web1/lab"]["reason"] == "the key on the host is another one"
-
-
-def test_a_host_that_did_not_ask_keeps_its_certificate_and_gets_no_other(run, tmp_path):
-    item = {**WEB1, "host": {"path": "/etc/x.pem"}}
-    run(certificates=[item], requests={"web1/lab": request(tmp_path)})
-    assert not run(requests={})["changed"]
-    late = run(requests={}, now=NOW + 380 * DAY)
-    assert not late["certificates"]["web1/lab"]["changed"]
-    assert "no request came from its host" in " ".join(late["advice"])
-
-
-def test_a_revoked_key_is_not_signed_again(run, tmp_path):
-    item = {**WEB1, "host": {"path": "/etc/x.pem"}}
-    run(certificates=[item], requests={"web1/lab": request(tmp_path)})
-    run.revoke("web1/lab")
-    with pytest.raises(PkiError, match=r"'web1/lab'.*revoked.*same key"):
-        run()
-
-
-def test_a_damaged_request_is_refused(run):
-    with pytest.raises(PkiError, match=r"'web1/lab': the request cannot be used"):
-        run(certificates=[{**WEB1, "host": {"path": "/etc/x.pem"}}], requests={"web1/lab": "nonsense"})
-
-
-# Passphrase, clock, other refusals: nothing is written
 
 
 @pytest.mark.parametrize(
@@ -719,51 +330,6 @@ def test_refusals_change_nothing(run, tmp_path, differently, words):
         run(**{"certificates": [{**WEB1, "addresses": ["new.lab.example"]}], **differently})
     assert all(word in str(refused.value) for word in words), str(refused.value)
     assert snapshot(tmp_path) == before
-
-
-def test_a_clock_set_back_by_days_is_noticed_by_the_certificates(run):
-    run()
-    run(now=NOW + 100 * DAY, renew=["web1/lab"])
-    with pytest.raises(PkiError, match=r"lab\.pem starts on .* clock says .* Set the clock"):
-        run(now=NOW + 50 * DAY)
-
-
-def test_a_short_passphrase_is_refused_before_anything_is_made(run, tmp_path):
-    with pytest.raises(PkiError, match="pki_passphrase has 5 characters"):
-        run(passphrase="short")
-    assert not (tmp_path / "pki/ca").exists()
-
-
-def test_a_passphrase_of_the_users_own_is_not_kept(run, tmp_path):
-    run(passphrase="correct horse battery")
-    assert not (tmp_path / "pki/passphrase").exists()
-    openssl("pkey", "-in", tmp_path / "pki/ca/private/ca.key.pem", "-passin", "pass:correct horse battery", "-noout")
-    with pytest.raises(PkiError, match="there is no passphrase: give pki_passphrase"):
-        run(passphrase=None)
-
-
-def test_the_inventory_cannot_replace_an_authority(run):
-    before = run(authority={"common_name": "Lab"})
-    after = run(authority={"common_name": "Other", "key_type": "rsa_2048"})
-    assert after["authority"]["sha256"] == before["authority"]["sha256"] and not after["changed"]
-    assert "common_name is 'Other', but" in after["advice"][0] and "key_type is 'rsa_2048'" in after["advice"][1]
-
-
-def test_a_certificate_of_the_authority_whose_key_is_no_point_is_damaged(tmp_path):
-    """The library reads the key only when it is asked for it."""
-    settings = Settings(directory=str(tmp_path / "pki"), certificates=[])
-    ensure(settings)
-    path = tmp_path / "pki" / "ca" / "certs" / "ca.cert.pem"
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    der = certificate.public_bytes(serialization.Encoding.DER)
-    point = certificate.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-    )
-    broken = der.replace(point, point[:-1] + bytes([point[-1] ^ 1]))
-    assert broken != der
-    path.write_text(ssl.DER_cert_to_PEM_cert(broken))
-    with pytest.raises(PkiError, match="is damaged"):
-        ensure(settings)
 
 
 @pytest.mark.parametrize("name", ["a\x01b", "a\nb", "a\x1b[2J", "a\u202eb"])
