@@ -92,3 +92,9 @@ def test_a_run_without_a_host_is_an_error(tmp_path, name, text, options, said, p
 def test_no_playbook_skips_an_inventory_without_hosts(playbook):
     text = (ROOT / "playbooks" / playbook).read_text()
     assert re.findall(r"(?m)^  hosts: .*all.*$", text) == []
+
+
+def test_a_syntax_check_needs_no_inventory():
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [str(program), "--syntax-check", str(ROOT / "playbooks" / "site.yml")]
+    assert subprocess.run(command, check=False, cwd=ROOT, capture_output=True).returncode == 0
