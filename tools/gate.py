@@ -117,7 +117,8 @@ def lint() -> None:
         ("mypy", "plugins", "tools"),
     ):
         try:
-            run(*command)
+            # ansible-lint checks the syntax of plays without their inventory: a host that it does not have is no fault.
+            run(*command, ANSIBLE_HOST_PATTERN_MISMATCH="warning")
         except Red as failure:
             red.append(str(failure))
     if red:
