@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: pki_host_keys
-short_description: The certificates of one host as the module pki_host_key takes them
+short_description: The certificates of one host as the module pki_host_key takes them (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description: Takes from C(pki_certificates) the entries named C(<host>/...) with a key C(host), and adds the issued

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: hosts
-short_description: The host pattern of a playbook of this collection
+short_description: The host pattern of a playbook of this collection (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

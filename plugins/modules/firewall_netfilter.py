@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: firewall_netfilter
-short_description: Open ports with the firewall of a host
+short_description: Open ports with the firewall of a host (internal)
 description:
   - Brings the rules of one owner to the wanted state, in the kernel and for the next boot. Rules of another owner, or
     made by hand, are not touched.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: firewall_state
-short_description: Compare a host's firewall with a list of rules
+short_description: Compare a host's firewall with a list of rules (internal)
 description:
   - Reads the firewall of a host in one round trip and reports each rule that differs from the list. Changes nothing.
   - Role P(remote.notebooks.firewall#role) runs it first and skips everything else when nothing differs.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_backup
-short_description: Write an encrypted archive of the records that a control node keeps for its Jupyter hosts
+short_description: Write an encrypted archive of the records that a control node keeps for its Jupyter hosts (internal)
 description:
   - Packs passwords, the authority and all other folders in O(folders) into one file, encrypted with AES-256 under a
     passphrase of its own.

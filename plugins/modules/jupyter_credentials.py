@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_credentials
-short_description: Keep the passwords of Jupyter servers on the control node
+short_description: Keep the passwords of Jupyter servers on the control node (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

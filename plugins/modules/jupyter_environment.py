@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_environment
-short_description: Build a Python environment beside the others, try it, and seal it
+short_description: Build a Python environment beside the others, try it, and seal it (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

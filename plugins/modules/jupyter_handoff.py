@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_handoff
-short_description: Write the pages that people need to connect
+short_description: Write the pages that people need to connect (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

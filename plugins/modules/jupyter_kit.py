@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_kit
-short_description: Serve the files that a device needs to trust and to connect, for a few minutes
+short_description: Serve the files that a device needs to trust and to connect, for a few minutes (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_migrate
-short_description: Turn a Jupyter configuration written by hand into variables of the role
+short_description: Turn a Jupyter configuration written by hand into variables of the role (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_notebooks
-short_description: Pack a folder of notebooks, or unpack one
+short_description: Pack a folder of notebooks, or unpack one (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

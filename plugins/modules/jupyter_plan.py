@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_plan
-short_description: Resolve the inventory's settings of Jupyter on one host
+short_description: Resolve the inventory's settings of Jupyter on one host (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_remove
-short_description: Remove resources that earlier runs created on a host
+short_description: Remove resources that earlier runs created on a host (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_report
-short_description: Show the servers of all hosts, as a table, as JSON and for a metrics collector
+short_description: Show the servers of all hosts, as a table, as JSON and for a metrics collector (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_restore
-short_description: Restore an archive of M(remote.notebooks.jupyter_backup)
+short_description: Restore an archive of M(remote.notebooks.jupyter_backup) (internal)
 description:
   - Checks the whole archive before it writes anything. A folder that holds other files already is refused, never mixed
     or overwritten.

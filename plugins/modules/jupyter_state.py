@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_state
-short_description: Read the state of a Jupyter host in one round trip and compare it with the plan
+short_description: Read the state of a Jupyter host in one round trip and compare it with the plan (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_verdicts
-short_description: Conclude the results of the checks of a host's servers
+short_description: Conclude the results of the checks of a host's servers (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pki_host_key
-short_description: Make private keys on a host, hand out requests, and join the certificates to them
+short_description: Make private keys on a host, hand out requests, and join the certificates to them (internal)
 description:
   - Makes a private key for each of O(certificates) on the host and returns a certificate signing request for it.
   - With C(content) given, writes key, certificate and chain into one file by one rename. A certificate of another key

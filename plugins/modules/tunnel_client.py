@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tunnel_client
-short_description: Write the files with which the user's ssh opens a tunnel
+short_description: Write the files with which the user's ssh opens a tunnel (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

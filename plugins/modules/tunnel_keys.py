@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tunnel_keys
-short_description: Complete tunnel accounts, and keep their SSH keys on the control node
+short_description: Complete tunnel accounts, and keep their SSH keys on the control node (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tunnel_sshd
-short_description: Let accounts forward to named ports, and do nothing else, in the SSH server's configuration
+short_description: Let accounts forward to named ports alone, in the configuration of sshd (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tunnel_state
-short_description: Compare a host's tunnel accounts and its SSH server with the wanted state
+short_description: Compare a host's tunnel accounts and its SSH server with the wanted state (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

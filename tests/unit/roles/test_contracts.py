@@ -116,3 +116,23 @@ def test_a_play_as_the_readme_has_it_is_told_what_is_wrong_in_the_words_of_the_r
     assert "jupyter_kernels: a mapping is written where a list is meant." in done.stdout
     assert "NoneType" not in done.stdout
     assert "argument_spec_data" not in done.stdout
+
+
+#: Modules for the playbooks of users. The others serve the roles and playbooks of this collection alone.
+PUBLIC_MODULES = {
+    "connection_check",
+    "pki_backup",
+    "pki_certificates",
+    "pki_lint",
+    "pki_probe",
+    "pki_restore",
+    "pki_revoke",
+    "trust_anchors",
+    "trust_nss",
+}
+
+
+def test_an_internal_module_says_so():
+    modules = {path.stem: path.read_text() for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    internal = {name for name, text in modules.items() if re.search(r"(?m)^short_description: .* \(internal\)$", text)}
+    assert set(modules) - internal == PUBLIC_MODULES
