@@ -23,8 +23,8 @@ on bookworm 'echo "bob ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/bob'
 for place in "lab 8888" "screen 8889" "bob 9002"; do
     read -r instance port <<< "$place"
     person bookworm "$instance" "$port" type \
-      'python3 -c "import sys; print(sys.prefix)" | cut -d/ -f1-4; command -v python | cut -d/ -f1-4
-      sudo -n id -u 2>&1 | tail -n 1 | cut -c1-5; touch ~/here /tmp/here && ls /tmp'
+      'python3 -c "import sys; print(sys.prefix)" | cut -d/ -f1-4; command -v python | cut -d/ -f1-4; '\
+'sudo -n id -u 2>&1 | tail -n 1 | cut -c1-5; touch ~/here /tmp/here && ls /tmp'
 done
 person bookworm lab 8888 run "import subprocess, multiprocessing
 print(subprocess.run('pip install --quiet --user tabulate && command -v tabulate', shell=True, capture_output=True, \
@@ -52,8 +52,8 @@ echo "ann reads of bob, bob of ann"
 look 9001 ann bob
 look 9002 bob ann
 person bookworm bob 9002 type \
-  'cat /proc/'"$ann"'/environ 2>&1 | tail -n 1 | grep -oE "denied|No such file"
-    ls -d /home/ann && ls /home/ann 2>&1 | grep -o denied'
+  'cat /proc/'"$ann"'/environ 2>&1 | tail -n 1 | grep -oE "denied|No such file"; '\
+'ls -d /home/ann && ls /home/ann 2>&1 | grep -o denied'
 on bookworm 'getent passwd ann | cut -d: -f7; stat -c %a /home/ann /home/ann/notebooks; rm /etc/sudoers.d/bob'
 
 all() { for instance in lab screen bob; do pid bookworm $instance; done; }
