@@ -30,6 +30,11 @@ SPEC_KEYS = ("type", "elements", "choices", "no_log")
 SECRETS = tuple(PREFIX + key for key in jupyter_plan.SECRET_KEYS)
 LOCAL = ("local", "ansible.builtin.local")
 
+GUESSABLE = (
+    "%s: instance '%s': password: it has less than 15 characters, and the server answers every address. A person who"
+    " guesses it can run programs there. Leave the password out to have one generated, or list allowed_sources."
+)
+
 # Everything that Ansible has loaded until now stays to the end of the run. Garbage collection of it, there at the
 # latest, takes a tenth of a second.
 gc.freeze()
@@ -135,6 +140,9 @@ class ActionModule(OwnAction):
                     " out for these hosts, or issue the certificates in a play of your own with the role pki and say"
                     " jupyter_tls: provided with the files."
                 )
+        given = {each["name"]: each.get("password") or values.get("jupyter_password") for each in instances}
+        for name in access.weak_passwords(plan["instances"], given):
+            self._display.warning(GUESSABLE % (plan["host"], name))
         folder = os.path.join(os.path.expanduser(values["jupyter_credentials_dir"]), plan["host"])
         return {**result, "changed": False, "plan": {**plan, "contact": reached}, "needs": _needs(plan, folder)}
 

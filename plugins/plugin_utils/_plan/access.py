@@ -151,3 +151,21 @@ def _is_private(source: str) -> bool:
         return ipaddress.ip_network(source).is_private
     except ValueError:
         return True  # check_sources has refused it already
+
+
+#: Characters of a password that is the only factor of a login (NIST SP 800-63B-4, section 3.1.1.2).
+LEAST_PASSWORD = 15
+
+
+def weak_passwords(instances: list[Instance], passwords: dict[str, str | None]) -> list[str]:
+    """Return the names of the instances that every address reaches, and whose given password is short.
+
+    :param passwords: of each instance, as the inventory gives it; None for a generated one, or a hash.
+    """
+    return [
+        item["name"]
+        for item in instances
+        if item["access"] != "tunnel"
+        and not item["allowed_sources"]
+        and 0 < len(passwords.get(item["name"]) or "") < LEAST_PASSWORD
+    ]

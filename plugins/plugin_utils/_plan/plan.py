@@ -77,6 +77,12 @@ def resolve(
             f"host '{host}': its name in the inventory goes into the names of files and certificates. "
             "Use letters from a to z, digits, '.', '-' and '_' there, and write the address as ansible_host."
         )
+    # An instance with access 'direct' does without. A host whose instances all do would obey nothing of it.
+    if defaults.get("tunnel_accounts") and resolved and all(item["access"] == "direct" for item in resolved):
+        problems.append(
+            "jupyter_tunnel_accounts: every instance of this host has access 'direct', which leads past SSH. Set"
+            " jupyter_access: both, or jupyter_tunnel_accounts: [] for this host."
+        )
     if keep_environments < 0:
         problems.append("jupyter_keep_environments: say how many, 0 or more. 0 leaves nothing to roll back to.")
     if not 0 <= timeout <= 3600:

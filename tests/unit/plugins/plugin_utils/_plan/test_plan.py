@@ -515,3 +515,27 @@ def test_a_host_that_throttles_leaves_its_tunnelled_servers_out():
     defaults = {**DEFAULTS, "login_throttle": True}
     plan = resolve("web1", "system", defaults, [{"name": "lab"}, {"name": "two", "port": 9000, "access": "direct"}])
     assert [item["login_throttle"] for item in plan["instances"]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("instances", "refused"),
+    [
+        ([{"access": "direct"}], True),
+        ([{"access": "direct"}, {"access": "direct", "port": 9000}], True),
+        ([{"access": "direct"}, {"access": "both", "port": 9000}], False),
+        ([{"access": "tunnel"}], False),
+        ([], False),
+    ],
+)
+def test_tunnel_accounts_of_a_host_without_a_tunnel_are_refused(instances, refused):
+    defaults = {**DEFAULTS, "tunnel_accounts": ["ipad"], "addresses": ["192.0.2.7"]}
+    named = [{"name": f"lab{number}", **given} for number, given in enumerate(instances)]
+    try:
+        plan = resolve("web1", "system", defaults, named)
+    except PlanError as error:
+        assert (refused, "jupyter_tunnel_accounts: every instance" in str(error)) == (True, True)
+    else:
+        assert (refused, [item["tunnel_accounts"] for item in plan["instances"] if item["access"] == "direct"]) == (
+            False,
+            [[]] * sum(given["access"] == "direct" for given in instances),
+        )
