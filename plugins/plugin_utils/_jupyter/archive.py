@@ -119,7 +119,8 @@ def restore(
         inner = {inside[len(name) + 1 :]: content for inside, content in files.items() if inside.startswith(f"{name}/")}
         _safe_place.require_safe_place(path)
         existing = archive.collect(path) if os.path.isdir(path) else {}
-        if existing and existing != inner and _files.read(os.path.join(path, MARK)) != mark:
+        same = _contents(existing) == _contents(inner)
+        if existing and not same and _files.read(os.path.join(path, MARK)) != mark:
             raise BackupError(
                 f"{path} already holds {len(existing)} files that are not those of {source}. Move it away, then"
                 " restore."
@@ -142,6 +143,11 @@ def restore(
         "notebooks": notebooks,
         "left_out": left_out,
     }
+
+
+def _contents(files: Files) -> dict[str, bytes]:
+    """Return the files without their modes: a copy may have lost these, and is no other's for it."""
+    return {name: content for name, (content, _mode) in files.items()}
 
 
 def _require_passphrase(passphrase: str) -> None:

@@ -8,6 +8,7 @@ import base64
 import io
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import BackupError
@@ -134,6 +135,13 @@ def test_a_folder_with_other_files_is_refused_and_nothing_is_written(tmp_path, f
     with pytest.raises(BackupError, match="already holds 1 files that are not those"):
         jupyter_archive.restore(str(archive), PASSPHRASE, second, check_mode=False)
     assert not (tmp_path / "second/credentials").exists()
+
+
+def test_a_folder_with_the_same_files_is_left_as_it_is(folders, archive):
+    # A copy by other means, such as git, has lost the modes.
+    Path(folders["credentials"], "web1/lab.password").chmod(0o400)
+    result = jupyter_archive.restore(str(archive), PASSPHRASE, folders, check_mode=False)
+    assert (result["changed"], result["folders"]) == (False, [])
 
 
 @pytest.mark.parametrize(
