@@ -51,7 +51,7 @@ def backup(
     :param limit: the limit for the notebooks of one server, in bytes.
     :raises BackupError: FilesError: where nothing could be saved; the old archive is then untouched.
     """
-    _require_passphrase(passphrase)
+    _require(destination, passphrase)
     existing = {name: os.path.realpath(path) for name, path in folders.items() if os.path.isdir(path)}
     for path in existing.values():
         if os.path.realpath(destination).startswith(path + os.sep):
@@ -100,7 +100,7 @@ def restore(
 
     :raises BackupError: FilesError: then nothing was changed.
     """
-    _require_passphrase(passphrase)
+    _require(source, passphrase)
     data = _files.read(source)
     if data is None:
         raise BackupError(f"backup_file {source} does not exist. Give the path of the archive on the control node.")
@@ -150,7 +150,12 @@ def _contents(files: Files) -> dict[str, bytes]:
     return {name: content for name, (content, _mode) in files.items()}
 
 
-def _require_passphrase(passphrase: str) -> None:
+def _require(file: str, passphrase: str) -> None:
+    if not file:
+        raise BackupError(
+            "backup_file: no archive is named. Give its path on the control node, for example -e"
+            " backup_file=/media/stick/notebooks.backup"
+        )
     if len(passphrase) < archive.SHORTEST_PASSPHRASE:
         raise BackupError(
             f"backup_passphrase has {len(passphrase)} characters. Give at least {archive.SHORTEST_PASSPHRASE}."

@@ -137,6 +137,13 @@ def test_a_folder_with_other_files_is_refused_and_nothing_is_written(tmp_path, f
     assert not (tmp_path / "second/credentials").exists()
 
 
+def test_an_archive_has_to_be_named(folders):
+    with pytest.raises(BackupError, match="backup_file: no archive is named"):
+        jupyter_archive.backup("", PASSPHRASE, folders, NOTEBOOKS, check_mode=False)
+    with pytest.raises(BackupError, match="backup_file: no archive is named"):
+        jupyter_archive.restore("", PASSPHRASE, folders, check_mode=False)
+
+
 def test_a_folder_with_the_same_files_is_left_as_it_is(folders, archive):
     # A copy by other means, such as git, has lost the modes.
     Path(folders["credentials"], "web1/lab.password").chmod(0o400)
