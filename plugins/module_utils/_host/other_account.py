@@ -21,10 +21,16 @@ import stat
 import time
 from typing import Any, Callable
 
-#: How much address space a process that reads an account's files gets. Python itself takes some 20 MB.
+#: How much address space a process that reads an account's files may add to its own. Python itself takes some 20 MB.
 MEMORY = 1 << 30
 #: As many times, a second apart, a process may be found stopped: then its account has no wish to see its work done.
 STOPS = 10
+
+
+def _address_space() -> int:
+    """Return the bytes of address space that this process has (proc_pid_statm(5)). A fork inherits them."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def begin(
@@ -55,7 +61,8 @@ def begin(
             if entry is not None:
                 _become(entry)
             if memory is not None:
-                resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+                most = _address_space() + memory
+                resource.setrlimit(resource.RLIMIT_AS, (most, most))
             said = json.dumps(_said(function)).encode()
             while said:
                 said = said[os.write(writing, said) :]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import signal
 import subprocess
@@ -253,3 +254,11 @@ def test_a_home_that_shuts_root_out_is_looked_at_as_its_account():
         assert (found[f"{here}/other/nb"]["kind"], found[f"{here}/other/nb"]["entries"]) == ("other", 1)
         assert f"{here}/open" not in found
         assert paths.shut(probe, things) == {}
+
+
+def test_the_memory_of_the_caller_does_not_count():
+    """A fork inherits the address space: the limit is for the memory that it adds."""
+    with mmap.mmap(-1, 2 << 30):
+        assert other_account.begin(lambda: len(bytes(1 << 24)), memory=1 << 28)() == 1 << 24
+        with pytest.raises(OSError):
+            other_account.begin(lambda: len(bytes(1 << 29)), memory=1 << 28)()
