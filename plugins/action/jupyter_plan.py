@@ -20,7 +20,7 @@ from ..plugin_utils._input.options import INSTANCE_KEYS, OPTIONS, PREFIX
 from ..plugin_utils._input.url_logins import Logins
 from ..plugin_utils._plan import access
 from ..plugin_utils._plan import plan as jupyter_plan
-from ..plugin_utils._remote.contact import contact
+from ..plugin_utils._remote.contact import LOCAL, contact
 
 if TYPE_CHECKING:
     from ..plugin_utils._records import Plan
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # Keys that are allowed both in argument_specs.yml and in the specification of a module.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
 SECRETS = tuple(PREFIX + key for key in jupyter_plan.SECRET_KEYS)
-LOCAL = ("local", "ansible.builtin.local")
 
 GUESSABLE = (
     "%s: instance '%s': password: it has less than 15 characters, and the server answers every address. A person who"

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import pwd
 import re
 import shlex
 import subprocess
@@ -17,6 +19,7 @@ from ansible.errors import AnsibleAction, AnsibleConnectionFailure, AnsibleError
 from ...module_utils._plain import plain_lines
 
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
+LOCAL = ("local", "ansible.builtin.local")
 #: The messages of Ansible's connections about a password for sudo and its like: ssh, and local, which shows sudo's own
 #: words or only waits.
 BECOME = re.compile(
@@ -58,12 +61,20 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
             "",
         ),
         "port": int(port) if port else None,
-        "user": first("ansible_user", "ansible_ssh_user"),
+        # On this machine the login of the person who types: others come to it as that account.
+        "user": first("ansible_user", "ansible_ssh_user") or (_own_login() if connection in LOCAL else None),
         "private_key_file": (
             first("ansible_ssh_private_key_file", "ansible_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE
         ),
         "ssh_args": words,
     }
+
+
+def _own_login() -> str | None:
+    try:
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # an account without an entry, as in some containers
+        return None
 
 
 def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:

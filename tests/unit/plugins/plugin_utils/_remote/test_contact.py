@@ -67,6 +67,20 @@ def test_where_a_host_is(reached, name, more, address, port, proxy):
     assert (found["address"], found["address_port"], found["proxy"]) == (address, port, proxy)
 
 
+@pytest.mark.parametrize(
+    ("more", "user"),
+    [
+        ({"ansible_connection": "local"}, "ann"),
+        ({"ansible_connection": "local", "ansible_user": "bob"}, "bob"),
+        ({"ansible_user": "bob"}, "bob"),
+        ({}, None),
+    ],
+)
+def test_the_login_of_others_to_this_machine_is_the_one_of_the_person_who_types(reached, monkeypatch, more, user):
+    monkeypatch.setenv("SUDO_USER", "ann")
+    assert reached("lab", **more)["user"] == user
+
+
 def test_no_client_is_handed_a_name_that_ssh_alone_knows(reached):
     assert _named("My_Lab", reached("My_Lab")) == "192.0.2.7"
     assert _named("web.example.org", reached("web.example.org")) == "web.example.org"
