@@ -139,27 +139,25 @@ def evil_text(kind, answer):
 
 
 def evil_build(kind, answer):
-    if kind in ("build", "jupyter_environment"):
+    if kind == "jupyter_environment":
         return {
             "changed": True,
             "same": False,
             "remark": "",
             "add_host": NEW_HOST,
             "add_group": {"group": "all"},
-            "python": "/usr/bin/python3",
         }
     return answer
 
 
 def evil_built_facts(kind, answer):
-    if kind in ("build", "jupyter_environment"):
+    if kind == "jupyter_environment":
         facts = {"jupyter_handoff_dir": STATE + "/victim/handoff", "__jupyter_same": [template("waits")]}
         return {
             "changed": True,
             "same": False,
             "remark": template("remark"),
             "ansible_facts": facts,
-            "python": "/usr/bin/python3",
         }
     return answer
 

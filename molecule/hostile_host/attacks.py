@@ -170,8 +170,8 @@ report = run("remote.notebooks.report", names={"text": True, "text_plain": False
 raw = re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text + report)
 say("text", "RAW" if raw else "escaped", left(before), served(text), served(report))
 
-# --- its word on a build: both ways to ask. One name at a time: they are one machine, and who comes second may find its
-# lock taken. ---
+# --- its word on a build, with and without pipelining. One name at a time: they are one machine, and who comes second
+# may find its lock taken. ---
 before = plant()
 said = []
 for name in ("build", "built_facts", "build_plain"):

@@ -20,9 +20,7 @@ if words and os.path.isfile(words[-1]):
 if b"VICTIM-SECRET" in sent or b"VklDVElNLVNFQ1JFV" in sent:
     open("/opt/hostile/stolen", "a").close()
 
-if b"_build.attempt(asked)" in sent:
-    kind = "build"
-elif b"observation.report(asked" in sent:
+if b"observation.report(asked" in sent:
     kind = "observe"
 else:
     found = re.search(rb"modules\.(\w+)['\"]", sent)
@@ -32,9 +30,9 @@ changes = {}
 with open("/opt/hostile/answers.py") as file:
     exec(file.read(), changes)  # noqa: S102
 change = changes.get(NAME)
-if change and kind in ("build", "jupyter_environment"):
+if change and kind == "jupyter_environment":
     # It does not report its build. Otherwise the next attack would find it built.
-    text, code = ("\n" + PREFIX if kind == "build" else "") + "{}\n", 0
+    text, code = "{}\n", 0
 else:
     done = subprocess.run([REAL, *words], check=False, input=program, stdout=subprocess.PIPE)
     text, code = done.stdout.decode(), done.returncode

@@ -73,7 +73,7 @@ class ActionModule(OwnAction):
         shows."""
         probe = {**diagnosis.probe(plan), "manifest": "", "firewall": False}
         try:
-            answer = bare.ask(self, self._task_vars, bare.OBSERVE, probe, answers.observed(probe))
+            answer = bare.ask(self, self._task_vars, probe)
             if answer is None:
                 answer = answers.observe(self, self._task_vars, probe)
         except AnsibleActionFail:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -17,7 +18,6 @@ from ..plugin_utils._action import OwnAction
 from ..plugin_utils._environment import wheelhouse
 from ..plugin_utils._input import answers
 from ..plugin_utils._input.url_logins import Logins
-from ..plugin_utils._remote import bare
 
 
 class ActionModule(OwnAction):
@@ -36,11 +36,8 @@ class ActionModule(OwnAction):
             return dict(logins.hide(self._built(logins, result, task_vars or {})))
 
     def _built(self, logins: Logins, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        # The installers get the variables of the task.
-        self._task.environment = [
-            logins.reveal(self._templar.template(variables)) for variables in self._task.environment or []
-        ]
         _result, arguments = self.validate_argument_spec(build.ARGUMENTS)
+        arguments["variables"] = self._installer_variables(logins)
         arguments["wheelhouse"] = logins.reveal(arguments["wheelhouse"])
         wanted, pip = arguments.pop("wheelhouse"), arguments.pop("pip")
         uv = VERSION if arguments["installer"] == "uv" else ""
@@ -52,24 +49,22 @@ class ActionModule(OwnAction):
         arguments["pip"] = None
         if pip and not self._task.check_mode and not (wanted and uv):  # uv is among the wheels
             arguments["pip"] = self._bring(pip, os.path.basename(pip))
-        return {**result, **self._build(arguments, task_vars)}
-
-    def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Have the host build, by the module of this name where a bare program will not do."""
-        answer = None if self._task.check_mode else bare.ask(self, task_vars, bare.BUILD, arguments, answers.built)
-        if answer is None:
-            return dict(answers.module(self, task_vars, answers.ENVIRONMENT, arguments=arguments))
+        answer = answers.module(self, task_vars, answers.ENVIRONMENT, arguments=arguments)
         if "module_stderr" in answer:
-            said = "\n".join(
-                f"  {line}"
-                for line in f"{answer['module_stdout']}\n{answer['module_stderr']}".strip().splitlines()[-12:]
-            )
-            raise AnsibleActionFail(
-                f"{arguments['name']}: packages: the program that builds ended before its time. Run"
-                f" again.\n{plain_lines(said)}"
-            )
-        del answer["python"]
-        return answer
+            raise AnsibleActionFail(_interrupted(arguments["name"], answer))
+        return {**result, **answer}
+
+    def _installer_variables(self, logins: Logins) -> str:
+        """Return the variables of the task as JSON, and take them from the task.
+
+        Ansible puts them on the command line of a module, which every account of the host can read. One of them may
+        hold a password. As one text, they are one secret to Ansible: of a dictionary, it would hide each value in
+        every message, a "1" as well.
+        """
+        variables: dict[str, Any] = {}
+        self._compute_environment_string(variables)
+        self._task.environment = []
+        return json.dumps({name: str(value) for name, value in logins.reveal(variables).items()})
 
     def _bring(self, path: str, name: str) -> str:
         """Copy a file into the task's own folder on the host, which Ansible removes in any case."""
@@ -78,3 +73,10 @@ class ActionModule(OwnAction):
         self._transfer_file(path, remote)
         self._fixup_perms2((folder, remote))
         return remote
+
+
+def _interrupted(name: str, answer: dict[str, Any]) -> str:
+    """Return the message about a module that ended without a result."""
+    text = f"{answer.get('module_stdout', '')}\n{answer['module_stderr']}".strip()
+    last = plain_lines("\n".join(f"  {line}" for line in text.splitlines()[-12:]))
+    return f"{name}: packages: the module that builds ended before its time. Run again.\n{last}"

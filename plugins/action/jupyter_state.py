@@ -197,7 +197,7 @@ class ActionModule(OwnAction):
     def _observe(self, plan: Plan, texts: bool, details: bool) -> Report:
         probe = state_probe.probe(plan, texts, details)
         # Where the connection cannot carry a bare program, the module of this name does the same in more steps.
-        answer = bare.ask(self, self._task_vars, bare.OBSERVE, probe, answers.observed(probe))
+        answer = bare.ask(self, self._task_vars, probe)
         if answer is None:
             answer = answers.observe(self, self._task_vars, probe)
         self._python = answer.get("python")

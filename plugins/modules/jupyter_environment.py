@@ -11,8 +11,8 @@ short_description: Build a Python environment beside the others, try it, and sea
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - Makes a virtual environment, installs packages into it, starts a kernel in it that imports them, and writes down
-    its content. Only then is it I(sealed), and only a sealed one is ever used.
+  - Creates a virtual environment, installs packages into it and compiles them, starts a kernel in it that imports
+    them, and stores the list of its files. Only then is it I(sealed), and only a sealed one is ever used.
   - Where any of that fails, nothing of the environment stays, and the module says why in one sentence with its cure.
   - One builder at a time works on a host. A second one waits, and uses the environment of the first one.
   - Settings of the installers, such as an index, a proxy or an authority to trust, are given as environment variables
@@ -78,6 +78,10 @@ options:
       - The environment that this one is to take the place of. If it holds the very same versions, the new one goes
         again, and RV(same) says so.
     type: str
+  variables:
+    description: The environment variables of the task, as JSON. The action plugin sets it; there is no need to.
+    type: str
+    default: "{}"
 attributes:
   check_mode:
     description: Says whether it would build.

@@ -88,7 +88,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._host import homes, leftover_work, other_account, ownership, trees
-from ..module_utils._host.processes import end_ours
 
 #: How long an installer may go on, in seconds.
 PATIENCE = 900
@@ -107,7 +106,7 @@ def main() -> None:
     removed: list[str] = []
     remarks: list[str] = []
     if module.params["prefix"] and not module.check_mode:
-        _end_builders(module, module.params["prefix"])
+        _wait_for_builders(module, module.params["prefix"])
     for thing in module.params["things"]:
         name = thing["id"].split(" ", 1)[1]
         try:
@@ -122,12 +121,9 @@ def main() -> None:
     module.exit_json(changed=bool(removed), removed=removed, remarks=remarks)
 
 
-def _end_builders(module: AnsibleModule, prefix: str) -> None:
-    """End a compiler in an environment that is removed. If all are removed, wait for processes that an interrupted run
-    has left at work there."""
-    paths = {thing["path"]: thing["kind"] for thing in module.params["things"] if thing.get("path")}
-    for path in (path for path, kind in paths.items() if kind == "environment"):
-        end_ours(path, os.path.join(prefix, "libexec"))
+def _wait_for_builders(module: AnsibleModule, prefix: str) -> None:
+    """If all environments are removed, wait for processes that an interrupted run has left at work there."""
+    paths = {thing["path"] for thing in module.params["things"] if thing.get("path")}
     installer = os.path.join(prefix, "installer")
     lock = os.path.join(installer, "lock")  # as _build.alone has it
     if installer not in paths or not os.path.exists(lock):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import glob
+import json
 import os
 import re
 import time
@@ -19,7 +20,7 @@ from typing import Any, Iterator
 
 from .._errors import AlarmError, BuildError
 from .build_commands import Wish, explain, run
-from .build_steps import compiling, fill, installed, normal, program, remove, try_and_seal, unpack, versions
+from .build_steps import fill, installed, normal, program, remove, try_and_seal, unpack, versions
 from .observation import environments
 from .uv import Run
 
@@ -38,15 +39,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "account": {"type": "str"},
     "before": {"type": "str"},
     "instead_of": {"type": "str"},
+    "variables": {"type": "str", "default": "{}", "no_log": True},
 }
 #: How long a builder waits for another one. A run that was cut off leaves its installer running on the host.
 PATIENCE = 900
 
 
 @contextlib.contextmanager
-def alone(prefix: str) -> Iterator[int]:
-    """Hold the building site of this host, by a descriptor: who inherits it holds the site as well, until its end
-    (flock(2))."""
+def alone(prefix: str) -> Iterator[None]:
+    """Hold the lock of builders on this host (flock(2))."""
     os.makedirs(os.path.join(prefix, "installer"), 0o700, exist_ok=True)
     descriptor = os.open(os.path.join(prefix, "installer", "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -62,7 +63,7 @@ def alone(prefix: str) -> Iterator[int]:
                         " run again."
                     ) from None
                 time.sleep(0.2)
-        yield descriptor
+        yield
     finally:
         os.close(descriptor)
 
@@ -70,9 +71,11 @@ def alone(prefix: str) -> Iterator[int]:
 def attempt(wish: Wish) -> dict[str, Any]:
     """Build, and return the result of the module jupyter_environment: that of :func:`build`, or ``failed`` and ``msg``.
 
-    :param wish: as for :func:`build`, and ``name``, whose the environment is.
+    :param wish: as for :func:`build`, ``name``, whose the environment is, and ``variables``, the environment variables
+        of the installers as a JSON object of strings.
     """
     os.umask(0o022)
+    os.environ.update(json.loads(wish["variables"]))
     # Where Ansible runs on this very machine, we are where the operator stood. Python takes modules from there, and uv
     # settings, also from above.
     os.chdir("/")
@@ -97,7 +100,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
     :raises BuildError: with the reason; nothing of the environment is left.
     """
     path, prefix = wish["path"], wish["prefix"]
-    with alone(prefix) as site:
+    with alone(prefix):
         found = environments.environment(path)
         if found["sealed"] and not found["missing"]:
             return {"changed": False, "same": False, "remark": ""}
@@ -117,8 +120,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             if same:
                 remove(path)
             else:
-                with compiling(wish, site):
-                    try_and_seal(wish, wish["before"] or found.get("before") or "")
+                try_and_seal(wish, wish["before"] or found.get("before") or "")
         except BaseException as error:
             remove(path)
             if isinstance(error, OSError):

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps that build an environment: wheels unpacked, packages installed, compiled, tried, sealed."""
+"""The steps that build an environment: wheels unpacked, packages installed and compiled, tried, sealed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ import json
 import os
 import re
 import shutil
-import signal
 import tarfile
 import time
-from typing import Iterator
 
 from .._errors import AlarmError, BuildError
-from .._host import processes
 from .._plain import plain_lines
 from . import uv as jupyter_uv
 from .build_commands import Wish, explain, must, started, tried
@@ -110,7 +107,9 @@ def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     if wheels:
         options += ["--no-index", "--find-links", wheels]
     if uv:
-        must(run, "installing", [uv, "pip", "install", "--quiet", "--python", f"{path}/bin/python", *options])
+        # Nobody but its owner may write there: without bytecode, each server and kernel would compile for itself.
+        compiled = ["--compile-bytecode", "--python", f"{path}/bin/python"]
+        must(run, "installing", [uv, "pip", "install", "--quiet", *compiled, *options])
     else:
         pip = (
             [python, f"{wish['pip']}/pip", "--python", f"{path}/bin/python"]
@@ -120,7 +119,7 @@ def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
         must(
             run,
             "installing",
-            [*pip, "install", "--quiet", "--no-user", "--no-compile", "--disable-pip-version-check", *options],
+            [*pip, "install", "--quiet", "--no-user", "--disable-pip-version-check", *options],
         )
     # Opened to the system's packages only now: pip --user then works for the account,
     # and nothing the system happens to hold was taken for a requirement already met.
@@ -139,29 +138,6 @@ def program(wish: Wish, wheels: str, run: Run) -> str:
         return jupyter_uv.program(wish["prefix"], wish["python"], wish["pip"] or "", wheels, run)
     except (OSError, http.client.HTTPException) as error:
         raise BuildError(explain("fetching it", str(error))) from error
-
-
-@contextlib.contextmanager
-def compiling(wish: Wish, site: int) -> Iterator[None]:
-    """Return when the modules of a server are compiled. The rest goes on meanwhile and after this run's end, unless the
-    block fails.
-
-    :param site: the value of :func:`alone`. The next builder, and the end of this run (unlock.yml), wait for it.
-    """
-    command = [f"{wish['path']}/bin/python", "-I", os.path.join(wish["prefix"], "libexec", "compile_environment.py")]
-    process = started(command, pass_fds=[site], start_new_session=True)
-    try:
-        said = "".join(process.stdout or ())  # until it lets go of it
-        if said.strip() != "ready":
-            raise BuildError(explain("compiling", said))
-        yield
-    except BaseException:
-        # Files that it and its children wrote after this would be left of an environment that is gone.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        processes.end_ours(wish["path"], os.path.join(wish["prefix"], "libexec"))
-        raise
 
 
 def try_and_seal(wish: Wish, before: str) -> None:

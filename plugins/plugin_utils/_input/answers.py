@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     from .._report_records import Report
 
 
-def built(value: Any, place: str) -> dict[str, Any]:
-    """The answer of :func:`_jupyter.build.attempt`."""
-    failed = isinstance(value, dict) and value.get("failed")
-    shape = record(
-        {"failed": flag, "msg": block(20_000)} if failed else {"changed": flag, "same": flag, "remark": block(20_000)}
-    )
-    return dict(shape(value, place))
-
-
 _REQUEST = where(block(20_000), ("is no request", lambda pem: pem.startswith("-----BEGIN CERTIFICATE REQUEST-----\n")))
 OBSERVED_FAILURE = record({"msg": block(20_000)})
 

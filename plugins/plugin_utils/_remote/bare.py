@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program for the host's Python, sent through its standard input: the work of a module, without Ansible's module
-machinery.
+"""The program that reads the state of a host, sent through the standard input of the host's Python: the work of the
+module ``jupyter_state``, without Ansible's module machinery.
 
 A module costs the control node an archive of ``ansible.module_utils`` and one more round trip to find an interpreter,
 and the host the unpacking and the import of that: two thirds of a run that has nothing to do. The same files of
@@ -25,7 +25,6 @@ from ansible.plugins.action import ActionBase
 from ...module_utils._errors import AnswerError
 from ...module_utils._plain import printable
 from .._input import answers, words
-from .._input.shapes import Shape
 from . import contact
 
 #: Where the sources lie: they are read, and not imported, for they run on the host.
@@ -66,27 +65,7 @@ package = sys.modules["remote_notebooks"] = types.ModuleType("remote_notebooks")
 package.__path__ = []
 sys.meta_path.append(Sources)
 
-%(task)s
-print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
-"""
 
-#: So much of the output of a program without an answer is shown.
-LAST = 4000
-
-#: The task of a program, and the sources that it needs.
-Task = tuple[str, tuple[str, ...]]
-
-
-def _folder(name: str) -> tuple[str, ...]:
-    """Return all sources in a folder of ``module_utils``."""
-    files = sorted(os.listdir(os.path.join(FOLDER, *name.split("."))))
-    return tuple(f"{name}.{file[:-3]}" for file in files if file.endswith(".py"))
-
-
-#: Reads the state of the host: ``asked`` is a probe (:func:`_state.probe.probe`), the answer ``report`` or ``msg``.
-#: The code for firewalls and for tunnel accounts is compiled only where the probe asks for them.
-OBSERVE: Task = (
-    """\
 def run(command):
     environment = dict(os.environ, LANGUAGE="C", LANG="C", LC_ALL="C")
     done = subprocess.run(
@@ -111,46 +90,49 @@ try:
     answer = {"report": observation.report(asked, run, firewall, tunnel)}
 except OSError as error:
     answer = {"msg": observation.trouble(error)}
-""",
-    (
-        *("_errors", "_host.homes", "_host.other_account", "_host.ownership", "_host.processes"),
-        *("_jupyter.config_file", *_folder("_jupyter.program"), *_folder("_jupyter.observation")),
-        *("_firewall.packet_filter", "_firewall.rules", "_firewall.chains", "_firewall.netfilter.unit"),
-        *_folder("_firewall.observation"),
-        *("_tunnel.names", "_tunnel.accounts", "_tunnel.server_config"),
-        *("_tunnel.sshd", "_tunnel.trial", "_tunnel.host"),
-    ),
-)
+print("\\n" + %(answer)r + json.dumps(dict(answer, python=sys.executable)))
+"""
 
-#: Builds an environment: ``asked`` and the answer are those of :func:`_jupyter.build.attempt`.
-BUILD: Task = (
-    "from remote_notebooks._jupyter import build as _build\nanswer = _build.attempt(asked)",
-    (
-        *("_errors", "_plain", "_host.other_account", "_host.process_environment", "_host.processes"),
-        *("_jupyter.observation.environments", "_jupyter.uv", "_jupyter.uv_wheels"),
-        *("_jupyter.build", "_jupyter.build_commands", "_jupyter.build_steps"),
-    ),
+#: So much of the output of a program without an answer is shown.
+LAST = 4000
+
+
+def _folder(name: str) -> tuple[str, ...]:
+    """Return all sources in a folder of ``module_utils``."""
+    files = sorted(os.listdir(os.path.join(FOLDER, *name.split("."))))
+    return tuple(f"{name}.{file[:-3]}" for file in files if file.endswith(".py"))
+
+
+#: The sources of the program. A host compiles those for firewalls and for tunnel accounts only if the probe asks for
+#: them.
+SOURCES = (
+    *("_errors", "_host.homes", "_host.other_account", "_host.ownership", "_host.processes"),
+    *("_jupyter.config_file", *_folder("_jupyter.program"), *_folder("_jupyter.observation")),
+    *("_firewall.packet_filter", "_firewall.rules", "_firewall.chains", "_firewall.netfilter.unit"),
+    *_folder("_firewall.observation"),
+    *("_tunnel.names", "_tunnel.accounts", "_tunnel.server_config"),
+    *("_tunnel.sshd", "_tunnel.trial", "_tunnel.host"),
 )
 
 
 @functools.cache
-def _packed(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the files, packed: a host unpacks the ones that it needs, and the way there may be a slow one."""
+def _packed() -> dict[str, str]:
+    """Return the sources, packed: a host unpacks the ones that it needs, and the way there may be a slow one."""
     packed = {}
-    for name in names:
+    for name in SOURCES:
         with open(os.path.join(FOLDER, *name.split(".")) + ".py", "rb") as file:
             packed[name] = binascii.b2a_base64(zlib.compress(file.read(), 3), newline=False).decode()
     return packed
 
 
-_packed(OBSERVE[1])  # once a run: Ansible forks for each host afterwards
+_packed()  # once a run: Ansible forks for each host afterwards
 
 
-def program(task: Task, asked: dict[str, Any], environment: dict[str, str]) -> bytes:
-    """Return a program that does ``task``, with these variables in its environment."""
-    text, names = task
-    values = {"sources": _packed(names), "asked": json.dumps(asked), "environment": json.dumps(environment)}
-    return (_PROGRAM % {**values, "task": text, "answer": ANSWER}).encode()
+def program(probe: dict[str, Any], environment: dict[str, str]) -> bytes:
+    """Return a program that reads what ``probe`` asks for (:func:`_state.probe.probe`), with these variables in its
+    environment. Its answer is ``report`` or ``msg``."""
+    values = {"sources": _packed(), "asked": json.dumps(probe), "environment": json.dumps(environment)}
+    return (_PROGRAM % {**values, "answer": ANSWER}).encode()
 
 
 def command(interpreters: list[str]) -> str:
@@ -176,17 +158,16 @@ def answer(text: str) -> dict[str, Any] | None:
     return said
 
 
-def ask(
-    action: ActionBase, variables: dict[str, Any], task: Task, asked: dict[str, Any], shape: Shape
-) -> dict[str, Any] | None:
-    """Have the host of an action do ``task``. Return its answer, or None where the connection cannot carry it: a module
-    then does the same.
+def ask(action: ActionBase, variables: dict[str, Any], probe: dict[str, Any]) -> dict[str, Any] | None:
+    """Ask the host of an action for its state. Return the answer, or None where the connection cannot carry the
+    program: a module then does the same.
 
     A program that did not come to an answer is returned as Ansible returns a module of that kind: ``module_stderr`` and
     ``module_stdout``.
 
     :param variables: those of the task.
-    :param shape: of the answer. With it comes ``python``, the interpreter, or None where that is no path to run again.
+    :returns: :func:`_input.answers.observed`, and ``python``, the interpreter, or None where that is no path to run
+        again.
     :raises AnsibleActionFail: where the answer is of another shape.
     """
     # A program through standard input has the same requirements as pipelining.
@@ -194,9 +175,8 @@ def ask(
         return None
     environment: dict[str, str] = {}
     action._compute_environment_string(environment)
-    # Through standard input as well: an index or a proxy may be named with its password, and a command line is
-    # everybody's to read.
-    sent = program(task, asked, {name: str(value) for name, value in environment.items()})
+    # Through standard input as well: a variable of a play may be a password, and everybody can read a command line.
+    sent = program(probe, {name: str(value) for name, value in environment.items()})
     said = action._low_level_execute_command(command(_interpreters(action, variables)), in_data=sent)
     try:
         found = answer(said["stdout"])
@@ -206,7 +186,7 @@ def ask(
                 for key, of in (("module_stderr", "stderr"), ("module_stdout", "stdout"))
             }
         python = answers.python(found.pop("python", None))
-        return {**shape(found, "answer"), "python": python}
+        return {**answers.observed(probe)(found, "answer"), "python": python}
     except AnswerError as error:
         raise answers.refused(variables.get("inventory_hostname", "The host"), error) from None
 

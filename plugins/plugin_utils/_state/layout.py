@@ -37,7 +37,6 @@ TUNNEL_OWNER = "jupyter"
 SCRIPTS = (
     "busy_kernels.py",
     "check_config.py",
-    "compile_environment.py",
     "kernel_channels.py",
     "probe_environment.py",
     "run_jupyter.py",

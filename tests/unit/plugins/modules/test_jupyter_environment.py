@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways to ask a host to build: by a bare program, or by the module. The scenarios test the build itself."""
+"""The module that builds and its action plugin, in real runs. The scenarios test the build itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import environments
 
 PLAY = """
@@ -38,8 +39,7 @@ PLAY = """
 
 @pytest.fixture
 def play(tmp_path):
-    """Run the task: ``pipelined`` on or off, so that a bare program or the module does it. Return its messages, and
-    the task's result."""
+    """Run the task with pipelining or without. Return the output of the run, and the task's result."""
     (tmp_path / "play.yml").write_text(PLAY)
 
     def run(pipelined, *options, python=sys.executable):
@@ -63,17 +63,21 @@ def play(tmp_path):
 @pytest.mark.parametrize("pipelined", [True, False])
 def test_why_it_cannot_be_built_is_one_message(play, tmp_path, pipelined):
     said, result = play(pipelined)
-    assert ("AnsiballZ" in said) is not pipelined
+    assert ("AnsiballZ" in said) is not pipelined  # a file on the host
     assert result["msg"].startswith(
         "instance 'lab': packages: the package index cannot be reached, or answers with an error."
     )
     assert list((tmp_path / "envs").iterdir()) == []
 
 
-def test_the_password_of_an_index_stands_on_no_command_line(play):
-    said, _result = play(True)
+@pytest.mark.parametrize("pipelined", [True, False])
+def test_the_password_of_an_index_is_in_no_command_line_and_in_no_log(play, pipelined):
+    """Every account of the host can read a command line. A module writes its options into the log of the host."""
+    said, result = play(pipelined)
     assert " EXEC " in said
     assert "s3cret" not in said
+    assert build.ARGUMENTS["variables"]["no_log"]
+    assert "***" not in result["msg"]  # one secret, and not each of its words
 
 
 @pytest.mark.parametrize("pipelined", [True, False])
@@ -95,11 +99,11 @@ def test_check_mode_says_that_it_would_build_and_does_not(play, tmp_path):
     assert not (tmp_path / "envs").exists()
 
 
-def test_a_program_that_does_not_end_is_said(play, tmp_path):
+def test_a_module_without_a_result_is_one_message(play, tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\ncat > /dev/null\necho Killed >&2\nexit 137\n")
     python.chmod(0o755)
     _said, result = play(True, python=str(python))
-    assert (
-        result["msg"] == "instance 'lab': packages: the program that builds ended before its time. Run again.\n  Killed"
-    )
+    first, *rest = result["msg"].splitlines()
+    assert first == "instance 'lab': packages: the module that builds ended before its time. Run again."
+    assert "  Killed" in rest

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pwd
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -352,55 +349,3 @@ def test_what_made_room_comes_back(ground, check):
     said = remove(stranger)
     assert said["remarks"] == [f"{backup} keeps that name: something else is at {origin} now."]
     assert backup.read_text() == "another"
-
-
-@pytest.fixture
-def compiled(ground):
-    """An environment that is compiled, by the real program, as it goes on beside a run and after the end of one that
-    was cut off."""
-    prefix = ground / "opt"
-    environment, scripts = prefix / "envs/one", prefix / "libexec"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    (site,) = environment.glob("lib/python3*/site-packages")
-    for number in range(300):
-        folder = site / f"package{number}/tests"
-        folder.mkdir(parents=True)
-        for name in "abcd":
-            (folder / f"{name}.py").write_text("def f(x):\n    return [x, x + 1]\n" * 200)
-    scripts.mkdir()
-    shutil.copy(Path(__file__).parents[4] / "roles/jupyter/files/compile_environment.py", scripts)
-    (prefix / "installer").mkdir()
-    with open(prefix / "installer/lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        command = [environment / "bin/python", "-I", scripts / "compile_environment.py"]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True, pass_fds=[lock.fileno()]
-        )
-    assert process.stdout.read() == "ready\n"
-    yield prefix
-    process.kill()
-    process.wait()
-
-
-@pytest.mark.parametrize("whole", [False, True], ids=["an environment that nobody wants any more", "all that there is"])
-def test_what_compiles_an_environment_ends_before_it_goes(compiled, whole):
-    gone = [
-        thing(compiled / "envs/one", "environment", keep=False),
-        *([thing(compiled / "installer", keep=False)] if whole else []),
-    ]
-    answer = remove(*gone, prefix=str(compiled))
-    assert (len(answer["removed"]), answer["remarks"]) == (len(gone), [])
-    time.sleep(1)  # a surviving process would have created it again by now
-    assert not (compiled / "envs/one").exists()
-
-
-def test_what_compiles_another_environment_goes_on(compiled):
-    shutil.copytree(
-        compiled / "envs/one",
-        compiled / "envs/two",
-        symlinks=True,
-        ignore=shutil.ignore_patterns("__pycache__", "*.pyc"),
-    )
-    remove(thing(compiled / "envs/two", "environment", keep=False), prefix=str(compiled))
-    with open(compiled / "installer/lock") as lock, pytest.raises(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import sys
 import tarfile
-import time
 import zipfile
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._errors import BuildError
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build, build_commands, build_steps
 
 
@@ -79,64 +76,6 @@ def test_an_archive_of_wheels_reaches_no_other_folder(tmp_path):
     build_steps.unpack(str(archive), str(tmp_path / "wheels"))
     assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["x.whl"]
     assert not outside.exists()
-
-
-@pytest.fixture
-def site(tmp_path):
-    """A building site whose compiler is ready at once, goes on until a file called ``end`` is there, and leaves one
-    called ``ended``."""
-    (tmp_path / "env" / "bin").mkdir(parents=True)
-    (tmp_path / "env" / "bin" / "python").symlink_to(sys.executable)
-    (tmp_path / "libexec").mkdir()
-    (tmp_path / "libexec" / "compile_environment.py").write_text(
-        "import os, time\n"
-        "print('ready', flush=True)\n"
-        "os.dup2(os.open(os.devnull, os.O_RDWR), 1), os.dup2(1, 2)\n"
-        "late = time.monotonic() + 10\n"
-        f"while not os.path.exists('{tmp_path}/end') and time.monotonic() < late:\n    time.sleep(0.01)\n"
-        f"open('{tmp_path}/ended', 'w').close()\n"
-    )
-    yield {"path": str(tmp_path / "env"), "prefix": str(tmp_path)}
-    (tmp_path / "end").touch()
-
-
-def is_free(tmp_path):
-    """Whether nobody holds the site, a moment later at the latest."""
-    with open(tmp_path / "installer" / "lock") as file:
-        for _attempt in range(100):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.02)
-            else:
-                return True
-    return False
-
-
-def test_compiling_goes_on_beside_the_run_and_holds_the_site(site, tmp_path):
-    with build.alone(str(tmp_path)) as descriptor, build_steps.compiling(site, descriptor):
-        pass
-    assert not is_free(tmp_path)
-    (tmp_path / "end").touch()
-    assert is_free(tmp_path)
-    assert (tmp_path / "ended").exists()
-
-
-def test_nothing_is_compiled_any_more_in_an_environment_that_failed(site, tmp_path):
-    with pytest.raises(BuildError, match="does not work"), build.alone(
-        str(tmp_path)
-    ) as descriptor, build_steps.compiling(site, descriptor):
-        raise BuildError("does not work")
-    assert is_free(tmp_path)
-    assert not (tmp_path / "ended").exists()
-
-
-def test_a_compiler_that_fails_is_explained(site, tmp_path):
-    (tmp_path / "libexec" / "compile_environment.py").write_text("raise OSError(28, 'No space left on device')")
-    with pytest.raises(BuildError, match="no room left"), build.alone(
-        str(tmp_path)
-    ) as descriptor, build_steps.compiling(site, descriptor):
-        pytest.fail("nobody gets here")
 
 
 def test_what_tries_an_environment_is_told_nothing_of_the_index(monkeypatch):
@@ -229,9 +168,10 @@ def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
             "account": None,
             "before": None,
             "instead_of": None,
+            "variables": "{}",
         }
     )
-    assert "compile_environment.py" in said["msg"]  # so far it came
+    assert "probe_environment.py" in said["msg"]  # the trial, the last step but one
     assert not (work / "ran").exists()
 
 

@@ -289,27 +289,6 @@ def test_tunnels(changes, fits):
 
 
 @pytest.mark.parametrize(
-    ("answer", "fits"),
-    [
-        pytest.param({"changed": True, "same": False, "remark": ""}, True, id="built"),
-        pytest.param({"failed": True, "msg": "no room"}, True, id="not built"),
-        pytest.param(
-            {"changed": True, "same": False, "remark": "", "add_host": {"host_name": "evil"}}, False, id="a host to add"
-        ),
-        pytest.param({"failed": True, "msg": "x", "exception": "y"}, False, id="an exception"),
-        pytest.param({"changed": "{{ x }}", "same": False, "remark": ""}, False, id="a text for true"),
-        pytest.param([], False, id="a list"),
-    ],
-)
-def test_a_build(answer, fits):
-    if fits:
-        assert answers.built(answer, "answer") == answer
-    else:
-        with pytest.raises(AnswerError):
-            answers.built(answer, "answer")
-
-
-@pytest.mark.parametrize(
     "text",
     [
         pytest.param("[" * 200_000, id="deep"),

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import report as firewall_report
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import environments
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
 from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host
 from ansible_collections.remote.notebooks.plugins.plugin_utils._remote import bare
@@ -45,7 +44,7 @@ def ask(probe, *interpreters, environment=None, folder=None):
     command = ["/bin/sh", "-c", bare.command(list(interpreters))]
     return subprocess.run(
         command,
-        input=bare.program(bare.OBSERVE, probe, {}),
+        input=bare.program(probe, {}),
         capture_output=True,
         check=False,
         env=environment,
@@ -108,9 +107,8 @@ def test_the_answer_is_found_among_other_words(text, said):
     assert bare.answer(text) == said
 
 
-@pytest.mark.parametrize("task", [bare.OBSERVE, bare.BUILD])
-def test_every_file_it_needs_comes_with_it_and_no_other(task):
-    text, names = task
+def test_every_file_it_needs_comes_with_it_and_no_other():
+    text, names = bare._PROGRAM, bare.SOURCES
     reached = set()
     own = r"(?m)^ *from (\.+|remote_notebooks\.?)([\w.]*) import (.+?)(?: as \w+)?$"
     for place, source in [
@@ -131,54 +129,11 @@ def test_every_file_it_needs_comes_with_it_and_no_other(task):
     assert reached == set(names)
 
 
-def test_the_hostile_host_knows_our_programs_by_their_words():
-    """Where it does not, its scenario changes no answer of theirs, and shows nothing."""
+def test_the_hostile_host_knows_our_program_by_its_words():
+    """Where it does not, its scenario changes no answer of ours, and shows nothing."""
     interpreter = Path(__file__).parents[5].joinpath("molecule/hostile_host/interpreter.py").read_text()
-    words = re.findall(r'if b"([^"]+)" in sent:\n +kind', interpreter)
-    assert [word in text for word, (text, _names) in zip(words, (bare.BUILD, bare.OBSERVE))] == [True, True]
-
-
-def build(environment, **wish):
-    """Let a program try to build. Where it is to come from is said by no argument."""
-    asked = {
-        "name": "instance 'lab'",
-        "installer": "uv",
-        "lock": "",
-        **dict.fromkeys(("pip", "wheels", "account", "before", "instead_of")),
-        **wish,
-    }
-    command = ["/bin/sh", "-c", bare.command([sys.executable])]
-    done = subprocess.run(command, input=bare.program(bare.BUILD, asked, environment), capture_output=True, check=False)
-    return bare.answer(done.stdout.decode())
-
-
-def test_a_program_builds_with_the_environment_it_is_given(tmp_path):
-    found = build(
-        {
-            "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
-            "PIP_EXTRA_INDEX_URL": "",
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_RETRIES": "1",
-            "NO_PROXY": "127.0.0.1",
-        },
-        installer="pip",
-        path=str(tmp_path / "envs" / "one"),
-        prefix=str(tmp_path),
-        python=sys.executable,
-        packages=["tiny"],
-    )
-    assert found["failed"]
-    assert found["msg"].startswith("instance 'lab': packages: the package index cannot be reached")
-    assert not list((tmp_path / "envs").glob("*"))
-
-
-def test_one_that_is_whole_is_left_as_it_is(tmp_path):
-    (tmp_path / "envs" / "one").mkdir(parents=True)
-    (tmp_path / "envs" / "one" / environments.SEAL).write_text('{"versions": {}, "files": {}}')
-    found = build(
-        {}, path=str(tmp_path / "envs" / "one"), prefix=str(tmp_path), python=sys.executable, packages=["tiny"]
-    )
-    assert found == {"changed": False, "same": False, "remark": "", "python": sys.executable}
+    (words,) = re.findall(r'if b"([^"]+)" in sent:\n +kind', interpreter)
+    assert words in bare._PROGRAM
 
 
 def test_nothing_of_the_folder_it_runs_in_is_run(tmp_path):
