@@ -158,6 +158,7 @@ def evil_built_facts(kind, answer):
             "same": False,
             "remark": template("remark"),
             "ansible_facts": facts,
+            "python": "/usr/bin/python3",
         }
     return answer
 
