@@ -17,7 +17,7 @@ from ..plugin_utils._check import diagnosis
 from ..plugin_utils._environment import environments
 from ..plugin_utils._input import answers
 from ..plugin_utils._input.url_logins import Logins, scrubbed
-from ..plugin_utils._jupyter import endpoints, removal
+from ..plugin_utils._jupyter import endpoints, messages, removal
 from ..plugin_utils._jupyter.credentials import Credentials
 from ..plugin_utils._jupyter.diff import diff_of
 from ..plugin_utils._remote import bare, contact
@@ -169,7 +169,7 @@ class ActionModule(OwnAction):
             "steps": steps,
             "instances": instances,
             "servers": servers,
-            "connect": [*connect, *(f"note: {remark}" for remark in remarks)],
+            "connect": [*connect, *(messages.note(plan["host"], remark) for remark in remarks)],
             "orphans": orphans,
             "lock": run_lock(plan, report),
             "remarks": remarks,

@@ -197,7 +197,8 @@ connect:
   elements: str
   sample:
     - "lab on web1: http://localhost:8888/"
-    - "from another machine first: ssh -N -L 8888:localhost:8888 admin@192.0.2.10"
+    - "from another machine first:"
+    - "    ssh -N -L 8888:localhost:8888 admin@192.0.2.10"
 lock:
   description: Where a run that changes the host leaves its name (C(path)), the name (C(mine)), and the one of a dead
     run that is there (C(stale)).

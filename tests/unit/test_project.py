@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "plugin_utils": {"module_utils", "plugin_utils"},
     "modules": {"module_utils"},
     "action": {"module_utils", "plugin_utils"},
+    "callback": {"module_utils", "plugin_utils"},
     "lookup": {"module_utils", "plugin_utils"},
     "filter": {"module_utils", "plugin_utils"},
 }
@@ -56,7 +57,19 @@ SECRETS = [
     ".ansible/collections/x",
 ]
 #: The one after jinja2 comes with ansible-core, as jinja2 and yaml do.
-LIBRARIES = {"ansible", "jinja2", "packaging", "cryptography", "passlib", "websocket", "segno", "idna", "uv", "yaml"}
+LIBRARIES = {
+    "ansible",
+    "jinja2",
+    "packaging",
+    "cryptography",
+    "passlib",
+    "websocket",
+    "segno",
+    "idna",
+    "rich",
+    "uv",
+    "yaml",
+}
 
 
 def committed() -> list[str]:

@@ -33,9 +33,9 @@ def remarks(
         said = ["No firewall filters on this host: nothing had to be opened."]
         if limited:
             said.append(
-                f"The sources of {', '.join(limited)} are NOT in force, as firewall_provider: none says: everybody who"
-                " reaches the host reaches the port. Leave it out, and nftables closes these ports for all other"
-                " sources and touches nothing else."
+                f"WARNING: the sources of {', '.join(limited)} are NOT in force, as firewall_provider: none says:"
+                " everybody who reaches the host reaches the port. Leave it out, and nftables closes these ports for"
+                " all other sources and touches nothing else."
             )
         return said
     # The chains of firewalld and ufw are theirs to keep in order.
@@ -50,8 +50,8 @@ def remarks(
     if provider == "nftables" and wanted and not report["systemd"]:
         line = f"nft -f {FOLDER}/{owner}.nft; sh {FOLDER}/{owner}.hooks.sh"
         said.append(
-            f"This host does not run systemd: have '{line}' run at boot, after its own rules, and after whatever"
-            " flushes all rules (nft -f /etc/nftables.conf does); until then the sources are not in force."
+            f"WARNING: this host does not run systemd: have '{line}' run at boot, after its own rules, and after"
+            " whatever flushes all rules (nft -f /etc/nftables.conf does); until then the sources are not in force."
         )
     if provider == "iptables" and wanted and not report["saved"]:
         said.append(
@@ -66,8 +66,8 @@ def remarks(
             if zone.get("accepts") and zone["interfaces"] and name not in _OF_MACHINES
         )
         said += [
-            f"Zone {name} of firewalld accepts everything: the sources of {', '.join(limited)} are NOT in force on "
-            f"{', '.join(zones[name]['interfaces'])}. Move the interface to another zone."
+            f"WARNING: zone {name} of firewalld accepts everything: the sources of {', '.join(limited)} are NOT in"
+            f" force on {', '.join(zones[name]['interfaces'])}. Move the interface to another zone."
             for name in free
         ]
     if provider in ("ufw", "firewalld"):

@@ -33,7 +33,7 @@ def servers(
 
 
 def connect(servers: list[dict[str, Any]], instances: list[HostInstance], pages: str, ssh_config: str) -> list[str]:
-    """Return the lines that say where to connect, at the end of a run.
+    """Return the lines that say where to connect, at the end of a run. A command has a line of its own.
 
     :param pages: the folder of the hand-off. :param ssh_config: the file of the accounts that can only forward; empty
         where there are none.
@@ -44,19 +44,20 @@ def connect(servers: list[dict[str, Any]], instances: list[HostInstance], pages:
         lines.append(f"{server['instance']} on {server['host']}: {server['url']}")
         if "alias" in ssh:
             logins = [ssh, *ssh["others"]]
-            lines += [
-                f"as {each['user']}, which can forward and do nothing else: ssh -F {ssh_config} -N {each['alias']}"
-                for each in logins
-            ]
+            for each in logins:
+                lines += [
+                    f"as {each['user']}, which can forward and do nothing else:",
+                    f"    ssh -F {ssh_config} -N {each['alias']}",
+                ]
         elif server["access"] != "direct":
             port, login = (
                 f" -p {ssh['port']}" if ssh["port"] != 22 else "",
                 (f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]),
             )
-            lines.append(
-                f"from another machine first: ssh -N -L {ssh['local_port']}:localhost:{ssh['remote_port']}{port}"
-                f" {login}"
-            )
+            lines += [
+                "from another machine first:",
+                f"    ssh -N -L {ssh['local_port']}:localhost:{ssh['remote_port']}{port} {login}",
+            ]
         if server["tls"]["ca_file"]:
             lines.append(f"trust once on each device: {server['tls']['ca_file']}")
         if server["password_file"]:
@@ -64,9 +65,10 @@ def connect(servers: list[dict[str, Any]], instances: list[HostInstance], pages:
         lines.append(f"the page to hand over: {page}")
     for instance in instances:
         if instance["attach"]:
-            lines.append(
-                f"{instance['name']} runs in tmux; on the host: {instance['attach']} (leave with Ctrl-b, then d)"
-            )
+            lines += [
+                f"{instance['name']} runs in tmux. To see it on the host, and leave with Ctrl-b, then d:",
+                f"    {instance['attach']}",
+            ]
     return lines
 
 

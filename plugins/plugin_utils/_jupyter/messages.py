@@ -43,6 +43,12 @@ def start_failure(
     }
 
 
+def note(host: str, remark: str) -> str:
+    """Return a remark as one of the last lines. A warning stands out and names its host."""
+    text = remark.removeprefix("WARNING: ")
+    return f"note: {text}" if text == remark else f"WARNING: {host}: {text}"
+
+
 def closing(
     hosts: list[dict[str, Any]], left_out: list[str], folder: str, inventory_folder: str, *, dry: bool
 ) -> list[str]:

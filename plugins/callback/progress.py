@@ -1,0 +1,316 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: progress
+type: stdout
+short_description: Shows the work of each host, and the addresses at the end
+version_added: 1.0.0
+author: The remote.notebooks founders (@remote-notebooks)
+description:
+  - On a terminal, shows one line for each host with its task and the seconds. Many hosts are counted instead.
+  - Prints failures at once, and at the end the changes, the proof and the addresses.
+  - With C(-v), C(--step), a debugger, or output that is no terminal, prints the output of
+    P(ansible.builtin.default#callback). The proof and the addresses follow after the recap.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - the Python library rich. Without it, prints the output of P(ansible.builtin.default#callback)
+  - set as stdout in configuration
+"""
+
+import importlib.util
+import os
+import re
+import sys
+import threading
+import time
+from typing import Any
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.callback.default import CallbackModule as Default
+
+from ..module_utils._plain import plain
+from ..plugin_utils._progress import lines
+from ..plugin_utils._progress.run import Run
+
+#: The folder of this collection, whose own source explains no error to an operator.
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROMPTS = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
+#: Tasks of the control node, too short for a line of their own.
+SMALL = ("assert", "debug", "fail", "include_role", "include_tasks", "meta", "set_fact", "set_stats")
+COLOURS = {"FAILED": C.COLOR_ERROR, "OUT OF REACH": C.COLOR_UNREACHABLE, "WARNING: ": C.COLOR_WARN}
+
+
+class CallbackModule(Default):
+    """Ansible's default output, or a live screen in its place."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "remote.notebooks.progress"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run = Run(began=time.monotonic(), dry=bool(context.CLIARGS.get("check")))
+        self._screen: Any = None
+        #: The failures of blocks with a rescue: printed if the host fails without another message.
+        self._held: dict[str, list[str]] = {}
+        if _draws(self._display.verbosity):
+            from ..plugin_utils._progress.screen import Screen
+
+            lock = getattr(self._display, "_lock", None) or threading.RLock()
+            self._screen = Screen(self._run, lock, colour=not C.ANSIBLE_NOCOLOR)
+
+    # --- what stays on the terminal ------------------------------------------------------------------------------
+
+    def _say(self, said: list[str]) -> None:
+        for line in said:
+            colour = next((value for word, value in COLOURS.items() if line.startswith(word)), None)
+            self._display.display(line, color=colour)
+
+    def _message(self, result: Any) -> None:
+        """Print the message of a debug task, or keep it for the end."""
+        found, shown = _result(result), _shown(_task(result))
+        if shown == "at_end" or (shown == "in_check_mode" and not (self._run.dry or context.CLIARGS.get("diff"))):
+            return
+        if "msg" in found:
+            said = lines.message(found["msg"])
+        else:
+            said = lines.message(self._dump_results({k: v for k, v in found.items() if k not in self._hide_in_debug}))
+        host = plain(_host(result))
+        for line in said:
+            text = line.removeprefix("WARNING: ")
+            if text == line:
+                self._say([f"{host}: {line}"])
+            else:
+                self._run.warnings[f"WARNING: {host}: {text}"] = None
+
+    def _keep(self, result: Any) -> None:
+        task, found = _task(result), _result(result)
+        self._run.learn(task.action, found)
+        if _shown(task) == "at_end" and isinstance(found.get("msg"), list):
+            if found["msg"] not in self._run.last_lines:
+                self._run.last_lines.append(found["msg"])
+            found["_ansible_verbose_always"] = False
+        if found.get("changed"):
+            self._run.change(task.get_path() or "", task.name or task.action)
+
+    def _fail(self, result: Any, said: list[str]) -> None:
+        host = _host(result)
+        if _is_rescued(_task(result)):
+            self._held[host] = said
+            return
+        self._held.pop(host, None)
+        self._run.fail(host, "failed")
+        self._say(said)
+
+    def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
+        """The failed line follows with the same text; the source of this collection says nothing to an operator."""
+        task = getattr(self, "_failing", None)
+        if task is not None and self._display.verbosity == 0 and (task.get_path() or "").startswith(HOME):
+            result.pop("exception", None)
+            return
+        super()._handle_exception(result, use_stderr=use_stderr)
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        if not self._screen:
+            super().v2_playbook_on_play_start(play)
+            return
+        self._play = play
+        self._run.hosts.clear()
+        self._say([plain(play.get_name())])
+        if play.strategy not in ("debug", "ansible.builtin.debug"):
+            self._screen.start()
+
+    def v2_playbook_on_vars_prompt(self, *_: Any, **__: Any) -> None:
+        if self._screen:
+            self._screen.stop()
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        if not self._screen:
+            super().v2_playbook_on_task_start(task, is_conditional)
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        if not self._screen:
+            super().v2_playbook_on_handler_task_start(task)
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        if not self._screen:
+            super().v2_runner_on_start(host, task)
+            return
+        small = task.action.rpartition(".")[2] in SMALL
+        self._run.begin(host.get_name(), "" if small else str(task.name or task.action), time.monotonic())
+        if task.action in PROMPTS:
+            self._screen.stop()
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        self._keep(result)
+        if not self._screen:
+            super().v2_runner_on_ok(result)
+            return
+        task = self._ended(result)
+        self._handle_warnings(_result(result))
+        if task.action in C._ACTION_DEBUG and not (task.loop and "results" in _result(result)):
+            self._message(result)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        if not self._screen:
+            # A loop over secrets has nothing to say about its items.
+            if self._display.verbosity or not _result(result).get("_ansible_no_log"):
+                super().v2_runner_item_on_ok(result)
+            return
+        self._handle_warnings(_result(result))
+        if _task(result).action in C._ACTION_DEBUG:
+            self._message(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._run.learn(_task(result).action, _result(result))
+        if not self._screen:
+            self._failing = _task(result)
+            super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
+            return
+        task, found = self._ended(result), _result(result)
+        self._handle_warnings(found)
+        if ignore_errors:
+            return
+        if task.loop and "results" in found:  # its items have been printed
+            if not _is_rescued(task):
+                self._run.fail(_host(result), "failed")
+            return
+        self._fail(result, lines.failure("FAILED", self.host_label(result), task.name or task.action, found))
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        if not self._screen:
+            self._failing = _task(result)
+            super().v2_runner_item_on_failed(result)
+            return
+        task, found = _task(result), _result(result)
+        self._handle_warnings(found)
+        if not task.ignore_errors:
+            item = str(self._get_item_label(found))
+            said = lines.failure("FAILED", self.host_label(result), f"{task.name or task.action} ({item})", found)
+            self._fail(result, said)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if not self._screen:
+            self._failing = _task(result)
+            super().v2_runner_on_unreachable(result)
+            return
+        task = self._ended(result)
+        if not task.ignore_unreachable:
+            self._run.fail(_host(result), "out of reach")
+            self._say(lines.unreachable(_host(result), _result(result)))
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        if not self._screen:
+            super().v2_runner_on_skipped(result)
+            return
+        self._ended(result)
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        if not self._screen:
+            super().v2_on_file_diff(result)
+            return
+        found, task = _result(result), _task(result)
+        each = found["results"] if task.loop and "results" in found else [found]
+        texts = [self._get_diff(one["diff"]) for one in each if one.get("diff") and one.get("changed")]
+        for text in filter(None, texts):
+            self._say([f"{plain(_host(result))}: {plain(task.name or task.action)}"])
+            for line in lines.difference(text):
+                self._display.display(line, color=_colour_of(line))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        outcomes = {name: stats.summarize(name) for name in sorted(stats.processed)}
+        if self._screen:
+            self._screen.stop()
+            for name, said in self._held.items():
+                if outcomes.get(name, {}).get("failures"):
+                    self._say(said)
+            self._say(["", *lines.recap(self._run, outcomes, time.monotonic() - self._run.began)])
+        else:
+            super().v2_playbook_on_stats(stats)
+        self._say(lines.ending(self._run))
+
+    def _ended(self, result: Any) -> Any:
+        task = _task(result)
+        self._run.end(_host(result))
+        if task.action in PROMPTS:
+            self._screen.start()
+        return task
+
+
+def _quiet(name: str) -> Any:
+    """An event that the live screen does not show."""
+    usual = getattr(Default, name)
+
+    def event(self: CallbackModule, *arguments: Any, **more: Any) -> None:
+        if not self._screen:
+            usual(self, *arguments, **more)
+
+    event.__name__ = name
+    return event
+
+
+for _name in (
+    "v2_playbook_on_start",
+    "v2_playbook_on_include",
+    "v2_playbook_on_notify",
+    "v2_playbook_on_no_hosts_remaining",
+    "v2_runner_item_on_skipped",
+    "v2_runner_retry",
+    "v2_runner_on_async_poll",
+    "v2_runner_on_async_ok",
+    "v2_runner_on_async_failed",
+):
+    setattr(CallbackModule, _name, _quiet(_name))
+
+
+def _draws(verbosity: int) -> bool:
+    """Whether a person watches a terminal that can move its cursor, and nobody asked for more words."""
+    return (
+        verbosity == 0
+        and not context.CLIARGS.get("step")
+        and not C.config.get_config_value("ENABLE_TASK_DEBUGGER")
+        and sys.stdout.isatty()
+        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+        and importlib.util.find_spec("rich") is not None
+    )
+
+
+# Until ansible-core 2.18, a result has these names alone.
+def _result(result: Any) -> Any:
+    return result.result if hasattr(result, "result") else result._result
+
+
+def _task(result: Any) -> Any:
+    return result.task if hasattr(result, "task") else result._task
+
+
+def _host(result: Any) -> str:
+    return str((result.host if hasattr(result, "host") else result._host).get_name())
+
+
+def _shown(task: Any) -> str:
+    """A role says with a variable such as C(__jupyter_shown) when its message is due."""
+    return next((str(value) for name, value in task.vars.items() if re.fullmatch(r"__[a-z]+_shown", name)), "")
+
+
+def _is_rescued(task: Any) -> bool:
+    """Whether a failure of this task leads to the rescue of a block."""
+    child, parent = task, task._parent
+    while parent is not None:
+        if getattr(parent, "rescue", None) and any(one._uuid == child._uuid for one in parent.block):
+            return True
+        child, parent = parent, parent._parent
+    return False
+
+
+def _colour_of(line: str) -> str | None:
+    return {"+": C.COLOR_DIFF_ADD, "-": C.COLOR_DIFF_REMOVE, "@": C.COLOR_DIFF_LINES}.get(line[:1])

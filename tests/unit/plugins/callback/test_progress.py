@@ -1,0 +1,334 @@
+# Copyright: remote.notebooks contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of Ansible in a terminal: what a person sees at its end, and in between."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyte
+import pytest
+from ansible_collections.remote.notebooks.plugins.plugin_utils._progress import screen as screen_module
+from ansible_collections.remote.notebooks.plugins.plugin_utils._progress.run import Run
+
+ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
+SECRET = "wrong-horse-right-stable"
+#: Words that a host or an inventory could bring: rich's markup, a window's title, a cleared screen.
+HOSTILE = r"[bold]b[/bold] \e]0;owned\a \e[2J \e[31mred"
+
+
+@dataclass
+class Seen:
+    """The end of a run: the lines of the terminal, and the bytes it got."""
+
+    code: int
+    lines: list[str]
+    raw: bytes
+    moments: list[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def shown(terminal: pyte.HistoryScreen) -> list[str]:
+    """The lines of a terminal, with those that have left it at the top."""
+    columns = range(terminal.columns)
+    above = ["".join(line[column].data for column in columns).rstrip() for line in terminal.history.top]
+    return [*above, *(line.rstrip() for line in terminal.display)]
+
+
+def run(
+    folder: Path,
+    play: str,
+    *words: str,
+    hosts: str = "localhost,",
+    connection: str = "local",
+    width: int = 80,
+    height: int = 30,
+    typed: tuple[tuple[str, str], ...] = (),
+    interrupt: str = "",
+    **variables: str,
+) -> Seen:
+    """Run a play in a terminal. ``typed``: an answer to each question. ``interrupt``: Ctrl-C when this text appears."""
+    (folder / "play.yml").write_text(play)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "ANSIBLE_CONFIG": str(folder / "none.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "remote.notebooks.progress",
+        "ANSIBLE_HOME": str(folder / "home"),
+        "TERM": "xterm-256color",
+        **variables,
+    }
+    environment.pop("NO_COLOR", None) if "NO_COLOR" not in variables else None
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    extra = ["-c", connection, "-e", f"ansible_python_interpreter={sys.executable}"]
+    process = subprocess.Popen(
+        [ANSIBLE, "-i", hosts, *extra, *words, "play.yml"],
+        cwd=folder,
+        env=environment,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+    )
+    os.close(follower)
+    terminal = pyte.HistoryScreen(width, height, history=5000, ratio=0.5)
+    stream = pyte.ByteStream(terminal)
+    data, answers, ends, moments = b"", list(typed), time.monotonic() + 120, []
+    while time.monotonic() < ends:
+        try:
+            got = os.read(leader, 65536)
+        except OSError:  # the last process has closed the terminal
+            break
+        if not got:
+            break
+        data += got
+        stream.feed(got)
+        now = "\n".join(line.rstrip() for line in terminal.display)
+        moments.append(now)
+        if answers and answers[0][0] in now:
+            os.write(leader, answers.pop(0)[1].encode())
+        if interrupt and interrupt in now:
+            interrupt = ""
+            os.killpg(process.pid, signal.SIGINT)
+    os.close(leader)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    process.kill()
+    return Seen(process.wait(), shown(terminal), data, moments)
+
+
+PLAY = f"""
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Wait a moment
+      ansible.builtin.command: sleep 1
+      changed_when: false
+    - name: Create a file
+      ansible.builtin.copy:
+        dest: "{{{{ playbook_dir }}}}/made"
+        content: "new\\n"
+        mode: "0600"
+    - name: Use a secret
+      ansible.builtin.command: echo {SECRET} {{{{ item }}}}
+      loop: [{SECRET}]
+      no_log: true
+    - name: Report the state
+      ansible.builtin.debug:
+        msg: "{HOSTILE}"
+    - name: Try a thing
+      ansible.builtin.command: "false"
+      ignore_errors: true
+    - name: Succeed after all
+      block:
+        - name: Fail first
+          ansible.builtin.fail:
+            msg: not to be shown
+      rescue:
+        - name: Go on
+          ansible.builtin.set_fact:
+            x: 1
+    - name: Report where to connect
+      ansible.builtin.debug:
+        msg: ["lab: http://localhost:8888/", "first:", "    ssh -N -L {"8888:localhost:8888 " * 6}me@host",
+              "WARNING: h: the sources are NOT in force"]
+      run_once: true
+      vars:
+        __any_shown: at_end
+    - name: Fail at last
+      ansible.builtin.fail:
+        msg: "no space left\\ndelete a file"
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("whole"), PLAY, "--diff", width=60)
+
+
+def test_a_run_shows_its_work_and_then_its_end(whole):
+    assert whole.code == 2
+    assert any(re.search(r"localhost +Wait a moment +\d s", moment) for moment in whole.moments)
+    lines = [line for line in whole.lines if line]
+    assert lines[0] == "A play"
+    result, changed = (line for line in lines if line.startswith(("changed", "localhost: FAILED")))
+    assert re.fullmatch(r"localhost: FAILED, 3 tasks changed it, \d+ s", result)
+    assert changed == "changed: Create a file, Use a secret"
+    assert "Wait a moment" not in whole.text  # the live lines are gone
+
+
+def test_a_failure_is_shown_once_and_whole(whole):
+    assert whole.text.count("no space left") == 1
+    at = whole.lines.index("FAILED localhost: Fail at last")
+    assert whole.lines[at + 1 : at + 3] == ["  no space left", "  delete a file"]
+    assert not any("not to be shown" in moment for moment in whole.moments)
+    assert "play.yml" not in whole.text
+
+
+def test_a_difference_is_shown_whole(whole):
+    assert "+new" in whole.lines
+
+
+def test_the_last_lines_follow_the_result_and_commands_stay_whole(whole):
+    command = f"    ssh -N -L {'8888:localhost:8888 ' * 6}me@host"
+    at = whole.lines.index("lab: http://localhost:8888/")
+    assert at > whole.lines.index("changed: Create a file, Use a secret")
+    assert command.encode() + b"\r\n" in whole.raw  # the terminal breaks it, no program does
+    assert next(line for line in reversed(whole.lines) if line) == "WARNING: h: the sources are NOT in force"
+    assert b"\x1b[1;35mWARNING" in whole.raw or b"\x1b[35mWARNING" in whole.raw
+
+
+def test_nothing_private_is_shown(whole):
+    assert SECRET.encode() not in whole.raw
+
+
+def test_text_of_others_is_text(whole):
+    assert r"localhost: [bold]b[/bold] \x1b]0;owned\x07 \x1b[2J" in whole.text
+    assert b"\x1b]0;" not in whole.raw
+    assert b"\x1b[2J" not in whole.raw
+
+
+def test_a_fleet_fits_one_screen(tmp_path):
+    fleet = ",".join(f"host{number:03}" for number in range(200))
+    play = """
+- name: A fleet
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Refuse some
+      ansible.builtin.fail: {msg: "out of paper"}
+      when: inventory_hostname in ["host007", "host042"]
+"""
+    seen = run(tmp_path, play, "-f", "20", hosts=fleet, height=24)
+    lines = [line for line in seen.lines if line]
+    assert len(seen.lines) == 24
+    assert lines[0] == "A fleet"
+    assert lines[1:5] == [
+        "FAILED host007: Refuse some",
+        "  out of paper",
+        "FAILED host042: Refuse some",
+        "  out of paper",
+    ]
+    assert re.match(r"200 hosts: 198 ok, 0 changed, ", lines[5])
+    assert lines[6:] == ["FAILED 2: host007, host042"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_work_of_a_fleet_fits_any_terminal(width):
+    run = Run()
+    for number in range(200):
+        run.begin(
+            f"host{number:03}", "Build the environment" if number < 150 else f"Do the work of number {number}", 0.0
+        )
+    for number in range(100):
+        run.end(f"host{number:03}")
+    run.fail("host007", "failed")
+    lines = screen_module.drawing(list(run.hosts.values()), 90.0, width, 21).plain.split("\n")
+    assert len(lines) <= 21
+    assert max(len(line) for line in lines) <= width
+    assert re.match(r" *50 +Build the environment +90 s", lines[0])
+    assert re.match(r" *99 +wait for the other hosts", lines[-2])
+    assert re.match(r" *1 +failed: host007", lines[-1])
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_name_of_a_task_gives_way_to_the_seconds(width):
+    run = Run()
+    run.begin("a-host-with-a-long-name.example.org", "Store the list of new packages, which is a long name " * 3, 0.0)
+    (line,) = screen_module.drawing(list(run.hosts.values()), 61.0, width, 21).plain.split("\n")
+    assert len(line) <= width
+    assert line.endswith("61 s")
+
+
+def test_an_unreachable_host_is_one_sentence_and_no_colour_is_none(tmp_path):
+    play = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Ask the host
+      ansible.builtin.command: "true"
+"""
+    seen = run(tmp_path, play, hosts="127.0.0.1:9,", connection="ssh", width=200, NO_COLOR="1")
+    lines = [line for line in seen.lines if line]
+    assert seen.code == 4
+    assert len(lines) == 3
+    assert re.match(r"OUT OF REACH 127.0.0.1: .*Connection refused", lines[1])
+    assert lines[2].startswith("127.0.0.1: OUT OF REACH, ")
+    assert re.findall(rb"\x1b\[[0-9;]*m", seen.raw) == []
+
+
+def test_questions_can_be_answered(tmp_path):
+    play = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  vars_prompt:
+    - {name: colour, prompt: Which colour, private: false}
+  tasks:
+    - name: Ask once more
+      ansible.builtin.pause: {prompt: Which size}
+      register: answer
+    - name: Report the answers
+      ansible.builtin.debug:
+        msg: "{{ colour }} and {{ answer.user_input }}"
+"""
+    seen = run(tmp_path, play, typed=(("Which colour", "red\n"), ("Which size", "large\r")))
+    assert seen.code == 0
+    assert "localhost: red and large" in seen.text
+
+
+def test_an_interrupted_run_leaves_the_terminal_as_it_was(tmp_path):
+    play = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Wait for long
+      ansible.builtin.command: sleep 60
+"""
+    seen = run(tmp_path, play, interrupt="Wait for long")
+    assert seen.code == 99
+    assert seen.raw.rfind(b"\x1b[?25h") > seen.raw.rfind(b"\x1b[?25l")
+    assert "Wait for long" not in seen.text
+    assert "User interrupted execution" in seen.text
+
+
+def test_with_more_words_the_output_is_that_of_ansible(tmp_path):
+    play = f"""
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Use a secret
+      ansible.builtin.set_fact: {{x: {SECRET}}}
+      loop: [{SECRET}]
+      no_log: true
+    - name: Report where to connect
+      ansible.builtin.debug: {{msg: ["lab: http://localhost:8888/"]}}
+      vars: {{__any_shown: at_end}}
+"""
+    seen = run(tmp_path, play, "-v", width=120)
+    lines = seen.lines
+    assert any(line.startswith("TASK [Use a secret] ***") for line in lines)
+    recap = next(at for at, line in enumerate(lines) if line.startswith("PLAY RECAP ***"))
+    assert lines.index("lab: http://localhost:8888/") > recap
+    assert SECRET.encode() not in seen.raw
