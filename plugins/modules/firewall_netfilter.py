@@ -84,16 +84,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import FirewallError
-from ..module_utils._firewall.compare import difference
+from ..module_utils._firewall.compare import compared
 from ..module_utils._firewall.managers import commands
 from ..module_utils._firewall.netfilter.iptables import iptables_restore, iptables_saved
 from ..module_utils._firewall.netfilter.nftables import nft_files, nft_leftovers, nft_script
 from ..module_utils._firewall.netfilter.unit import UNIT
-from ..module_utils._firewall.netfilter.view import view
+from ..module_utils._firewall.netfilter.view import View
 from ..module_utils._firewall.observation.report import read
 from ..module_utils._firewall.packet_filter import Record
-from ..module_utils._firewall.rules import FOLDER, comment, normalise, openings
-from ..module_utils._firewall.zones import resolve
+from ..module_utils._firewall.rules import FOLDER, comment, normalise
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},
@@ -113,11 +112,8 @@ def write(module: AnsibleModule, path: str, text: str, mode: int) -> None:
     module.atomic_move(temporary, path)
 
 
-def plan(
-    rules: list[Record], owner: str, provider: str, report: Record
-) -> tuple[list[tuple[list[str], str]], dict[str, tuple[str | None, int | None]]]:
+def plan(seen: View, provider: str) -> tuple[list[tuple[list[str], str]], dict[str, tuple[str | None, int | None]]]:
     """The transactions (command, text) and the files (path: text, None to remove it, mode)."""
-    seen = view(resolve(openings(rules), provider, report), owner, report)
     files: dict[str, tuple[str | None, int | None]] = {}
     transactions = []
     if provider == "nftables":
@@ -128,7 +124,7 @@ def plan(
     else:
         for of, tool in (("ip", "iptables-restore"), ("ip6", "ip6tables-restore")):
             transactions.append(([tool, "--noflush"], iptables_restore(seen, of)))
-            saved = report["saved"].get(of)
+            saved = seen.report["saved"].get(of)
             if saved:
                 files[saved["path"]] = (iptables_saved(saved["text"], seen, of), None)
     return [(command, text) for command, text in transactions if text], files
@@ -142,10 +138,11 @@ def main() -> None:
     try:
         rules = normalise(module.params["rules"])
         asked = {"requested": provider, "enable": module.params["enable"]}
-        found = [entry for entry in difference(rules, owner, report, **asked) if entry["provider"] == provider]
+        seen, entries = compared(rules, owner, report, **asked)
+        found = [entry for entry in entries if entry["provider"] == provider]
         if provider in ("ufw", "firewalld"):
             _by_tool(module, found, report)
-        transactions, files = plan(rules, owner, provider, report)
+        transactions, files = plan(seen, provider)
     except FirewallError as error:
         module.fail_json(msg=str(error))
     result: Record = {

@@ -23,10 +23,12 @@ from typing import Any, Iterator
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.unit import digest
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.view import View, view
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import report as firewall_report
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.packet_filter import doubts, obstacles
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.remarks import remarks
-from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise, openings
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.zones import resolve
 from ansible_collections.remote.notebooks.plugins.modules.firewall_netfilter import plan
 
 HOST, CLIENT, STRANGER = "10.77.27.1", "10.77.27.2", "10.77.27.3"
@@ -54,6 +56,10 @@ try:
 except OSError:
     sys.exit(1)
 """
+
+
+def seen_by(rules: list[dict[str, Any]], report: dict[str, Any], provider: str = "nftables") -> View:
+    return view(resolve(openings(rules), provider, report), "jupyter", report)
 
 
 class Pair:
@@ -430,7 +436,7 @@ def test_the_sources_are_in_force(name, pairs):
     try:
         pair.load(rules)
         before = pair.report()
-        for command, text in plan(wanted, "jupyter", provider, before)[0]:
+        for command, text in plan(seen_by(wanted, before, provider), provider)[0]:
             pair.command(command, data=text)
         after = pair.report()
         assert [entry for entry in difference(wanted, "jupyter", after, provider) if entry["detail"] != "file"] == []
@@ -465,7 +471,7 @@ def test_a_reboot_after_the_operator_changed_his_chain(name, pairs, tmp_path):
     pair = pairs.get()
     try:
         pair.load(nft(KEEP, "tcp dport 22 accept", "log drop"))
-        transactions, files = plan(wanted, "jupyter", "nftables", pair.report())
+        transactions, files = plan(seen_by(wanted, pair.report()), "nftables")
         for command, text in transactions:
             pair.command(command, data=text)
         assert [pair.connects(CLIENT), pair.connects(STRANGER)] == [True, True]
@@ -530,7 +536,7 @@ def test_whoever_flushes_all_rules_opens_nothing(name, pairs, tmp_path):
     watch = None
     try:
         pair.load(before or "table inet none {}")
-        transactions, files = plan(wanted, "jupyter", "nftables", dict(pair.report(), systemd=True))
+        transactions, files = plan(seen_by(wanted, {**pair.report(), "systemd": True}), "nftables")
         for command, text in transactions:
             pair.command(command, data=text)
         for path, (text, _mode) in files.items():

@@ -35,7 +35,21 @@ def difference(
     *,
     apart: bool = True,
 ) -> list[Record]:
-    """The necessary changes on the host, rule by rule. An empty list: nothing to do.
+    """Return the necessary changes on the host, rule by rule, as :func:`compared` describes them."""
+    return compared(rules, owner, report, requested, enable, apart=apart)[1]
+
+
+def compared(
+    rules: list[Record],
+    owner: str,
+    report: Record,
+    requested: str = "auto",
+    enable: bool = False,
+    *,
+    apart: bool = True,
+) -> tuple[View, list[Record]]:
+    """Return the firewall of the host as these rules see it, and the necessary changes, rule by rule. An empty list:
+    nothing to do.
 
     :param rules: ``firewall_rules`` as the user wrote them, or already normalised.
     :param owner: ``firewall_owner``.
@@ -86,7 +100,7 @@ def difference(
     seen = view(wanted, owner, report)
     for name in ("ufw", "firewalld"):
         found += _rule_difference(seen if name == provider else seen.unwanted(), name)
-    return found + packet_filter_difference(seen, provider)
+    return seen, found + packet_filter_difference(seen, provider)
 
 
 def _rule_difference(seen: View, provider: str) -> list[Record]:
