@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+from abc import abstractmethod
 from typing import Any, Callable
 
 from ansible import context
@@ -66,9 +67,9 @@ class HostAction(OwnAction):
     _supports_check_mode = True
     _supports_diff = True
 
+    @abstractmethod
     def shape(self) -> Shape:
-        """Return the answer of the module to this task."""
-        raise NotImplementedError
+        """Return the form of the answer that the module gives to this task."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)

@@ -6,6 +6,7 @@ error."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
@@ -25,9 +26,9 @@ class PkiAction(OwnAction):
 
     ARGUMENTS: ClassVar[dict[str, Any]] = {}
 
+    @abstractmethod
     def call(self, arguments: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         """Do the work. May raise RemoteNotebooksError. An ``advice`` in the result is also shown as warnings."""
-        raise NotImplementedError
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)

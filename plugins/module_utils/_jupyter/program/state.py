@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Callable
 
 from ..config_file import Found, Reading, plain
@@ -31,8 +32,8 @@ from .values import (
 STEPS = 1_000_000
 
 
-class State:
-    """The common part of all layers. The methods without a body are those of layers above, which call one another."""
+class State(ABC):
+    """The common part of all layers. The abstract methods are those of layers above, which call one another."""
 
     def __init__(self) -> None:
         self.scope = Scope()
@@ -152,14 +153,18 @@ class State:
 
     # --- layers above ---
 
+    @abstractmethod
     def value(self, node: Any, scope: Scope, quiet: bool = False) -> Any:
-        raise NotImplementedError  # expressions.py
+        """Follow an expression (:mod:`expressions`)."""
 
+    @abstractmethod
     def elements(self, nodes: list[Any], scope: Scope) -> list[Any] | None:
-        raise NotImplementedError  # expressions.py
+        """Follow the expressions of a list (:mod:`expressions`)."""
 
+    @abstractmethod
     def store(self, target: Any, value: Any, scope: Scope) -> None:
-        raise NotImplementedError  # statements.py
+        """Assign a value (:mod:`statements`)."""
 
+    @abstractmethod
     def block(self, nodes: list[Any], scope: Scope) -> int:
-        raise NotImplementedError  # statements.py
+        """Follow statements (:mod:`statements`)."""
