@@ -124,8 +124,8 @@ class ActionModule(OwnAction):
         return [name for name in glob.glob("*.config", root_dir=glob.escape(self._folder)) if name not in gone]
 
     def _strays(self) -> list[str]:
-        """Keys without a block: they were made in a run that then ended in a refusal, and nobody asks for their account
-        any more."""
+        """Keys without a block: they were created in a run that then ended in a refusal, and nobody asks for their
+        account any more."""
         names = {name.removesuffix(".pub") for name in glob.glob("*.pub", root_dir=glob.escape(self._folder))}
         blocks = {name.removesuffix(".config") for name in glob.glob("*.config", root_dir=glob.escape(self._folder))}
         return sorted(names - blocks - {account["name"] for account in self._arguments["accounts"]})

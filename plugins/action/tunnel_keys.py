@@ -82,7 +82,7 @@ class ActionModule(OwnAction):
         if key is None or keys.key_type(key) != account["key_type"]:
             if self._task.check_mode:
                 self._changed = True
-                return  # the run that this one predicts makes it
+                return  # the run that this one predicts creates it
             key, stored = keys.generate(account["key_type"]), {}
         # Encrypting is never the same twice, so a file that holds this key in this way stays as it is.
         for name, form in forms.items():

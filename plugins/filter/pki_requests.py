@@ -11,7 +11,7 @@ author: The remote.notebooks founders (@remote-notebooks)
 version_added: 1.0.0
 short_description: Collect the requests of hosts for the authority (internal)
 description:
-  - Takes from each host the requests for the certificates that are its own, and no other, however many it has made.
+  - Takes from each host the requests for the certificates that are its own, and no other, however many it has created.
 positional: certificates
 options:
   _input:

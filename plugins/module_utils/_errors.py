@@ -15,7 +15,7 @@
     ├── AnswerError    a host's answer is none of our programs'
     ├── BuildError     an environment cannot be built on a host, or does not work
     │   └── AlarmError a downloaded file is not the expected one
-    └── LockError      a lock file, or the wheels for it, cannot be made or taken back
+    └── LockError      a lock file, or the wheels for it, cannot be created or taken back
 
 The text of each is one message: the fault, its place in the user's file, the cure.
 Plugins and modules translate them into ``AnsibleActionFail`` or ``fail_json``; nothing else does.

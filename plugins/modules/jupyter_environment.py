@@ -56,7 +56,7 @@ options:
   pip:
     description:
       - A wheel of pip on the control node, for a host whose Python comes without. The action plugin brings it; the
-        environment is then made without the host's C(ensurepip), which Debian keeps in a package of its own.
+        environment is then created without the host's C(ensurepip), which Debian keeps in a package of its own.
     type: path
   wheelhouse:
     description:

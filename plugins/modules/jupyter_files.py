@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jupyter_files
-short_description: Make folders, small files and links, all in one go (internal)
+short_description: Create folders, small files and links, all in one go (internal)
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -12,8 +12,8 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Serves, from the control node, the index, the servers' pages, the authority's certificate and the profile for
     Apple's devices, each with the media type that makes a device offer to install it.
-  - Makes them from the records that M(remote.notebooks.jupyter_handoff) wrote, in memory; passwords and keys are not
-    among them unless asked for.
+  - Generates them from the records that M(remote.notebooks.jupyter_handoff) wrote, in memory; passwords and keys are
+    not among them unless asked for.
   - Shows the address, with a random part that nobody guesses, as a QR code, and the fingerprint to compare. Plain HTTP,
     because the device trusts no certificate of ours yet. The fingerprint distinguishes it from a forgery.
   - Ends by itself when the time or the number of requests is used up, or with Ctrl-C.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: pki_certificates
 short_description: Create a private authority and all its server certificates in one call
 description:
-  - Makes an X.509 certificate authority once and issues every certificate of O(certificates) that is missing or no
+  - Creates an X.509 certificate authority once and issues every certificate of O(certificates) that is missing or no
     longer fits.
   - Works on the control node and connects to no host. Use it with C(run_once).
   - The authority's folder has the layout of C(openssl ca), so that C(openssl) can continue at any time, and everything
@@ -23,8 +23,8 @@ extends_documentation_fragment:
   - remote.notebooks.attributes.control_node
 options:
   directory:
-    description: Folder on the control node for the authority and the certificates. Made with mode 0700 and hidden from
-      git.
+    description: Folder on the control node for the authority and the certificates. Created with mode 0700 and hidden
+      from git.
     type: path
     required: true
   passphrase:
@@ -160,7 +160,7 @@ authority:
       type: str
       returned: success
     created:
-      description: Whether this run made it.
+      description: Whether this run created it.
       type: bool
       returned: success
     intermediate:

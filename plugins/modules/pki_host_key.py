@@ -8,9 +8,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pki_host_key
-short_description: Make private keys on a host, hand out requests, and join the certificates to them (internal)
+short_description: Generate private keys on a host, hand out requests, and join the certificates to them (internal)
 description:
-  - Makes a private key for each of O(certificates) on the host and returns a certificate signing request for it.
+  - Generates a private key for each of O(certificates) on the host and returns a certificate signing request for it.
   - With C(content) given, writes key, certificate and chain into one file by one rename. A certificate of another key
     is refused.
   - Uses the C(openssl) command of the host, because its Python may have no C(cryptography).
@@ -140,7 +140,7 @@ class HostKey:
         self.waiting = self.path + ".key"
 
     def ensure(self, new_key: bool) -> bool:
-        """Return whether a key was (or would be) made."""
+        """Return whether a key was (or would be) generated."""
         if not new_key and self.source():
             return False
         if not self.module.check_mode:
@@ -230,7 +230,7 @@ class HostKey:
 
 
 def set_strangers_aside(module: AnsibleModule) -> bool:
-    """Refuse files that no run has made, all in one message, or rename them where that was asked for. Return whether
+    """Refuse files that no run has created, all in one message, or rename them where that was asked for. Return whether
     there were some."""
     never = module.params["never_issued"]
     there = [item for item in module.params["certificates"] if item["name"] in never and os.path.lexists(item["path"])]

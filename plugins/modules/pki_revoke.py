@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: pki_revoke
 short_description: Revoke certificates and create the revocation list again
 description:
-  - Marks certificates as revoked in the authority's C(index.txt) and makes its revocation list again, in PEM and DER.
+  - Marks certificates as revoked in the authority's C(index.txt) and generates its revocation list again, in PEM and
+    DER.
   - A name stands for its certificate and for every other valid one of the same key.
   - The next run of M(remote.notebooks.pki_certificates) issues a certificate with a new key for a name that was
     revoked.

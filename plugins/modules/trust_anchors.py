@@ -36,11 +36,11 @@ options:
     type: str
     default: .crt
   bundle:
-    description: The file that O(refresh) makes for programs.
+    description: The file that O(refresh) generates for programs.
     type: path
     required: true
   refresh:
-    description: The command that makes the system's lists anew.
+    description: The command that generates the system's lists anew.
     type: list
     elements: str
     required: true

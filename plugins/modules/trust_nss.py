@@ -14,7 +14,7 @@ description:
   - Puts each certificate into the NSS stores of the account that runs the module, as C(<name>-<16 digits of its
     SHA-256>), trusted for websites.
   - One of that name that is no longer wanted is removed, so a new authority takes the place of the old one.
-  - A store that had to be made is removed again with its last certificate.
+  - A store that had to be created is removed again with its last certificate.
 options:
   certificates:
     description: The authorities, PEM. Not needed with O(state=absent).
@@ -31,8 +31,8 @@ options:
     elements: str
     required: true
   make:
-    description: A store to make where it does not exist and none of O(unless) does, such as Chromium's; a leading C(~)
-      is the account's home.
+    description: A store to create where it does not exist and none of O(unless) does, such as Chromium's; a leading
+      C(~) is the account's home.
     type: str
   unless:
     description: Stores that serve instead of O(make) where they exist.
@@ -145,7 +145,7 @@ class Store:
         }
 
     def remove_if_ours_and_empty(self) -> None:
-        """Leave nothing of a store that we made and nobody else used."""
+        """Leave nothing of a store that we created and nobody else used."""
         mark = os.path.join(self.folder, MARK)
         if (
             not os.path.exists(mark)

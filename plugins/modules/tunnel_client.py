@@ -88,6 +88,6 @@ clients:
     address: {description: The address for clients., type: str}
     port: {description: The port of the SSH server., type: int}
     private_key_file: {description: The private key in OpenSSH's form; null where it is not known., type: str}
-    pem_file: {description: The same in PEM; null where the key was not made here., type: str}
+    pem_file: {description: The same in PEM; null where the key was not generated here., type: str}
     forwards: {description: Each local port with its target., type: list, elements: dict}
 """

@@ -13,8 +13,8 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Checks C(tunnel_accounts), which it reads from the host's variables so that a passphrase stands in no task and in no
     result.
-  - Where an account has no C(public_keys), a pair is made once and kept as C(<directory>/<host>/<account>) in OpenSSH's
-    form, C(<account>.pem) in PEM (not for Ed25519) and C(<account>.pub), mode 0600.
+  - Where an account has no C(public_keys), a pair is generated once and kept as C(<directory>/<host>/<account>) in
+    OpenSSH's form, C(<account>.pem) in PEM (not for Ed25519) and C(<account>.pub), mode 0600.
   - A lost form comes back from the other; where both are lost a new key is created.
   - Runs on the control node alone; no host is contacted. The private key never leaves it.
 extends_documentation_fragment:
@@ -65,12 +65,12 @@ accounts:
     name: {description: The account., type: str, sample: ipad}
     permit_open: {description: Its allowed targets., type: list, elements: str, sample: ["localhost:8888",
           "127.0.0.1:8888"]}
-    public_keys: {description: Empty in check mode where the key is not made yet., type: list, elements: str}
+    public_keys: {description: Empty in check mode where the key is not generated yet., type: list, elements: str}
     groups: {description: Further groups., type: list, elements: str}
     key_type: {description: "C(ecdsa), C(ed25519) or C(rsa).", type: str}
     identity_file: {description: The private key that the user's ssh takes; empty where that is for the user to know.,
           type: str}
-    locked: {description: Whether the key that was made has a passphrase., type: bool}
+    locked: {description: Whether the generated key has a passphrase., type: bool}
     pem_file: {description: "The same key in PEM, where it was created here and has such a form.", type: str}
 config_file:
   description: The folder in which M(remote.notebooks.tunnel_client) writes ssh's configuration for the accounts of all

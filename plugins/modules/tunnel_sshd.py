@@ -46,7 +46,7 @@ options:
         elements: str
         default: []
       new:
-        description: The accounts that this run has made; they go again where one is not let in.
+        description: The accounts that this run has created; they go again where one is not let in.
         type: list
         elements: str
         default: []

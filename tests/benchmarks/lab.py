@@ -28,7 +28,7 @@ from mirror import Mirror, mirror
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The environment of `make up`, and nothing beside it. pyinfra, matplotlib: only for the benchmarks (`make bench`
-#: makes both)
+#: creates both)
 BIN = ROOT / ".cache" / "runtime" / "bin"
 BENCH_BIN = ROOT / ".cache" / "bench" / "bin"
 PEERS = Path(__file__).resolve().parent / "peers"

@@ -43,7 +43,7 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.upstream = _index()
         self.counts: collections.Counter[str] = collections.Counter()
         self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
-        #: Made once: the mirror shares its cores with the measured programs.
+        #: Created once: the mirror shares its cores with the measured programs.
         self.pages: dict[str, bytes] = {}
         CACHE.mkdir(parents=True, exist_ok=True)
 

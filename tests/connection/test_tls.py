@@ -219,8 +219,8 @@ def test_a_weak_key(check, authority, tmp_path):
 
 
 def test_a_weak_signature(check, authority, tmp_path):
-    """SHA-1, which no library of ours makes any more, and Jupyter's own OpenSSL does not load: an old proxy, signed by
-    an old openssl."""
+    """SHA-1, which no library of ours generates any more, and Jupyter's own OpenSSL does not load: an old proxy, signed
+    by an old openssl."""
     port = free_port()
     key = private(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "ca.pem").write_bytes(authority.pem)

@@ -275,7 +275,7 @@ def test_a_page_shows_what_the_benchmarks_recorded(name, monkeypatch):
 
 
 def test_an_execution_environment_holds_what_the_collection_needs(tmp_path):
-    """ansible-builder, on the definition that docs/scale.md shows; it makes the build context, for which it needs no
+    """ansible-builder, on the definition that docs/scale.md shows; it creates the build context, for which it needs no
     engine."""
     builder = Path(sys.executable).parent / "ansible-builder"
     said = subprocess.run(

@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A package index of the lab: our own tiny packages, made from /srv/published.json at each request; anything else is at
-the index above.
+"""A package index of the lab: our own tiny packages, generated from /srv/published.json at each request; anything else
+is at the index above.
 
 Uses PEP 503 (the pages) and the wheel format (PEP 427), so it looks to installers like any other index.
 """

@@ -123,7 +123,7 @@ def _has_group(name: str) -> bool:
 
 
 def owned(owner: str) -> list[str]:
-    """The accounts that earlier runs made for this owner."""
+    """The accounts that earlier runs created for this owner."""
     return sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == tunnel_names.mark(owner))
 
 

@@ -161,7 +161,7 @@ def _sockets(pid: int) -> set[str]:
 def _reload(pid: int, run: Command) -> None:
     held = _sockets(pid) & set(_listening())
     unit = next(iter(re.findall(r"/([^/\s]+\.service)\s*$", text(f"/proc/{pid}/cgroup") or "", re.MULTILINE)), "")
-    # A socket that systemd made and keeps (ssh.socket): sshd could not bind it a second time, and SIGHUP, so also
+    # A socket that systemd created and keeps (ssh.socket): sshd could not bind it a second time, and SIGHUP, so also
     # `systemctl reload`, would end it.
     if unit and held & _sockets(1):
         _systemctl("restart", unit, run)

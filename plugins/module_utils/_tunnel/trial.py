@@ -20,7 +20,7 @@ from .sshd import Server, included, text, write
 class Trial:
     """A copy of the whole configuration in which some files are others; nothing on the host changes.
 
-    An account that is yet to be made is in no group for sshd, so a ``Match Group`` line says nothing of it. With
+    An account that is yet to be created is in no group for sshd, so a ``Match Group`` line says nothing of it. With
     ``groups`` such a line is turned into ``Match User`` and the names of those it will mean.
     """
 

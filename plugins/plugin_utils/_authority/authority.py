@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The authority on the control node's disk: read it, make it, keep its books as `openssl ca` does.
+"""The authority on the control node's disk: read it, create it, keep its books as `openssl ca` does.
 
 Its folder has the layout that openssl works on, so either tool can follow the other (``ca`` is ``intermediate`` for
 that one)::

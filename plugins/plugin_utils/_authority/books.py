@@ -159,7 +159,7 @@ def put_crl(authority: Authority, crl_days: int, now: datetime.datetime, changes
 
 
 def crl_is_stale(crl: Any, revoked: set[int], crl_days: int, now: datetime.datetime) -> str | None:
-    """Say why a revocation list must be made again, or None. It is made again when a third of its time is left."""
+    """Say why a revocation list must be generated again, or None. It is, when a third of its time is left."""
     if crl is None:
         return "there was none"
     if set(x509_crl.crl_entries(crl)) != revoked:

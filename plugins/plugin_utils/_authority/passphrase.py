@@ -40,7 +40,7 @@ class Passphrase:
         return kept.decode(errors="replace").strip() or None if kept else None
 
     def text_or_new(self, changes: Changes) -> str:
-        """The passphrase for a key that is about to be created; without one, one of 256 random bits is made and
+        """The passphrase for a key that is about to be created; without one, one of 256 random bits is generated and
         kept."""
         if self.given is not None and len(self.given) < SHORTEST_PASSPHRASE:
             raise PkiError(

@@ -20,7 +20,7 @@ from .passphrase import Passphrase
 
 
 def read(layout: Layout, passphrase: Passphrase, changes: Changes, parent: Authority | None = None) -> Authority | None:
-    """Read the authority in this folder, made by us or by hand, or return None where there is none (yet).
+    """Read the authority in this folder, created by us or by hand, or return None where there is none (yet).
 
     Missing files that `openssl ca` needs beside key and certificate are put into ``changes``.
     Raises PkiError for anything that is there but cannot be used: an authority is never replaced by itself.

@@ -14,7 +14,7 @@ An *aim* is the wish of a run beyond that::
     "same": [path, ...]}
 
 ``instances`` empty means all of them. ``back`` returns to ``environments``, after an upgrade that failed. ``same``
-names the environment that ``new`` would have made and that turned out to hold nothing newer.
+names the environment that ``new`` would have created and that turned out to hold nothing newer.
 """
 
 from __future__ import annotations

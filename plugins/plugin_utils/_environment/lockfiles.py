@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock files of the control node: made, renewed and taken back. All hosts of a run meet here, one at a time."""
+"""The lock files of the control node: created, renewed and taken back. All hosts of a run meet here, one at a time."""
 
 from __future__ import annotations
 

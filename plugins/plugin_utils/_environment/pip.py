@@ -18,7 +18,7 @@ def wheel(versions: list[list[int]]) -> str:
     """Return the path of a wheel of pip on this machine that runs with each of ``versions`` of Python; empty where
     there is none.
 
-    Each Python keeps one for the virtual environments it makes (``ensurepip``), in a folder of its own or where its
+    Each Python keeps one for the virtual environments it creates (``ensurepip``), in a folder of its own or where its
     distributor says (``WHEEL_PKG_DIR``). pip runs out of its wheel:
     https://pip.pypa.io/en/stable/installation/#standalone-zip-application.
     """

@@ -127,7 +127,7 @@ class Handoff:
         return files
 
     def _page(self, name: str, template: str, **values: Any) -> bytes:
-        """Return the page as it lies there, where it was made of the same and nobody changed it; else made anew.
+        """Return the page as it lies there, where it was generated from the same and nobody changed it; else a new one.
 
         For a fleet, pages with their codes to scan would cost more than the rest of a run that finds nothing to do.
         """
@@ -140,7 +140,7 @@ class Handoff:
     def _authority(self, path: str) -> dict[str, Any] | None:
         pem = _files.read(path)
         if pem is None and self.predicting:
-            return None  # the run that this one predicts makes it
+            return None  # the run that this one predicts creates it
         if pem is None:
             raise PkiError(f"servers: tls.ca_file: there is no {path}. Run the pki role first, or correct the path.")
         from ...module_utils._certificate.reader import CRYPTOGRAPHY_IMPORT_ERROR, read_pem_bundle

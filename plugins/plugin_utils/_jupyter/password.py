@@ -5,7 +5,8 @@
 
 Jupyter's own parameters (``jupyter_server.auth.security.passwd``): argon2id with 10 MiB, 10 passes, 8 lanes, a salt of
 16 and a digest of 32 bytes, behind the word ``argon2:``. The text of the hash is part of the key that signs the
-cookies: a new text, even of the same password, logs every device out. So a hash that still verifies is never made anew.
+cookies: a new text, even of the same password, logs every device out. So a hash that still verifies is never generated
+anew.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _going(plan: Plan, report: Report) -> set[str]:
 def is_said(plan: Plan, report: Report, thing: Resource) -> bool:
     """Tell whether the user requested the removal of a notebook folder, files of servers in a home, or an account.
 
-    Each goes with the servers it was made for. One that is left over because the inventory has another ``user`` or
+    Each goes with the servers it was created for. One that is left over because the inventory has another ``user`` or
     ``root_dir`` now stays.
     """
     if plan["prune"]:

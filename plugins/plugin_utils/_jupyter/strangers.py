@@ -4,8 +4,8 @@
 """Foreign resources at the paths of ours. Pure: no I/O, no Ansible.
 
 A resource is ours if the host's own manifest names it. The manifest is written before the first change, so an
-interrupted run has listed all that it made. Anything else that is found where a managed thing belongs was there before
-us. It stops the run, or, where
+interrupted run has listed all that it created. Anything else that is found where a managed resource belongs was there
+before us. It stops the run, or, where
 ``jupyter_replace_existing`` says so, it gets another name beside its old one, and the old name back when ours goes.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: The suffix of a resource that is moved aside. The day follows.
 SUFFIX = ".before-remote-notebooks-"
 
-#: Tells the account that the role made from one of the same name that was there before.
+#: Tells the account that the role created from one of the same name that was there before.
 ACCOUNT_COMMENT = "Jupyter (remote.notebooks)"
 
 #: In the path of all that we keep in folders of our own: settings, scripts, environments.

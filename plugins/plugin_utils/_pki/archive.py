@@ -8,7 +8,7 @@ The form is that of two tools every Unix has, so that the archive opens without 
     openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256 -in pki.backup -pass file:secret | tar -xz
     sha256sum -c SHA256SUMS
 
-``enc`` does not notice a changed file, so the list of digests inside does: it is made and checked here, too.
+``enc`` does not notice a changed file, so the list of digests inside does: it is generated and checked here, too.
 """
 
 from __future__ import annotations

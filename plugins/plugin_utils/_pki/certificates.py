@@ -89,8 +89,8 @@ def issue(
     new_keys = [
         entry for entry in to_issue if not entry.request and (settings.renew_keys or not entry.verdict.keep_key)
     ]
-    # Making an RSA key takes long and lets other threads run: all cores work. An EC key takes no longer than a thread's
-    # start.
+    # Generating an RSA key takes long and lets other threads run: all cores work. An EC key takes no longer than a
+    # thread's start.
     slow = [entry for entry in new_keys if entry.wanted.key_type.startswith("rsa")]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for entry, key in zip(slow, pool.map(keys.generate_key, [entry.wanted.key_type for entry in slow])):

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look at certificates without making any: in files (`pki_lint`) and as servers present them (`pki_probe`)."""
+"""Look at certificates without creating any: in files (`pki_lint`) and as servers present them (`pki_probe`)."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def authority_directory(directory: str, name: str) -> str:
 
 
 def _require_own_place(settings: Settings, wanted: pki_request.WantedAuthority) -> None:
-    """Before anything is written: an authority that is not there is made only where nobody else keeps anything."""
+    """Before anything is written: an authority that is not there is created only where nobody else keeps anything."""
     folders = tuple(
         authority_directory(settings.directory, name) for name in (wanted.directory, *settings.also_trusted)
     )
@@ -198,7 +198,7 @@ def _trusted(
     passphrase: authority_passphrase.Passphrase,
     changes: pki_authority.Changes,
 ) -> pki_authority.Authority:
-    """A root that clients should trust beside the one in use: the next, which is made if need be, or the last."""
+    """A root that clients should trust beside the one in use: the next, which is created if need be, or the last."""
     return _root(
         pki_authority.Layout(authority_directory(settings.directory, folder)), wanted, passphrase, settings, changes
     )

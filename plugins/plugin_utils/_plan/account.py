@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .._records import Instance
 
 
-#: The account that the role makes by itself. Any other must exist already: a misspelt name is not a wish for a new
+#: The account that the role creates by itself. Any other must exist already: a misspelt name is not a wish for a new
 #: account.
 SERVICE_ACCOUNT = "jupyter"
 #: Of an account that is created here.
@@ -72,7 +72,7 @@ def settle_account(instance: Instance, scope: str, wrong: Any) -> None:
 
 
 def settle_tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any) -> None:
-    """Accounts that may forward to this server: root makes them, and where nobody comes through SSH nobody needs
+    """Accounts that may forward to this server: root creates them, and where nobody comes through SSH nobody needs
     them."""
     names = instance["tunnel_accounts"]
     if instance["access"] == "direct":

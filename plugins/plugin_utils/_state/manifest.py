@@ -121,7 +121,7 @@ def _is_likely(plan: Plan, thing: Resource, report: Report) -> bool:
 
 
 def strange(plan: Plan, report: Report) -> list[str]:
-    """Name the entries of the list that no run of ours can have made: nothing is done with them."""
+    """Name the entries of the list that no run of ours can have created: nothing is done with them."""
     names = [thing["path"] for thing in report["manifest"] if not _is_likely(plan, thing, report)]
     manifest_file = layout.home_path(f"{plan['prefix']}/manifest.json", report["system"]["home"])
     return [f"{manifest_file} names {name}, which is none of ours. It stays as it is." for name in names]

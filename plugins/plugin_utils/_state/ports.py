@@ -46,7 +46,7 @@ def stopping(listener: Listener) -> str:
 
 
 def is_taken_since(item: Instance, report: Report) -> bool:
-    """Tell whether an account has taken the port of a server that an earlier run has made.
+    """Tell whether an account has taken the port of a server that an earlier run has created.
 
     Any account can: that must be in nobody else's way.
     """

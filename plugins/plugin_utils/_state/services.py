@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def stale_lock(found: PathState | None, mine: str, now: float, alive: Callable[[int], bool]) -> str:
     """Return the content of an abandoned lock, or the empty text if there is none, or its run may still be at work.
 
-    A lock is a link to ``user@control-node:process``: made in one step, and readable by anybody.
+    A lock is a link to ``user@control-node:process``: created in one step, and readable by anybody.
 
     :param found: the file at the lock's path, as the report describes it.
     :param mine: the content of this run's own lock.

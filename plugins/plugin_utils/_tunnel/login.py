@@ -76,7 +76,7 @@ class Login:
         return ""
 
     def _key(self, account: dict[str, Any]) -> str:
-        """The private key: the one made here, else the one that the inventory names."""
+        """The private key: the one generated here, else the one that the inventory names."""
         made = os.path.join(self.directory, self.host, account["name"])
         return made if "locked" in account else os.path.expanduser(account["identity_file"])
 

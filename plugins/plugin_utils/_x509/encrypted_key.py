@@ -49,7 +49,7 @@ def pem(key: bytes, passphrase: bytes) -> bytes:
 
 
 def is_whole(data: bytes) -> bool:
-    """Tell whether PEM is a key as :func:`pem` makes it, from its first byte to its last. Opens nothing: within,
+    """Tell whether PEM is a key as :func:`pem` generates it, from its first byte to its last. Opens nothing: within,
     anything may be wrong."""
     found = re.fullmatch(
         rb"-----BEGIN ENCRYPTED PRIVATE KEY-----\n([A-Za-z0-9+/=\n]*)-----END ENCRYPTED PRIVATE KEY-----\n", data

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private keys: made, read and written."""
+"""Private keys: generated, read and written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def generate_key(key_type: str) -> Any:
 
 
 def key_type_of(public_key: Any) -> str:
-    """Name the type of a public key as KEY_TYPES does; a type we never make gets a name outside that list."""
+    """Name the type of a public key as KEY_TYPES does; a type we never generate gets a name outside that list."""
     if isinstance(public_key, rsa.RSAPublicKey):
         return f"rsa_{public_key.key_size}"
     if isinstance(public_key, ec.EllipticCurvePublicKey):
@@ -73,8 +73,8 @@ def _load_der_key(data: bytes) -> None:
 
 
 def other_form(data: bytes) -> str:
-    """Where a file is not PEM, but whole in another form: which, and the command that makes PEM of it. Else an empty
-    text."""
+    """Where a file is not PEM, but whole in another form: which, and the command that generates PEM from it. Else an
+    empty text."""
     begin = re.search(rb"-----BEGIN ([A-Z0-9 ]+)-----", data)
     if begin:
         if begin.group(1) in (b"PKCS7", b"CMS"):

@@ -125,7 +125,7 @@ def path_length_of(certificate: Any) -> int | None:
 
 
 class Signer:
-    """Signs server certificates for one issuer. Common parts of all certificates are made once."""
+    """Signs server certificates for one issuer. Common parts of all certificates are generated once."""
 
     def __init__(self, issuer: Issuer, now: datetime.datetime, crl_url: str | None = None) -> None:
         self._issuer = issuer

@@ -34,8 +34,8 @@ def _seen(rule: Record) -> str:
 
 
 def nft_table_text(rules: tuple[Record, ...], owner: str) -> str:
-    """The file of our own table. Loading it twice leaves one table: it makes it, deletes it and makes it anew in one
-    transaction."""
+    """The file of our own table. Loading it twice leaves one table: it creates it, deletes it and creates it anew in
+    one transaction."""
     name = f"inet {table(owner)}"
     body = ['iifname "lo" accept']
     for rule in rules:

@@ -29,7 +29,7 @@ def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
     by_account: dict[str, list[str]] = {}
     for pattern in patterns:
         by_account.setdefault(pattern[1:].partition("/")[0] if pattern.startswith("~") else "", []).append(pattern)
-    # An account that this run is to make has no home yet.
+    # An account that this run is to create has no home yet.
     there = {name: each for name, each in by_account.items() if not os.path.expanduser(f"~{name}").startswith("~")}
     begun = [(each, name, _begin_options(each, name)) for name, each in there.items()]
 

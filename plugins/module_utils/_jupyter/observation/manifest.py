@@ -14,7 +14,7 @@ from .paths import LARGEST
 
 
 def manifest(name: str) -> list[dict[str, Any]]:
-    """Return the list of things that earlier runs made here; empty where there was no run, or its list is lost.
+    """Return the resources that earlier runs created here; empty where there was no run, or its list is lost.
 
     The packages that came to the system with them stand beside it, one name a line (``system_packages.sh`` of the
     role).

@@ -145,7 +145,7 @@ class State(ABC):
                 self.touch(each, line)
 
     def forgotten(self, *values: Any) -> Any:
-        """Return that a value is unknown, which was made of these: a change of it from now on may be a change of
+        """Return that a value is unknown, which was computed from these: a change of it from now on may be a change of
         them."""
         for value in values:
             self.touch(value, self.line)

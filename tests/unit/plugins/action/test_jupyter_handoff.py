@@ -379,7 +379,7 @@ def openssl(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
 
 @pytest.fixture(params=["rsa", "ec"])
 def signer(request, fleet):
-    """A signer below a root of its own, as openssl makes them."""
+    """A signer below a root of its own, as openssl creates them."""
     kind = (
         ["-newkey", "rsa:2048"] if request.param == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     )

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders and files of a stage, made for real, through Ansible, on this machine."""
+"""Folders and files of a stage, created for real, through Ansible, on this machine."""
 
 from __future__ import annotations
 

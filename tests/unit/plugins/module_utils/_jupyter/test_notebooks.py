@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders of notebooks packed and unpacked, and archives that somebody made on purpose."""
+"""Folders of notebooks packed and unpacked, and archives that somebody created on purpose."""
 
 from __future__ import annotations
 

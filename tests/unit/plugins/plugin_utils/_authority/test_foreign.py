@@ -34,7 +34,7 @@ def openssl(*arguments, **options):
 
 
 def make_root(certificate, key, *, days=3650, kind=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), passphrase=None):
-    """An authority by hand, as guides make it."""
+    """An authority by hand, as guides create it."""
     for path in (certificate, key):
         path.parent.mkdir(parents=True, exist_ok=True)
     hidden = ["-passout", f"pass:{passphrase}"] if passphrase else ["-noenc"]

@@ -19,7 +19,7 @@ PASSPHRASE = "a long passphrase"
 
 
 def packed(*members):
-    """Return an archive as ``tar`` makes one, in base64."""
+    """Return an archive as ``tar`` creates one, in base64."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as tar:
         for name, content, more in members:

@@ -61,7 +61,7 @@ def test_a_root_made_without_an_intermediate_cannot_get_one(run):
 
 def test_rotation_overlaps(run, tmp_path):
     old = run()
-    # 1. The next root is made and published; the old one still signs
+    # 1. The next root is created and published; the old one still signs
     prepared = run(also_trusted=["ca-2"])
     new_root = prepared["authorities"][1]
     assert [each["certificate"] for each in prepared["authorities"]] == [

@@ -64,7 +64,7 @@ def test_lint_and_check_agree_on_an_authority(tmp_path, changes, expected):
 
 def test_each_rule_has_a_source_a_certificate_that_breaks_it_and_a_cause_that_exists():
     tried = {rule for row in (*LEAVES, *AUTHORITIES) for rule in row.values[1]}
-    untried = {"version-3", "authority", "common-name"}  # openssl makes no such certificate without being told so
+    untried = {"version-3", "authority", "common-name"}  # openssl creates no such certificate without being told so
     for rule in certificate_rules.RULES:
         assert rule.source.startswith(("https://", "RFC ", "openssl-")), rule.name
         assert rule.name in tried | untried, rule.name

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lint on certificates that the openssl command has made, each breaking one rule. For its own column, openssl is
+"""The lint on certificates that the openssl command has created, each breaking one rule. For its own column, openssl is
 asked as well."""
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ extendedKeyUsage = serverAuth
 
 
 class ByHand:
-    """An authority made and used by typing openssl commands."""
+    """An authority created and used by typing openssl commands."""
 
     def __init__(self, folder, traditional_key=False):
         self.folder = folder

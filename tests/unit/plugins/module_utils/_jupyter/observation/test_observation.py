@@ -24,7 +24,7 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._input import rep
 
 @pytest.fixture
 def sealed(tmp_path):
-    """Make environments of a hundred files and more, each sealed; return their folders."""
+    """Create environments of a hundred files and more, each sealed; return their folders."""
 
     def make(*names):
         folders = []
