@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Lose all keys, and have new ones made with every word that Ansible has, while all command lines are watched:
+# Lose all keys, and have new ones generated with every word that Ansible has, while all command lines are watched:
 # secrets.sh FOLDER-OF-THE-CONTROL-NODE PLAYBOOK INVENTORY-ARGUMENT ...
 set -uo pipefail
 state=$1 playbook=$2; shift 2

@@ -9,7 +9,7 @@ left_out=(
   /proc /sys /run /dev /tmp                        # not on the disk
   /var/log /var/cache /var/lib/systemd             # logs, caches, random seeds; who lingers is listed below
   /var/lib/apt /var/lib/dpkg                       # the package manager's own books: their content is listed below
-  '/etc/*-' /etc/.pwd.lock                         # the copies that useradd(8) makes of passwd, group and shadow
+  '/etc/*-' /etc/.pwd.lock                         # the copies that useradd(8) creates of passwd, group and shadow
   /root/.ansible /home/debian/.ansible             # Ansible's own
   # A person who has worked with Jupyter before keeps the files of kernels there.
   /home/ann@example.org/.ipython /home/ann@example.org/.jupyter /home/ann@example.org/.local/share/jupyter
