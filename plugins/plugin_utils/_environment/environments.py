@@ -103,9 +103,9 @@ def require_change(chosen: dict[str, str], links: dict[str, str], locks: dict[st
     if stuck:
         raise PlanError(
             "\n".join(
-                f"instance '{name}': there is no earlier environment of what the inventory asks for now. Take the"
-                " change in the inventory back and run site.yml: what was built for it and is still there is used"
-                " again."
+                f"instance '{name}': there is nothing to go back to: no upgrade has replaced an environment of these"
+                " packages. To undo a change of packages or python, undo it in the inventory and run site.yml: the"
+                " former environment is used again while it exists."
                 for name in stuck
             )
         )

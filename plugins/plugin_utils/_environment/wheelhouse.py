@@ -40,9 +40,9 @@ def settle(wanted: dict[str, Any], lock: str, uv: str) -> str:
             with _files.scratch(folder) as place:
                 requirements, wheels = os.path.join(place, "lock.txt"), os.path.join(place, "wheels")
                 _files.write(requirements, lock.encode(), 0o600)
-                _download(wanted, wheels, ["--require-hashes", "--requirement", requirements])
+                _download(wanted, wheels, ["--require-hashes", "--requirement", requirements], path)
                 if uv:
-                    _download(wanted, wheels, [f"uv=={uv}"])
+                    _download(wanted, wheels, [f"uv=={uv}"], path)
                 with _files.replacing(path, 0o600) as file, tarfile.open(fileobj=file, mode="w") as tar:
                     for name in sorted(os.listdir(wheels)):
                         tar.add(os.path.join(wheels, name), arcname=name)
@@ -50,7 +50,11 @@ def settle(wanted: dict[str, Any], lock: str, uv: str) -> str:
     return path
 
 
-def _download(wanted: dict[str, Any], folder: str, what: list[str]) -> None:
+def _download(wanted: dict[str, Any], folder: str, what: list[str], path: str) -> None:
+    """Download wheels into a folder.
+
+    :param path: the archive that they are for.
+    """
     if importlib.util.find_spec("pip") is None:
         raise LockError(
             f"the Python that Ansible runs on has no pip to download wheels with. Run: {sys.executable} -m ensurepip"
@@ -69,7 +73,11 @@ def _download(wanted: dict[str, Any], folder: str, what: list[str]) -> None:
                 " and nothing is built for a wheelhouse. Name a version of it that has one in packages, or leave"
                 " wheelhouse out for this instance."
             )
-        raise LockError(build_commands.explain("downloading wheels on the control node", said))
+        reason = build_commands.explain("downloading wheels", said)
+        raise LockError(
+            f"wheelhouse: the control node has no {path} yet, and cannot download its wheels: {reason}\nThe same run on"
+            " a control node that reaches a package index creates that file: copy it from there."
+        )
 
 
 def _forget(folder: str, family: str) -> None:

@@ -84,7 +84,7 @@ def test_there_may_be_nothing_to_go_back_to():
     links = {"lab": "/envs/aaa", "lab.own": "/envs/bbb", "two": "/envs/ccc"}
     with pytest.raises(PlanError) as caught:
         require_change({**links, "two": "/envs/ccc-T1"}, links, {}, PREVIOUS)
-    assert str(caught.value).startswith("instance 'lab': there is no earlier environment")
+    assert str(caught.value).startswith("instance 'lab': there is nothing to go back to: no upgrade has replaced")
     assert "two" not in str(caught.value)
 
 
