@@ -30,11 +30,20 @@ LOGIN = {
     "pem_file": {"type": "path"},
     "alias": {"type": "str"},
 }
+HOP = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 22},
+    "user": {"type": "str"},
+    "alias": {"type": "str"},
+    "private_key_file": {"type": "path"},
+}
 SSH = {
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "default": 22},
     "local_port": {"type": "int", "required": True},
     "remote_port": {"type": "int", "required": True},
+    "hops": {"type": "list", "elements": "dict", "options": HOP},
+    "command": {"type": "str"},
     **LOGIN,
     "others": {"type": "list", "elements": "dict", "options": LOGIN},
 }
@@ -42,6 +51,7 @@ SERVER = {
     "host": {"type": "str", "required": True},
     "instance": {"type": "str", "required": True},
     "url": {"type": "str", "required": True},
+    "urls": {"type": "list", "elements": "str"},
     "api_url": {"type": "str"},
     "access": {"type": "str", "choices": ["tunnel", "direct", "both"], "required": True},
     "tls": {"type": "dict", "options": TLS},

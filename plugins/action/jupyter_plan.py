@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import gc
 import os
 import socket
@@ -15,15 +16,16 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors import PlanError
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._input import inventory_values, operator_folder
+from ..plugin_utils._input import facts, inventory_values, operator_folder
 from ..plugin_utils._input.options import INSTANCE_KEYS, OPTIONS, PREFIX
 from ..plugin_utils._input.url_logins import Logins
 from ..plugin_utils._plan import access
 from ..plugin_utils._plan import plan as jupyter_plan
-from ..plugin_utils._remote.contact import LOCAL, contact
+from ..plugin_utils._remote.contact import LOCAL, configured, contact, own_configuration
+from ..plugin_utils._remote.route import route
 
 if TYPE_CHECKING:
-    from ..plugin_utils._records import Plan
+    from ..plugin_utils._records import Hop, Plan, Route
 
 # Keys that are allowed both in argument_specs.yml and in the specification of a module.
 SPEC_KEYS = ("type", "elements", "choices", "no_log")
@@ -89,11 +91,13 @@ class ActionModule(OwnAction):
         # A play may run this action without the defaults of the role.
         defaults = {key: values.get(PREFIX + key, OPTIONS[PREFIX + key].get("default")) for key in INSTANCE_KEYS}
         reached = contact(task_vars, self._templar)
+        guessed: list[str] = []
         if not defaults["addresses"]:
             own = _own_names() if reached["connection"] in LOCAL or reached["host"] in access.LOOPBACK else []
-            defaults["addresses"] = access.default_addresses(
+            guessed = access.default_addresses(
                 reached["address"], _named(task_vars["inventory_hostname"], reached), own
             )
+            defaults["addresses"] = guessed
 
         instances = []
         # Independent of the names in the inventory, or in -e: uninstall covers every server on the host.
@@ -144,7 +148,39 @@ class ActionModule(OwnAction):
         for name in access.weak_passwords(plan["instances"], given):
             self._display.warning(GUESSABLE % (plan["host"], name))
         folder = os.path.join(os.path.expanduser(values["jupyter_credentials_dir"]), plan["host"])
-        return {**result, "changed": False, "plan": {**plan, "contact": reached}, "needs": _needs(plan, folder)}
+        ways = {"contact": reached, "route": self._route(task_vars, reached), "guessed": guessed}
+        return {**result, "changed": False, "plan": {**plan, **ways}, "needs": _needs(plan, folder)}
+
+    def _route(self, task_vars: dict[str, Any], reached: Any) -> Route:
+        """Return the route of clients to the SSH server."""
+        words = own_configuration(reached["ssh_args"])
+        program = self._value("ansible_ssh_executable", task_vars) or "ssh"
+        return route(
+            reached,
+            self._value("tunnel_address", task_vars) or "",
+            self._value("tunnel_jump", task_vars) or "",
+            functools.cache(lambda host: configured(program, host, words)),
+            lambda name: self._account(name, task_vars),
+        )
+
+    def _account(self, name: str, task_vars: dict[str, Any]) -> Hop | None:
+        """Return the tunnel account of another host that a jump host's name means, as in ``bastion-ipad``."""
+        hostvars = task_vars.get("hostvars") or {}
+        host = next((each for each in hostvars if name.startswith(f"{each}-")), None)
+        account = name[len(host) + 1 :] if host else ""
+        variables = hostvars[host] if host else {}
+        if not any(entry.get("name") == account for entry in variables.get("tunnel_accounts") or []):
+            return None
+        facts.require_own_variables(variables)
+        reached = contact(variables, self._templar)
+        folder = self._value("tunnel_dir", task_vars) or os.path.join(operator_folder.folder(task_vars), "tunnel")
+        return {
+            "host": reached["address"],
+            "port": reached["address_port"],
+            "user": account,
+            "alias": name,
+            "private_key_file": os.path.join(folder, str(host), account),
+        }
 
     def _value(self, name: str, task_vars: dict[str, Any]) -> Any:
         return self._templar.template(task_vars.get(name))

@@ -17,7 +17,7 @@ from ..module_utils._tunnel import names as tunnel_names
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._remote.contact import contact
-from ..plugin_utils._tunnel.login import way
+from ..plugin_utils._remote.route import way
 
 #: The files of an account in the folder of its host: its key in two forms, the public key, the block for ssh.
 FORMS = ("", ".pem", ".pub", ".config")

@@ -40,6 +40,10 @@ options:
         description: The address for browsers, with the base path. For V(tunnel), the near end of the tunnel.
         type: str
         required: true
+      urls:
+        description: Every address of that kind, O(servers[].url) first. Each has a block and a QR code on the page.
+        type: list
+        elements: str
       api_url:
         description: Where the REST API is. Without it, C(api) below O(servers[].url).
         type: str
@@ -89,6 +93,31 @@ options:
             description: The port where Jupyter listens on the host.
             type: int
             required: true
+          hops:
+            description: The jump hosts on the way, the first to connect to first.
+            type: list
+            elements: dict
+            suboptions:
+              host:
+                description: Name or address.
+                type: str
+                required: true
+              port:
+                description: Its SSH port.
+                type: int
+                default: 22
+              user:
+                description: The account there.
+                type: str
+              alias:
+                description: The name in ssh's configuration, where the account can forward and do nothing else.
+                type: str
+              private_key_file:
+                description: The private key of that account on the control node.
+                type: path
+          command:
+            description: A C(ProxyCommand) of ssh, instead of O(servers[].ssh.hops).
+            type: str
           private_key_file:
             description: The private key of O(servers[].ssh.user) on the control node, where that is an account which
               can forward and do nothing else.

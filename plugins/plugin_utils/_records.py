@@ -23,11 +23,32 @@ class Contact(TypedDict):
     host: str
     address: str  # the address that others can reach
     address_port: int
+    address_user: str | None  # the account of ssh's own configuration
     proxy: str
     port: int | None
     user: str | None
     private_key_file: str | None
     ssh_args: list[str]
+
+
+class Hop(TypedDict):
+    """A jump host on the route of clients."""
+
+    host: str
+    port: int
+    user: str | None
+    alias: str | None  # of a tunnel account on it
+    private_key_file: str | None  # the key of that account
+
+
+class Route(TypedDict):
+    """The route of clients to the SSH server of a host (:mod:`_remote.route`)."""
+
+    host: str
+    port: int
+    user: str | None
+    hops: list[Hop]  # the first to connect to first
+    command: str  # a ProxyCommand that is no jump host
 
 
 class Kernel(TypedDict):
@@ -171,6 +192,8 @@ class Plan(TypedDict):
     tunnel_forwards: dict[str, list[Any]]  # the targets of each account that can only forward
     # Added by the action jupyter_plan
     contact: NotRequired[Contact]
+    route: NotRequired[Route]
+    guessed: NotRequired[list[str]]  # the addresses of a host of which the inventory names none
     # Added by the action jupyter_state
     firewall: NotRequired[FirewallOptions]
     tunnel: NotRequired[TunnelOptions]

@@ -185,7 +185,8 @@ def _stamped(text: bytes, made_of: str) -> bytes:
 def _program() -> bytes:
     """Fingerprint the code and templates of pages: another version of them generates other pages."""
     digest = hashlib.sha256()
-    for path in sorted([*glob.glob(os.path.join(TEMPLATES, "handoff*")), handoff_pages.__file__, __file__]):
+    own = glob.glob(os.path.join(os.path.dirname(__file__), "*.py"))
+    for path in sorted([*glob.glob(os.path.join(TEMPLATES, "handoff*")), *own]):
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.digest()

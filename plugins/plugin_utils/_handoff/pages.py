@@ -8,6 +8,7 @@ A *record* holds the facts about one running server::
 
     {"host": str, "instance": str,             # names of the inventory; the files are <host>/<instance>.*
      "url": str,                               # for a browser: scheme, host, port, base path, a slash at the end
+     "urls": [str, ...],                       # all of that kind, the first is ``url``; empty with access "tunnel"
      "api_url": str,
      "access": "tunnel" | "direct" | "both",
      "tls": {"mode": "private_ca" | "self_signed" | "provided" | "none",
@@ -18,6 +19,7 @@ A *record* holds the facts about one running server::
              # On the control node, where the user is an account that can forward and do nothing else: its key, the same
              # key in PEM, its name in ssh's configuration there, and further accounts of that kind.
              "private_key_file": str | None, "pem_file": str | None, "alias": str | None,
+             "hops": [hop, ...], "command": str | None, # the jump hosts (:class:`_records.Hop`), or a ProxyCommand
              "others": [{"user", "private_key_file", "pem_file", "alias"}, ...]} | None,
      "password_file": str | None,              # on the control node; the password itself is in no record
      "service": str,
@@ -33,21 +35,22 @@ from __future__ import annotations
 
 import base64
 import json
-import posixpath
-import shlex
 from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils._errors import PlanError
 from .._plan.plan import HOST
+from . import addresses
 from .authority import fingerprint, profile_path
 from .kit import TYPES
+from .tunnel import tunnel as tunnel_of
 
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = (
     "host",
     "instance",
     "url",
+    "urls",
     "api_url",
     "access",
     "tls",
@@ -58,7 +61,20 @@ RECORD_KEYS = (
     "classic",
 )
 TLS_KEYS = ("mode", "ca_file", "ca_sha256", "not_after")
-SSH_KEYS = ("host", "port", "user", "local_port", "remote_port", "private_key_file", "pem_file", "alias", "others")
+SSH_KEYS = (
+    "host",
+    "port",
+    "user",
+    "local_port",
+    "remote_port",
+    "hops",
+    "command",
+    "private_key_file",
+    "pem_file",
+    "alias",
+    "others",
+)
+HOP_KEYS = ("host", "port", "user", "alias", "private_key_file")
 LOGIN_KEYS = ("user", "private_key_file", "pem_file", "alias")
 
 
@@ -78,6 +94,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
         )
     if not str(record["url"]).endswith("/"):
         record["url"] = f"{record['url']}/"
+    record["urls"] = list(record["urls"] or [record["url"]] if record["access"] != "tunnel" else [])
     record["api_url"] = record["api_url"] or f"{record['url']}api"
     record["tls"] = {key: (given.get("tls") or {}).get(key) for key in TLS_KEYS}
     record["tls"]["mode"] = record["tls"]["mode"] or "none"
@@ -91,6 +108,8 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
         record["ssh"]["others"] = [
             {key: other.get(key) for key in LOGIN_KEYS} for other in record["ssh"]["others"] or []
         ]
+        hops = [{key: hop.get(key) for key in HOP_KEYS} for hop in record["ssh"]["hops"] or []]
+        record["ssh"]["hops"] = [{**hop, "port": hop["port"] or 22} for hop in hops]
     if record["access"] != "direct" and record["ssh"] is None:
         raise PlanError(f"{label}: ssh: access '{record['access']}' goes through a tunnel; say to which host and port.")
     record["clients"] = list(record["clients"] or ["browser"])
@@ -138,20 +157,23 @@ def view(
     :param carried: the same files by path, for a page that travels alone.
     :param password: shown on the page; None where it stays out of it.
     """
-    direct = _address(record["url"], record["classic"]) if record["access"] != "tunnel" else None
+    directs = [addresses.direct(url, record["classic"]) for url in record["urls"]]
+    direct = next(iter(directs), None)
     ssh = record["ssh"] or {"others": []}
     tunnels = (
-        [_tunnel(record, {**ssh, **other}) for other in ({}, *ssh["others"])] if record["access"] != "direct" else []
+        [tunnel_of(record, {**ssh, **other}) for other in ({}, *ssh["others"])] if record["access"] != "direct" else []
     )
     tunnel = next(iter(tunnels), None)
     near = direct or tunnel
-    scan = direct["url"] if direct else f"ssh://{tunnel['login']}:{tunnel['ssh_port']}" if tunnel else ""
+    # No app on a phone goes through a jump host.
+    scan = direct["url"] if direct else tunnel["scan"] if tunnel and not tunnel["via"] else ""
     return {
         "host": record["host"],
         "instance": record["instance"],
         "access": record["access"],
         "https": record["url"].startswith("https:"),
         "direct": direct,
+        "directs": directs,
         "tunnel": tunnel,
         "tunnels": tunnels,
         "near": near,
@@ -194,62 +216,3 @@ def _carried(path: str, data: bytes) -> dict[str, str]:
     name = path.rpartition("/")[2]
     media_type = TYPES[f".{name.rpartition('.')[2]}"]
     return {"name": name, "url": f"data:{media_type};base64,{base64.b64encode(data).decode()}"}
-
-
-def _address(url: str, classic: str) -> dict[str, Any]:
-    """The parts of an address as the screens of apps ask for them. An app adds ``tree`` to the base path."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
-    base = parts.path.strip("/")
-    app_base = "/".join(part for part in (base, classic.rpartition("/")[0]) if part)
-    return {
-        "url": url,
-        "lab": f"{url}lab",
-        "classic": f"{url}{classic}" if classic else None,
-        "port": parts.port or (443 if parts.scheme == "https" else 80),
-        "https": parts.scheme == "https",
-        "app_address": f"{host}/{app_base}" if app_base else host,
-        "app_base": app_base,
-    }
-
-
-def _tunnel(record: dict[str, Any], ssh: dict[str, Any]) -> dict[str, Any]:
-    """The tunnel of one account: the command, the lines for ssh's configuration, and the address at its near
-    end."""
-    parts = urlsplit(record["url"])
-    near = _address(f"{parts.scheme}://localhost:{ssh['local_port']}{parts.path}", record["classic"])
-    login = f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]
-    port = "" if ssh["port"] == 22 else f" -p {ssh['port']}"
-    alias = ssh["alias"] or f"jupyter-{record['host']}-{record['instance']}"
-    key = ssh["private_key_file"]
-    block = [f"Host {alias}", f"    HostName {ssh['host']}"]
-    block += [f"    Port {ssh['port']}"] if port else []
-    block += [f"    User {ssh['user']}"] if ssh["user"] else []
-    # The path of the key is the operator's. The reader gets the file, and keeps it under a name of its own.
-    kept = f"~/.ssh/{alias}" if key else ""
-    block += [f"    IdentityFile {kept}", "    IdentitiesOnly yes"] if key else []
-    block += [
-        f"    LocalForward {ssh['local_port']} localhost:{ssh['remote_port']}",
-        "    ExitOnForwardFailure yes",
-        "    ServerAliveInterval 30",
-    ]
-    return {
-        **near,
-        "login": login,
-        "ssh_host": ssh["host"],
-        "ssh_port": ssh["port"],
-        "ssh_user": ssh["user"],
-        "local_port": ssh["local_port"],
-        "remote_port": ssh["remote_port"],
-        "key": key and posixpath.basename(key),
-        "pem": ssh["pem_file"] and posixpath.basename(ssh["pem_file"]),
-        "keep": (
-            f"mkdir -p -m 700 ~/.ssh && install -m 600 {shlex.quote(posixpath.basename(key))} {kept}" if key else None
-        ),
-        "command": (
-            f"ssh -N{port}{f' -i {kept}' if key else ''} -L {ssh['local_port']}:localhost:{ssh['remote_port']} {login}"
-        ),
-        "alias": alias,
-        "alias_command": f"ssh -N {alias}",
-        "block": "\n".join(block),
-    }

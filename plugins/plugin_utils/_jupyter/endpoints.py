@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import names
 from .._pki import paths
+from .._remote.route import ssh_command
 
 if TYPE_CHECKING:
     from .._records import HostInstance, Instance, Plan
@@ -42,6 +43,7 @@ def connect(servers: list[dict[str, Any]], instances: list[HostInstance], pages:
     for server in servers:
         ssh, page = server["ssh"], f"{pages}/{server['host']}/{server['instance']}.html"
         lines.append(f"{server['instance']} on {server['host']}: {server['url']}")
+        lines += [f"    or {url}" for url in server["urls"][1:]]
         if "alias" in ssh:
             logins = [ssh, *ssh["others"]]
             for each in logins:
@@ -50,14 +52,7 @@ def connect(servers: list[dict[str, Any]], instances: list[HostInstance], pages:
                     f"    ssh -F {ssh_config} -N {each['alias']}",
                 ]
         elif server["access"] != "direct":
-            port, login = (
-                f" -p {ssh['port']}" if ssh["port"] != 22 else "",
-                (f"{ssh['user']}@{ssh['host']}" if ssh["user"] else ssh["host"]),
-            )
-            lines += [
-                "from another machine first:",
-                f"    ssh -N -L {ssh['local_port']}:localhost:{ssh['remote_port']}{port} {login}",
-            ]
+            lines += ["from another machine first:", f"    {ssh_command(ssh)}"]
         if server["tls"]["ca_file"]:
             lines.append(f"trust once on each device: {server['tls']['ca_file']}")
         if server["password_file"]:
@@ -136,8 +131,9 @@ def _url(instance: Instance, host: str) -> str:
 
 
 def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
-    contact, port = plan["contact"], instance["port"]
-    url = _url(instance, "localhost" if instance["access"] == "tunnel" else instance["addresses"][0])
+    route, port = plan["route"], instance["port"]
+    urls = [_url(instance, address) for address in _shown(plan, instance)]
+    url = urls[0] if urls else _url(instance, "localhost")
     certificate = (
         pki.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {}) if instance["tls"] != "none" else {}
     )
@@ -146,6 +142,7 @@ def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki:
         "host": plan["host"],
         "instance": instance["name"],
         "url": url,
+        "urls": urls,
         "api_url": f"{url}api",
         "access": instance["access"],
         "tls": {
@@ -155,10 +152,12 @@ def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki:
         },
         "ssh": {
             "host": _ssh_host(plan, instance),
-            "port": contact["port"] or 22,
+            "port": route["port"],
             **_login(plan, instance),
             "local_port": port,
             "remote_port": port,
+            "hops": route["hops"],
+            "command": route["command"] or None,
         },
         "password_file": credential.get("password_file"),
         "service": instance["unit"] if instance["keeper"] else instance["session"],
@@ -189,12 +188,20 @@ def _trust(instance: Instance, certificate: dict[str, Any], authority: dict[str,
     return {"ca_file": instance["ca_file"] or None if instance["tls"] == "provided" else None, "ca_sha256": None}
 
 
+def _shown(plan: Plan, instance: Instance) -> list[str]:
+    """The addresses to hand over, best first. A short name that only the inventory gives is known to nobody else."""
+    if instance["access"] == "tunnel":
+        return []
+    first, *more = instance["addresses"]
+    guessed = instance["addresses"] == plan.get("guessed")
+    return [first, *(name for name in more if not guessed or "." in name or ":" in name)]
+
+
 def _ssh_host(plan: Plan, instance: Instance) -> str:
     """Name the host for somebody who sits elsewhere: this very machine is localhost to nobody else."""
-    contact = plan["contact"]
-    return str(
-        instance["addresses"][0] if contact["connection"] == "local" and instance["addresses"] else contact["host"]
-    )
+    contact, host = plan["contact"], plan["route"]["host"]
+    is_own = contact["connection"] == "local" and host == contact["address"]
+    return instance["addresses"][0] if is_own and instance["addresses"] else host
 
 
 def _accounts(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
@@ -214,4 +221,4 @@ def _login(plan: Plan, instance: Instance) -> dict[str, Any]:
         }
         for account in _accounts(plan, instance)
     ]
-    return {**logins[0], "others": logins[1:]} if logins else {"user": plan["contact"]["user"]}
+    return {**logins[0], "others": logins[1:]} if logins else {"user": plan["route"]["user"]}

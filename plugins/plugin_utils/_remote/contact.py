@@ -52,6 +52,7 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
         # The address that others can reach: the host's name may be known to this account's ssh alone.
         "address": known.get("hostname") or host,
         "address_port": int(port or known.get("port") or 22),
+        "address_user": known.get("user"),
         "proxy": next(
             (
                 f"{option} {known[option.lower()]}"
@@ -78,14 +79,10 @@ def _own_login() -> str | None:
 
 
 def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
-    """Return the settings of ssh's own configuration for a host, as ``ssh -G`` prints them. Nothing for an address,
-    which needs none, or where ssh says nothing."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
-        return {}
+    """Return the settings of ssh's own configuration for a host, as ``ssh -G`` prints them. Nothing if ssh says
+    nothing, and for an address without any configuration of the operator's."""
+    if _is_address(host) and "-F" not in arguments and not os.path.exists(os.path.expanduser("~/.ssh/config")):
+        return {}  # a fleet of addresses saves a process for each host
     try:
         done = subprocess.run(
             [ssh, *arguments, "-G", "--", host],
@@ -102,8 +99,24 @@ def configured(ssh: str, host: str, arguments: list[str]) -> dict[str, str]:
     return {
         name: value
         for name, value in lines
-        if name in ("hostname", "port", "proxyjump", "proxycommand") and value != "none"
+        if name in ("hostname", "port", "user", "proxyjump", "proxycommand") and value != "none"
     }
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def own_configuration(words: list[str]) -> list[str]:
+    """Return the arguments of ssh that name its configuration: the others are about one host."""
+    for index, word in enumerate(words):
+        if word.startswith("-F"):
+            return [word] if len(word) > 2 else words[index : index + 2]
+    return []
 
 
 def is_out_of_reach(error: AnsibleError) -> bool:

@@ -25,22 +25,13 @@ from ...module_utils._errors import CheckError, TunnelError
 from ...module_utils._tunnel import client_config, names
 from .. import _files
 from .._remote.contact import SSH
+from .._remote.route import way
 from . import keys
 
 #: A far side that has not refused a connection by then has taken it.
 SILENCE = 1.0
 #: Said by the shell of an account that may run commands, and by nothing else.
 QUESTION, ANSWER = "echo $((6 * 7))-remote-notebooks", "42-remote-notebooks"
-
-
-def way(address: str, jump: str, reached: dict[str, Any]) -> tuple[tuple[str, int], str]:
-    """Return how clients reach a host: address and port, and a ``ProxyJump`` or ``ProxyCommand`` line, or "".
-
-    :param address, jump: the inventory's values. Default: the connection of Ansible.
-    :param reached: :func:`contact.contact`.
-    """
-    via = f"ProxyJump {jump}" if jump else client_config.jump(reached["ssh_args"]) or reached["proxy"]
-    return (address or reached["address"], reached["address_port"]), via
 
 
 @dataclasses.dataclass

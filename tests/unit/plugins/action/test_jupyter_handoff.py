@@ -339,6 +339,42 @@ def test_the_page_has_the_way_of_every_tunnel_account(fleet):
         assert words in shown
 
 
+def test_every_address_has_a_block_and_a_code_and_a_jump_host_no_fields_of_the_app(fleet):
+    urls = [LAB["url"], "https://192.168.1.5:8888/"]
+    ssh = {**LAB["ssh"], "hops": [{"host": "gate.example.org", "user": "ann"}]}
+    fleet.run({**LAB, "urls": urls, "ssh": ssh})
+    text = fleet.read("lab1/lab.html")
+    shown = " ".join(Page(text).text.split()).replace("Copy ", "").replace("Copy", "")
+    for words in (
+        "From anywhere https://lab.example.org:8888/",
+        "In the network of the server, or its VPN https://192.168.1.5:8888/",
+        "Or address 192.168.1.5",
+        "ssh -N -J ann@gate.example.org -L 8888:localhost:8888 tunnel@lab.example.org",
+        "ProxyJump ann@gate.example.org",
+        "the jump host ann@gate.example.org , and the app has no field for one. Use the direct connection .",
+    ):
+        assert words.replace(" ,", ",").replace(" .", ".") in shown, words
+    assert "Forward host" not in shown
+    assert [text.count(f"QR code of {url}") for url in urls] == [2, 1]
+    assert json.loads(fleet.read("lab1/lab.json"))["ssh"]["hops"][0]["host"] == "gate.example.org"
+
+
+def test_the_page_uses_the_words_of_the_app(fleet):
+    fleet.run(LAB, TUNNEL)
+    text = " ".join(Page(fleet.read("lab1/lab.html")).text.split())
+    for words in (
+        "Direct connection",
+        "Local port forwarding",
+        "Disconnect SSH Tunnel",
+        "Reachable",
+        "Untrusted",
+        "Unreachable",
+        "choose password authentication",
+    ):
+        assert words in text, words
+    assert "Untrusted" not in Page(fleet.read("192.0.2.10/gpu.html")).text, "plain HTTP has no certificate"
+
+
 def test_the_password_is_shown_only_when_asked_for(fleet):
     fleet.run(LAB)
     written = b"".join(path.read_bytes() for path in (fleet.folder / "handoff").rglob("*") if path.is_file())

@@ -9,8 +9,8 @@ import plistlib
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
+from ansible_collections.remote.notebooks.plugins.plugin_utils._handoff import addresses, pages
 from ansible_collections.remote.notebooks.plugins.plugin_utils._handoff import authority as handoff_authority
-from ansible_collections.remote.notebooks.plugins.plugin_utils._handoff import pages
 
 SSH = {"host": "192.0.2.10", "port": 22, "user": "tunnel", "local_port": 9000, "remote_port": 8888}
 DIRECT = {
@@ -49,6 +49,7 @@ def test_a_record_is_complete_and_in_order():
         "host",
         "instance",
         "url",
+        "urls",
         "api_url",
         "access",
         "tls",
@@ -233,6 +234,95 @@ def test_another_ssh_port_and_no_user():
     assert tunnel["command"] == "ssh -N -p 2222 -L 9000:localhost:8888 192.0.2.10"
     assert "    Port 2222" in tunnel["block"].splitlines()
     assert "User" not in tunnel["block"]
+
+
+HOP = {"host": "203.0.113.5", "port": 2222, "user": "ann"}
+KEYED = {"host": "203.0.113.5", "user": "ipad", "alias": "bastion-ipad", "private_key_file": "/t/bastion/ipad"}
+
+
+def through(*hops, **more):
+    return pages.view(pages.complete(changed(TUNNEL, ssh={**SSH, "hops": list(hops), **more})), None, "../ca", {})
+
+
+@pytest.mark.parametrize(
+    ("hops", "more", "command", "line"),
+    [
+        pytest.param(
+            [HOP],
+            {},
+            "ssh -N -J ann@203.0.113.5:2222 -L 9000:localhost:8888 tunnel@192.0.2.10",
+            "ProxyJump ann@203.0.113.5:2222",
+            id="one",
+        ),
+        pytest.param(
+            [HOP, {"host": "2001:db8::5"}],
+            {"port": 22},
+            "ssh -N -J ann@203.0.113.5:2222,[2001:db8::5] -L 9000:localhost:8888 tunnel@192.0.2.10",
+            "ProxyJump ann@203.0.113.5:2222,[2001:db8::5]",
+            id="two",
+        ),
+        pytest.param(
+            [],
+            {"command": "nc -X 5 %h %p"},
+            "ssh -N -o 'ProxyCommand=nc -X 5 %h %p' -L 9000:localhost:8888 tunnel@192.0.2.10",
+            "ProxyCommand nc -X 5 %h %p",
+            id="a command",
+        ),
+    ],
+)
+def test_a_jump_host_is_in_the_command_and_in_the_lines(hops, more, command, line):
+    page = through(*hops, **more)
+    assert page["tunnel"]["command"] == command
+    assert f"    {line}" in page["tunnel"]["block"].splitlines()
+    assert page["scan"] == "", "no app on a phone goes through a jump host"
+
+
+def test_a_jump_host_with_a_key_of_its_own_has_its_own_lines():
+    tunnel = through(KEYED, private_key_file="/t/lab1/ipad", alias="lab1-ipad")["tunnel"]
+    assert tunnel["command"] is None, "-i is for the last host alone"
+    assert tunnel["files"] == ["ipad", "bastion/ipad"]
+    assert tunnel["keep"].endswith(
+        "install -m 600 ipad ~/.ssh/lab1-ipad && install -m 600 bastion/ipad ~/.ssh/bastion-ipad"
+    )
+    assert tunnel["block"].splitlines()[:11] == [
+        "Host bastion-ipad",
+        "    HostName 203.0.113.5",
+        "    User ipad",
+        "    IdentityFile ~/.ssh/bastion-ipad",
+        "    IdentitiesOnly yes",
+        "Host lab1-ipad",
+        "    HostName 192.0.2.10",
+        "    User tunnel",
+        "    IdentityFile ~/.ssh/lab1-ipad",
+        "    IdentitiesOnly yes",
+        "    ProxyJump bastion-ipad",
+    ]
+
+
+def test_every_address_is_on_the_page_with_the_network_that_reaches_it():
+    urls = ["https://lab.local:8888/", "https://192.168.1.5:8888/", "https://lab.example.org:8888/"]
+    page = pages.view(pages.complete(changed(DIRECT, url=urls[0], urls=urls)), AUTHORITY, "../ca", {})
+    assert page["direct"]["url"] == urls[0]
+    near, anywhere = "In the network of the server, or its VPN", "From anywhere"
+    assert [(way["url"], way["place"]) for way in page["directs"]] == list(zip(urls, [near, near, anywhere]))
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        ("192.168.1.5", True),
+        ("100.100.1.2", True),
+        ("fd00::1", True),
+        ("fe80::1%eth0", True),
+        ("lab", True),
+        ("lab.local", True),
+        ("192.0.2.1", False),
+        ("2001:db8::1", False),
+        ("lab.example.org", False),
+    ],
+)
+def test_an_address_of_one_network_alone(host, near):
+    assert addresses.is_near(host) is near
 
 
 def test_both_ways_on_one_page():

@@ -13,11 +13,13 @@ from .._state.test_state import bare, plan
 SSH = {
     "connection": "ssh",
     "host": "192.0.2.10",
+    "address": "192.0.2.10",
     "port": None,
     "user": "admin",
     "private_key_file": "/k",
     "ssh_args": ["-o", "X=y"],
 }
+ROUTE = {"host": "192.0.2.10", "port": 22, "user": "admin", "hops": [], "command": ""}
 PKI = {
     "authority": {"bundle": "/pki/ca-bundle.pem", "sha256": "ab" * 32},
     "certificates": {
@@ -34,8 +36,13 @@ def resolved(**given):
     return plan({"name": "lab", "addresses": ["192.0.2.10"], **given})["instances"][0]
 
 
-def only(contact=None, **given):
-    the_plan = {**plan({"name": "lab", **given}), "contact": contact or SSH}
+def only(contact=None, route=None, guessed=None, **given):
+    the_plan = {
+        **plan({"name": "lab", **given}),
+        "contact": contact or SSH,
+        "route": {**ROUTE, **(route or {})},
+        "guessed": guessed or [],
+    }
     instances = state_instances.complete(the_plan, bare())
     (server,) = endpoints.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI)
     return server
@@ -51,7 +58,8 @@ def test_a_tunnel_is_checked_through_a_tunnel():
         "ssh_args": ["-o", "X=y"],
         "remote_port": 8888,
     }
-    assert server["ssh"] == {"host": "192.0.2.10", "port": 22, "user": "admin", "local_port": 8888, "remote_port": 8888}
+    assert server["ssh"] == {**ROUTE, "command": None, "local_port": 8888, "remote_port": 8888}
+    assert server["urls"] == []
     assert server["tls"] == {"mode": "none", "ca_file": None, "ca_sha256": None, "not_after": None}
 
 
@@ -82,7 +90,8 @@ def test_what_a_connection_lets_the_control_node_prove(connection, access, possi
 
 
 def test_this_very_machine_is_tried_on_its_loopback_and_named_for_others():
-    server = only(contact={**SSH, "connection": "local", "host": "localhost"}, addresses=["192.0.2.7", "vm"])
+    here = {**SSH, "connection": "local", "host": "localhost", "address": "localhost"}
+    server = only(contact=here, route={"host": "localhost"}, addresses=["192.0.2.7", "vm"])
     assert server["checks"][0]["url"] == "http://127.0.0.1:8888/"
     assert server["ssh"]["host"] == "192.0.2.7"
 
@@ -152,6 +161,7 @@ def with_account(**given):
     the_plan = {
         **plan({"name": "lab", "tunnel_accounts": ["ipad"]}),
         "contact": SSH,
+        "route": ROUTE,
         "tunnel": {"accounts": [{**ACCOUNT, **given}], "override": False},
     }
     (server,) = endpoints.servers(the_plan, state_instances.complete(the_plan, bare()), {}, PKI)
@@ -187,6 +197,7 @@ def test_every_account_is_handed_over_and_the_first_without_a_passphrase_is_trie
     the_plan = {
         **plan({"name": "lab", "tunnel_accounts": ["ipad", "mac"]}),
         "contact": SSH,
+        "route": ROUTE,
         "tunnel": {"accounts": accounts, "override": False},
     }
     (server,) = endpoints.servers(the_plan, state_instances.complete(the_plan, bare()), {}, PKI)
@@ -224,8 +235,13 @@ def test_each_way_that_clients_come_has_to_work(given, urls):
     assert {way["sha256"] for way in server["checks"]} == {None if server["tls"]["mode"] == "none" else "cd" * 32}
 
 
-def said(ssh_config="", **given):
-    the_plan = {**plan({"name": "lab", **given}), "contact": SSH, "tunnel": {"accounts": [ACCOUNT], "override": False}}
+def said(ssh_config="", route=None, **given):
+    the_plan = {
+        **plan({"name": "lab", **given}),
+        "contact": SSH,
+        "route": {**ROUTE, **(route or {})},
+        "tunnel": {"accounts": [ACCOUNT], "override": False},
+    }
     instances = state_instances.complete(the_plan, bare())
     return endpoints.connect(
         endpoints.servers(the_plan, instances, {"lab": {"password_file": "/c/lab.password"}}, PKI),
@@ -263,3 +279,33 @@ def test_a_server_in_tmux_can_be_attached_to():
     line = said(service_manager="tmux")[-1]
     assert line.startswith("    sudo -u jupyter tmux ")
     assert line.endswith(" attach")
+
+
+def test_a_jump_host_and_another_address_are_in_the_last_lines_and_in_the_record():
+    hop = {"host": "203.0.113.5", "port": 22, "user": "ann", "alias": None, "private_key_file": None}
+    route = {"host": "10.0.0.5", "port": 2222, "hops": [hop]}
+    words = "ssh -N -p 2222 -J ann@203.0.113.5 -L 8888:localhost:8888 admin@10.0.0.5"
+    assert said(route=route)[1:3] == ["from another machine first:", f"    {words}"]
+    assert only(route=route)["ssh"]["hops"] == [hop]
+
+
+def test_tunnel_address_names_this_very_machine_as_well():
+    here = {**SSH, "connection": "local", "host": "localhost", "address": "localhost"}
+    assert only(contact=here, route={"host": "lab.example.org"}, addresses=["192.0.2.7"])["ssh"]["host"] == (
+        "lab.example.org"
+    )
+
+
+@pytest.mark.parametrize(
+    ("guessed", "urls"),
+    [
+        pytest.param(False, ["https://192.0.2.10:8888/", "https://web1:8888/", "https://a.b:8888/"], id="listed"),
+        pytest.param(True, ["https://192.0.2.10:8888/", "https://a.b:8888/"], id="a short name of the inventory alone"),
+    ],
+)
+def test_every_address_is_handed_over_that_clients_can_know(guessed, urls):
+    names = ["192.0.2.10", "web1", "a.b"]
+    server = only(access="direct", addresses=names, guessed=names if guessed else [])
+    assert (server["url"], server["urls"]) == (urls[0], urls)
+    lines = said(access="direct", addresses=names)[:3]
+    assert lines == ["lab on web1: https://192.0.2.10:8888/", "    or https://web1:8888/", "    or https://a.b:8888/"]
