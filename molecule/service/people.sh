@@ -42,6 +42,16 @@ print([FormatChecker().conforms(text, "iri") for text in ("https://b\u00fccher.e
 EOF
 /opt/remote-notebooks/current/lab/bin/python /opt/remote-notebooks/libexec/run_jupyter.py /tmp/late.py; rm /tmp/late.py'
 
+echo "devices and folders for data"
+person bookworm lab 8888 run "import errno, os
+for path in ('/dev/nvidia0', '/dev/i2c-1', '/dev/other'):
+    try: os.open(path, os.O_RDWR)
+    except OSError as error: print(errno.errorcode[error.errno])
+open('/data/here', 'w').close()
+print(os.access('/scratch', os.W_OK))"
+person bookworm screen 8889 run "import os
+print(os.path.exists('/dev/nvidia0'), os.access('/data', os.W_OK))"
+
 echo "limits"
 # shellcheck disable=SC2016 # it is expanded where it runs
 limits='find /sys/fs/cgroup -path "*$(systemctl show -P ControlGroup jupyter@ann)/*" \
@@ -76,3 +86,4 @@ change 'ann["state"] = "absent"'
 on bookworm 'getent passwd ann; ls -d /home/ann /etc/remote-notebooks/ann 2>&1 | grep -c "No such file"'
 [ "$(all)" = "$others" ] && echo "the others go on"
 site --limit bookworm
+grep -oE "GPU: [^\"]*|'jupyter' may write to [^.]*" site.log | sort -u

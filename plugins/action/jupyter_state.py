@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._check import diagnosis
+from ..plugin_utils._check import devices, diagnosis
 from ..plugin_utils._environment import environments
 from ..plugin_utils._input import answers
 from ..plugin_utils._input.url_logins import Logins, scrubbed
@@ -135,7 +135,8 @@ class ActionModule(OwnAction):
             endpoints.servers(plan, instances, credentials, arguments["pki"]),
             state_remarks.remarks(plan, report),
         )
-        servers = [{**server, "checks": diagnosis.known(server["checks"], plan, report)} for server in servers]
+        for server in servers:
+            server["checks"] = devices.tried(diagnosis.known(server["checks"], plan, report), instances, report)
         connect = endpoints.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
         overview = {}
         if arguments["details"]:

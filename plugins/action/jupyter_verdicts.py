@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleConnectionFailure
 
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._check import diagnosis, table
+from ..plugin_utils._check import devices, diagnosis, table
 from ..plugin_utils._input import answers as input_answers
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class ActionModule(OwnAction):
                 "refused": {"type": "str", "default": ""},
                 "instances": {"type": "list", "elements": "dict", "default": []},
                 "fail": {"type": "bool", "default": False},
+                "devices": {"type": "dict"},
             }
         )
         task_vars = task_vars or {}
@@ -59,8 +60,14 @@ class ActionModule(OwnAction):
             for row in rows
             if not table.is_good(row)
         ]
+        tried = {
+            answer["__jupyter_target"]["instance"]: str(answer.get("result") or "")
+            for answer in arguments["answers"]
+            if answer["__jupyter_target"].get("code") and answer.get("verdict") == "reachable"
+        }
+        said = devices.remarks(arguments["devices"], tried) if arguments["devices"] else []
         failure = {"failed": True, "msg": "\n".join(bad)} if bad and arguments["fail"] else {}
-        return {**result, "changed": False, "servers": rows, **failure}
+        return {**result, "changed": False, "servers": rows, "remarks": said, **failure}
 
     def _ask(
         self,

@@ -43,6 +43,9 @@ options:
     description: Why there is no plan for this host, where there is none.
     type: str
     default: ""
+  devices:
+    description: The devices of the host, as the report of M(remote.notebooks.jupyter_state) has them.
+    type: dict
   fail:
     description: Whether the task fails if a server is not reachable. Its message then names the servers, the causes,
       and the
@@ -81,4 +84,9 @@ servers:
     certificate_sha256: {description: Its fingerprint., type: str}
     milliseconds: {description: How long the check took; null where there was none., type: int}
     server_version: {description: The version of Jupyter Server., type: str}
+remarks:
+  description: The sentences about GPUs, and whether a kernel has opened them.
+  returned: always
+  type: list
+  elements: str
 """

@@ -90,6 +90,7 @@ class Instance(TypedDict):
     user: str  # empty with scope "user"
     create_user: bool
     root_dir: str
+    data_dirs: list[str]
     clients: list[str]
     interface: str
     python: str
@@ -106,7 +107,7 @@ class Instance(TypedDict):
     cpu_quota: str
     tasks_max: str
     hardening: str
-    devices: list[str]
+    devices: str  # auto, all or none
     restart: str
     # Derived from the options
     scheme: str
@@ -148,6 +149,8 @@ class HostInstance(Instance, Sandbox):
     variables: dict[str, str]
     shut_variables: dict[str, str]
     revision: str
+    allowed_devices: list[str]  # the entries of the unit
+    device_groups: list[str]
 
 
 class Aim(TypedDict):

@@ -33,6 +33,26 @@ class System(TypedDict):
     commands: dict[str, str | None]
 
 
+class DeviceClass(TypedDict):
+    """The devices of one kind (:mod:`_jupyter.observation.devices`)."""
+
+    nodes: list[str]
+    allow: list[str]  # the entries of a unit
+    groups: list[str]
+
+
+class Card(TypedDict):
+    """A GPU."""
+
+    name: str
+    driver: bool
+
+
+class Devices(TypedDict):
+    classes: dict[str, DeviceClass]
+    cards: list[Card]
+
+
 class Interpreter(TypedDict, total=False):
     path: str | None
     version: list[int] | None
@@ -179,6 +199,8 @@ class Report(TypedDict):
     sessions: list[str]
     listeners: dict[str, Listener]
     units: dict[str, dict[str, str]]
+    folders: dict[str, list[str]]  # by account: for data, and writable
+    devices: Devices
     environments: dict[str, Environment]
     details: NotRequired[Details]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils._errors import AnswerError, CheckError
+from ...module_utils._jupyter.observation import accounts, devices
 from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
@@ -61,6 +62,24 @@ SYSTEM = record(
         "home": PATH,
         "ensurepip": flag,
         "commands": table(line(100), maybe(PATH), 100),
+    }
+)
+
+#: In lines of a unit: a node, or the drivers of a kind.
+_NODE = r"/dev/[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)?"
+DEVICES = record(
+    {
+        "classes": among(
+            devices.CLASSES,
+            record(
+                {
+                    "nodes": many(line(100, _NODE), devices.MOST),
+                    "allow": many(line(100, rf"{_NODE}|char-[a-z0-9]+\*"), devices.MOST + 1),
+                    "groups": many(line(32, r"[a-z_][a-z0-9_-]*"), devices.MOST),
+                }
+            ),
+        ),
+        "cards": many(record({"name": line(200), "driver": flag}), devices.MOST),
     }
 )
 
@@ -186,6 +205,8 @@ def report(probe: dict[str, Any]) -> Shape:
                 record(LISTENER, {**STARTED, "also": many(record(LISTENER, STARTED), 1000)}),
             ),
             "units": table(line(), table(line(), line(5000)), 10_000),
+            "folders": among(probe.get("folders") or (), many(PATH, accounts.MOST_FOLDERS)),
+            "devices": DEVICES,
             "environments": table(PATH, SEALED, 10_000),
         },
         {"details": details} if closer else {},

@@ -14,7 +14,8 @@ The *overview* of one host is::
                   "kernels": int | None, "busy": [str, ...] | None,   # None where nothing could be asked
                   "certificate_expires": float | None,  # of the certificate that the port presents, seconds since the
                   epoch
-                  "restart_due": str}],                 # the reason, or ""
+                  "restart_due": str,                   # the reason, or ""
+                  "gpu": str}],                         # the names of the GPUs that its kernels may use, or ""
      "drift": [{"instance": str, "what": str, "text": str, "lines": [str, ...]}]}
 
 ``lines`` are those of a file that is no secret: ``-`` stands on the host, ``+`` is wanted by the inventory.
@@ -28,6 +29,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Dict
 
 from ...module_utils._plain import plain
+from .._check import devices
 
 if TYPE_CHECKING:
     from .._records import HostInstance, Plan
@@ -35,7 +37,20 @@ if TYPE_CHECKING:
 
 Overview = Dict[str, Any]
 
-COLUMNS = ("host", "server", "state", "lab", "environment", "up", "kernels", "busy", "certificate", "drift", "restart")
+COLUMNS = (
+    "host",
+    "server",
+    "state",
+    "lab",
+    "environment",
+    "up",
+    "kernels",
+    "busy",
+    "certificate",
+    "drift",
+    "restart",
+    "gpu",
+)
 NUMBERS = ("up", "kernels", "busy", "drift")
 
 #: Lines of a difference that are shown on the screen; all of them are in the JSON.
@@ -103,6 +118,7 @@ def _server(item: HostInstance, report: Report) -> dict[str, Any]:
         "uptime": max(int(details["now"] - process["started"]), 0) if process else None,
         "kernels": seen.get("kernels"),
         "busy": seen.get("busy"),
+        "gpu": devices.gpu(item, report),
     }
 
 
@@ -139,6 +155,7 @@ def _cells(server: dict[str, Any], drift: list[dict[str, Any]], now: float) -> t
         "-" if expires is None else f"{int((expires - now) // 86400)} days",
         str(sum(entry["instance"] == server["instance"] for entry in drift)),
         "due" if server["restart_due"] else "-",
+        plain(server["gpu"] or "-"),
     )
 
 

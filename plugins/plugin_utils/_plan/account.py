@@ -71,6 +71,16 @@ def settle_account(instance: Instance, scope: str, wrong: Any) -> None:
         )
 
 
+def settle_data_dirs(instance: Instance, wrong: Any) -> None:
+    folders = [path.rstrip("/") or "/" for path in instance["data_dirs"]]
+    for path in folders:
+        if not path.startswith("/") or path == "/" or "/.." in path or "//" in path:
+            wrong("data_dirs", f"'{path}' is no folder for data. Write an absolute path, for example /data.")
+        elif any(ord(character) < 32 or ord(character) == 127 or character in "'\"" for character in path):
+            wrong("data_dirs", f"{path!r} holds a character that no line of a unit can hold. Rename the folder.")
+    instance["data_dirs"] = list(dict.fromkeys(folders))
+
+
 def settle_tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any) -> None:
     """Accounts that may forward to this server: root creates them, and where nobody comes through SSH nobody needs
     them."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ...module_utils._errors import PlanError
 from .._jupyter import kernels, throttle
 from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access
-from .account import settle_account, settle_tunnel_accounts
+from .account import settle_account, settle_data_dirs, settle_tunnel_accounts
 from .interfaces import packages_of
 from .settings import check_settings
 
@@ -158,12 +158,14 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     check_sources(instance, wrong)
     settle_access(instance, wrong)
     settle_account(instance, scope, wrong)
+    settle_data_dirs(instance, wrong)
     settle_tunnel_accounts(instance, "tunnel_accounts" in given, scope, wrong)
     try:
         instance["login_throttle"] = throttle.settle(instance, "login_throttle" in given, scope)
     except PlanError as error:
         wrong("login_throttle", str(error))
     _limits(instance, wrong)
+    _devices(instance, wrong)
     check_settings(instance, wrong)
 
     base = "/".join(part for part in instance["base_url"].split("/") if part)
@@ -226,6 +228,15 @@ def _limits(instance: Instance, wrong: Any) -> None:
             f"'{instance['tasks_max']}' is no number of tasks. Write for example 500 or 10%"
             " (systemd.resource-control(5)).",
         )
+
+
+def _devices(instance: Instance, wrong: Any) -> None:
+    """Settle ``devices``: YAML reads yes, on and true alike, and a command line gives a text."""
+    said = str(instance["devices"]).lower()
+    known = {"auto": "auto", **dict.fromkeys(("true", "yes"), "all"), **dict.fromkeys(("false", "no"), "none")}
+    if said not in known:
+        wrong("devices", f"'{instance['devices']}' is neither auto, true nor false.")
+    instance["devices"] = known.get(said, "none")
 
 
 def _conflicts(instances: list[Instance]) -> list[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .._environment import environments
 from .._plan.interfaces import INTERFACES
@@ -107,7 +107,7 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
                 "shares_group": bool(account.get("shares_group")),
                 "home": home,
                 "root_dir": root,
-                **_sandbox(home, root, account.get("home_is") == "private"),
+                **_sandbox(home, root, item["data_dirs"], account.get("home_is") == "private"),
                 "service_manager": layout.service_manager(plan["scope"], item, system),
                 "login_throttle": layout.is_throttled(plan["scope"], item, system),
                 "keeper": layout.keeper(plan["scope"], item, system),
@@ -127,9 +127,17 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
                 "variables": _variables(item, environment, home, f"{config}/{name}/jupyter"),
                 "shut_variables": _shut_variables(item),
                 "revision": "",
+                "allowed_devices": _allowed(item, report, "allow") if item["devices"] == "auto" else [],
+                "device_groups": _allowed(item, report, "groups"),
             }
         )
     return completed
+
+
+def _allowed(item: Instance, report: Report, key: Literal["allow", "groups"]) -> list[str]:
+    """Return the entries, or the groups, of the devices that kernels use."""
+    classes = report["devices"]["classes"].values() if item["devices"] != "none" else ()
+    return list(dict.fromkeys(text for each in classes for text in each[key]))
 
 
 #: The paths that systemd leaves writable beside a read-only system, and hides as a whole when it hides homes
@@ -152,7 +160,7 @@ SYSTEM_FOLDERS = (
 )
 
 
-def _sandbox(home: str, root: str, private: bool) -> Sandbox:
+def _sandbox(home: str, root: str, data: list[str], private: bool) -> Sandbox:
     """Return an account's folders for a unit of its own: ``writable`` under a read-only system, ``hidden``
     beside ``/home`` if other people's homes are hidden, and those that are ``bound`` back into a hidden folder.
 
@@ -171,11 +179,14 @@ def _sandbox(home: str, root: str, private: bool) -> Sandbox:
         "writable": [
             *([] if private and below(root, [home]) else [root]),
             *([] if below(home, list(HOMES)) else [home]),
+            # A disk that is not mounted yet lets the server start.
+            *(f"-{path}" for path in data if not below(path, [root, home])),
         ],
         "hidden": hidden,
         "bound": [
             *([home] if below(home, shut) else []),
             *([root] if below(root, shut) and not below(root, [home]) else []),
+            *(f"-{path}" for path in data if below(path, shut) and not below(path, [root, home])),
         ],
     }
 

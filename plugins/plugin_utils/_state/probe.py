@@ -9,7 +9,7 @@ import glob
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import names as tunnel_names
-from .._jupyter import conflicts, leftovers, throttle
+from .._jupyter import conflicts, data_folders, leftovers, throttle
 from .._jupyter.strangers import FIREWALL_UNIT
 from .._plan.access import loopback
 from . import layout
@@ -100,6 +100,8 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
             *(layout.UNIT.format(name=item["name"]) for item in instances),
             *([throttle.DAEMON] if layout.throttles(plan) else []),
         ],
+        "folders": data_folders.asked(plan),
+        "devices": plan["scope"] == "system" and any(item["devices"] != "none" for item in instances),
         "user_units": plan["scope"] == "user",
         # Only root can read it; and it costs a process, so it is read where a rule is wanted, or was made by an earlier
         # run.

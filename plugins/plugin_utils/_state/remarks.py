@@ -8,7 +8,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from .._jupyter import conflicts, leftovers, removal, throttle
+from .._check import devices
+from .._jupyter import conflicts, data_folders, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
 from . import layout, manifest, network_rules, probe, refusals
 from . import ports as state_ports
@@ -50,6 +51,8 @@ def remarks(plan: Plan, report: Report) -> list[str]:
         *removal.remarks(plan, report),
         *conflicts.remarks(plan, report),
         *leftovers.remarks(plan, report),
+        *devices.without_driver(report),
+        *data_folders.remarks(plan, report),
         *_about_the_firewall(plan, report),
     ]
 

@@ -43,6 +43,8 @@ LINES = [
     ("jupyter_server_config.py.j2", {"port": 9000}, "c.ServerApp.port = 9000"),
     ("jupyter_server_config.py.j2", {"settings": {"A": {"b": "c'd"}}}, 'c.A.b = "c\'d"'),
     ("limits.conf.j2", {"memory_max": "4G"}, "MemoryMax=4G"),
+    ("instance.conf.j2", {"devices": "auto"}, "PrivateDevices=yes"),
+    ("instance.conf.j2", {"devices": True}, "PrivateDevices=no"),
 ]
 ACTION = types.SimpleNamespace(_templar=types.SimpleNamespace(template=lambda value: value))
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import grp
 import os
 import pwd
@@ -133,6 +134,41 @@ def unusable(roots: dict[str, list[str]]) -> dict[str, list[str]]:
         if not _answered(look):
             found["astray" if os.geteuid() == 0 and is_changed_by_others(root) else "unusable"].append(instance)
     return found
+
+
+#: The folders for data outside of homes.
+DATA = ("/data", "/data/*", "/mnt/*", "/srv", "/srv/*", "/scratch", "/scratch/*", "/media/*", "/media/*/*")
+MOST_FOLDERS = 100
+
+
+def folders(asked: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return by account the folders for data that it can write to, the outermost alone.
+
+    :param asked: by account more folders to try.
+    """
+    begun = {}
+    for name, more in asked.items():
+        try:
+            who = pwd.getpwnam(name).pw_name
+        except KeyError:
+            who = NOBODY
+        # In a process of its own: a network file system that is gone would let the whole run wait.
+        begun[name] = other_account.begin(lambda more=more: _writable(more), who, seconds=SECONDS_OPTIONS)  # type: ignore[misc]
+    found: dict[str, list[str]] = {}
+    for name, look in begun.items():
+        found[name] = []
+        with contextlib.suppress(OSError):
+            found[name] = look()
+    return found
+
+
+def _writable(more: list[str]) -> list[str]:
+    found: list[str] = []
+    for path in [*more, *sorted(path for pattern in DATA for path in glob.glob(pattern))]:
+        inside = any(path == each or path.startswith(f"{each}/") for each in found)
+        if not inside and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
+            found.append(path)
+    return found[:MOST_FOLDERS]
 
 
 def is_changed_by_others(path: str) -> bool:

@@ -14,9 +14,10 @@ import os
 import pwd
 from typing import Any, Callable
 
-from .accounts import account, homes, unusable
+from .accounts import account, folders, homes, unusable
 from .configuration import options
 from .details import details
+from .devices import devices
 from .environments import environments
 from .listeners import listeners
 from .manifest import manifest
@@ -73,6 +74,8 @@ def report(
         "sessions": sessions(probe["sessions"], probe["owners"]),
         "listeners": listeners(probe["ports"], {server["pid"]: server["uid"] for server in running}),
         "units": managed,
+        "folders": folders(probe.get("folders") or {}),
+        "devices": devices() if probe.get("devices") else {"classes": {}, "cards": []},
     }
     said["shadows"] = told()
     said["environments"] = sealed()

@@ -30,6 +30,7 @@ def server(**other):
         "busy": ["the kernel of thesis.ipynb"],
         "certificate_expires": NOW + 90 * DAY + 60,
         "restart_due": "",
+        "gpu": "",
         **other,
     }
 
@@ -66,22 +67,22 @@ def one(*servers, host="web1", drift=()):
     [
         pytest.param(
             server(),
-            ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "3", "1", "90 days", "0", "-"],
+            ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "3", "1", "90 days", "0", "-", "-"],
             id="running",
         ),
         pytest.param(
             server(**STOPPED),
-            ["web1", "lab", "stopped", "-", "0a1b2c3d4e5f", "-", "-", "-", "90 days", "0", "-"],
+            ["web1", "lab", "stopped", "-", "0a1b2c3d4e5f", "-", "-", "-", "90 days", "0", "-", "-"],
             id="stopped",
         ),
         pytest.param(
             server(certificate_expires=None, restart_due="its environment was damaged", kernels=0, busy=[]),
-            ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "0", "0", "-", "0", "due"],
+            ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "0", "0", "-", "0", "due", "-"],
             id="without a certificate, due for a restart",
         ),
         pytest.param(
             server(certificate_expires=NOW - DAY),
-            ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "3", "1", "-1 days", "0", "-"],
+            ["web1", "lab", "running", "4.6.6", "0a1b2c3d4e5f", "1d 2h", "3", "1", "-1 days", "0", "-", "-"],
             id="an expired certificate",
         ),
     ],
@@ -223,10 +224,12 @@ def test_the_overview_joins_what_was_read_and_compared():
         "unit": "jupyter@lab.service",
         "session": "jupyter-lab",
         "environment": "/opt/envs/new",
+        "devices": "auto",
     }
     report = {
         "servers": [{"pid": 7, "instance": "lab", "started": 1000.0}],
         "paths": {"/etc/x": {"text": "a = 1\nb = 2\n"}},
+        "devices": {"classes": {}, "cards": []},
         "details": {
             "now": 1060.5,
             "processes": {"7": {"environment": "/opt/envs/old", "kernels": 1, "busy": []}},
@@ -271,6 +274,7 @@ def test_the_overview_joins_what_was_read_and_compared():
                 "uptime": 60,
                 "kernels": 1,
                 "busy": [],
+                "gpu": "",
                 "certificate_expires": NOW,
                 "restart_due": "what it was started from has changed",
             }
@@ -287,9 +291,10 @@ def test_notebook_6_has_a_version_too():
         "unit": "u",
         "session": "s",
         "environment": "/opt/envs/six",
+        "devices": "false",
     }
     details = {"now": 0, "processes": {}, "versions": {"/opt/envs/six": {"notebook": "6.5.7"}}}
-    report = {"servers": [], "paths": {}, "details": details}
+    report = {"servers": [], "paths": {}, "devices": {"classes": {}}, "details": details}
     compared = {"servers": [{"instance": "old", "url": "https://web1:8888/"}], "steps": [], "texts": {}, "changes": []}
     assert (
         jupyter_report.overview({"host": "web1"}, [item], compared, report, {})["servers"][0]["jupyterlab"] == "6.5.7"

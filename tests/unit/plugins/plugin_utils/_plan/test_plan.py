@@ -41,6 +41,22 @@ def test_the_default_is_a_loopback_server_that_opens_nothing():
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"data_dirs": ["data"]}, "data_dirs: 'data' is no folder for data"),
+        ({"data_dirs": ["/"]}, "data_dirs: '/' is no folder for data"),
+        ({"data_dirs": ["/data/../etc"]}, "is no folder for data"),
+        ({"data_dirs": ["/a\nb"]}, "that no line of a unit can hold"),
+        ({"devices": "gpu"}, "devices: 'gpu' is neither auto, true nor false."),
+    ],
+)
+def test_devices_and_folders_that_no_unit_can_have(given, words):
+    with pytest.raises(PlanError) as raised:
+        plan({"name": "lab", **given})
+    assert words in str(raised.value)
+
+
 def test_direct_forces_tls_and_the_firewall():
     result = plan({"name": "lab", "access": "direct", "allowed_sources": ["192.0.2.0/24"]})
     assert result["instances"][0]["tls"] == "private_ca"

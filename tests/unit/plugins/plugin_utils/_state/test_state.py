@@ -68,6 +68,8 @@ def bare(**system):
         "sessions": [],
         "listeners": {},
         "units": {},
+        "folders": {},
+        "devices": {"classes": {}, "cards": []},
         "firewall": None,
         "tunnel": None,
     }
