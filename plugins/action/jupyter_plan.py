@@ -125,6 +125,7 @@ class ActionModule(OwnAction):
                 instances,
                 keep_notebooks=values["jupyter_keep_notebooks"],
                 replace_existing=values["jupyter_replace_existing"],
+                hosts=(task_vars.get("groups") or {}).get("all", []),
                 keep_environments=values["jupyter_keep_environments"],
                 timeout=values["jupyter_timeout"],
                 shadows=values["jupyter_shadows"],

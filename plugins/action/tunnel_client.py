@@ -43,6 +43,7 @@ class ActionModule(OwnAction):
                 "host_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
                 "address": {"type": "str", "default": ""},
                 "jump": {"type": "str", "default": ""},
+                "local_ports": {"type": "dict", "default": {}},
                 "ssh_config": {"type": "path"},
                 "forget": {"type": "list", "elements": "str", "default": []},
             }
@@ -58,6 +59,7 @@ class ActionModule(OwnAction):
             )
         self._arguments, self._directory = arguments, os.path.abspath(arguments["directory"])
         self._host = task_vars["inventory_hostname"]
+        self._ports = {str(port): int(local) for port, local in arguments["local_ports"].items()}
         self._folder = os.path.join(self._directory, self._host)
         self._diff: list[dict[str, str]] = []
         self._aside: list[str] = []
@@ -80,7 +82,9 @@ class ActionModule(OwnAction):
         clients = []
         for account in accounts:
             path = os.path.join(self._folder, f"{account['name']}.config")
-            files[path] = client_config.client_config(self._host, account, (address, port), known, via)
+            files[path] = client_config.client_config(
+                self._host, account, (address, port), known, via, ports=self._ports
+            )
             clients.append(
                 {
                     "account": account["name"],
@@ -93,7 +97,7 @@ class ActionModule(OwnAction):
                     "pem_file": account.get("pem_file"),
                     "forwards": [
                         {"local_port": local, "target": target}
-                        for local, target in client_config.local_forwards(account["permit_open"])
+                        for local, target in client_config.local_forwards(account["permit_open"], self._ports)
                     ],
                 }
             )

@@ -42,6 +42,10 @@ options:
       C(ansible_ssh_extra_args).
     type: str
     default: ""
+  local_ports:
+    description: The near port of a forwarding, by the port on the host's loopback. Default is the same number.
+    type: dict
+    default: {}
   ssh_config:
     description: A configuration of the user's own, such as C(~/.ssh/config), that gets one C(Include) line.
     type: path

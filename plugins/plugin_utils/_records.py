@@ -80,6 +80,7 @@ class Instance(TypedDict):
     ca_file: str
     plain_http: bool
     port: int
+    local_port: int
     base_url: str
     bind_address: str
     addresses: list[str]
@@ -192,6 +193,7 @@ class Plan(TypedDict):
     instances: list[Instance]
     certificates: list[dict[str, Any]]  # entries of pki_certificates
     firewall_rules: list[dict[str, Any]]  # openings, as the role firewall takes them
+    local_ports: dict[str, int]  # the near port of each server, by its port
     tunnel_forwards: dict[str, list[Any]]  # the targets of each account that can only forward
     # Added by the action jupyter_plan
     contact: NotRequired[Contact]

@@ -11,9 +11,12 @@ from .accounts import Account
 from .names import alias, quoted
 
 
-def local_forwards(targets: list[str]) -> list[tuple[int, str]]:
+def local_forwards(targets: list[str], ports: dict[str, int] | None = None) -> list[tuple[int, str]]:
     """Give each target a port of the user's machine: the same number where that is free and needs no root (80 becomes
-    8080)."""
+    8080).
+
+    :param ports: other numbers, by the port on the host's loopback.
+    """
     forwards: dict[int, str] = {}
     loopback = set()
     for target in targets:
@@ -22,7 +25,8 @@ def local_forwards(targets: list[str]) -> list[tuple[int, str]]:
             if port in loopback:
                 continue  # another name of the same
             loopback.add(port)
-        local = int(port) if int(port) >= 1024 else int(port) + 8000
+        wanted = (ports or {}).get(port) if host in ("localhost", "127.0.0.1", "[::1]") else None
+        local = wanted or (int(port) if int(port) >= 1024 else int(port) + 8000)
         while local in forwards:
             local += 1
         forwards[local] = target
@@ -60,11 +64,20 @@ def known_hosts(address: str, port: int, keys: list[str]) -> str:
     return "".join(f"{host_name(address, port)} {key}\n" for key in keys)
 
 
-def client_config(host: str, account: Account, server: tuple[str, int], known_hosts_file: str, via: str) -> str:
+def client_config(
+    host: str,
+    account: Account,
+    server: tuple[str, int],
+    known_hosts_file: str,
+    via: str,
+    *,
+    ports: dict[str, int] | None = None,
+) -> str:
     """The block for the user's ssh: ``ssh -N <host>-<account>`` opens the tunnel, or says why not.
 
     :param server: address and port.
     :param via: a ``ProxyJump`` or ``ProxyCommand`` line, or "".
+    :param ports: as for :func:`local_forwards`.
     """
     lines = [
         f"Host {alias(host, account['name'])}",
@@ -75,7 +88,7 @@ def client_config(host: str, account: Account, server: tuple[str, int], known_ho
     if account["identity_file"]:
         lines += [f"    IdentityFile {quoted(account['identity_file'])}", "    IdentitiesOnly yes"]
     lines += [f"    UserKnownHostsFile {quoted(known_hosts_file)}", "    StrictHostKeyChecking yes"]
-    lines += [f"    LocalForward {local} {target}" for local, target in local_forwards(account["permit_open"])]
+    lines += [f"    LocalForward {local} {target}" for local, target in local_forwards(account["permit_open"], ports)]
     lines += ["    ExitOnForwardFailure yes", "    ServerAliveInterval 30"]
     lines += [f"    {via}"] if via else []
     return "\n".join(lines) + "\n"

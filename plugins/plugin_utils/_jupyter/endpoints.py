@@ -112,7 +112,8 @@ def ways(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
             ssh.update(user=account["name"], private_key_file=account["identity_file"])
         possible = contact["connection"] in ("ssh", "ansible.builtin.ssh", "smart")
         tunnel = {key: value for key, value in ssh.items() if value}
-        found.append({"way": "tunnel", "url": _url(instance, "localhost"), "possible": possible, "tunnel": tunnel})
+        near = _url(instance, "localhost", instance["local_port"])
+        found.append({"way": "tunnel", "url": near, "possible": possible, "tunnel": tunnel})
     return found
 
 
@@ -126,14 +127,17 @@ def authority_file(host: str, instance: Instance, pki_directory: str) -> str | N
     return instance["ca_file"] or None if instance["tls"] == "provided" else None
 
 
-def _url(instance: Instance, host: str) -> str:
-    return f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{instance['port']}{instance['base_url']}"
+def _url(instance: Instance, host: str, port: int = 0) -> str:
+    number = port or instance["port"]
+    return f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{number}{instance['base_url']}"
 
 
 def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
     route, port = plan["route"], instance["port"]
     urls = [_url(instance, address) for address in _shown(plan, instance)]
-    url = urls[0] if urls else _url(instance, "localhost")
+    # On this very machine the server is at its own port.
+    near = instance["port"] if plan["contact"]["connection"] == "local" else instance["local_port"]
+    url = urls[0] if urls else _url(instance, "localhost", near)
     certificate = (
         pki.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {}) if instance["tls"] != "none" else {}
     )
@@ -154,7 +158,7 @@ def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki:
             "host": _ssh_host(plan, instance),
             "port": route["port"],
             **_login(plan, instance),
-            "local_port": port,
+            "local_port": instance["local_port"],
             "remote_port": port,
             "hops": route["hops"],
             "command": route["command"] or None,

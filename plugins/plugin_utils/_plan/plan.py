@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ...module_utils._errors import PlanError
@@ -18,6 +19,7 @@ from .._jupyter import kernels, throttle
 from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access
 from .account import settle_account, settle_data_dirs, settle_tunnel_accounts
 from .interfaces import packages_of
+from .near_ports import settle_near_ports
 from .settings import check_settings
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def resolve(
     prune: bool = False,
     verb: str = "",
     replace_existing: bool = False,
+    hosts: Sequence[str] = (),
 ) -> Plan:
     """Resolve the instances of one host.
 
@@ -67,6 +70,7 @@ def resolve(
     :param scope: ``system`` (root installs, a service account runs) or ``user`` (no root anywhere).
     :param defaults: the host-wide value of each key of an instance, the prefix ``jupyter_`` left off.
     :param instances: the value of ``jupyter_instances``, types already converted.
+    :param hosts: the names of all hosts of the inventory.
     :raises PlanError: with every contradiction found, one a line, each naming the instance, the key and the cure.
     """
     problems: list[str] = []
@@ -89,9 +93,11 @@ def resolve(
         problems.append(
             f"jupyter_timeout: {timeout} seconds cannot be waited. Say 1 to 3600, or 0 for what suits the host."
         )
+    present = [instance for instance in resolved if instance["state"] == "present"]
+    # Names and ports have to be good before others are derived from them.
+    problems += [] if problems else settle_near_ports(host, present, [*hosts])
     if problems:
         raise PlanError("\n".join(problems))
-    present = [instance for instance in resolved if instance["state"] == "present"]
     absent = [instance["name"] for instance in resolved if instance["state"] == "absent"]
     return {
         "host": host,
@@ -114,6 +120,7 @@ def resolve(
             if item["access"] != "tunnel"
         ],
         "tunnel_forwards": _tunnel_forwards(present),
+        "local_ports": {str(item["port"]): item["local_port"] for item in present},
     }
 
 

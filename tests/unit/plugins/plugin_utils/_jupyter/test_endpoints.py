@@ -182,6 +182,14 @@ def test_an_account_that_can_only_forward_is_handed_over_and_tried():
     )
 
 
+def test_a_near_port_of_its_own_is_in_every_address_of_the_tunnel():
+    server = only(local_port=20017)
+    assert server["url"] == server["checks"][0]["url"] == "http://localhost:20017/"
+    assert (server["ssh"]["local_port"], server["ssh"]["remote_port"]) == (20017, 8888)
+    here = {**SSH, "connection": "local", "host": "localhost", "address": "localhost"}
+    assert only(contact=here, local_port=20017)["url"] == "http://localhost:8888/", "on this machine it is not at it"
+
+
 def test_a_key_with_a_passphrase_is_handed_over_and_the_way_is_tried_as_ansible_comes():
     server = with_account(locked=True)
     assert server["ssh"]["user"] == "ipad"
