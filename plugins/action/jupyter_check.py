@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ..module_utils._certificate.reader import read_pem_bundle
 from ..module_utils._errors import CheckError, TunnelError
 from ..module_utils._tunnel import accounts as tunnel_accounts
+from ..module_utils._tunnel import names as tunnel_names
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._check import diagnosis
@@ -92,7 +93,7 @@ class ActionModule(OwnAction):
         locked = {entry.get("name") for entry in given if entry.get("passphrase")}
         found = []
         for account in accounts:
-            path = os.path.join(str(directory), plan["host"], account["name"])
+            path = tunnel_names.key_file(str(directory), plan["host"], account)
             if not account["public_keys"] and os.path.exists(path):
                 found.append(
                     {**account, "identity_file": account["identity_file"] or path, "locked": account["name"] in locked}

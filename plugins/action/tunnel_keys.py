@@ -42,10 +42,12 @@ class ActionModule(OwnAction):
         # From the host's variables, not as an argument: a passphrase in it then stands in no task and in no result.
         given = self._templar.template(task_vars.get("tunnel_accounts")) or []
         self._changed = False
-        self._folder = os.path.join(arguments["directory"], task_vars["inventory_hostname"])
+        self._directory, self._host = arguments["directory"], task_vars["inventory_hostname"]
+        self._folder = os.path.join(self._directory, self._host)
         try:
             accounts = tunnel_accounts.resolve(arguments["owner"], given, arguments["forwards"])
             passphrases = {entry.get("name"): str(entry.get("passphrase") or "") for entry in given}
+            _refuse_rotation(accounts, arguments["rotate"])
             due = [account for account in accounts if not account["public_keys"]]
             if due and not self._task.check_mode:
                 self._changed |= _files.private_directory(arguments["directory"])
@@ -65,12 +67,22 @@ class ActionModule(OwnAction):
 
     def _all(self, accounts: list[dict[str, Any]], passphrases: dict[str, str], rotate: list[str]) -> None:
         for account in accounts:
-            self._one(account, passphrases.get(account["name"], ""), bool({"*", account["name"]} & set(rotate)))
+            passphrase, again = passphrases.get(account["name"], ""), bool({"*", account["name"]} & set(rotate))
+            if account.get("device") and not self._task.check_mode:
+                devices = os.path.join(self._directory, names.DEVICES)
+                self._changed |= _files.directory(devices)
+                # Every host of the run wants this key, and the first makes it.
+                with _files.lock(devices):
+                    self._one(account, passphrase, again)
+            else:
+                self._one(account, passphrase, again)
 
     def _one(self, account: dict[str, Any], passphrase: str, rotate: bool) -> None:
         """Bring the files of one account's key up to date. One key, two forms: where either is lost, the other brings
         it back."""
-        path = os.path.join(self._folder, account["name"])
+        path = names.key_file(self._directory, self._host, account)
+        if account.get("device"):
+            self._remove(*(os.path.join(self._folder, account["name"] + form) for form in ("", ".pem", ".pub")))
         forms = {path: keys.openssh}
         if account["key_type"] in keys.PEM_TYPES:
             forms[f"{path}.pem"] = keys.pem
@@ -94,7 +106,7 @@ class ActionModule(OwnAction):
             account["pem_file"] = f"{path}.pem"
         else:
             self._remove(f"{path}.pem")
-        public = keys.public(key, f"{account['name']}@{os.path.basename(self._folder)}")
+        public = keys.public(key, account.get("device") or f"{account['name']}@{self._host}")
         self._write(f"{path}.pub", f"{public}\n".encode())
         account["public_keys"] = [tunnel_accounts.public_key(public)]
 
@@ -108,15 +120,25 @@ class ActionModule(OwnAction):
             return False
         return keys.public(found, "") == keys.public(key, "")
 
-    def _remove(self, path: str) -> None:
-        self._changed |= (
-            os.path.lexists(path)
-            if self._task.check_mode
-            else bool(_files.set_aside([path], os.path.dirname(self._folder)))
-        )
+    def _remove(self, *paths: str) -> None:
+        found = [path for path in paths if os.path.lexists(path)]
+        if found and not self._task.check_mode:
+            _files.set_aside(found, self._directory)
+        self._changed |= bool(found)
 
     def _write(self, path: str, data: bytes) -> None:
         if self._task.check_mode:
             self._changed |= _files.read(path) != data
         else:
             self._changed |= _files.write(path, data, 0o600)
+
+
+def _refuse_rotation(accounts: list[dict[str, Any]], rotate: list[str]) -> None:
+    """Raise TunnelError for a new key of a device: each host of the run would make another one."""
+    asked = [account for account in accounts if account.get("device") and {"*", account["name"]} & set(rotate)]
+    if asked:
+        device = asked[0]["device"]
+        raise TunnelError(
+            f"tunnel_rotate: the key of the device '{device}' is the same on every host. Move"
+            f" {names.DEVICES}/{device} and {names.DEVICES}/{device}.pem out of tunnel_dir, and run this for all hosts."
+        )

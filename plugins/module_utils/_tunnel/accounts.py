@@ -28,7 +28,17 @@ Account = Dict[str, Any]
 Report = Dict[str, Any]
 KEY_TYPES = ("ecdsa", "ed25519", "rsa")
 #: Of an entry in ``tunnel_accounts``.
-ACCOUNT_KEYS = ("name", "state", "permit_open", "public_keys", "key_type", "passphrase", "groups", "identity_file")
+ACCOUNT_KEYS = (
+    "name",
+    "state",
+    "permit_open",
+    "public_keys",
+    "key_type",
+    "passphrase",
+    "groups",
+    "identity_file",
+    "device",
+)
 #: Root's folder on the host, a file for each account.
 FOLDER = "/etc/ssh/remote-notebooks"
 SHELL = "/usr/sbin/nologin"
@@ -111,7 +121,14 @@ def _account(entry: dict[str, Any], more: list[Any], problems: list[str]) -> Acc
             keys += public_keys(str(text))
         except TunnelError as error:
             wrong("public_keys", str(error))
+    device = str(entry.get("device") or "")
+    if device and not NAME.fullmatch(device):
+        wrong("device", f"'{device}' cannot name a file. Write lower-case letters, digits, '-' and '_' (32 at most).")
+    for key in ("public_keys", "identity_file") if device else ():
+        if entry.get(key):
+            wrong("device", f"its key is made, and {key} says that there is one. Leave one of the two out.")
     return {
+        **({"device": device} if device else {}),
         "name": name,
         "permit_open": list(dict.fromkeys(targets)),
         "public_keys": list(dict.fromkeys(keys)),

@@ -68,7 +68,7 @@ class Login:
 
     def _key(self, account: dict[str, Any]) -> str:
         """The private key: the one generated here, else the one that the inventory names."""
-        made = os.path.join(self.directory, self.host, account["name"])
+        made = names.key_file(self.directory, self.host, account)
         return made if "locked" in account else os.path.expanduser(account["identity_file"])
 
     def refusal(self, account: dict[str, Any], passphrase: str) -> tuple[str, str]:
