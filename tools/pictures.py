@@ -4,11 +4,13 @@
 """Photograph the pages to hand over, as Chromium shows them: ``python -m tools.pictures [FOLDER]``.
 
 Writes every view to FOLDER (default .cache/pictures), and the two that README shows to docs/pictures. Needs the command
-``chromium``.
+``chromium``. The picture of a terminal at the end of a run, docs/pictures/run.svg, is written by rich.
 """
 
 from __future__ import annotations
 
+import io
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,11 @@ import tempfile
 from pathlib import Path
 
 import yaml
+from rich.console import Console
+from rich.text import Text
+
+from plugins.plugin_utils._progress import lines
+from plugins.plugin_utils._progress.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -62,6 +69,47 @@ VIEWS = [
     ("index-phone-dark", "index.html", 390, 2600, 1, True),
 ]
 FOR_README = ("handoff-light", "handoff-phone-dark")
+RUN_PICTURE = ROOT / "docs" / "pictures" / "run.svg"
+
+
+def run_picture() -> str:
+    """Return the terminal at the end of a run, as SVG. Two servers were set up, and the way to a third host is shut."""
+    run = Run(
+        changed=dict.fromkeys(["certificates", "accounts", "environment", "configuration", "firewall", "servers"])
+    )
+    folder, last = "/home/you/remote.notebooks", []
+    for host, address in (("gpu", "gpu.example.org"), ("lab", "lab.example.org")):
+        row: dict[str, object] = {"host": host, "instance": "lab", "way": "network", "verdict": "reachable", "cause": "ok"}
+        row |= {"certificate_days": 396, "milliseconds": 812 if host == "lab" else 640}
+        run.learn("remote.notebooks.jupyter_verdicts", {"servers": [row]})
+        run.learn(
+            "remote.notebooks.jupyter_state",
+            {"servers": [{"host": host, "instance": "lab", "tls": {"not_after": "2028-01-01T00:00:00Z"}}]},
+        )
+        last += [
+            f"lab on {host}: https://{address}:8888/",
+            f"password: in {folder}/credentials/{host}/lab.password",
+            f"the page to hand over: {folder}/handoff/{host}/lab.html",
+        ]
+    run.last_lines = [[*last, f"trust once on each device: {folder}/pki/ca-bundle.pem"]]
+    shut = {"msg": "pi cannot be reached: ssh: connect to host 192.0.2.9 port 22: No route to host."}
+    ok = {"changed": 17, "failures": 0, "unreachable": 0}
+    outcomes = {"gpu": ok, "lab": ok, "pi": {"changed": 0, "failures": 0, "unreachable": 1}}
+    shown = [
+        "Run Jupyter, reachable and proven",
+        *lines.unreachable("pi", shut),
+        "",
+        *lines.recap(run, outcomes, 41),
+        *lines.ending(run),
+    ]
+    console = Console(file=io.StringIO(), record=True, width=100, highlight=False, markup=False)
+    console.print(Text("$ make up INVENTORY=inventory", style="bold"))
+    for line in shown:
+        style = {"OUT OF REACH": "red", "ok": "green"}.get(lines.tone(line), "")
+        console.print(Text(line, style=style))
+    picture = console.export_svg(title="make up", unique_id="run")
+    # Fonts of another site would tell it who reads the page.
+    return re.sub(r"\s*@font-face \{.*?\}", "", picture, flags=re.DOTALL).replace("Fira Code", "monospace")
 
 
 def write_pages(folder: Path) -> None:
@@ -93,6 +141,7 @@ def chromium(profile: Path, *arguments: str) -> None:
 def main() -> None:
     output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / ".cache" / "pictures"
     output.mkdir(parents=True, exist_ok=True)
+    RUN_PICTURE.write_text(run_picture())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pages(folder)

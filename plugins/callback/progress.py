@@ -44,7 +44,12 @@ HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROMPTS = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
 #: Tasks of the control node, too short for a line of their own.
 SMALL = ("assert", "debug", "fail", "include_role", "include_tasks", "meta", "set_fact", "set_stats")
-COLOURS = {"FAILED": C.COLOR_ERROR, "OUT OF REACH": C.COLOR_UNREACHABLE, "WARNING: ": C.COLOR_WARN}
+COLOURS = {
+    "FAILED": C.COLOR_ERROR,
+    "OUT OF REACH": C.COLOR_UNREACHABLE,
+    "WARNING": C.COLOR_WARN,
+    "ok": C.COLOR_OK,
+}
 
 
 class CallbackModule(Default):
@@ -70,8 +75,7 @@ class CallbackModule(Default):
 
     def _say(self, said: list[str]) -> None:
         for line in said:
-            colour = next((value for word, value in COLOURS.items() if line.startswith(word)), None)
-            self._display.display(line, color=colour)
+            self._display.display(line, color=COLOURS.get(lines.tone(line)))
 
     def _message(self, result: Any) -> None:
         """Print the message of a debug task, or keep it for the end."""
@@ -111,8 +115,9 @@ class CallbackModule(Default):
 
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
         """The failed line follows with the same text; the source of this collection says nothing to an operator."""
-        task = getattr(self, "_failing", None)
-        if task is not None and self._display.verbosity == 0 and (task.get_path() or "").startswith(HOME):
+        current = getattr(self, "_current_task_result", None)  # since ansible-core 2.19, which prints source
+        path = (current.task.get_path() or "") if current else ""
+        if self._display.verbosity == 0 and path.startswith(HOME):
             result.pop("exception", None)
             return
         super()._handle_exception(result, use_stderr=use_stderr)
@@ -173,7 +178,6 @@ class CallbackModule(Default):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._run.learn(_task(result).action, _result(result))
         if not self._screen:
-            self._failing = _task(result)
             super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
             return
         task, found = self._ended(result), _result(result)
@@ -188,7 +192,6 @@ class CallbackModule(Default):
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
         if not self._screen:
-            self._failing = _task(result)
             super().v2_runner_item_on_failed(result)
             return
         task, found = _task(result), _result(result)
@@ -200,7 +203,6 @@ class CallbackModule(Default):
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         if not self._screen:
-            self._failing = _task(result)
             super().v2_runner_on_unreachable(result)
             return
         task = self._ended(result)

@@ -16,8 +16,15 @@ from .run import Run
 #: More hosts, rows or addresses than this are counted instead of listed.
 MOST = 12
 #: The parts of a failed result that explain it, the best first.
+_TONE = re.compile(r"(?:\S+: )?(FAILED|OUT OF REACH|WARNING|ok)(?=[ ,:])")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PARTS = ("msg", "module_stderr", "stderr", "module_stdout", "stdout")
+
+
+def tone(line: str) -> str:
+    """Return the word that decides the colour of a line, or an empty text."""
+    found = _TONE.match(line)
+    return found[1] if found else ""
 
 
 def failure(word: str, host: str, task: str, result: dict[str, Any]) -> list[str]:

@@ -332,3 +332,18 @@ def test_with_more_words_the_output_is_that_of_ansible(tmp_path):
     recap = next(at for at, line in enumerate(lines) if line.startswith("PLAY RECAP ***"))
     assert lines.index("lab: http://localhost:8888/") > recap
     assert SECRET.encode() not in seen.raw
+
+
+def test_without_a_cursor_a_failure_of_a_role_is_printed_once_and_without_its_source(tmp_path):
+    play = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: remote.notebooks.jupyter, rolespec_validate: false}
+      vars: {jupyter_access: nonsense}
+"""
+    seen = run(tmp_path, play, width=400, TERM="dumb")
+    assert any(line.startswith("PLAY RECAP ***") for line in seen.lines)
+    assert seen.text.count("nonsense") == 1
+    assert "Origin:" not in seen.text

@@ -8,8 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress import lines
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress.run import AREAS, UNNAMED, Run, area
+
+from tools import pictures
 
 ROOT = Path(__file__).parents[5]
 ROW = {"host": "a", "instance": "lab", "way": "tunnel", "verdict": "reachable", "cause": "ok"} | {
@@ -108,3 +111,28 @@ def test_the_result_of_a_host(counts, dry, said):
 )
 def test_a_failure(result, said):
     assert lines.failure("FAILED", "h", "Do it", result) == ["FAILED h: Do it", *said]
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("FAILED a: Do it", "FAILED"),
+        ("a: OUT OF REACH, 2 s", "OUT OF REACH"),
+        ("WARNING: a: shut", "WARNING"),
+        ("a: ok, no change, 2 s", "ok"),
+        ("a: okay", ""),
+        ("  FAILED", ""),
+    ],
+)
+def test_the_word_that_decides_the_colour(line, word):
+    assert lines.tone(line) == word
+
+
+def test_the_picture_of_readme_is_that_of_these_lines():
+    assert pictures.RUN_PICTURE.read_text() == pictures.run_picture(), "run: python -m tools.pictures"
+
+
+def test_a_red_proof_leaves_the_page():
+    """The tasks of the role in their order: a failed check of a server ends the run, and its page is there by then."""
+    names = [task["name"] for task in yaml.safe_load((ROOT / "roles/jupyter/tasks/main.yml").read_text())]
+    assert names.index("Write hand-off pages") < names.index("Check servers as a client")
