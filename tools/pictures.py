@@ -79,8 +79,8 @@ def run_picture() -> str:
     )
     folder, last = "/home/you/remote.notebooks", []
     for host, address in (("gpu", "gpu.example.org"), ("lab", "lab.example.org")):
-        row: dict[str, object] = {"host": host, "instance": "lab", "way": "network", "verdict": "reachable", "cause": "ok"}
-        row |= {"certificate_days": 396, "milliseconds": 812 if host == "lab" else 640}
+        row: dict[str, object] = {"host": host, "instance": "lab", "way": "network", "cause": "ok"}
+        row |= {"verdict": "reachable", "certificate_days": 396, "milliseconds": 812 if host == "lab" else 640}
         run.learn("remote.notebooks.jupyter_verdicts", {"servers": [row]})
         run.learn(
             "remote.notebooks.jupyter_state",

@@ -103,6 +103,7 @@ def run(
         now = "\n".join(line.rstrip() for line in terminal.display)
         moments.append(now)
         if answers and answers[0][0] in now:
+            time.sleep(0.6)  # long enough for a drawing in the question's place
             os.write(leader, answers.pop(0)[1].encode())
         if interrupt and interrupt in now:
             interrupt = ""
@@ -133,7 +134,7 @@ PLAY = f"""
       no_log: true
     - name: Report the state
       ansible.builtin.debug:
-        msg: "{HOSTILE}"
+        msg: ["{HOSTILE}", "on the host: sudo {"word " * 20}end"]
     - name: Try a thing
       ansible.builtin.command: "false"
       ignore_errors: true
@@ -192,6 +193,7 @@ def test_the_last_lines_follow_the_result_and_commands_stay_whole(whole):
     at = whole.lines.index("lab: http://localhost:8888/")
     assert at > whole.lines.index("changed: Create a file, Use a secret")
     assert command.encode() + b"\r\n" in whole.raw  # the terminal breaks it, no program does
+    assert b"localhost: on the host: sudo " + b"word " * 20 + b"end\r\n" in whole.raw
     assert next(line for line in reversed(whole.lines) if line) == "WARNING: h: the sources are NOT in force"
     assert b"\x1b[1;35mWARNING" in whole.raw or b"\x1b[35mWARNING" in whole.raw
 
@@ -294,6 +296,7 @@ def test_questions_can_be_answered(tmp_path):
     seen = run(tmp_path, play, typed=(("Which colour", "red\n"), ("Which size", "large\r")))
     assert seen.code == 0
     assert "localhost: red and large" in seen.text
+    assert b"Ask once more" not in seen.raw.partition(b"Which size")[2].partition(b"large")[0]
 
 
 def test_an_interrupted_run_leaves_the_terminal_as_it_was(tmp_path):
@@ -340,10 +343,14 @@ def test_without_a_cursor_a_failure_of_a_role_is_printed_once_and_without_its_so
   hosts: all
   gather_facts: false
   tasks:
+    - ansible.builtin.set_fact: {x: 1}
+      loop: [1]
+      no_log: true
     - ansible.builtin.import_role: {name: remote.notebooks.jupyter, rolespec_validate: false}
       vars: {jupyter_access: nonsense}
 """
     seen = run(tmp_path, play, width=400, TERM="dumb")
     assert any(line.startswith("PLAY RECAP ***") for line in seen.lines)
     assert seen.text.count("nonsense") == 1
+    assert "censored" not in seen.text
     assert "Origin:" not in seen.text

@@ -136,3 +136,14 @@ def test_a_red_proof_leaves_the_page():
     """The tasks of the role in their order: a failed check of a server ends the run, and its page is there by then."""
     names = [task["name"] for task in yaml.safe_load((ROOT / "roles/jupyter/tasks/main.yml").read_text())]
     assert names.index("Write hand-off pages") < names.index("Check servers as a client")
+
+
+def test_a_table_that_was_printed_is_not_printed_again():
+    run = Run()
+    run.learn("remote.notebooks.jupyter_verdicts", {"servers": [ROW]})
+    run.learn("remote.notebooks.jupyter_verdict_table", {"bad": {}, "msg": ""})
+    assert lines.ending(run) == []
+
+
+def test_a_difference_obeys_nothing_and_keeps_its_tabs():
+    assert lines.difference("\x1b[32m+\tnew\x1b[0m\n \x1b]0;x\x07\n") == ["+\tnew", r" \x1b]0;x\x07"]
