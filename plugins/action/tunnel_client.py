@@ -17,7 +17,7 @@ from ..module_utils._tunnel import names as tunnel_names
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._remote.contact import contact
-from ..plugin_utils._remote.route import way
+from ..plugin_utils._remote.route import spelled, way
 
 #: The files of an account in the folder of its host: its key in two forms, the public key, the block for ssh.
 FORMS = ("", ".pem", ".pub", ".config")
@@ -77,6 +77,8 @@ class ActionModule(OwnAction):
         """Write the blocks and the host's keys. Return the connection data of each account for a person."""
         accounts = self._arguments["accounts"]
         (address, port), via = way(self._arguments["address"], self._arguments["jump"], reached)
+        # Included in the operator's own configuration, the block finds its aliases, with their keys.
+        via = via if self._arguments["ssh_config"] else spelled(via, reached)
         known, everything = os.path.join(self._folder, "known_hosts"), tunnel_names.config_file(self._directory)
         files = {known: client_config.known_hosts(address, port, self._arguments["host_keys"])} if accounts else {}
         clients = []

@@ -6,12 +6,14 @@ operator's ``~/.ssh/config`` is replaced by its address, port and user (``ssh -G
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import client_config
+from .contact import configured, own_configuration
 
 if TYPE_CHECKING:
     from .._records import Contact, Hop, Route
@@ -31,6 +33,27 @@ def way(address: str, jump: str, reached: Any) -> tuple[tuple[str, int], str]:
     """
     via = f"ProxyJump {jump}" if jump else client_config.jump(reached["ssh_args"]) or reached["proxy"]
     return (address or reached["address"], reached["address_port"]), via
+
+
+def spelled(via: str, reached: Any) -> str:
+    """Return the ``ProxyJump`` or ``ProxyCommand`` line for a configuration of ssh that does not know the operator's
+    aliases, as with ``ssh -F tunnel/config``. A name that is no alias of the operator's stays: it may be one of there.
+
+    :param reached: :func:`contact.contact`.
+    """
+    words = own_configuration(reached["ssh_args"])
+    ask = functools.cache(lambda host: configured("ssh", host, words))
+    kind, _space, value = via.partition(" ")
+    jump = _jump_of(value) if kind == "ProxyCommand" else value
+    names = jump.split(",") if jump else []
+    if not any(ask(host).get("hostname", host) != host for host in (_parts(name)[1] for name in names)):
+        return via
+    listed = [*_above(names[0], ask), *names]
+    return "ProxyJump " + ",".join(
+        _written(_hop(name, ask, lambda _name: None)) if ask(host).get("hostname", host) != host else name
+        for name in listed
+        for host in [_parts(name)[1]]
+    )
 
 
 def route(reached: Contact, address: str, jump: str, ask: Ask, known: Known) -> Route:

@@ -25,7 +25,7 @@ from ...module_utils._errors import CheckError, TunnelError
 from ...module_utils._tunnel import client_config, names
 from .. import _files
 from .._remote.contact import SSH
-from .._remote.route import way
+from .._remote.route import spelled, way
 from . import keys
 
 #: A far side that has not refused a connection by then has taken it.
@@ -115,7 +115,7 @@ class Login:
         server, via = way(self.address, self.jump, self.reached)
         own = os.path.join(self.directory, self.host, f"{account['name']}.config")
         others = [path for path in sorted(glob.glob(f"{glob.escape(self.directory)}/*/*.config")) if path != own]
-        block = client_config.client_config(self.host, account, server, known, via)
+        block = client_config.client_config(self.host, account, server, known, spelled(via, self.reached))
         path = os.path.join(folder, "config")
         _write(
             path, "".join([block, "Host *\n", *(f"Include {names.quoted(glob.escape(other))}\n" for other in others)])

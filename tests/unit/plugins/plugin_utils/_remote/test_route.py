@@ -144,3 +144,23 @@ def test_a_tunnel_account_of_another_host_is_a_jump_host(tmp_path):
         "private_key_file": "/t/bastion/ipad",
     }
     assert action._account("bastion-mac", variables) is action._account("gate", variables) is None
+
+
+@pytest.mark.parametrize(
+    ("via", "line"),
+    [
+        pytest.param("ProxyJump gate", "ProxyJump ann@gate.example.org:2222", id="an alias"),
+        pytest.param("ProxyJump inner", "ProxyJump ann@gate.example.org:2222,ann@10.0.0.1", id="behind another"),
+        pytest.param("ProxyJump bob@gate:22", "ProxyJump bob@gate.example.org", id="with a user and a port"),
+        pytest.param("ProxyCommand ssh -W %h:%p gate", "ProxyJump ann@gate.example.org:2222", id="as a command"),
+        pytest.param("ProxyJump bastion-ipad", "ProxyJump bastion-ipad", id="a tunnel account"),
+        pytest.param(
+            "ProxyJump gate,bastion-ipad", "ProxyJump ann@gate.example.org:2222,bastion-ipad", id="before one"
+        ),
+        pytest.param("ProxyCommand nc %h %p", "ProxyCommand nc %h %p", id="another command"),
+        pytest.param("", "", id="none"),
+    ],
+)
+def test_a_block_for_another_configuration_has_no_alias_of_the_operator(tmp_path, via, line):
+    (tmp_path / "config").write_text(CONFIG)
+    assert route.spelled(via, {"ssh_args": ["-F", f"{tmp_path}/config"]}) == line
