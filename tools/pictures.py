@@ -37,6 +37,8 @@ LAB = {
     "clients": ["browser", "juno", "vscode"],
     "classic": "tree",
 }
+#: A path of ninety characters, as an inventory may have them.
+KEPT_IN = "/home/operator/projects/notebooks-of-the-department/inventory/credentials/gpu/gpu.password"
 SERVERS = [
     {**LAB, "url": "https://lab.example.org:8888/", "access": "both", "tls": PRIVATE, "ssh": SSH},
     {
@@ -45,6 +47,7 @@ SERVERS = [
         "instance": "gpu",
         "url": "http://localhost:8888/",
         "access": "tunnel",
+        "password_file": KEPT_IN,
         "ssh": {
             **SSH,
             "host": "gpu.example.org",
@@ -113,7 +116,7 @@ def run_picture() -> str:
 
 
 def write_pages(folder: Path) -> None:
-    """Write the hand-off of two servers that do not exist, below an authority made for the occasion."""
+    """Write the hand-off of two servers that do not exist, below an authority created for the occasion."""
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem"]
     subprocess.run(
         ["openssl", "req", "-x509", *key, "-subj", "/CN=Private CA 31415926"],

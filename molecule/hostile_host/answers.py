@@ -104,7 +104,7 @@ def evil_text(kind, answer):
             "revision": "\x1b[2J",
             "environment": "/opt/" + template("environment"),
         }
-        answer["report"]["servers"] = [{**server, "started": 1, "tmux": False, "trial": 0}]
+        answer["report"]["servers"] = [{**server, "started": 1, "tmux": False, "trial": 0, "notebook7": False}]
         shadow = {"options": [template("option")], "error": "\x1b[2J" + template("error")}
         answer["report"]["shadows"] = {"/etc/jupyter/" + template("shadow"): shadow}
         answer["report"]["aside"] = ["/etc/jupyter/" + template("aside")]

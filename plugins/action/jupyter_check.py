@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ..module_utils._certificate.reader import read_pem_bundle
-from ..module_utils._errors import CheckError, TunnelError
+from ..module_utils._errors import CheckError, PlanError, TunnelError
 from ..module_utils._tunnel import accounts as tunnel_accounts
 from ..module_utils._tunnel import names as tunnel_names
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._check import diagnosis
+from ..plugin_utils._handoff import pages
 from ..plugin_utils._input import answers
 from ..plugin_utils._jupyter import endpoints
 from ..plugin_utils._jupyter import secrets as jupyter_secrets
 from ..plugin_utils._pki import paths
+from ..plugin_utils._plan.interfaces import classic_path
 from ..plugin_utils._remote import bare
 
 if TYPE_CHECKING:
@@ -49,11 +51,12 @@ class ActionModule(OwnAction):
                 "credentials_directory": {"type": "path"},
                 "pki_directory": {"type": "path"},
                 "tunnel_directory": {"type": "path"},
+                "handoff_directory": {"type": "path"},
             }
         )
         plan: Plan = arguments["plan"]
         if arguments["targets"] is not None:
-            return {**result, "changed": False, "targets": self._known(arguments["targets"], plan, arguments["ask"])}
+            return {**result, "changed": False, "targets": self._again(arguments["targets"], plan, arguments["ask"])}
         plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
         targets = []
         for item in plan["instances"]:
@@ -63,11 +66,25 @@ class ActionModule(OwnAction):
             for target in endpoints.targets(plan, item, ca_file, credential):
                 more = {"sha256": _fingerprint(plan["host"], item, arguments["pki_directory"]), "ca_missing": missing}
                 targets.append({**target, **more, "possible": target["possible"] and not missing})
-        return {**result, "changed": False, "targets": self._known(targets, plan)}
+        found = [
+            {**target, "classic": _classic(arguments["handoff_directory"], target)}
+            for target in diagnosis.known(targets, plan, self._asked(targets, plan))
+        ]
+        return {**result, "changed": False, "targets": found}
 
-    def _known(self, targets: list[dict[str, Any]], plan: Plan, ask: bool = False) -> list[dict[str, Any]]:
+    def _again(self, targets: list[dict[str, Any]], plan: Plan, ask: bool) -> list[dict[str, Any]]:
+        """Return the targets after the servers started."""
+        report = self._asked(targets, plan, ask)
+        items = {item["name"]: item for item in plan["instances"]}
+        return [
+            {**target, "classic": classic_path(items[target["instance"]], report) if report else target["classic"]}
+            for target in diagnosis.known(targets, plan, report)
+        ]
+
+    def _asked(self, targets: list[dict[str, Any]], plan: Plan, ask: bool = False) -> Report | None:
+        """Return the host's answer about its ports, where it is needed."""
         asking = ask or any(target["possible"] and not diagnosis.by_certificate(target) for target in targets)
-        return diagnosis.known(targets, plan, self._report(plan) if asking else None)
+        return self._report(plan) if asking else None
 
     def _report(self, plan: Plan) -> Report | None:
         """Return the host's answer about its ports. None means that it cannot be asked, which the check itself then
@@ -119,3 +136,13 @@ def _fingerprint(host: str, item: Instance, pki_directory: str) -> str | None:
         return read_pem_bundle(pem, "")[0].sha256 if pem else None
     except CheckError:
         return None  # damaged: the site playbook says so and mends it; here it is only nothing to compare with
+
+
+def _classic(directory: str | None, target: dict[str, Any]) -> str:
+    """Return the path of the classic pages that the hand-off page of a server names; empty where there is no page."""
+    path = os.path.join(directory or "", target["host"], f"{target['instance']}.json")
+    data = _files.read(path) if directory else None
+    try:
+        return str(pages.from_json(data, path)["classic"]) if data else ""
+    except PlanError as error:
+        raise AnsibleActionFail(str(error)) from error

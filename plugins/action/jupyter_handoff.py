@@ -78,6 +78,7 @@ class ActionModule(OwnAction):
             {
                 "directory": {"type": "path", "required": True},
                 "servers": {"type": "list", "elements": "dict", "options": SERVER},
+                "targets": {"type": "list", "elements": "dict", "default": []},
                 "hosts": {"type": "list", "elements": "str", "default": []},
                 "include_password": {"type": "bool", "default": False, "no_log": False},
                 "signer": {"type": "dict", "options": SIGNER},
@@ -89,7 +90,13 @@ class ActionModule(OwnAction):
             handoff = Handoff(
                 self._directory, self._task.check_mode, arguments["include_password"], arguments["signer"]
             )
-            given = [pages.complete(server) for server in arguments["servers"] or []]
+            classic = {(target["host"], target["instance"]): target["classic"] for target in arguments["targets"]}
+            given = [
+                pages.complete(
+                    {**server, "classic": classic.get((server["host"], server["instance"]), server["classic"])}
+                )
+                for server in arguments["servers"] or []
+            ]
             handoff.require(given)
             if arguments["servers"] is None and not handoff.stored(set()):
                 raise PlanError(

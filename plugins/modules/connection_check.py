@@ -52,6 +52,12 @@ options:
   token_file:
     description: A file that holds it, where the module runs. One newline at its end is not part of it.
     type: path
+  classic:
+    description:
+      - Path of the classic pages below O(url), as V(tree) or V(nbclassic/tree). The app Juno opens them.
+      - The check opens the page after the login, and another page there is the cause V(not_classic).
+    type: str
+    default: ""
   tunnel:
     description:
       - Go through an SSH tunnel, opened with the C(ssh) of this machine for the length of the check.
@@ -162,7 +168,8 @@ cure:
 checks:
   description:
     - The steps that passed, in order.
-    - V(tunnel), or V(name) and V(port); then V(tls), V(api), V(login), V(kernel), V(websocket), V(result), V(cleanup).
+    - V(tunnel), or V(name) and V(port); then V(tls), V(api), V(login), V(classic), V(kernel), V(websocket), V(result),
+      V(cleanup).
   type: list
   elements: str
   returned: always
@@ -230,6 +237,7 @@ ARGUMENTS = {
     "password_file": {"type": "path", "no_log": False},
     "token": {"type": "str", "no_log": True},
     "token_file": {"type": "path", "no_log": False},
+    "classic": {"type": "str", "default": ""},
     "tunnel": {"type": "dict", "options": TUNNEL},
     "kernel": {"type": "str"},
     "code": {"type": "str", "default": "6*7"},

@@ -41,6 +41,10 @@ options:
         tried as the account that can only forward, where its key is there without a passphrase, and else as Ansible
         comes.
     type: path
+  handoff_directory:
+    description: The folder of the hand-off. Each check opens the classic pages at the address that the page of the
+      server names.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -69,6 +73,7 @@ targets:
     ca_missing: {description: Whether that file is not there., type: bool}
     password_file: {description: The generated password; null where there is none., type: str}
     given: {description: 'The login in the inventory instead: C(password), C(token) or nothing.', type: str}
+    classic: {description: Path of the classic pages to open; empty for none., type: str, sample: tree}
     proven: {description: 'Whether only the server can be at the other end. Where not, nothing secret is to be sent.',
           type: bool}
     stranger: {description: 'The conclusion where another process has the port; null for none.', type: dict}

@@ -167,6 +167,12 @@ options:
           stands in no file.
         type: list
         elements: dict
+  targets:
+    description: Ways to the servers, read from the host after O(servers), as M(remote.notebooks.jupyter_check) returns
+      them. Their C(classic) replaces that of O(servers).
+    type: list
+    elements: dict
+    default: []
   hosts:
     description:
       - Hosts whose servers are all in O(servers). The files of other servers of these hosts are removed.

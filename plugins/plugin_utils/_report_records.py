@@ -99,6 +99,7 @@ class Process(TypedDict):
     started: float
     tmux: bool
     trial: NotRequired[float]
+    notebook7: bool
 
 
 class ConfigFile(TypedDict):

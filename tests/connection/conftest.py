@@ -98,26 +98,16 @@ def jupyter_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Its files are copies: a file that a test damages here must not be damaged in uv's cache as well, and so in each
     environment after it.
     """
-    uv = str(Path(sys.executable).parent / "uv")
-    folder = tmp_path_factory.mktemp("jupyter")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
-    python = folder / "bin/python"
-    packages = ["jupyter_server>=2.21,<3", "ipykernel"]
-    subprocess.run(
-        [
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--link-mode",
-            "copy",
-            "--compile-bytecode",
-            "--python",
-            str(python),
-            *packages,
-        ],
-        check=True,
-    )
+    options = ["--link-mode", "copy", "--compile-bytecode"]
+    return install(tmp_path_factory.mktemp("jupyter"), "jupyter_server>=2.21,<3", "ipykernel", options=options)
+
+
+def install(folder: Path, *packages: str, options: list[str] | None = None) -> Path:
+    """Create an environment with packages. Return its Python."""
+    uv, python = str(Path(sys.executable).parent / "uv"), folder / "bin/python"
+    subprocess.run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], check=True)
+    command = [uv, "pip", "install", "--quiet", *(options or []), "--python", str(python), *packages]
+    subprocess.run(command, check=True)
     return python
 
 
@@ -285,7 +275,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin"
         " prohibit-password\nUsePAM no\n"
     )
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's privilege separation folder; Debian's unit makes it
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's privilege separation folder; Debian's unit creates it
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], stderr=log, stdin=subprocess.DEVNULL

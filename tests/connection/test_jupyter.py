@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PASSWORD, TOKEN, wait_for
+from .conftest import PASSWORD, TOKEN, JupyterMaker, install, wait_for
 
 WHOLE_WAY = ["name", "port", "api", "login", "kernel", "websocket", "result", "cleanup"]
 
@@ -179,6 +179,37 @@ def test_a_server_open_to_all_is_named_as_such(check, make_jupyter):
         seen = check(f"http://127.0.0.1:{server.port}/", **credential)
         assert (seen["verdict"], seen["cause"], seen["result"]) == ("reachable", "open_to_all", "42")
         assert server.kernels_left == 0
+
+
+@pytest.fixture(scope="module")
+def beside_notebook_7(tmp_path_factory):
+    """A server with the classic pages and Notebook 7, without JupyterLab, which the pages of Notebook 7 need: the
+    scenario browser has them."""
+    folder = tmp_path_factory.mktemp("notebook7")
+    python = install(folder, "nbclassic>=1.3,<2", "jupyter_server>=2.21,<3", "ipykernel")
+    install(folder, "notebook>=7.5,<8", options=["--no-deps"])
+    maker = JupyterMaker(python, tmp_path_factory)
+    yield maker(f"c.IdentityProvider.token = {TOKEN!r}")
+    maker.stop()
+
+
+@pytest.mark.parametrize("credential", [{"password": PASSWORD}, {"token": TOKEN}], ids=["password", "token"])
+def test_the_classic_pages_are_opened_where_the_hand_off_says(check, beside_notebook_7, credential):
+    url = f"http://127.0.0.1:{beside_notebook_7.port}/"
+    seen = check(url, classic="nbclassic/tree", **credential)
+    assert (seen["cause"], seen["checks"]) == ("ok", [*WHOLE_WAY[:4], "classic", *WHOLE_WAY[4:]])
+
+    seen = check(url, classic="tree", **credential)
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "not_classic")
+    assert seen["message"] == f"The classic pages that Juno opens are not at {url}tree: they are at /nbclassic/tree."
+    assert beside_notebook_7.kernels_left == 0
+
+
+def test_a_server_without_the_classic_pages_is_named(check, jupyter):
+    url = f"http://127.0.0.1:{jupyter.port}/"
+    seen = check(url, token=TOKEN, classic="tree")
+    assert (seen["verdict"], seen["cause"]) == ("unreachable", "not_classic")
+    assert seen["message"] == f"The classic pages that Juno opens are not at {url}tree: HTTP 404 is the answer."
 
 
 def test_https_to_a_plain_http_server(check, jupyter):

@@ -8,12 +8,14 @@ a line for each thing.
 ``lab PAGE PASSWORDFILE`` open the page that was handed over, follow its link, log in, run a cell and a terminal in
 JupyterLab
 ``classic URL FILE``      open the classic pages, log in, run a cell
+``narrow PAGE``           open a page as wide as a phone, and print the width that it takes
 ``title URL FILE``        log in and say the title of the page
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -130,6 +132,17 @@ def classic(person: Person, url: str, password_file: str) -> None:
     print("cell", person.run_cell("6*7", ".CodeMirror", ".output_text"))
 
 
+def narrow(person: Person, page: str) -> None:
+    # A window of Chromium cannot be as narrow as a phone.
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    person.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    person.browser.get(Path(page).absolute().as_uri())
+    root = person.browser.find_element(By.TAG_NAME, "html")
+    words = re.split(r"[\s/-]", root.get_attribute("textContent"))
+    long = "a word of 90 characters or more" if len(max(words, key=len)) >= 90 else "no long word"
+    print(f"width {root.get_property('scrollWidth')} of {root.get_property('clientWidth')}, {long}")
+
+
 def title(person: Person, url: str, password_file: str) -> None:
     person.browser.get(url)
     person.log_in(password_file)
@@ -141,6 +154,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         driver = Person(folder)
         try:
-            {"refused": refused, "lab": lab, "classic": classic, "title": title}[sys.argv[1]](driver, *sys.argv[2:])
+            {"refused": refused, "lab": lab, "classic": classic, "narrow": narrow, "title": title}[sys.argv[1]](
+                driver, *sys.argv[2:]
+            )
         finally:
             driver.browser.quit()

@@ -277,6 +277,12 @@ CAUSES = {
         "See that no proxy strips cookies, and that no cookie option (secure, domain, path) keeps clients from sending"
         " them to this url.",
     ),
+    "not_classic": Cause(
+        UNREACHABLE,
+        "The classic pages that Juno opens are not at {page}: {detail}.",
+        "Run the site playbook, which writes the hand-off page again. If that changes nothing, remove the setting that"
+        " disables the extension nbclassic.",
+    ),
     "xsrf": Cause(
         UNREACHABLE,
         "Jupyter at {at} refuses {step} because its XSRF cookie did not come back: {detail}.",
@@ -329,8 +335,8 @@ class Stop(Exception):
 
 
 def conclude(cause: str, facts: dict[str, Any]) -> dict[str, str]:
-    """Return ``verdict``, ``cause``, ``message`` and ``cure``: two sentences made from the facts (all of them text or
-    numbers).
+    """Return ``verdict``, ``cause``, ``message`` and ``cure``: two sentences, generated from the facts (all of them
+    text or numbers).
 
     Facts are the words of the other side, so they come into a sentence as text that does nothing to a terminal.
     """

@@ -63,6 +63,8 @@ class _Visit(KernelClient):
             if self.request.password is None and self.request.token is None and not anonymous:
                 return "no_credentials"
             self._login(anonymous)
+        with self._blamed("classic"):
+            self._open_classic()
         self._run_code()
         return "open_to_all" if anonymous else "ok"
 

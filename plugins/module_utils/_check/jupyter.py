@@ -15,10 +15,13 @@ from dataclasses import replace
 from .causes import Stop
 from .http_client import HttpClient, Response
 from .protocol import (
+    CLASSIC_PATHS,
+    Page,
     base_in_policy,
     error_text,
     is_xsrf_refusal,
     read_json,
+    read_page,
 )
 
 
@@ -99,6 +102,22 @@ class JupyterClient(HttpClient):
         if status in {401, 403}:
             raise Stop("login_refused" if self.request.token is not None else "cookie_lost")
         self._passed("login")
+
+    def _open_classic(self) -> None:
+        """Open the page that Juno opens. Notebook 7 and JupyterLab answer with pages of their own."""
+        path = self.request.classic
+        if not path:
+            return
+        found = self._page(path)
+        if not found.is_classic:
+            other = next((each for each in CLASSIC_PATHS if each != path and self._page(each).is_classic), "")
+            detail = f"they are at {self.address.base}/{other}" if other else found.kind
+            raise Stop("not_classic", page=f"{self.request.address.url}{path}", detail=detail)
+        self._passed("classic")
+
+    def _page(self, path: str) -> Page:
+        answer = self._call("GET", f"/{path}")
+        return read_page(answer.status, answer.body)
 
     def _refuse_xsrf(self, answer: Response, step: str) -> None:
         if is_xsrf_refusal(answer.status, answer.body):

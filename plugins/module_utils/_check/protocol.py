@@ -46,6 +46,31 @@ def base_in_policy(policy: str) -> str | None:
     return found.group(1) if found else None
 
 
+#: The two places of the classic pages: alone, and beside Notebook 7 (``nbclassic.nbclassic_path``).
+CLASSIC_PATHS = ("tree", "nbclassic/tree")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that a server sent, and its kind in words."""
+
+    is_classic: bool
+    kind: str
+
+
+def read_page(status: int, body: bytes) -> Page:
+    """Return the kind of a page.
+
+    The templates of nbclassic and of Notebook 6 alone name ``ipython-main-app`` (``tree.html``). Notebook 7 tells its
+    pages by ``notebookPage`` in the configuration of the page.
+    """
+    if status != 200:
+        return Page(False, f"HTTP {status} is the answer")
+    if b'id="ipython-main-app"' in body:
+        return Page(True, "")
+    return Page(False, "Notebook 7 answers there" if b'"notebookPage"' in body else "another page answers there")
+
+
 def is_xsrf_refusal(status: int, body: bytes) -> bool:
     """Tornado's answer to a missing or a wrong ``_xsrf`` (tornado.web.RequestHandler.check_xsrf_cookie)."""
     return status == 403 and (b"_xsrf" in body or b"XSRF" in body)

@@ -24,6 +24,7 @@ class Request:
     password: str | None = None
     token: str | None = None
     credential_source: str = "the credential"
+    classic: str = ""  # no page is opened
     forward: Forward | None = None
     kernel: str | None = None  # None: the server's own choice
     code: str = "6*7"
@@ -78,6 +79,7 @@ def request_from(params: dict[str, Any]) -> Request:
         password=_secret(params, "password"),
         token=_secret(params, "token"),
         credential_source=params["password_file"] or params["token_file"] or "the one given",
+        classic=params["classic"].strip("/"),
         forward=forward,
         kernel=params["kernel"],
         code=params["code"],

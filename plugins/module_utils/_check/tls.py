@@ -29,7 +29,7 @@ class TlsConnections(Connections):
         self._context = self._trusting_context() if self.address.scheme == "https" else None
 
     def _trusting_context(self) -> ssl.SSLContext:
-        # Made by hand: ssl.create_default_context() would obey SSLKEYLOGFILE and, from Python 3.13 on, refuse
+        # Created by hand: ssl.create_default_context() would obey SSLKEYLOGFILE and, from Python 3.13 on, refuse
         # certificates that browsers accept.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.request.ca_file is None:

@@ -28,6 +28,7 @@ SERVER = record(
             "tmux": flag,
         },
         "trial": moment,
+        "notebook7": flag,
     }
 )
 

@@ -77,7 +77,12 @@ def targets(plan: Plan, instance: Instance, ca_file: str | None, credential: dic
         it.
     """
     generated = credential.get("password_file")
-    known = {"ca_file": ca_file, "password_file": generated, "given": "" if generated else credential.get("given", "")}
+    known = {
+        "ca_file": ca_file,
+        "password_file": generated,
+        "given": "" if generated else credential.get("given", ""),
+        "classic": instance["classic"],
+    }
     return [{"host": plan["host"], "instance": instance["name"], **way, **known} for way in ways(plan, instance)]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .._records import Instance
+    from .._report_records import Report
 
 
 #: jupyter_server 2.21 is the first release with every known hole closed (GHSA-c3mw-737p-c7g2 was the last).
@@ -44,6 +45,7 @@ INTERFACES: dict[str, dict[str, Any]] = {
 #: The packages of each client beside them. The pages of Notebook 6 are the classic ones already.
 CLIENT_PACKAGES = {"browser": (), "juno": ("nbclassic>=1.3,<2",), "vscode": ()}
 #: Beside these, nbclassic moves from /tree to /nbclassic/tree; ``jupyter`` is the package that brings Notebook 7 along.
+#: Any other package may do so, too: once the server runs, its environment tells (:func:`classic_path`).
 NOTEBOOK_7 = {"notebook", "jupyter"}
 
 
@@ -57,3 +59,12 @@ def packages_of(instance: Instance) -> tuple[list[str], str]:
     names = {re.split(r"[^A-Za-z0-9._-]", package, maxsplit=1)[0].lower() for package in needed}
     classic = "nbclassic/tree" if names & NOTEBOOK_7 else "tree"
     return sorted(needed), classic if "nbclassic" in names else ""
+
+
+def classic_path(instance: Instance, report: Report) -> str:
+    """Return the path of the classic pages as the environment of the running server decides it. Before the server runs,
+    the names of the packages decide."""
+    server = next((each for each in report["servers"] if each["instance"] == instance["name"]), None)
+    if not instance["classic"] or instance["interface"] == "notebook6" or server is None:
+        return instance["classic"]
+    return "nbclassic/tree" if server["notebook7"] else "tree"

@@ -9,7 +9,7 @@ import posixpath
 from typing import TYPE_CHECKING, Literal
 
 from .._environment import environments
-from .._plan.interfaces import INTERFACES
+from .._plan.interfaces import INTERFACES, classic_path
 from . import layout
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
         completed.append(
             {
                 **item,
+                "classic": classic_path(item, report),
                 "kernels": [
                     {
                         **kernel,

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
+import re
 from typing import Any, Iterator
 
 from ..._host import other_account
@@ -37,7 +39,7 @@ def sessions(names: dict[str, str], owners: dict[str, str]) -> list[str]:
         try:
             uid = pwd.getpwnam(owners[instance]).pw_uid if owners[instance] else os.geteuid()
         except KeyError:
-            continue  # is made in this run
+            continue  # is created in this run
         if f"/tmp/tmux-{uid}/{session}" in bound:  # noqa: S108 - where tmux has it
             found.append(instance)
     return found
@@ -100,6 +102,7 @@ def servers(
                 "environment": environment,
                 "started": started_at(pid),
                 "trial": _trial(environment),
+                "notebook7": _has_notebook_7(environment),
                 "tmux": any(command.startswith("tmux") for _pid, command in ancestors(pid)),
             }
         )
@@ -117,6 +120,14 @@ def _trial(environment_path: str) -> float:
         return float(other_account.content(os.path.join(environment_path, f"{SEAL}.trial"), 20))
     except (OSError, ValueError):
         return 0.0
+
+
+def _has_notebook_7(environment_path: str) -> bool:
+    """Tell whether an environment holds Notebook 7 or newer, which any package may bring along. The extension
+    nbclassic looks for it at its start, and then leaves the path /tree to it."""
+    pattern = os.path.join(glob.escape(environment_path), "lib/python3*/site-packages/notebook-*.dist-info")
+    majors = [re.match(r"notebook-(\d+)", os.path.basename(path)) for path in glob.glob(pattern)]
+    return any(major and int(major.group(1)) >= 7 for major in majors)
 
 
 def uid_of(pid: int) -> int | None:

@@ -560,3 +560,11 @@ def test_the_kit_is_served_as_a_device_asks_for_it(fleet):
         "a QR code, white on black anywhere"
     )
     assert f"  {':'.join(re.findall('..', fleet.sha256.upper())[:8])}\n" in said
+
+
+def test_the_classic_pages_are_where_the_running_server_has_them(fleet):
+    """The record was computed before the environment was built, and a package brought Notebook 7 along."""
+    newer = [{"host": "lab1", "instance": "lab", "classic": "nbclassic/tree"}, {**TUNNEL, "classic": "tree"}]
+    fleet.run(LAB, targets=newer)
+    assert json.loads(fleet.read("lab1/lab.json"))["classic"] == "nbclassic/tree"
+    assert "https://lab.example.org:8888/nbclassic/tree" in fleet.read("lab1/lab.html")

@@ -16,6 +16,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._check.protocol i
     base_in_policy,
     error_text,
     is_xsrf_refusal,
+    read_page,
 )
 
 
@@ -116,3 +117,17 @@ def test_messages_that_end_the_check(bad, cause):
     with pytest.raises(Stop) as raised:
         absorb(Answer("m"), bad)
     assert raised.value.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        pytest.param(200, b'<div id="ipython-main-app" class="container">', "", id="nbclassic, Notebook 6"),
+        pytest.param(200, b'{"notebookPage": "tree", "x": 1}', "Notebook 7 answers there", id="Notebook 7"),
+        pytest.param(200, b"<title>Login</title>", "another page answers there", id="a login"),
+        pytest.param(404, b'<div id="ipython-main-app">', "HTTP 404 is the answer", id="no page"),
+    ],
+)
+def test_the_kind_of_a_page(status, body, kind):
+    page = read_page(status, body)
+    assert (page.is_classic, page.kind) == (not kind, kind)

@@ -60,6 +60,21 @@ def test_only_our_own_servers_are_seen(tmp_path):
         ]
 
 
+@pytest.mark.parametrize(
+    ("installed", "notebook7"),
+    [
+        pytest.param("notebook-7.5.1.dist-info", True, id="Notebook 7, whichever package brought it"),
+        pytest.param("notebook-6.5.7.dist-info", False, id="Notebook 6"),
+        pytest.param("notebook_shim-7.0.0.dist-info", False, id="a name that begins like it"),
+    ],
+)
+def test_a_server_tells_whether_its_environment_holds_notebook_7(tmp_path, installed, notebook7):
+    with server(tmp_path / "envs/one", "lab"):
+        (tmp_path / "envs/one/lib/python3.13/site-packages" / installed).mkdir(parents=True)
+        (found,) = servers.servers(f"{tmp_path}/envs", {"lab": {os.getuid()}}, servers.commands(), set())
+    assert found["notebook7"] is notebook7
+
+
 @contextlib.contextmanager
 def spoofed(name, *, uid=None, program=sys.executable, mark="remote_notebooks=lab:0"):
     """Run a process that calls itself ``name`` and carries the mark, as any account can."""

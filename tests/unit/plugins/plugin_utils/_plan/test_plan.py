@@ -11,6 +11,7 @@ import yaml
 from ansible_collections.remote.notebooks.plugins.module_utils._errors import PlanError
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input.options import INSTANCE_KEYS
 from ansible_collections.remote.notebooks.plugins.plugin_utils._plan.access import default_addresses
+from ansible_collections.remote.notebooks.plugins.plugin_utils._plan.interfaces import classic_path
 from ansible_collections.remote.notebooks.plugins.plugin_utils._plan.plan import resolve
 
 with open("roles/jupyter/defaults/main.yml", encoding="utf-8") as _file:
@@ -153,6 +154,21 @@ def test_where_the_classic_pages_are(given, classic, has, has_not):
     assert lab["classic"] == classic
     assert has in names
     assert has_not not in names
+
+
+@pytest.mark.parametrize(
+    ("given", "installed", "classic"),
+    [
+        pytest.param({"packages": ["rise"]}, True, "nbclassic/tree", id="Notebook 7 came along"),
+        pytest.param({"packages": ["jupyter==1.0.0"]}, False, "tree", id="an old release without Notebook 7"),
+        pytest.param({"interface": "notebook6"}, False, "tree", id="Notebook 6"),
+        pytest.param({"clients": ["browser"], "packages": ["rise"]}, True, "", id="no classic pages"),
+        pytest.param({"packages": ["rise"]}, None, "tree", id="a server that does not run yet"),
+    ],
+)
+def test_the_running_server_decides_where_the_classic_pages_are(given, installed, classic):
+    servers = [] if installed is None else [{"instance": "lab", "notebook7": installed}]
+    assert classic_path(only({"name": "lab", **given}), {"servers": servers}) == classic
 
 
 @pytest.mark.parametrize(

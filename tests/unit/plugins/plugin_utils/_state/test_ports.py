@@ -39,12 +39,12 @@ def test_who_holds_a_port_is_told_by_more_than_a_mark(server, listed, refused):
     report["manifest"] = [
         {"id": "service jupyter@bob.service", "kind": "service", "instance": "bob", "port": port} for port in listed
     ]
-    report.update(servers=[server], listeners={"8888": {**LISTENER, "uid": server["uid"]}})
+    report.update(servers=[{**server, "notebook7": False}], listeners={"8888": {**LISTENER, "uid": server["uid"]}})
     # It goes in this run, as the inventory says.
     assert bool(refusals.refusals(plan({"name": "lab"}, {"name": "bob", "state": "absent"}), report)) is refused
 
 
-SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1.0, "tmux": False}
+SERVER = {"pid": 7, "uid": 999, "instance": "lab", "revision": "x", "started": 1.0, "tmux": False, "notebook7": False}
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def settled(the_plan, **system):
                 "uid": 999,
                 "instance": thing["instance"],
                 "revision": f"revision of {thing['instance']}",
+                "notebook7": False,
                 "started": 2000.0,
             }
             report["servers"].append({**server, "tmux": thing["manager"] == "tmux"})
