@@ -20,8 +20,9 @@ from ..plugin_utils._input.url_logins import Logins, scrubbed
 from ..plugin_utils._jupyter import endpoints, messages, removal
 from ..plugin_utils._jupyter.credentials import Credentials
 from ..plugin_utils._jupyter.diff import diff_of
+from ..plugin_utils._network import rules as network_rules
 from ..plugin_utils._remote import bare, contact
-from ..plugin_utils._state import compare, layout, manifest, network_rules, refusals, resources, services
+from ..plugin_utils._state import compare, layout, manifest, refusals, resources, services
 from ..plugin_utils._state import instances as state_instances
 from ..plugin_utils._state import probe as state_probe
 from ..plugin_utils._state import remarks as state_remarks

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from ...module_utils._check.causes import conclude
 from ...module_utils._firewall import openings
 from .._jupyter import conflicts, leftovers
+from .._network.ports import in_the_way, stopping
+from .._network.rules import as_json
 from .._state.layout import UNIT
-from .._state.network_rules import as_json
-from .._state.ports import in_the_way, stopping
 
 if TYPE_CHECKING:
     from .._records import Instance, Plan

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
-from . import layout, manifest, network_rules
+from .._network import rules as network_rules
+from . import layout, manifest
 
 if TYPE_CHECKING:
     from .._records import Change, HostInstance, Plan, Resource

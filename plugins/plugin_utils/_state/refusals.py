@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from ...module_utils._errors import FirewallError
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
+from .._network import rules as network_rules
+from .._network.ports import is_taken_since, taken
 from .._plan.interfaces import INTERFACES
-from . import instances, layout, network_rules, resources
-from .ports import is_taken_since, taken
+from . import instances, layout, resources
 
 if TYPE_CHECKING:
     from .._records import Change, Instance, Plan

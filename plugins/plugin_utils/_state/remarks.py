@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from .._check import devices
 from .._jupyter import conflicts, data_folders, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
-from . import layout, manifest, network_rules, probe, refusals
-from . import ports as state_ports
+from .._network import ports as network_ports
+from .._network import rules as network_rules
+from . import layout, manifest, probe, refusals
 
 if TYPE_CHECKING:
     from .._records import Plan
@@ -37,8 +38,8 @@ def remarks(plan: Plan, report: Report) -> list[str]:
         *(
             f"instance '{item['name']}': {text}"
             for item in plan["instances"]
-            if state_ports.is_taken_since(item, report)
-            for text in state_ports.taken(item, report)
+            if network_ports.is_taken_since(item, report)
+            for text in network_ports.taken(item, report)
         ),
         *_unkept(plan, report["system"]),
         *_without_ssh(plan, report),

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from .._jupyter import conflicts, kernels, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._jupyter.strangers import ACCOUNT_COMMENT
-from . import layout, manifest, network_rules
+from .._network import rules as network_rules
+from . import layout, manifest
 from .resource_list import ResourceList
 from .service_resources import add_masks, add_services
 

@@ -10,7 +10,7 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._state import (
 )
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import remarks as state_remarks
 
-from .test_state import OURS, bare, plan
+from .._state.test_state import OURS, bare, plan
 
 LISTENER = {"pid": 7, "uid": 1001, "account": "bob", "command": "python", "loopback": True, "everywhere": False}
 

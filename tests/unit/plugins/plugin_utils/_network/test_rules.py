@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.plugin_utils._network import rules as network_rules
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import (
     compare,
-    network_rules,
     refusals,
 )
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import manifest as state_manifest
 
-from .test_manifest import UNINSTALL
-from .test_state import DIRECT, bare, plan, wanted
+from .._state.test_manifest import UNINSTALL
+from .._state.test_state import DIRECT, bare, plan, wanted
 
 ROOTLESS = {"uid": 1000, "user": "ann", "group": "ann", "home": "/home/ann"}
 

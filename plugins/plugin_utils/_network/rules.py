@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from .._jupyter.strangers import FIREWALL_OWNER
-from . import layout
+from .._state import layout
 
 if TYPE_CHECKING:
     from .._records import Change, Plan, Resource
