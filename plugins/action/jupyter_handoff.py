@@ -105,7 +105,10 @@ class ActionModule(OwnAction):
             # The records of others are read under the same lock: with the strategy free, each host brings its own
             # records at its own time.
             with self._alone():
-                stored = handoff.stored({stem(record) for record in given})
+                known = handoff.stored(set())
+                moved = pages.moved(given, known)
+                fresh = {stem(record) for record in given}
+                stored = [record for record in known if stem(record) not in fresh]
                 if arguments["servers"] is None:
                     given, stored = stored, []
                 gone = [record for record in stored if record["host"] in arguments["hosts"]]
@@ -113,7 +116,7 @@ class ActionModule(OwnAction):
                 changes = self._act(files, self._leftovers(files, given + gone))
         except RemoteNotebooksError as error:
             raise AnsibleActionFail(str(error)) from error
-        result.update(changed=bool(changes), files=sorted(files))
+        result.update(changed=bool(changes), files=sorted(files), **({"warnings": moved} if moved else {}))
         if self._task.diff:
             result["diff"] = changes
         return result

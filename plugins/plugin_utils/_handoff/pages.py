@@ -130,6 +130,26 @@ def from_json(data: bytes, path: str) -> dict[str, Any]:
         raise PlanError(f"{path} is no record of a server ({error}). Delete it and run again for that host.") from error
 
 
+def moved(given: list[dict[str, Any]], stored: list[dict[str, Any]]) -> list[str]:
+    """Name the servers whose addresses have changed since the last run: people have pages with the old ones."""
+    before = {(record["host"], record["instance"]): _places(record) for record in stored}
+    found = []
+    for record in given:
+        now = _places(record)
+        gone = [place for place in before.get((record["host"], record["instance"]), []) if place not in now]
+        if gone:
+            found.append(
+                f"{record['instance']} on {record['host']} was at {', '.join(gone)} and is at {', '.join(now)} now."
+                " Hand its page over again."
+            )
+    return found
+
+
+def _places(record: dict[str, Any]) -> list[str]:
+    """The addresses that a network gives: of the server, or of the SSH server before it."""
+    return record["urls"] or ([record["ssh"]["host"]] if record["ssh"] else [])
+
+
 def shared_authority(records: list[dict[str, Any]]) -> str | None:
     """The file of the fleet's authority: the first that is a private one. A self-signed or provided one belongs to its
     server alone."""

@@ -100,6 +100,33 @@ def test_a_file_that_holds_no_record_is_named(data):
         pages.from_json(data, "/handoff/lab1/lab.json")
 
 
+@pytest.mark.parametrize(
+    ("record", "before", "words"),
+    [
+        pytest.param(DIRECT, {}, [], id="as it was"),
+        pytest.param(
+            DIRECT,
+            {"url": "https://192.168.1.5:8888/team/"},
+            [
+                "lab on lab1 was at https://192.168.1.5:8888/team/ and is at https://lab.example.org:8888/team/ now."
+                " Hand its page over again."
+            ],
+            id="another address",
+        ),
+        pytest.param(DIRECT, {"urls": [DIRECT["url"]], "password_file": None}, [], id="another password"),
+        pytest.param(
+            TUNNEL,
+            {"ssh": {**SSH, "host": "192.168.1.5"}},
+            ["lab on lab1 was at 192.168.1.5 and is at 192.0.2.10 now. Hand its page over again."],
+            id="another SSH server",
+        ),
+        pytest.param(TUNNEL, {"host": "lab2"}, [], id="another host"),
+    ],
+)
+def test_an_address_that_changed_since_the_last_run_is_named(record, before, words):
+    assert pages.moved([pages.complete(record)], [pages.complete(changed(record, **before))]) == words
+
+
 def test_only_a_private_authority_is_the_fleets():
     own = changed(DIRECT, tls={"mode": "self_signed", "ca_file": "/own.pem"})
     assert pages.shared_authority([own]) is None
