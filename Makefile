@@ -1,36 +1,49 @@
 # Recipes are one line each: what needs more lives in tools/ (CONTRIBUTING.md says what is where).
 PYTHON ?= python3
-INVENTORY ?= .local/inventory.yml
+# Earlier versions described this machine in .local.
+INVENTORY ?= $(or $(wildcard .local/inventory.yml),inventory/hosts.yml)
+# Not from the environment: some shells export a variable of this name.
+HOST =
 ARGS ?=
 SCENARIO ?=
 BIN := .venv/bin
+PLAY = $(BIN)/ansible-playbook -i '$(INVENTORY)' $(if $(HOST),--limit '$(HOST)')
+# Each playbook is a target, except the two that have a name of their own: up and down.
+VERBS := $(filter-out site uninstall,$(basename $(notdir $(wildcard playbooks/*.yml))))
 
 # A misspelt variable would be dropped in silence, and `make up INVENTROY=hosts` would set up this very machine.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(name)))
-UNKNOWN := $(filter-out PYTHON INVENTORY ARGS SCENARIO MAKEFLAGS,$(GIVEN))
-$(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are PYTHON, INVENTORY, ARGS and SCENARIO))
+UNKNOWN := $(filter-out PYTHON INVENTORY HOST ARGS SCENARIO MAKEFLAGS,$(GIVEN))
+$(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are PYTHON, INVENTORY, HOST, ARGS and SCENARIO))
 
 .DEFAULT_GOAL := help
-.PHONY: help up down venv .venv test lint unit sanity molecule connection faults bench lock clean python
+.PHONY: help up down venv .venv test lint unit sanity molecule connection faults bench lock clean python $(VERBS)
 
 help: ## This list
 	@echo 'make up                    Jupyter on this machine, then how to connect'
-	@echo 'make up INVENTORY=hosts    the same for the hosts of an inventory'
-	@echo 'make test                  everything the project checks'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'For the hosts of the inventory: INVENTORY=path, HOST=name, ARGS="--check --diff"'
+	@awk 'FNR == 2 { name = FILENAME; gsub(/.*\/|\.yml$$/, "", name); sub(/^# /, ""); \
+	  printf "  %-16s %s\n", name, $$0 }' $(VERBS:%=playbooks/%.yml)
 
-up: python ## Set up .venv, run playbooks/site.yml (INVENTORY=path, ARGS='--check --diff')
+up: python ## Install Jupyter on the hosts of the inventory, and prove that it works
 	@$(PYTHON) -m tools.environment runtime
-	@$(BIN)/python -m tools.local_inventory $(INVENTORY)
-	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/site.yml $(ARGS)
+	@$(BIN)/python -m tools.local_inventory '$(INVENTORY)'
+	@$(PLAY) playbooks/site.yml $(ARGS)
 
-down: python ## Take away again what `make up` installed (same INVENTORY)
+down: python ## Remove what `make up` installed, and keep the notebooks
 	@$(PYTHON) -m tools.environment runtime
-	@$(BIN)/python -m tools.local_inventory --existing $(INVENTORY)
-	@$(BIN)/ansible-playbook -i $(INVENTORY) playbooks/uninstall.yml $(ARGS)
+	@$(BIN)/python -m tools.local_inventory --existing '$(INVENTORY)'
+	@$(PLAY) playbooks/uninstall.yml $(ARGS)
 	@echo 'Kept beside $(INVENTORY): the authority that devices trust, and the old passwords, in credentials/removed.'
 	@echo 'Delete them by hand when nothing needs them any more.'
+
+$(VERBS): python
+	@$(PYTHON) -m tools.environment runtime
+	@$(BIN)/python -m tools.local_inventory --existing '$(INVENTORY)'
+	@$(PLAY) playbooks/$@.yml $(ARGS)
 
 venv .venv: python ## The environment for working on the project
 	@$(PYTHON) -m tools.environment dev

@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,8 @@ CACHE = ROOT / ".cache"
 #: Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an
 #: eighth longer for a run.
 SYSTEM_PYTHON = Path("/usr/bin/python3")
+#: Debian's package with the pip of python3-venv.
+PIP_PACKAGE = "python3-pip-whl"
 
 
 def stamp(kind: str) -> str:
@@ -82,37 +85,53 @@ def run(*command: str | Path) -> None:
         sys.exit(f"failed with exit code {result.returncode}: {' '.join(words)}")
 
 
-def ensure_venv_module() -> None:
-    """Debian keeps the standard library's ``venv`` in a package of its own."""
-    if importlib.util.find_spec("ensurepip") is not None:
-        return
-    package = (
-        "python3-venv"
-        if Path(sys.executable).resolve().parent == Path("/usr/bin")
-        else f"python3.{sys.version_info.minor}-venv"
+def fetch_pip(wheels: Path) -> Path:
+    """Return a wheel of pip, fetched into a folder where Python comes without one.
+
+    Debian keeps it in the package python3-pip-whl, which python3-venv would install. apt-get fetches a package for any
+    account and verifies its signature. Nothing is installed, so no root is needed.
+    """
+    wheels.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        # The lists of a new machine may be empty, and only root may fill them: the second try has its own.
+        for name in ("lists", "cache"):
+            (folder / name / "partial").mkdir(parents=True)
+        own = ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
+        get = ["apt-get", "-qq"]
+        if shutil.which("apt-get") and (
+            succeeds(folder, *get, "download", PIP_PACKAGE)
+            or (succeeds(folder, *get, *own, "update") and succeeds(folder, *get, *own, "download", PIP_PACKAGE))
+        ):
+            for package in folder.glob("*.deb"):
+                run("dpkg-deb", "--extract", package, folder / "content")
+        for wheel in folder.glob("content/usr/share/python-wheels/pip-*.whl"):
+            return Path(shutil.copy(wheel, wheels))
+    version = "3" if Path(sys.executable).resolve().parent == Path("/usr/bin") else f"3.{sys.version_info.minor}"
+    sys.exit(
+        f"{sys.executable} has no pip, and apt-get does not fetch one. Type this, then the same make again:"
+        f" sudo apt-get install -y python{version}-venv"
     )
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        sys.exit(
-            "Python's venv module is not installed. Type this, then the same make again: sudo apt-get install -y"
-            f" {package}"
-        )
-    print(f"Installing {package}: Python's venv module is missing", flush=True)
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    run("apt-get", "update", "-qq")
-    run("apt-get", "install", "-qq", "-y", "--no-install-recommends", package)
+
+
+def succeeds(folder: Path, *command: str) -> bool:
+    """Run a command in a folder without its output, and tell whether it succeeded."""
+    done = subprocess.run(command, check=False, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
+    return done.returncode == 0
 
 
 def build(kind: str) -> None:
     """Create the environment anew, or add the test tools to one that is otherwise current."""
     if kind == "runtime" or not is_current("runtime"):
-        ensure_venv_module()
         print(f"Building .venv from {LOCKS['runtime']}", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)
-        run(sys.executable, "-m", "venv", VENV)
+        bare = importlib.util.find_spec("ensurepip") is None
+        run(sys.executable, "-m", "venv", *(["--without-pip"] if bare else []), VENV)
+        # pip runs out of its wheel. The hosts get the same one (plugin_utils/_environment/pip.py).
+        pip = [fetch_pip(VENV / "share" / "python-wheels") / "pip"] if bare else ["-m", "pip"]
         run(
             PYTHON,
-            "-m",
-            "pip",
+            *pip,
             "install",
             "--quiet",
             "--disable-pip-version-check",

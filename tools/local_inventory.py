@@ -17,7 +17,8 @@ from pathlib import Path
 
 import yaml
 
-DEFAULT = ".local/inventory.yml"
+#: The first one is of earlier versions.
+DEFAULTS = (".local/inventory.yml", "inventory/hosts.yml")
 HEADER = "# This machine, written once by `make up` and never overwritten: change what you like.\n---\n"
 
 
@@ -56,6 +57,10 @@ def name(hostname: str) -> str:
 
 def write(path: Path) -> None:
     """A proxy's address may hold a password, and the state beside the file always does: both for the owner only."""
+    if path.parent.is_file():
+        sys.exit(
+            f"{path.parent} is a file, and no folder. Type INVENTORY={path.parent} behind the command, or move it."
+        )
     path.parent.mkdir(mode=0o700, exist_ok=True)
     hosts = {name(socket.gethostname()): variables(dict(os.environ), root=os.geteuid() == 0)}
     inventory = {"jupyter": {"hosts": hosts}}
@@ -73,10 +78,10 @@ def main() -> None:
     path = Path(arguments.path)
     if path.exists() or "," in arguments.path:  # `host,` is an inventory of Ansible's, too
         return
-    if arguments.path != DEFAULT:
-        sys.exit(f"INVENTORY={arguments.path}: no such file or folder; inventory.example shows what one looks like")
+    if arguments.path not in DEFAULTS:
+        sys.exit(f"INVENTORY={arguments.path}: no such file or folder; inventory.example is an example")
     if arguments.existing:
-        sys.exit(f"Nothing to take away: {DEFAULT} does not exist, so `make up` has not run in this checkout")
+        sys.exit(f"{path} does not exist, so `make up` has not run in this checkout")
     write(path)
 
 

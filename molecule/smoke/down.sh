@@ -3,7 +3,7 @@
 set -uo pipefail
 cd "/root/my notebooks/remote.notebooks" || exit 1
 echo 'a line of mine' > /home/jupyter/notebooks/mine.txt
-make down INVENTORY=inventory > ../down.log 2>&1
+make down > ../down.log 2>&1
 echo "rc $?, $(ss --no-header --listening --numeric --tcp 'sport = :8888' | wc -l) listen"
 nft list tables | grep remote_notebooks
 ufw --force enable > ../ufw.log

@@ -4,7 +4,8 @@
 set -uo pipefail
 cd "/root/my notebooks/remote.notebooks" || exit 1
 logs="/root/my notebooks"
-cat > inventory << 'END'
+mkdir inventory
+cat > inventory/hosts.yml << 'END'
 all:
   hosts:
     lab.example.org:
@@ -22,12 +23,12 @@ ufw status numbered > "$logs/ufw.before"
 
 echo "where the firewall cannot be changed"
 mount --bind /etc/ufw /etc/ufw && mount -o remount,bind,ro /etc/ufw
-make up INVENTORY=inventory > "$logs/0.log" 2>&1
+make up > "$logs/0.log" 2>&1
 echo "rc $?, it $(listens), named $(grep -c 'ufw allow .*8888.* failed: ' "$logs/0.log")"
 umount /etc/ufw
 
 echo "up"
-make up INVENTORY=inventory > "$logs/1.log" 2>&1
+make up > "$logs/1.log" 2>&1
 echo "rc $?, it $(listens)"
 ufw status | grep 8888 | tr -s ' '
 
@@ -36,6 +37,6 @@ python3 molecule/smoke/typed.py README.md docs/*.md roles/*/README.md 2> "$logs/
 
 echo "where no firewall runs"
 ufw --force disable > "$logs/ufw.log"
-make up INVENTORY=inventory > "$logs/2.log" 2>&1
+make up > "$logs/2.log" 2>&1
 echo "rc $?, it $(listens)"
 nft list tables | grep remote_notebooks

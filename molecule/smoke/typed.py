@@ -42,20 +42,26 @@ def typed(command: str, seen: set[tuple[str, ...]]) -> str:
     :param seen: the playbooks and files that were named until now; once they were read, the program has to be there,
         and they are.
     """
-    if command.startswith("cp inventory.example"):
+    if "cp inventory.example" in command:
         return "test -f inventory.example"  # the inventory of this machine is there already
-    if "make " in command:
-        return re.sub(r"\bmake ([^|#]*).*", r"make -n \1", command)
-    command = command.replace("<this machine's address>", "192.0.2.5").replace(
-        " --ask-become-pass", ""
-    )  # nobody is there to answer
-    named = tuple(re.findall(r"\S+\.yml|remote\.notebooks\.\w+", command))
-    if "ansible-playbook" not in command:
+    command = re.sub(r" +#.*", "", command).replace("<this machine's address>", "192.0.2.5")
+    command = re.sub(r"(ARGS=| )--ask-become-pass", r"\1", command)  # nobody is there to answer
+    verb = re.match(r"make (\w+)", command)
+    playbooks = ["up", "down", *(path.stem for path in Path("playbooks").glob("*.yml"))]
+    named = verb.groups() if verb else tuple(re.findall(r"\S+\.yml|remote\.notebooks\.\w+", command))
+    if verb and verb[1] not in playbooks:
+        return command.replace("make", "make -n", 1)
+    if not verb and "ansible-playbook" not in command:
         return command
     if named in seen:
         return f"command -v {command.split()[0]}"
     seen.add(named)
-    return re.sub(r" *#.*", "", command) + " --syntax-check"
+    if not verb:
+        return f"{command} --syntax-check"
+    words = shlex.split(command)
+    options = " ".join(word.removeprefix("ARGS=") for word in words if word.startswith("ARGS="))
+    others = [word for word in words if not word.startswith(("ARGS=", "HOST="))]  # no host of the page is ours
+    return shlex.join([*others, f"ARGS={options} --syntax-check"])
 
 
 def main() -> None:

@@ -36,9 +36,10 @@ MAY_IMPORT = {
 }
 # The files of a used checkout beside the project, state of a run without an inventory file (`-i host,`) included
 SECRETS = [
-    "inventory",
     "inventory.yml",
     ".local/inventory.yml",
+    "inventory/hosts.yml",
+    "inventory/credentials/h/lab.password",
     ".local/credentials/h/lab.password",
     "credentials/h/lab.password",
     "credentials/removed/2026-11-30T064500Z/h/lab.password",
@@ -233,7 +234,35 @@ def test_every_target_of_the_makefile_explains_itself():
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     explained = re.findall(r"^([a-z]+)[^:\n]*:[^\n]* ## ", makefile, re.MULTILINE)
 
-    assert set(phony.split()) - {"python", ".venv"} == set(explained)
+    assert set(phony.split()) - {"python", ".venv", "$(VERBS)"} == set(explained)
+
+
+def made(*given: str) -> str:
+    """Return the commands that make would run."""
+    command = ["make", "--no-print-directory", "-n", *given]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("playbooks/*.yml")), ids=lambda path: path.stem)
+def test_every_playbook_is_a_target_and_explains_itself(path):
+    verb = {"site": "up", "uninstall": "down"}.get(path.stem, path.stem)
+    second = path.read_text().splitlines()[1]
+    shown = subprocess.run(["make", "help"], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+    assert f"/ansible-playbook -i 'inventory/hosts.yml'  playbooks/{path.stem}.yml" in made(verb)
+    assert re.fullmatch(r"# [A-Z].*[^.]", second)
+    assert f"  {verb:<16} " in shown
+    assert verb != path.stem or f" {second.removeprefix('# ')}\n" in shown
+
+
+def test_make_passes_on_its_variables():
+    command = made("report", "INVENTORY=a b/hosts", "HOST=lab:!old", "ARGS=-e report_drift=fail").splitlines()[-1]
+    assert command.endswith("-i 'a b/hosts' --limit 'lab:!old' playbooks/report.yml -e report_drift=fail")
+
+
+def test_a_host_in_the_environment_is_not_meant_for_us(monkeypatch):
+    monkeypatch.setenv("HOST", "laptop")  # tcsh exports the name of the machine
+    assert "--limit" not in made("up")
 
 
 def test_scenarios_keep_their_addresses_apart():
@@ -335,6 +364,6 @@ def test_make_refuses_a_variable_that_it_does_not_have(given):
 
 
 def test_make_takes_the_variables_that_it_names():
-    given = ["INVENTORY=hosts", "ARGS=--check --diff", "SCENARIO=smoke", "PYTHON=python3", "-j2"]
+    given = ["INVENTORY=hosts", "HOST=lab", "ARGS=--check --diff", "SCENARIO=smoke", "PYTHON=python3", "-j2"]
     done = subprocess.run(["make", "-n", "up", *given], check=False, capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, "playbooks/site.yml --check --diff" in done.stdout) == (0, True)

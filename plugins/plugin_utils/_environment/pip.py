@@ -9,6 +9,7 @@ import contextlib
 import glob
 import os
 import re
+import sys
 import sysconfig
 import zipfile
 from email import message_from_bytes
@@ -22,7 +23,8 @@ def wheel(versions: list[list[int]]) -> str:
     distributor says (``WHEEL_PKG_DIR``). pip runs out of its wheel:
     https://pip.pypa.io/en/stable/installation/#standalone-zip-application.
     """
-    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
+    # The second one is of a checkout on a machine without any (tools/environment.py).
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(sys.prefix, "share", "python-wheels")]
     with contextlib.suppress(ImportError):  # Debian has no ensurepip without python3-venv
         import ensurepip
 

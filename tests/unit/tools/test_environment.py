@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -97,3 +98,35 @@ def test_pip_and_uv_reach_the_network_the_same_way(monkeypatch, said, also):
     result = environment.installer_environment()
 
     assert {name: result.get(name) for name in also} == also
+
+
+def test_where_nothing_brings_pip_the_cure_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(SystemExit, match=r"sudo apt-get install -y python3(\.\d+)?-venv$"):
+        environment.fetch_pip(tmp_path / "wheels")
+
+
+def test_a_package_of_debian_brings_pip(tmp_path, monkeypatch):
+    """The package manager has it only for its second question, as on a machine with empty lists."""
+    content = tmp_path / "package/usr/share/python-wheels"
+    content.mkdir(parents=True)
+    (content / "pip-25.1.1-py3-none-any.whl").write_text("pip")
+    (tmp_path / "package/DEBIAN").mkdir()
+    (tmp_path / "package/DEBIAN/control").write_text(
+        "Package: python3-pip-whl\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: pip\n"
+    )
+    subprocess.run(["dpkg-deb", "--build", tmp_path / "package", tmp_path / "pip.deb"], check=True, stdout=-3)
+    program = tmp_path / "bin/apt-get"
+    program.parent.mkdir()
+    program.write_text(f"""#!/bin/sh
+case "$*" in *Dir::State::lists=*update) test -d "${{3#*=}}/partial";;
+*Dir::State::lists=*"download python3-pip-whl") cp {tmp_path}/pip.deb .;; *) exit 100;; esac
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    wheel = environment.fetch_pip(tmp_path / "wheels")
+
+    assert wheel == tmp_path / "wheels/pip-25.1.1-py3-none-any.whl"
+    assert wheel.read_text() == "pip"

@@ -69,15 +69,15 @@ def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_written_once_for_the_owner_only_and_never_again(tmp_path):
-    path = tmp_path / ".local/inventory.yml"
+    path = tmp_path / "inventory/hosts.yml"
 
-    assert call(tmp_path, ".local/inventory.yml").returncode == 0
+    assert call(tmp_path, "inventory/hosts.yml").returncode == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert yaml.safe_load(path.read_text())["jupyter"]["hosts"][socket.gethostname()]["ansible_connection"] == "local"
 
     path.write_text("mine")
-    assert call(tmp_path, ".local/inventory.yml").returncode == 0
+    assert call(tmp_path, "inventory/hosts.yml").returncode == 0
     assert path.read_text() == "mine"
 
 
@@ -85,7 +85,7 @@ def test_written_once_for_the_owner_only_and_never_again(tmp_path):
     ("arguments", "message"),
     [
         pytest.param(["hosts.yml"], "INVENTORY=hosts.yml: no such file", id="an inventory that does not exist"),
-        pytest.param(["--existing", ".local/inventory.yml"], "Nothing to take away", id="down before up"),
+        pytest.param(["--existing", "inventory/hosts.yml"], "inventory/hosts.yml does not exist", id="down before up"),
     ],
 )
 def test_refused_in_one_line(tmp_path, arguments, message):
@@ -95,6 +95,18 @@ def test_refused_in_one_line(tmp_path, arguments, message):
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_inventory_that_is_a_file_is_not_replaced(tmp_path):
+    (tmp_path / "inventory").write_text("mine")
+
+    result = call(tmp_path, "inventory/hosts.yml")
+
+    assert (
+        result.stderr
+        == "inventory is a file, and no folder. Type INVENTORY=inventory behind the command, or move it.\n"
+    )
+    assert (tmp_path / "inventory").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,14 @@ def test_none_that_is_too_old_for_the_python_of_the_host(folder, version, known,
     assert bool(pip.wheel([python])) is runs
 
 
+def test_the_one_of_a_checkout_on_a_machine_without(folder, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(folder))
+    (folder / "share/python-wheels").mkdir(parents=True)
+    put(folder / "share/python-wheels", "25.1", "Requires-Python: >=3.9", "3.13")
+
+    assert pip.wheel([[3, 13]]).endswith("/share/python-wheels/pip-25.1-py3-none-any.whl")
+
+
 def test_none(folder):
     assert pip.wheel([[3, 12]]) == ""
 
