@@ -8,8 +8,8 @@ ARGS ?=
 SCENARIO ?=
 BIN := .venv/bin
 PLAY = $(BIN)/ansible-playbook -i '$(INVENTORY)' $(if $(HOST),--limit '$(HOST)')
-# Each playbook is a target, except the two that have a name of their own: up and down.
-VERBS := $(filter-out site uninstall,$(basename $(notdir $(wildcard playbooks/*.yml))))
+# Each playbook is a target, except those that have one of their own: up, down and new.
+VERBS := $(filter-out site uninstall new,$(basename $(notdir $(wildcard playbooks/*.yml))))
 
 # A misspelt variable would be dropped in silence, and `make up INVENTROY=hosts` would set up this very machine.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(name)))
@@ -17,16 +17,21 @@ UNKNOWN := $(filter-out PYTHON INVENTORY HOST ARGS SCENARIO MAKEFLAGS,$(GIVEN))
 $(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are PYTHON, INVENTORY, HOST, ARGS and SCENARIO))
 
 .DEFAULT_GOAL := help
-.PHONY: help up down venv .venv test lint unit sanity molecule connection faults bench lock clean python $(VERBS)
+.PHONY: help new up down venv .venv test lint unit sanity molecule connection faults bench lock clean python $(VERBS)
 
 help: ## This list
-	@echo 'make up                    Jupyter on this machine, then how to connect'
+	@echo 'make new    five questions about a machine, then the installation'
+	@echo 'make up     the installation. Without an inventory: on this machine'
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'For the hosts of the inventory: INVENTORY=path, HOST=name, ARGS="--check --diff"'
 	@awk 'FNR == 2 { name = FILENAME; gsub(/.*\/|\.yml$$/, "", name); sub(/^# /, ""); \
 	  printf "  %-16s %s\n", name, $$0 }' $(VERBS:%=playbooks/%.yml)
+
+new: python ## Ask for the settings of a host, write them into the inventory (ARGS='--host lab --access both')
+	@$(PYTHON) -m tools.environment runtime
+	@$(BIN)/python -m tools.new --inventory '$(INVENTORY)' $(ARGS)
 
 up: python ## Install Jupyter on the hosts of the inventory, and prove that it works
 	@$(PYTHON) -m tools.environment runtime

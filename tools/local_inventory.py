@@ -10,49 +10,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import socket
 import sys
 from pathlib import Path
 
 import yaml
 
+from plugins.plugin_utils._new import local
+
 #: The first one is of earlier versions.
 DEFAULTS = (".local/inventory.yml", "inventory/hosts.yml")
 HEADER = "# This machine, written once by `make up` and never overwritten: change what you like.\n---\n"
-
-
-def system_python() -> str:
-    """The machine's own interpreter: .venv may vanish, and Debian's python3-apt lives only beside the system's."""
-    candidates = ("/usr/bin/python3", os.path.realpath(sys.executable))
-    return next(path for path in candidates if os.access(path, os.X_OK))
-
-
-def variables(environ: dict[str, str], *, root: bool) -> dict[str, object]:
-    """Inventory variables of this machine. The person's network settings in the environment go to the
-    installers."""
-
-    def first(*names: str) -> str | None:
-        return next((environ[name] for name in names if environ.get(name)), None)
-
-    passed_on = {
-        "jupyter_ca_bundle": first("SSL_CERT_FILE"),
-        "jupyter_index_url": first("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"),
-        "jupyter_http_proxy": first("https_proxy", "HTTPS_PROXY"),
-    }
-    return {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": system_python(),
-        "jupyter_scope": "system" if root else "user",
-        **{name: value for name, value in passed_on.items() if value},
-    }
-
-
-def name(hostname: str) -> str:
-    """The machine's own name, which its page and its passwords carry; ``localhost`` where it cannot name a file, or is
-    that of a group."""
-    usable = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", hostname) and hostname not in ("all", "ungrouped", "jupyter")
-    return hostname if usable else "localhost"
 
 
 def write(path: Path) -> None:
@@ -62,7 +30,7 @@ def write(path: Path) -> None:
             f"{path.parent} is a file, and no folder. Type INVENTORY={path.parent} behind the command, or move it."
         )
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    hosts = {name(socket.gethostname()): variables(dict(os.environ), root=os.geteuid() == 0)}
+    hosts = {local.name(socket.gethostname()): local.variables(os.environ, root=os.geteuid() == 0)}
     inventory = {"jupyter": {"hosts": hosts}}
     text = HEADER + yaml.safe_dump(inventory, sort_keys=False)
     with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8") as file:

@@ -45,9 +45,10 @@ def typed(command: str, seen: set[tuple[str, ...]]) -> str:
     if "cp inventory.example" in command:
         return "test -f inventory.example"  # the inventory of this machine is there already
     command = re.sub(r" +#.*", "", command).replace("<this machine's address>", "192.0.2.5")
+    command = command.replace("<inventory>", "inventory/hosts.yml")
     command = re.sub(r"(ARGS=| )--ask-become-pass", r"\1", command)  # nobody is there to answer
     verb = re.match(r"make (\w+)", command)
-    playbooks = ["up", "down", *(path.stem for path in Path("playbooks").glob("*.yml"))]
+    playbooks = {"up", "down", *(path.stem for path in Path("playbooks").glob("*.yml"))} - {"new"}
     named = verb.groups() if verb else tuple(re.findall(r"\S+\.yml|remote\.notebooks\.\w+", command))
     if verb and verb[1] not in playbooks:
         return command.replace("make", "make -n", 1)
@@ -57,7 +58,7 @@ def typed(command: str, seen: set[tuple[str, ...]]) -> str:
         return f"command -v {command.split()[0]}"
     seen.add(named)
     if not verb:
-        return f"{command} --syntax-check"
+        return f'PATH="$PWD/.venv/bin:$PATH" {command} --syntax-check'  # an Ansible of the reader's own
     words = shlex.split(command)
     options = " ".join(word.removeprefix("ARGS=") for word in words if word.startswith("ARGS="))
     others = [word for word in words if not word.startswith(("ARGS=", "HOST="))]  # no host of the page is ours

@@ -6,6 +6,7 @@ before anything is done."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
@@ -23,13 +24,19 @@ NEEDED = {
     "cryptography": ("cryptography", "45"),
     "idna": ("idna", "3.7"),
     "libpass": ("passlib", "1.9"),  # or passlib, whose place it takes
+    "ruamel.yaml": ("ruamel.yaml", "0.18"),
     "segno": ("segno", "1.6"),
     "uv": ("uv", "0.13"),
     "websocket-client": ("websocket", "1.9"),
 }
 KEYS = ("bcrypt", "cryptography", "idna")
 #: By the first word of an action's name, which is its role's; the others need none, here.
-OF = {"jupyter": tuple(NEEDED), "pki": KEYS, "tunnel": KEYS}
+OF = {
+    "jupyter": tuple(name for name in NEEDED if name != "ruamel.yaml"),
+    "new": ("ruamel.yaml",),
+    "pki": KEYS,
+    "tunnel": KEYS,
+}
 
 
 def require(action: str) -> None:
@@ -55,7 +62,7 @@ def _missing(role: str) -> list[tuple[str, str]]:
     found = []
     for name in OF.get(role, ()):
         module, least = NEEDED[name]
-        if importlib.util.find_spec(module) is None:
+        if not _is_there(module):
             found.append((name, ""))
             continue
         try:
@@ -65,6 +72,12 @@ def _missing(role: str) -> list[tuple[str, str]]:
         if _numbers(version) < _numbers(least):
             found.append((name, version))
     return found
+
+
+def _is_there(module: str) -> bool:
+    with contextlib.suppress(ModuleNotFoundError):  # of the package that it is in
+        return importlib.util.find_spec(module) is not None
+    return False
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -70,6 +70,7 @@ LIBRARIES = {
     "rich",
     "uv",
     "yaml",
+    "ruamel",
 }
 
 
@@ -249,10 +250,12 @@ def test_every_playbook_is_a_target_and_explains_itself(path):
     second = path.read_text().splitlines()[1]
     shown = subprocess.run(["make", "help"], check=True, capture_output=True, text=True, cwd=ROOT).stdout
 
-    assert f"/ansible-playbook -i 'inventory/hosts.yml'  playbooks/{path.stem}.yml" in made(verb)
+    command = "python -m tools.new" if verb == "new" else "ansible-playbook -i"
+    assert f"/{command}" in made(verb)
+    assert verb == "new" or f" 'inventory/hosts.yml'  playbooks/{path.stem}.yml" in made(verb)
     assert re.fullmatch(r"# [A-Z].*[^.]", second)
     assert f"  {verb:<16} " in shown
-    assert verb != path.stem or f" {second.removeprefix('# ')}\n" in shown
+    assert verb != path.stem or verb == "new" or f" {second.removeprefix('# ')}\n" in shown
 
 
 def test_make_passes_on_its_variables():

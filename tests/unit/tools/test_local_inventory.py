@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from tools import local_inventory
+from ansible_collections.remote.notebooks.plugins.plugin_utils._new import local
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +41,7 @@ ROOT = Path(__file__).parents[3]
     ],
 )
 def test_the_environment_is_passed_on(environ, expected):
-    variables = local_inventory.variables(environ, root=True)
+    variables = local.variables(environ, root=True)
 
     assert {
         name: value for name, value in variables.items() if name.startswith("jupyter_") and name != "jupyter_scope"
@@ -53,7 +52,7 @@ def test_the_environment_is_passed_on(environ, expected):
     ("root", "scope"), [pytest.param(True, "system", id="root"), pytest.param(False, "user", id="ordinary user")]
 )
 def test_the_scope_follows_from_the_account(root, scope):
-    assert local_inventory.variables({}, root=root)["jupyter_scope"] == scope
+    assert local.variables({}, root=root)["jupyter_scope"] == scope
 
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -121,4 +120,4 @@ def test_an_inventory_that_is_a_file_is_not_replaced(tmp_path):
     ],
 )
 def test_the_machine_is_called_by_its_name(hostname, name):
-    assert local_inventory.name(hostname) == name
+    assert local.name(hostname) == name
