@@ -15,17 +15,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from typing import IO, Any, Tuple
-
-from rich.ansi import AnsiDecoder
-from rich.cells import cell_len
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+from typing import IO, TYPE_CHECKING, Any, Tuple
 
 from ...module_utils._plain import plain
 from .lines import duration, some
 from .run import Host, Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
 
 SECONDS = 0.25
 #: A host is named as slow if it needs more seconds than this, after most others have ended the same task.
@@ -40,8 +39,11 @@ class Screen:
     """Draws a run until it is stopped. Text that Ansible prints meanwhile appears above."""
 
     def __init__(self, run: Run, lock: Any, *, colour: bool) -> None:
+        # Here and not above: rich is optional. All of it, since the thread that draws must import nothing at a fork.
+        from rich import ansi, cells, console, live, text  # noqa: F401
+
         self._run, self._lock = run, lock
-        self._console = Console(
+        self._console = console.Console(
             file=sys.stdout, markup=False, emoji=False, highlight=False, color_system="auto" if colour else None
         )
         self._live: Live | None = None
@@ -50,6 +52,8 @@ class Screen:
         atexit.register(self.stop)  # after Ctrl-C Ansible sends no further event
 
     def start(self) -> None:
+        from rich.live import Live
+
         with self._lock:
             if self._live:
                 return
@@ -94,6 +98,9 @@ class Screen:
 
 def drawing(hosts: list[Host], now: float, width: int, rows: int) -> Text:
     """Return the live lines: one for each host, or the counts of a fleet."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
     lines = _each(hosts, now) if len(hosts) <= min(rows, MOST_HOSTS) else _counts(hosts, now, rows)
     names = min(max((cell_len(first) for first, _work, _time, _style in lines), default=0), width // 3)
     times = max((len(time) for _first, _work, time, _style in lines), default=0)
@@ -105,6 +112,8 @@ def drawing(hosts: list[Host], now: float, width: int, rows: int) -> Text:
 
 def _line(line: Line, widths: tuple[int, int, int]) -> Text:
     """One line in three columns. The middle one gives way on a narrow terminal."""
+    from rich.text import Text
+
     first, work, seconds, style = line
     text = Text(no_wrap=True)
     for part, most, how in zip((first, work), widths, (style or "bold", style)):
@@ -150,6 +159,8 @@ class _Above(io.TextIOBase):
     command can be copied whole."""
 
     def __init__(self, console: Console, file: IO[str]) -> None:
+        from rich.ansi import AnsiDecoder
+
         self._console, self._file = console, file
         self._rest = ""
         self._decoder = AnsiDecoder()  # keeps colours, and drops every other control sequence
