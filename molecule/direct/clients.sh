@@ -23,6 +23,16 @@ status -H 'Authorization: token ' https://10.99.2.11:8888/api/contents
 status https://10.99.2.11:8888/tree
 status https://10.99.2.11:8888/lab
 
+echo "a file of a page, as browsers and as others get it, and on a second visit"
+for page in :8888/static/nbclassic/style/style.min.css :9443/books/static/nbclassic/style/style.min.css \
+  :8888/lab/api/themes/@jupyterlab/theme-light-extension/index.css; do
+    ask --cacert "$ca" --compressed -D headers -o packed -w '%{http_code} ' "https://10.99.2.11$page"
+    ask --cacert "$ca" -o plain "https://10.99.2.11$page"
+    cmp packed plain && echo "$(grep -ic '^content-encoding: gzip' headers) compressed"
+    ask --cacert "$ca" --compressed -o /dev/null -w '%{http_code} %{size_download}\n' "https://10.99.2.11$page" \
+      -H "If-Modified-Since: $(sed -n 's/\r$//; s/^[Ll]ast-[Mm]odified: //p' headers)"
+done
+
 echo "the certificate, and what the server refuses to speak"
 openssl s_client -connect 10.99.2.12:8888 -CAfile "$ca" -verify_return_error </dev/null 2>/dev/null |
     openssl x509 -noout -ext subjectAltName,extendedKeyUsage | sed 's/^ *//; s/ *$//'

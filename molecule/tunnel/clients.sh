@@ -17,8 +17,10 @@ through() { # host, remote port, any local port
     ask "http://localhost:$3/api" | grep -o '"version": "2'
     ask -o /dev/null -w '%{http_code}\n' "http://localhost:$3/api/kernels"
     ask -o /dev/null -w '%{http_code}\n' -H 'Authorization: token a-token-for-programs' "http://localhost:$3/api/kernels"
+    ask --compressed -D - -o /dev/null "http://localhost:$3/static/nbclassic/style/style.min.css" | tr -d '\r' \
+      | grep -i '^content-encoding'
 }
-echo "through a tunnel, without a credential, with the token of the second server"
+echo "through a tunnel, without a credential, with the token of the second server, a file of a page"
 through 10.99.3.11 8888 28801
 through 10.99.3.11 8889 28802
 through 10.99.3.12 9999 28803

@@ -32,6 +32,7 @@ SUBJECTS = {
     "first": "The first run on a bare host",
     "verdict": "The proof from the client's side",
     "channels": "Kernels that other accounts cannot listen to",
+    "pages": "Pages through 10 Mbit/s with 60 ms",
     "pki": "Certificates",
 }
 

@@ -38,6 +38,7 @@ SCRIPTS = (
     "busy_kernels.py",
     "check_config.py",
     "kernel_channels.py",
+    "light_pages.py",
     "probe_environment.py",
     "run_jupyter.py",
     "seal_environment.py",
@@ -45,7 +46,7 @@ SCRIPTS = (
     "wait_ready.py",
 )
 #: Those that a server runs in: it is the old one until it restarts.
-RUNNERS = ("kernel_channels.py", "run_jupyter.py")
+RUNNERS = ("kernel_channels.py", "light_pages.py", "run_jupyter.py")
 
 #: The files that servers and kernels write below a home folder beside the notebooks
 #: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).

@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a program of Jupyter, its kernels out of reach of other accounts, and without modules that it never uses:
-``run_jupyter.py PROGRAM [ARGUMENT ...]``.
+"""Run a program of Jupyter, its kernels out of reach of other accounts, its pages compressed, and without modules that
+it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
 
 Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses
 (``iri`` of JSON Schema's formats), and it compiles 35 grammars meanwhile: half of the time until a server answers
@@ -58,17 +58,25 @@ def postpone() -> None:
         sys.modules[NAME] = module
 
 
+def beside(name: str) -> types.ModuleType:
+    """Import a module that lies beside this one. Root runs this too, and no list would know its bytecode."""
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.dont_write_bytecode = writes
+
+
 def protect() -> None:
     """Keep other accounts out of the kernels; an environment without jupyter_client starts none."""
     if importlib.util.find_spec("jupyter_client") is not None:
-        writes, sys.dont_write_bytecode = (
-            sys.dont_write_bytecode,
-            True,
-        )  # root runs this too: no list would know the file
-        import kernel_channels
+        beside("kernel_channels").protect()
 
-        sys.dont_write_bytecode = writes
-        kernel_channels.protect()
+
+def lighten() -> None:
+    """Send the files of pages compressed; an environment without tornado serves none."""
+    if importlib.util.find_spec("tornado") is not None:
+        beside("light_pages").serve()
 
 
 def take_variables(arguments: list[str]) -> None:
@@ -119,6 +127,7 @@ def main() -> None:
     take_variables(sys.argv[1:])
     postpone()
     protect()
+    lighten()
     forgive_kernels()
     del sys.argv[0]
     sys.path[0] = os.path.dirname(sys.argv[0])  # as if Python had been given the program

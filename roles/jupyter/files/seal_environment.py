@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepare the seal of an environment: ``seal_environment.py FOLDER BEFORE PACKAGE ...``; BEFORE is the one whose place
-it takes, or the empty text.
+"""Compress the pages of an environment and prepare its seal: ``seal_environment.py FOLDER BEFORE PACKAGE ...``; BEFORE
+is the one whose place it takes, or the empty text.
 
 Writes FOLDER/remote-notebooks.json.new: the requirements, the version of each package, the time, the replaced
 environment, and every file with its size. Anybody who has tried the environment takes the ``.new`` away. Without a seal
@@ -42,6 +42,10 @@ def versions() -> dict[str, str]:
 
 def main() -> None:
     folder, before, packages = sys.argv[1], sys.argv[2], sys.argv[3:]
+    sys.dont_write_bytecode = True  # root runs this: no list would know the bytecode of the module beside it
+    import light_pages
+
+    light_pages.copy_all(folder)
     content = {
         "packages": packages,
         "versions": versions(),

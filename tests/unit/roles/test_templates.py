@@ -42,6 +42,11 @@ HOSTS = {
 LINES = [
     ("jupyter_server_config.py.j2", {"port": 9000}, "c.ServerApp.port = 9000"),
     ("jupyter_server_config.py.j2", {"settings": {"A": {"b": "c'd"}}}, 'c.A.b = "c\'d"'),
+    (
+        "jupyter_server_config.py.j2",
+        {},
+        'c.ServerApp.tornado_settings.update({"page_config_data": {"buildAvailable": False, "buildCheck": False}})',
+    ),
     ("limits.conf.j2", {"memory_max": "4G"}, "MemoryMax=4G"),
     ("instance.conf.j2", {"devices": "auto"}, "PrivateDevices=yes"),
     ("instance.conf.j2", {"devices": True}, "PrivateDevices=no"),
