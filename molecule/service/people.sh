@@ -86,4 +86,7 @@ change 'ann["state"] = "absent"'
 on bookworm 'getent passwd ann; ls -d /home/ann /etc/remote-notebooks/ann 2>&1 | grep -c "No such file"'
 [ "$(all)" = "$others" ] && echo "the others go on"
 site --limit bookworm
-grep -oE "GPU: [^\"]*|'jupyter' may write to [^.]*" site.log | sort -u
+# A line of the output may be quoted and wrapped.
+gpu='GPU: /dev/nvidia0, seen by a kernel of [a-z]+'
+folders='instance (lab|screen): jupyter may write to (/data, )?/scratch'
+tr -d "'" < site.log | tr -s '\n ' ' ' | grep -oE "$gpu|$folders" | LC_ALL=C sort -u
