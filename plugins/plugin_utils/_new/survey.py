@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import IO, cast
 
 from ...module_utils._errors import PlanError
 from ...module_utils._plain import plain
@@ -172,16 +173,17 @@ def _answer(command: list[str]) -> tuple[int, str, str]:
         with subprocess.Popen(
             ["timeout", str(PATIENCE), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            assert process.stdin and process.stdout and process.stderr  # noqa: S101
+            pipes = (process.stdin, process.stdout, process.stderr)
+            to_host, from_host, messages = cast("tuple[IO[bytes], IO[bytes], IO[bytes]]", pipes)
             try:
-                process.stdin.write(SCRIPT.encode())
-                process.stdin.close()
+                to_host.write(SCRIPT.encode())
+                to_host.close()
             except BrokenPipeError:
                 pass  # ssh has ended: its message says why
-            output = process.stdout.read(MOST)
+            output = from_host.read(MOST)
             if len(output) == MOST:
                 process.kill()
-            error = process.stderr.read(MOST)
+            error = messages.read(MOST)
         return process.returncode, output.decode(errors="replace"), error.decode(errors="replace")
     except FileNotFoundError as missing:
         raise PlanError(

@@ -99,7 +99,6 @@ def _above(name: str, ask: Ask) -> list[str]:
         above = [*jump.split(","), *above]
         name = above[0]
     return above
-    return []
 
 
 def _hop(name: str, ask: Ask, known: Known) -> Hop:

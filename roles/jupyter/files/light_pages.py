@@ -88,7 +88,7 @@ def copy_of(path: str) -> tuple[str, int] | None:
 def accepts_gzip(header: str) -> bool:
     """Tell whether the value of Accept-Encoding includes gzip (RFC 9110, 12.5.3)."""
     for part in header.lower().split(","):
-        name, _, quality = part.partition(";")
+        name, _semicolon, quality = part.partition(";")
         if name.strip() == "gzip":
             return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", quality)
     return False
