@@ -19,16 +19,19 @@ CHECKOUT, STATE, HOST = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sy
 READER = STATE / "reader"
 # A reader's own names, and places outside of this test.
 OWN = {
+    "    lab:": f"    {HOST}:",
     "lab.example.org": HOST,
-    "web1": HOST,
     "migrate_user=ann": "migrate_user=debian",
     "ansible_user: admin": "ansible_user: debian",
+    "192.0.2.7": HOST,
     "192.0.2.0/24": re.sub(r"\d+$", "0/24", HOST),
     "/tmp/": f"{READER}/",  # noqa: S108
     "/var/lib/prometheus/node-exporter/": f"{READER}/",
 }
 # It needs a person at the keyboard, and changes the machine it is typed on.
-NOT_HERE = ("playbooks/trust.yml", "playbooks/serve_kit.yml")
+NOT_HERE = ("make trust", "make serve_kit", "make new")
+#: Not shown to a reader: the checkout has its own.
+NOT_THERE = (".git", ".local", "inventory")
 TYPED_IN = "four words of your own\n"
 
 
@@ -46,29 +49,30 @@ def commands():
     """Return the lines in their order, each once. The removal of the servers comes last, for the others
     need them."""
     readme, operations = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs/operations.md").read_text()
-    lines = [
-        line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("ansible-playbook ")
-    ]
-    lines += re.findall(r"`(ansible-playbook [^`]+)`", readme.partition("## Every day")[2].partition("\n## ")[0])
+    lines = [line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("make ")]
+    lines += re.findall(r"`(make [^`]+)`", readme.partition("## Every day")[2].partition("\n## ")[0])
     lines += [line for block in blocks(operations, "sh") for line in block.splitlines()]
-    lines.sort(key=lambda line: "playbooks/uninstall.yml" in line)
-    return [line for line in dict.fromkeys(lines) if not any(name in line for name in NOT_HERE)]
+    lines.sort(key=lambda line: line.startswith("make down"))
+    return [line for line in dict.fromkeys(lines) if not line.startswith(NOT_HERE)]
 
 
 def prepare():
     """Create the folder that a reader sits in: a checkout with an inventory."""
     shutil.rmtree(READER, ignore_errors=True)  # of the run before, in the same checkout
     READER.mkdir(mode=0o700)
-    for name in ("playbooks", "ansible.cfg", ".ansible", ".venv"):
-        (READER / name).symlink_to(CHECKOUT / name)
-    (READER / "inventory").write_text(own(blocks((CHECKOUT / "README.md").read_text(), "yaml")[0]))
-    (READER / "group_vars").mkdir()
+    for path in CHECKOUT.iterdir():
+        if path.name not in NOT_THERE:
+            (READER / path.name).symlink_to(path)
+    inventory = READER / "inventory"
+    (inventory / "group_vars").mkdir(mode=0o700, parents=True)
+    (inventory / "hosts.yml").write_text(own(blocks((CHECKOUT / "README.md").read_text(), "yaml")[0]))
     # The way out to the package index is this machine's, not README's.
-    (READER / "group_vars/all.yml").write_text("jupyter_ca_bundle: /etc/ssl/test-bundle.crt\n")
+    (inventory / "group_vars/all.yml").write_text("jupyter_ca_bundle: /etc/ssl/test-bundle.crt\n")
 
 
 def environment():
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
+    others = ("ANSIBLE_", "MOLECULE_", "MAKE", "MFLAGS")  # of the make that runs the tests
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     ssh = f"-o UserKnownHostsFile={STATE}/ssh/known_hosts -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     return {
         **kept,
