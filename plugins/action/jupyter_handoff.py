@@ -105,10 +105,9 @@ class ActionModule(OwnAction):
             # The records of others are read under the same lock: with the strategy free, each host brings its own
             # records at its own time.
             with self._alone():
-                known = handoff.stored(set())
-                moved = pages.moved(given, known)
                 fresh = {stem(record) for record in given}
-                stored = [record for record in known if stem(record) not in fresh]
+                stored = handoff.stored(fresh)
+                moved = pages.moved(given, handoff.replaced(fresh))
                 if arguments["servers"] is None:
                     given, stored = stored, []
                 gone = [record for record in stored if record["host"] in arguments["hosts"]]

@@ -6,6 +6,7 @@ memory. Writes nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import hashlib
@@ -18,7 +19,7 @@ import jinja2
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 
-from ...module_utils._errors import PkiError
+from ...module_utils._errors import PkiError, PlanError
 from .. import _files, _safe_place
 from . import authority as handoff_authority
 from . import pages as handoff_pages
@@ -84,6 +85,15 @@ class Handoff:
         names = sorted(glob.glob("*/*.json", root_dir=self.directory))
         paths = [os.path.join(self.directory, name) for name in names if name.removesuffix(".json") not in fresh]
         return [handoff_pages.from_json(_files.read(path) or b"", path) for path in paths]
+
+    def replaced(self, fresh: set[str]) -> list[dict[str, Any]]:
+        """The records of earlier runs for the servers in ``fresh``. This run replaces them, damaged ones as well."""
+        found = []
+        for path in (os.path.join(self.directory, f"{name}.json") for name in sorted(fresh)):
+            with contextlib.suppress(PlanError):
+                data = _files.read(path)
+                found += [handoff_pages.from_json(data, path)] if data else []
+        return found
 
     def files(self, given: list[dict[str, Any]], stored: list[dict[str, Any]]) -> dict[str, bytes]:
         """Each file of the hand-off, by its path below the directory: those of ``given``, and an index that names
