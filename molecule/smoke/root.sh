@@ -24,7 +24,7 @@ ufw status numbered > "$logs/ufw.before"
 echo "where the firewall cannot be changed"
 mount --bind /etc/ufw /etc/ufw && mount -o remount,bind,ro /etc/ufw
 make up > "$logs/0.log" 2>&1
-echo "rc $?, it $(listens), named $(grep -c 'ufw allow .*8888.* failed: ' "$logs/0.log")"
+echo "rc $?, it $(listens), named $(tr -s '\n ' ' ' < "$logs/0.log" | grep -c 'ufw allow [^:]*8888[^:]* failed: ')"
 umount /etc/ufw
 
 echo "up"
