@@ -140,7 +140,9 @@ def narrow(person: Person, page: str) -> None:
     root = person.browser.find_element(By.TAG_NAME, "html")
     words = re.split(r"[\s/-]", root.get_attribute("textContent"))
     long = "a word of 90 characters or more" if len(max(words, key=len)) >= 90 else "no long word"
-    print(f"width {root.get_property('scrollWidth')} of {root.get_property('clientWidth')}, {long}")
+    # A scroll bar takes some of the width.
+    page, screen = root.get_property("scrollWidth"), root.get_property("clientWidth")
+    print(f"{'fits' if page <= screen <= 390 else f'{page} on {screen}'}, {long}")
 
 
 def title(person: Person, url: str, password_file: str) -> None:
