@@ -80,7 +80,7 @@ def run_picture() -> str:
     run = Run(
         changed=dict.fromkeys(["certificates", "accounts", "environment", "configuration", "firewall", "servers"])
     )
-    folder, last = "/home/you/remote.notebooks", []
+    folder, last = "/home/you/remote.notebooks/inventory", []
     for host, address in (("gpu", "gpu.example.org"), ("lab", "lab.example.org")):
         row: dict[str, object] = {"host": host, "instance": "lab", "way": "network", "cause": "ok"}
         row |= {"verdict": "reachable", "certificate_days": 396, "milliseconds": 812 if host == "lab" else 640}
@@ -106,7 +106,7 @@ def run_picture() -> str:
         *lines.ending(run),
     ]
     console = Console(file=io.StringIO(), record=True, width=100, highlight=False, markup=False)
-    console.print(Text("$ make up INVENTORY=inventory", style="bold"))
+    console.print(Text("$ make up", style="bold"))
     for line in shown:
         style = {"OUT OF REACH": "red", "ok": "green"}.get(lines.tone(line), "")
         console.print(Text(line, style=style))

@@ -39,7 +39,7 @@ class Certificate:
 
     @property
     def days(self) -> int:
-        """From the first moment to the last, a part of a day counting as a whole: ``openssl x509 -days 825`` creates
+        """From the first moment to the last, a part of a day counting as a whole: ``openssl x509 -days 825`` gives
         825."""
         return int(-(-(self.not_after - self.not_before).total_seconds() // 86400))
 

@@ -23,7 +23,7 @@ _OTHERS = (*_IDENTITY, "inventory_dir", "inventory_file", "playbook_dir", "targe
 def require_own_variables(variables: dict[str, Any], connection: str = "ssh") -> None:
     """Refuse a host that sets a variable of the inventory.
 
-    Any module may return facts, and Ansible creates variables of them that win over the inventory
+    Any module may return facts, and Ansible turns them into variables that win over the inventory
     (``INJECT_FACTS_AS_VARS``): a host that is in other hands could name a folder of the control node that way, or a
     file there that it wants to have, or say that it is another host.
 

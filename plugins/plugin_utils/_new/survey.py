@@ -186,6 +186,4 @@ def _answer(command: list[str]) -> tuple[int, str, str]:
             error = messages.read(MOST)
         return process.returncode, output.decode(errors="replace"), error.decode(errors="replace")
     except FileNotFoundError as missing:
-        raise PlanError(
-            f"the program {missing.filename} is missing on this machine. Install the OpenSSH client."
-        ) from None
+        raise PlanError(f"the program {missing.filename} is missing on this machine. Install it.") from None

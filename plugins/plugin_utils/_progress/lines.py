@@ -15,9 +15,9 @@ from .run import Run
 
 #: More hosts, rows or addresses than this are counted instead of listed.
 MOST = 12
-#: The parts of a failed result that explain it, the best first.
 _TONE = re.compile(r"(?:\S+: )?(FAILED|OUT OF REACH|WARNING|ok)(?=[ ,:])")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+#: The parts of a failed result that explain it, the best first.
 _PARTS = ("msg", "module_stderr", "stderr", "module_stdout", "stdout")
 
 

@@ -77,6 +77,8 @@ def copy_of(path: str) -> tuple[str, int] | None:
     """Return the path and the size of the copy of a file. None if it has none, or if it changed after its copy."""
     prefix = os.path.realpath(sys.prefix)
     name = os.path.relpath(os.path.realpath(path), prefix)
+    if name.startswith(os.pardir):  # a file of an account
+        return None
     copy = os.path.join(prefix, COPIES, name + SUFFIX)
     try:
         state = os.stat(copy)

@@ -76,3 +76,15 @@ def test_the_files_of_pages_get_a_copy_with_their_time(tmp_path):
 )
 def test_gzip_is_sent_to_those_who_accept_it(light_pages, header, accepted):
     assert light_pages.accepts_gzip(header) is accepted
+
+
+def test_a_file_outside_of_the_environment_has_no_copy(light_pages, tmp_path, monkeypatch):
+    """From the folder of the copies, its relative path leads to another place, where somebody may have put a file."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    paths = (tmp_path / "home/main.js", tmp_path / "env/home/main.js.gz")
+    (tmp_path / "env/compressed").mkdir(parents=True)
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(TEXT)
+        os.utime(path, ns=(0, 1_700_000_000_000_000_000))
+    assert light_pages.copy_of(str(paths[0])) is None
