@@ -49,7 +49,7 @@ def main() -> None:
     if arguments.path not in DEFAULTS:
         sys.exit(f"INVENTORY={arguments.path}: no such file or folder; inventory.example is an example")
     if arguments.existing:
-        sys.exit(f"{path} does not exist, so `make up` has not run in this checkout")
+        sys.exit(f"{path} does not exist: nothing is installed from this checkout. Type make new, or make up, first.")
     write(path)
 
 
