@@ -10,7 +10,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, cast
+from typing import IO
 
 from ...module_utils._errors import PlanError
 from ...module_utils._plain import plain
@@ -173,8 +173,8 @@ def _answer(command: list[str]) -> tuple[int, str, str]:
         with subprocess.Popen(
             ["timeout", str(PATIENCE), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            pipes = (process.stdin, process.stdout, process.stderr)
-            to_host, from_host, messages = cast("tuple[IO[bytes], IO[bytes], IO[bytes]]", pipes)
+            pipes: tuple[IO[bytes], ...] = (process.stdin, process.stdout, process.stderr)  # type: ignore[assignment]
+            to_host, from_host, messages = pipes
             try:
                 to_host.write(SCRIPT.encode())
                 to_host.close()
