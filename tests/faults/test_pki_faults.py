@@ -379,7 +379,7 @@ def test_another_authoritys_key(tmp_path):
         key,
     )
     with pytest.raises(PkiError, match=r"ca\.key\.pem does not belong to .*ca\.cert\.pem"):
-        ensure(settings(tmp_path))
+        ensure(settings(tmp_path, renew=["web0/lab"]))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_why_a_session_does_not_start():
             ["a", "b"],
             "/i",
             True,
-            ["left out: a, b: out of reach, or failed, as it says above. For what is left: --limit a,b"],
+            ["left out: a, b: unreachable or failed, see above. To run for them again: --limit a,b"],
             id="hosts that were left out",
         ),
     ],
