@@ -62,7 +62,7 @@ both=(-e '{"jupyter_settings": {"ServerApp": {"max_body_size": 1000000}}}' --lim
 ansible-playbook remote.notebooks.site "${inventory[@]}" "${both[@]}" > other.log 2>&1 < /dev/null & other=$!
 for _try in $(seq 300); do on bookworm test -L /run/remote-notebooks.lock && break; sleep 0.1; done
 site "${both[@]}"
-grep -oE "Another run is at work on this host: [a-z]+@" site.log | head -n 1
+grep -oE "Another run is in progress on this host, started by [a-z]+@" site.log | head -n 1
 wait $other; echo "rc $?"
 on bookworm "test ! -L /run/remote-notebooks.lock && echo unlocked"
 site --limit bookworm

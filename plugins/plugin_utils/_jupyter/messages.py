@@ -66,6 +66,6 @@ def closing(
     if lines and folder != inventory_folder:
         lines.append(f"kept: passwords, keys and pages of this run are in {folder}")
     if left_out:
-        reason = "out of reach, or failed, as it says above. For what is left: --limit"
+        reason = "unreachable or failed, see above. To run for them again: --limit"
         lines.append(f"left out: {', '.join(left_out)}: {reason} {','.join(left_out)}")
     return lines
