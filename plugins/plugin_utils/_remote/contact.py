@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleAction, AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.loader import connection_loader
 
 from ...module_utils._plain import plain_lines
 
@@ -39,7 +40,9 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
         return next((value for value in (templar.template(task_vars.get(name)) for name in names) if value), None)
 
     port = first("ansible_port", "ansible_ssh_port")
-    arguments = [first("ansible_ssh_common_args"), first("ansible_ssh_extra_args")]
+    arguments = [
+        first(f"ansible_{name}") or _configured(name) for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")
+    ]
     connection, host = (
         first("ansible_connection") or C.DEFAULT_TRANSPORT,
         first("ansible_host") or task_vars["inventory_hostname"],
@@ -69,6 +72,14 @@ def contact(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
         ),
         "ssh_args": words,
     }
+
+
+def _configured(option: str) -> str:
+    """Return an option of Ansible's connection ssh as the environment or ansible.cfg sets it. Empty if neither does:
+    the defaults are about connections that several tasks share."""
+    connection_loader.get("ssh", class_only=True)  # Ansible knows its options from then on
+    value, origin = C.config.get_config_value_and_origin(option, plugin_type="connection", plugin_name="ssh")
+    return "" if origin == "default" else str(value or "")
 
 
 def _own_login() -> str | None:

@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.parsing.dataloader import DataLoader
@@ -65,6 +70,45 @@ def reached(tmp_path):
 def test_where_a_host_is(reached, name, more, address, port, proxy):
     found = reached(name, **more)
     assert (found["address"], found["address_port"], found["proxy"]) == (address, port, proxy)
+
+
+@pytest.mark.parametrize(
+    ("variables", "environment", "words"),
+    [
+        pytest.param({}, {}, [], id="nowhere: the defaults of Ansible are about its own connection"),
+        pytest.param({}, {"ANSIBLE_SSH_COMMON_ARGS": "-J gate"}, ["-J", "gate"], id="the environment"),
+        pytest.param({}, {"ANSIBLE_SSH_ARGS": "-J gate"}, ["-J", "gate"], id="the environment, all of them"),
+        pytest.param({}, {"ANSIBLE_CONFIG": "[ssh_connection]\nssh_extra_args = -J gate"}, ["-J", "gate"], id="a file"),
+        pytest.param(
+            {"ansible_ssh_common_args": "-J first"},
+            {"ANSIBLE_SSH_COMMON_ARGS": "-J gate"},
+            ["-J", "first"],
+            id="the inventory wins",
+        ),
+    ],
+)
+def test_arguments_of_ssh_from_anywhere_that_ansible_reads(tmp_path, variables, environment, words):
+    if "ANSIBLE_CONFIG" in environment:
+        (tmp_path / "ansible.cfg").write_text(environment["ANSIBLE_CONFIG"])
+        environment = {"ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}
+    program = (
+        "import json, sys\n"
+        "from ansible.parsing.dataloader import DataLoader\n"
+        "from ansible.template import Templar\n"
+        "from ansible_collections.remote.notebooks.plugins.plugin_utils._remote.contact import contact\n"
+        "variables = {'inventory_hostname': '192.0.2.9', **json.loads(sys.argv[1])}\n"
+        "print(json.dumps(contact(variables, Templar(loader=DataLoader(), variables=variables))['ssh_args']))"
+    )
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(variables)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**ours, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+    )
+    assert json.loads(done.stdout) == words
 
 
 @pytest.mark.parametrize(
