@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import test_hosts
+from tools import prepared, test_hosts
 from tools.environment import build_apart, installer_environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -196,7 +196,8 @@ def sanity() -> None:
 
 
 def scenarios() -> list[str]:
-    names = [path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")]
+    """All of them but the one that comes before the others."""
+    names = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - {prepared.SCENARIO}
     return sorted(names, key=lambda name: (name not in LONG, name))
 
 
@@ -239,6 +240,7 @@ def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str,
         name,
     ]
     folders = {"MOLECULE_PROJECT_DIRECTORY": str(root), "MOLECULE_GLOB": f"{root}/molecule/*/molecule.yml"}
+    folders["REMOTE_NOTEBOOKS_PREPARED"] = prepared.tag()
     extra = environment(runtime, **folders, NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
     with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open(
         "w"
@@ -266,10 +268,21 @@ def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str,
     return name, "" if green else f"{name}{reason(text)}"
 
 
+def prepare_environments(logs: Path, runtime: Path, root: Path) -> None:
+    """Store the default environment of this state of the collection as images, if there are none yet."""
+    tag = prepared.tag()
+    if prepared.exist(tag):
+        return
+    _name, why = run_scenario(prepared.SCENARIO, logs, runtime, root)
+    if why:
+        raise Red(why)
+    prepared.remove_older(tag)
+
+
 def molecule(*names: str) -> None:
     """Scenarios share nothing (own network, own names), so several run at a time."""
     setup()
-    unknown = set(names) - set(scenarios())
+    unknown = set(names) - {*scenarios(), prepared.SCENARIO}
     if unknown:
         raise Red(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(scenarios())}")
     runtime = build_apart("runtime")
@@ -277,7 +290,9 @@ def molecule(*names: str) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
     with plain_root() as root, concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-        results = list(pool.map(lambda name: run_scenario(name, logs, runtime, root), names or scenarios()))
+        prepare_environments(logs, runtime, root)
+        others = [name for name in names or scenarios() if name != prepared.SCENARIO]
+        results = list(pool.map(lambda name: run_scenario(name, logs, runtime, root), others))
     red = [why for _name, why in results if why]
     if red:
         raise Red("; ".join(red))
