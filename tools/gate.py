@@ -220,7 +220,7 @@ def plain_root() -> Iterator[Path]:
         yield link
 
 
-def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str, str]:
+def run_scenario(name: str, logs: Path, runtime: Path, root: Path, tag: str) -> tuple[str, str]:
     """Run one scenario into a log of its own. The log is printed if it fails. Returns its name and the reason of a
     failure, empty if nothing did.
 
@@ -240,7 +240,7 @@ def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str,
         name,
     ]
     folders = {"MOLECULE_PROJECT_DIRECTORY": str(root), "MOLECULE_GLOB": f"{root}/molecule/*/molecule.yml"}
-    folders["REMOTE_NOTEBOOKS_PREPARED"] = prepared.tag()
+    folders["REMOTE_NOTEBOOKS_PREPARED"] = tag
     extra = environment(runtime, **folders, NO_COLOR="1", MOLECULE_COMMAND_BORDERS="false", PYTHONUNBUFFERED="1")
     with (Path(tempfile.gettempdir()) / f"remote-notebooks-{os.getuid()}-{name}.lock").open("w") as lock, log.open(
         "w"
@@ -268,12 +268,11 @@ def run_scenario(name: str, logs: Path, runtime: Path, root: Path) -> tuple[str,
     return name, "" if green else f"{name}{reason(text)}"
 
 
-def prepare_environments(logs: Path, runtime: Path, root: Path) -> None:
+def prepare_environments(logs: Path, runtime: Path, root: Path, tag: str) -> None:
     """Store the default environment of this state of the collection as images, if there are none yet."""
-    tag = prepared.tag()
     if prepared.exist(tag):
         return
-    _name, why = run_scenario(prepared.SCENARIO, logs, runtime, root)
+    _name, why = run_scenario(prepared.SCENARIO, logs, runtime, root, tag)
     if why:
         raise Red(why)
     prepared.remove_older(tag)
@@ -290,9 +289,10 @@ def molecule(*names: str) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
     with plain_root() as root, concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-        prepare_environments(logs, runtime, root)
+        tag = prepared.tag()  # once: somebody may edit while the scenarios run
+        prepare_environments(logs, runtime, root, tag)
         others = [name for name in names or scenarios() if name != prepared.SCENARIO]
-        results = list(pool.map(lambda name: run_scenario(name, logs, runtime, root), others))
+        results = list(pool.map(lambda name: run_scenario(name, logs, runtime, root, tag), others))
     red = [why for _name, why in results if why]
     if red:
         raise Red("; ".join(red))

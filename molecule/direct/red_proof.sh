@@ -14,7 +14,7 @@ nft add rule inet somebody first iifname != lo tcp dport 8888 drop'
 rm -r handoff/trixie
 ansible-playbook remote.notebooks.site "$@" --limit trixie > red_proof.log 2>&1
 echo "rc $?"
-grep -o '^ *"\?cause.*\|packets to https://[^ ]* [^.]*\.' red_proof.log
+grep -o 'lab (network) is unreachable' red_proof.log | head -n 1
 (cd handoff/trixie && ls ./*.html ./*.json)
 grep -o 'href="https://10.99.2.12:8888/[a-z]*"' handoff/trixie/lab.html | sort --unique
 on nft delete table inet somebody
