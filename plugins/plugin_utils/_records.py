@@ -61,10 +61,12 @@ class Kernel(TypedDict):
     interrupt_mode: str
     metadata: dict[str, Any]
     argv: list[str] | None
+    existing: str  # the path of an environment that is not ours, as the inventory has it; empty without one
     python: str | None  # None for a kernel that is no Python of ours
     packages: list[str]
     # Added once the host has answered
     environment: NotRequired[str | None]
+    conda: NotRequired[bool]  # whether it is an environment of conda
     python_path: NotRequired[str | None]
 
 

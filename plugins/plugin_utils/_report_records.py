@@ -132,6 +132,16 @@ class Environment(TypedDict, total=False):
     before: str | None
 
 
+class ExistingEnvironment(TypedDict):
+    """An environment that is not ours, as the account of a server finds it."""
+
+    problem: str
+    said: str
+    conda: bool
+    real: list[str]  # the folders behind its path and its interpreter
+    astray: bool  # somebody but root can change it
+
+
 class ProcessDetails(TypedDict, total=False):
     environment: str
     kernels: int
@@ -203,6 +213,7 @@ class Report(TypedDict):
     folders: dict[str, list[str]]  # by account: for data, and writable
     devices: Devices
     environments: dict[str, Environment]
+    existing: dict[str, ExistingEnvironment]  # by instance and kernel
     details: NotRequired[Details]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils._errors import AnswerError, CheckError
-from ...module_utils._jupyter.observation import accounts, devices
+from ...module_utils._jupyter.observation import accounts, devices, existing
 from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
@@ -129,6 +129,16 @@ SEALED = record(
     {"built": maybe(moment), "before": maybe(line(4096, r"(?:/[^\0]*)?"))},
 )
 
+EXISTING = record(
+    {
+        "problem": choice(*existing.PROBLEMS),
+        "said": line(),
+        "conda": flag,
+        "real": many(PATH, 2),
+        "astray": flag,
+    }
+)
+
 #: The further fields of a resource of each kind.
 _NEEDED = {
     "shadow": ("origin", "backup", "mover", "account"),
@@ -209,6 +219,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "folders": among(probe.get("folders") or (), many(PATH, accounts.MOST_FOLDERS)),
             "devices": DEVICES,
             "environments": table(PATH, SEALED, 10_000),
+            "existing": each(probe.get("existing") or (), EXISTING),
         },
         {"details": details} if closer else {},
     )

@@ -4,9 +4,9 @@
 """Kernels as data: from the settings of an instance to complete records, and to the file that Jupyter reads. Pure: no
 I/O, no Ansible.
 
-A *kernel* is ``{"name", "display_name", "language", "env", ...}`` and one of three kinds: with ``argv`` it is taken as
-given; with ``language: R`` it runs the system's R; else it is a Python with an environment of its own (``python``,
-``packages``).
+A *kernel* is ``{"name", "display_name", "language", "env", ...}`` and one of four kinds: with ``argv`` it is taken as
+given; with ``environment`` it runs in an environment that somebody else created; with ``language: R`` it runs the
+system's R; else it is a Python with an environment of its own (``python``, ``packages``).
 
 The format is Jupyter's: https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
 """
@@ -21,13 +21,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .._records import Kernel
 
-KEYS = ("name", "display_name", "language", "python", "packages", "argv", "env", "interrupt_mode", "metadata")
+KEYS = (
+    "name",
+    "display_name",
+    "language",
+    "python",
+    "packages",
+    "environment",
+    "argv",
+    "env",
+    "interrupt_mode",
+    "metadata",
+)
 BASE_PACKAGES = ("ipykernel", "pip")
 #: How the manual of IRkernel starts it.
 R_COMMAND = ("R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}")
 
 # The names that jupyter_client accepts, in lower case because clients compare them so.
 _NAME = re.compile(r"[a-z0-9._-]+")
+#: In the path of an environment. PATH separates folders by a colon, and Jupyter replaces the names in braces and behind
+#: a dollar sign in a kernelspec.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f:${}]")
 
 
 def complete(
@@ -67,6 +81,7 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
         "interrupt_mode": entry.get("interrupt_mode") or "signal",
         "metadata": entry.get("metadata") or {},
         "argv": None,
+        "existing": "",
         "python": None,
         "packages": [],
     }
@@ -77,7 +92,10 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
     if kernel["interrupt_mode"] not in ("signal", "message"):
         wrong("interrupt_mode is 'signal' or 'message'.")
     own = {"python", "packages"} & {key for key, value in entry.items() if value}
-    if entry.get("argv"):
+    if entry.get("environment") is not None:
+        kernel["existing"] = _existing(entry, kernel["language"], wrong)
+        kernel["language"] = "python"
+    elif entry.get("argv"):
         argv = entry["argv"]
         if not isinstance(argv, list) or not any("{connection_file}" in str(word) for word in argv):
             wrong("argv is the list of words that starts it, one of them '{connection_file}'.")
@@ -108,14 +126,40 @@ def _one(entry: dict[str, Any], name: str, python: str, wrong: Callable[[str], N
     return kernel
 
 
+def _existing(entry: dict[str, Any], language: str, wrong: Callable[[str], None]) -> str:
+    """Return the path of an environment that is there, without a slash at its end."""
+    path = str(entry["environment"])
+    others = [key for key in ("packages", "python", "argv") if entry.get(key)]
+    if others:
+        wrong(
+            f"environment: it names an environment that is there, and is not changed. Leave out either it or"
+            f" {' and '.join(others)}."
+        )
+    if language not in ("", "python"):
+        wrong(f"environment: a kernel of an environment is a Python. Leave language: {language} out.")
+    if not path.startswith(("/", "~/")) or not path.strip("/~") or {".", ".."} & {*path.split("/")}:
+        wrong(
+            f"environment: '{path}' is no folder of an environment. Write its path from '/' or from '~/', the account's"
+            " home, for example /opt/conda/envs/torch."
+        )
+    elif _UNFIT.search(path):
+        wrong(f"environment: {path!r} holds a character that no kernelspec can hold. Rename the folder.")
+    return re.sub("/+", "/", path).rstrip("/")
+
+
 def spec(kernel: Kernel) -> dict[str, Any]:
-    """Return the content of kernel.json. A Python kernel carries ``environment``, the path of its own."""
+    """Return the content of kernel.json. A Python kernel carries ``environment``, the path of its own or of the one
+    that is there."""
     env = dict(kernel["env"])
     argv, metadata = kernel["argv"], kernel["metadata"]
-    if kernel["python"]:
-        argv = [f"{kernel['environment']}/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    if kernel["python"] or kernel["existing"]:
+        folder = kernel["environment"]
+        argv = [f"{folder}/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         # A program that a cell starts with `!` comes from this environment, and not from the server's.
-        env.setdefault("PATH", f"{kernel['environment']}/bin:/usr/local/bin:/usr/bin:/bin")
+        env.setdefault("PATH", f"{folder}/bin:/usr/local/bin:/usr/bin:/bin")
+        if kernel.get("conda"):
+            # By it, compilers and libraries of conda find their files, as after `conda activate`.
+            env.setdefault("CONDA_PREFIX", str(folder))
         metadata = {"debugger": True, **metadata}
     return {
         "argv": argv,

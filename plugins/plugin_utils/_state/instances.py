@@ -13,7 +13,7 @@ from .._plan.interfaces import INTERFACES, classic_path
 from . import layout
 
 if TYPE_CHECKING:
-    from .._records import Aim, HostInstance, Instance, Plan, Sandbox
+    from .._records import Aim, HostInstance, Instance, Kernel, Plan, Sandbox
     from .._report_records import Report, Slot, System
 
 
@@ -94,12 +94,7 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
                 **item,
                 "classic": classic_path(item, report),
                 "kernels": [
-                    {
-                        **kernel,
-                        "environment": chosen.get(f"{name}.{kernel['name']}"),
-                        "python_path": (report["pythons"].get(kernel["python"] or "") or {}).get("path"),
-                    }
-                    for kernel in item["kernels"]
+                    _kernel(kernel, f"{name}.{kernel['name']}", home, report, chosen) for kernel in item["kernels"]
                 ],
                 "scope": plan["scope"],
                 "timeout": plan["timeout"],
@@ -135,15 +130,21 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
     return completed
 
 
+def _kernel(kernel: Kernel, slot: str, home: str, report: Report, chosen: dict[str, str]) -> Kernel:
+    """Return a kernel with the environment that it runs in."""
+    if kernel["existing"]:
+        conda = slot in report["existing"] and report["existing"][slot]["conda"]
+        return {**kernel, "environment": layout.home_path(kernel["existing"], home), "conda": conda}
+    path = (report["pythons"].get(kernel["python"] or "") or {}).get("path")
+    return {**kernel, "environment": chosen.get(slot), "python_path": path}
+
+
 def _allowed(item: Instance, report: Report, key: Literal["allow", "groups"]) -> list[str]:
     """Return the entries, or the groups, of the devices that kernels use."""
     classes = report["devices"]["classes"].values() if item["devices"] != "none" else ()
     return list(dict.fromkeys(text for each in classes for text in each[key]))
 
 
-#: The paths that systemd leaves writable beside a read-only system, and hides as a whole when it hides homes
-#: (systemd.exec(5), ProtectHome=).
-HOMES = ("/home", "/root", "/run/user")
 #: Folders that hold more than homes, though one may lie there: they cannot be hidden.
 SYSTEM_FOLDERS = (
     "/",
@@ -174,12 +175,12 @@ def _sandbox(home: str, root: str, data: list[str], private: bool) -> Sandbox:
 
     near = posixpath.dirname(home)
     # TemporaryFileSystem= cannot say a path with a colon.
-    hidden = [] if below(home, list(HOMES)) or near in SYSTEM_FOLDERS or ":" in near else [near]
-    shut = [*HOMES, *hidden]
+    hidden = [] if below(home, list(layout.HOMES)) or near in SYSTEM_FOLDERS or ":" in near else [near]
+    shut = [*layout.HOMES, *hidden]
     return {
         "writable": [
             *([] if private and below(root, [home]) else [root]),
-            *([] if below(home, list(HOMES)) else [home]),
+            *([] if below(home, list(layout.HOMES)) else [home]),
             # A disk that is not mounted yet lets the server start.
             *(f"-{path}" for path in data if not below(path, [root, home])),
         ],

@@ -70,6 +70,10 @@ CRON = "/etc/cron.d/remote-notebooks-{name}"
 #: The systemd of an account: it would run files of its home, outside of the units of its servers.
 USER_MANAGER = "/etc/systemd/system/user@{uid}.service"
 
+#: The paths that systemd leaves writable beside a read-only system, and hides as a whole when it hides homes
+#: (systemd.exec(5), ProtectHome=).
+HOMES = ("/home", "/root", "/run/user")
+
 #: Where a run says that it is at work: gone after a reboot, as the run is.
 LOCK = {"system": "/run/remote-notebooks.lock", "user": "~/.remote-notebooks.lock"}
 #: No run takes that long: a lock this old, in seconds, is nobody's.

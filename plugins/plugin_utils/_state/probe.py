@@ -12,7 +12,7 @@ from ...module_utils._tunnel import names as tunnel_names
 from .._jupyter import conflicts, data_folders, leftovers, throttle
 from .._jupyter.strangers import FIREWALL_UNIT
 from .._plan.access import loopback
-from . import layout
+from . import existing, layout
 
 if TYPE_CHECKING:
     from .._records import Plan
@@ -84,6 +84,7 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
         ),
         "environments": f"{prefix}/envs/*",
         "site": f"{prefix}/envs",
+        "existing": existing.asked(plan),
         "roots": {item["name"]: [item["user"], root] for item, root in zip(instances, roots)},
         "traces": list(layout.TRACES),
         "sessions": {item["name"]: layout.TMUX_SESSION.format(name=item["name"]) for item in instances},

@@ -15,7 +15,7 @@ from .._jupyter import strangers as jupyter_strangers
 from .._network import rules as network_rules
 from .._network.ports import is_taken_since, taken
 from .._plan.interfaces import INTERFACES
-from . import instances, layout, resources
+from . import existing, instances, layout, resources
 
 if TYPE_CHECKING:
     from .._records import Change, Instance, Plan
@@ -90,9 +90,9 @@ def refusals(plan: Plan, report: Report) -> list[str]:
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]
     if plan["instances"] and not problems:
-        problems += jupyter_strangers.refusals(
-            plan, resources.things(plan, instances.complete(plan, report), report, {}, {}), report
-        )
+        completed = instances.complete(plan, report)
+        problems += existing.unseen(completed, report)
+        problems += jupyter_strangers.refusals(plan, resources.things(plan, completed, report, {}, {}), report)
     return problems
 
 
@@ -109,6 +109,7 @@ def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
                 f"kernels: kernel '{kernel['name']}': there is no '{kernel['python']}' on this host. Install it, or"
                 " leave python out."
             )
+    problems += existing.refusals(plan, item, report)
     if layout.uses_r([item]) and plan["scope"] == "user" and layout.r_is_missing(report):
         problems.append(
             "kernels: R is not installed here, and scope 'user' cannot install it. Ask for: apt-get install r-base-core"

@@ -13,7 +13,7 @@ from .._jupyter import conflicts, data_folders, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
 from .._network import ports as network_ports
 from .._network import rules as network_rules
-from . import layout, manifest, probe, refusals
+from . import existing, layout, manifest, probe, refusals
 
 if TYPE_CHECKING:
     from .._records import Plan
@@ -41,6 +41,7 @@ def remarks(plan: Plan, report: Report) -> list[str]:
             if network_ports.is_taken_since(item, report)
             for text in network_ports.taken(item, report)
         ),
+        *existing.remarks(plan, report),
         *_unkept(plan, report["system"]),
         *_without_ssh(plan, report),
         *_plain(plan),

@@ -19,6 +19,7 @@ from .configuration import options
 from .details import details
 from .devices import devices
 from .environments import environments
+from .existing import existing
 from .listeners import listeners
 from .manifest import manifest
 from .paths import aside, expand, path, shut
@@ -35,7 +36,7 @@ def report(
     :param firewall: reads the firewall; called only where the plan, or an earlier run, has something to do with one.
     :param tunnel: reads the accounts that can only forward, with ``owner`` and ``accounts``; likewise.
     """
-    asked = probe.get("tunnel")
+    asked, foreign = probe.get("tunnel"), existing(probe.get("existing") or {})
     things, machine, started, built = manifest(probe["manifest"]), system(), commands(), expand([probe["environments"]])
     sealed, told, owners = environments(built), options(probe["shadows"]), _owners(probe, things, machine)
     names = {*expand(probe["paths"])} | {thing["path"] for thing in things if thing.get("path")}
@@ -79,6 +80,7 @@ def report(
     }
     said["shadows"] = told()
     said["environments"] = sealed()
+    said["existing"] = foreign()
     closer = probe.get("details")
     if closer:
         said["details"] = details(running, os.path.expanduser(closer["script"]), closer["ports"], run)

@@ -99,6 +99,7 @@ PROBE = {"pythons": [], "accounts": [], "roots": {}, "ports": []}
         (_report_records.PathState, report_answers.STATE, {"target", "directory", "entries", "digest", "text"}),
         (_report_records.Process, report_answers.SERVER, {"trial"}),
         (_report_records.FirewallPicture, firewall_answers.FIREWALL, {"ufw_ipv6", "ufw_accepts"}),
+        (_report_records.ExistingEnvironment, report_answers.EXISTING, set()),
         (_report_records.Environment, report_answers.SEALED, {"built", "before"}),
     ],
     ids=lambda value: getattr(value, "__name__", "")[:20],

@@ -56,6 +56,7 @@ PROBE = {
     "aside": [],
     "accounts": ["root", "nobody-of-that-name"],
     "pythons": ["python3", "3.0"],
+    "existing": {"lab.torch": ["", "/nonexistent"]},
     "ports": [22],
     "units": [],
     "user_units": False,
@@ -188,6 +189,7 @@ def test_its_words_are_those_of_the_programs():
     assert firewall_answers.HOOKS == packet_filter.HOOKS
 
 
+TORCH = {"problem": "missing", "said": "", "conda": False, "real": [], "astray": False}
 SEALED = {"sealed": True, "missing": []}
 LINK = {"kind": "link", "mode": "0777", "owner": "root", "group": "root", "modified": 1.0}
 SERVICE = {"id": "service jupyter@lab.service", "kind": "service", "instance": "lab", "manager": "systemd"}
@@ -225,6 +227,11 @@ SERVICE = {"id": "service jupyter@lab.service", "kind": "service", "instance": "
         pytest.param("paths", {"/x": {**LINK, "target": "/", "modified": float("inf")}}, id="a time without end"),
         pytest.param("paths", {"/x": {**LINK, "target": "/", "mode": "rwx"}}, id="a mode of letters"),
         pytest.param("environments", {"/x": {**SEALED, "missing": ["a"] * 11}}, id="a list that is too long"),
+        pytest.param("existing", {}, id="no word of an environment that was asked about"),
+        pytest.param("existing", {"lab.x": {}}, id="an environment that nobody asked about"),
+        pytest.param("existing", {"lab.torch": {**TORCH, "problem": "x"}}, id="an unknown problem of an environment"),
+        pytest.param("existing", {"lab.torch": {**TORCH, "said": "x" * 501}}, id="an environment that says too much"),
+        pytest.param("existing", {"lab.torch": {**TORCH, "real": ["x"]}}, id="a relative path of an environment"),
         pytest.param("manifest", [{**SERVICE, "instance": "../h1/lab"}], id="an instance that is a path"),
         pytest.param("manifest", [{**SERVICE, "instance": "lab\n"}], id="an instance and a line more"),
         pytest.param("manifest", [{**SERVICE, "id": "service"}], id="a thing without a name"),

@@ -53,6 +53,31 @@ def test_any_other_kernel_is_taken_as_it_is():
 
 
 @pytest.mark.parametrize(
+    ("conda", "env"),
+    [
+        pytest.param(False, {"PATH": "/srv/venv/bin:/usr/local/bin:/usr/bin:/bin"}, id="a venv"),
+        pytest.param(
+            True,
+            {"PATH": "/srv/venv/bin:/usr/local/bin:/usr/bin:/bin", "CONDA_PREFIX": "/srv/venv"},
+            id="an environment of conda",
+        ),
+    ],
+)
+def test_a_kernel_of_an_existing_environment_runs_its_programs(conda, env):
+    found = one(name="torch", environment="/srv//venv/")
+    assert (found["existing"], found["python"], found["packages"]) == ("/srv/venv", None, [])
+    spec = jupyter_kernels.spec({**found, "environment": "/srv/venv", "conda": conda})
+    assert spec["argv"] == ["/srv/venv/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    assert (spec["env"], spec["language"], spec["metadata"]) == (env, "python", {"debugger": True})
+
+
+def test_the_env_of_the_inventory_wins_over_that_of_an_environment():
+    found = one(name="torch", environment="/srv/venv", env={"PATH": "/x", "CUDA_HOME": "/usr/local/cuda"})
+    spec = jupyter_kernels.spec({**found, "environment": "/srv/venv", "conda": False})
+    assert spec["env"] == {"PATH": "/x", "CUDA_HOME": "/usr/local/cuda"}
+
+
+@pytest.mark.parametrize(
     ("kernels", "says"),
     [
         pytest.param([{"name": "A b"}], "give it a name of lower-case letters", id="a name with a space"),
@@ -76,6 +101,26 @@ def test_any_other_kernel_is_taken_as_it_is():
         pytest.param([{"name": "a", "env": ["x"]}], "env and metadata are mappings", id="an env that is a list"),
         pytest.param([{"name": "a", "packages": "x"}], "packages is a list", id="packages that are a word"),
         pytest.param([{"name": "a", "interrupt_mode": "x"}], "interrupt_mode is", id="an unknown way to interrupt"),
+        pytest.param(
+            [{"name": "a", "environment": "/e", "packages": ["x"], "argv": ["y"]}],
+            "kernel 'a': environment: it names an environment that is there, and is not changed. Leave out either it or"
+            " packages and argv.",
+            id="an environment, and packages for it",
+        ),
+        pytest.param(
+            [{"name": "a", "environment": "/e", "language": "R"}], "Leave language: R out", id="an environment of R"
+        ),
+        pytest.param(
+            [{"name": "a", "environment": "envs/torch"}],
+            "environment: 'envs/torch' is no folder of an environment. Write its path from '/'",
+            id="an environment by its name",
+        ),
+        pytest.param([{"name": "a", "environment": ""}], "'' is no folder", id="an empty environment"),
+        pytest.param([{"name": "a", "environment": "/"}], "'/' is no folder", id="all of the host as an environment"),
+        pytest.param([{"name": "a", "environment": "/a/../b"}], "is no folder", id="an environment with .."),
+        pytest.param(
+            [{"name": "a", "environment": "/srv/{x}"}], "no kernelspec can hold", id="a path that Jupyter would replace"
+        ),
     ],
 )
 def test_mistakes_are_named_with_their_cure(kernels, says):

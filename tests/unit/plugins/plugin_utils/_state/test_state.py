@@ -59,6 +59,7 @@ def bare(**system):
             for path in ("/etc", "/opt")
         },
         "environments": {},
+        "existing": {},
         "used": [],
         "servers": [],
         "shadows": {},
