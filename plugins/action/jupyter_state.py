@@ -266,6 +266,7 @@ def _set_origin(
     thing["lock"] = lock
     thing["wheelhouse"] = wheels.get(slot, {})
     thing["before"] = now if now != thing["path"] else ""
+    thing["renew"] = aim["do"] == "new"
     thing["instead_of"] = now if aim["do"] == "new" and not lock else ""
 
 

@@ -14,7 +14,8 @@
     ├── CheckError     the client's view could not even be tried
     ├── AnswerError    a host's answer is none of our programs'
     ├── BuildError     an environment cannot be built on a host, or does not work
-    │   └── AlarmError a downloaded file is not the expected one
+    │   ├── AlarmError a downloaded file is not the expected one
+    │   └── InterpreterError  the Python of an environment cannot be installed
     └── LockError      a lock file, or the wheels for it, cannot be created or taken back
 
 The text of each is one message: the fault, its place in the user's file, the cure.
@@ -66,6 +67,10 @@ class BuildError(RemoteNotebooksError):
 
 class AlarmError(BuildError):
     """A downloaded file is not the expected one. No run continues in another way before a person has looked."""
+
+
+class InterpreterError(BuildError):
+    """The Python of an environment cannot be installed."""
 
 
 class LockError(RemoteNotebooksError):

@@ -37,6 +37,16 @@ options:
     description: The interpreter it is built on, an absolute path.
     type: str
     required: true
+  download:
+    description:
+      - The version of a Python that uv installs into C(pythons) below O(prefix), for example V(3.12), if it is not
+        there yet. Empty if O(python) is one of the host. uv compares the SHA-256 of the download with its own list.
+    type: str
+    default: ""
+  renew:
+    description: Whether a newer patch release of O(download) is wanted, if this uv knows one.
+    type: bool
+    default: false
   packages:
     description: Requirements. Their modules are imported before the environment is sealed.
     type: list

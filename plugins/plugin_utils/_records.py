@@ -68,6 +68,7 @@ class Kernel(TypedDict):
     environment: NotRequired[str | None]
     conda: NotRequired[bool]  # whether it is an environment of conda
     python_path: NotRequired[str | None]
+    python_download: NotRequired[str]  # the version that uv installs; empty for an interpreter of the host
 
 
 class Instance(TypedDict):
@@ -97,6 +98,8 @@ class Instance(TypedDict):
     clients: list[str]
     interface: str
     python: str
+    python_downloads: bool
+    python_mirror: str
     packages: list[str]
     kernels: list[Kernel]
     lock: bool
@@ -141,6 +144,7 @@ class HostInstance(Instance, Sandbox):
     current: str
     environment: str
     python_path: str | None
+    python_download: str  # the version that uv installs; empty for an interpreter of the host
     config_dir: str
     config_file: str
     command: str
@@ -248,6 +252,8 @@ class Fields(TypedDict, total=False):
     target: str | None
     # An environment
     python: str | None
+    download: str
+    renew: bool
     packages: list[str]
     slot: str
     lock: str

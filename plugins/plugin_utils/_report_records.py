@@ -57,6 +57,15 @@ class Interpreter(TypedDict, total=False):
     path: str | None
     version: list[int] | None
     open: bool
+    # Added by the control node
+    download: str  # the version that uv installs; empty for one of the host
+
+
+class Interpreters(TypedDict):
+    """The interpreters that uv has installed."""
+
+    builds: dict[str, list[str]]  # the environments that need each
+    links: dict[str, str]  # by version the build that it leads to
 
 
 class Account(TypedDict, total=False):
@@ -214,6 +223,7 @@ class Report(TypedDict):
     devices: Devices
     environments: dict[str, Environment]
     existing: dict[str, ExistingEnvironment]  # by instance and kernel
+    interpreters: Interpreters
     details: NotRequired[Details]
 
 

@@ -18,7 +18,8 @@ import re
 import time
 from typing import Any, Iterator
 
-from .._errors import AlarmError, BuildError
+from .._errors import AlarmError, BuildError, InterpreterError
+from . import interpreters
 from .build_commands import Wish, explain, run
 from .build_steps import fill, installed, normal, program, remove, try_and_seal, unpack, versions
 from .observation import environments
@@ -30,6 +31,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "str", "required": True},
     "prefix": {"type": "str", "required": True},
     "python": {"type": "str", "required": True},
+    "download": {"type": "str", "default": ""},
+    "renew": {"type": "bool", "default": False},
     "packages": {"type": "list", "elements": "str", "required": True},
     "lock": {"type": "str", "default": ""},
     "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
@@ -81,6 +84,8 @@ def attempt(wish: Wish) -> dict[str, Any]:
     os.chdir("/")
     try:
         return build(wish, run)
+    except InterpreterError as error:
+        return {"failed": True, "msg": f"{wish['name']}: python: {error}"}
     except (BuildError, OSError) as error:
         return {"failed": True, "msg": f"{wish['name']}: packages: {error}"}
 
@@ -88,7 +93,8 @@ def attempt(wish: Wish) -> dict[str, Any]:
 def build(wish: Wish, run: Run) -> dict[str, Any]:
     """Build ``wish["path"]``, unless it is there and whole.
 
-    :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``lock`` (the text of a lock file, or empty);
+    :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``download`` (the version of a Python that uv installs,
+        or empty); ``renew`` (a newer build of it is wanted); ``lock`` (the text of a lock file, or empty);
         ``installer`` (``uv`` or ``pip``);
         ``pip`` (a wheel of it on this host, where Python comes without; or empty); ``wheels`` (an archive of wheels on
         this host, or empty);
@@ -109,14 +115,19 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
         # From a time when the folder was everybody's to read: somebody may still hold it.
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(prefix, "installer", "cache", ".lock"))
-        if _is_up_to_date(wish, run):
-            return {"changed": False, "same": True, "remark": ""}
         wheels = os.path.join(prefix, "installer", "wheels")
         try:
             if wish["wheels"]:
                 unpack(wish["wheels"], wheels)
+            wish = {**wish, "python": interpreters.settle(wish, wheels if wish["wheels"] else "", run)}
+            if _is_up_to_date(wish, run):
+                return {"changed": False, "same": True, "remark": ""}
             remark = fill(wish, pins, wheels if wish["wheels"] else "", run)
-            same = bool(wish["instead_of"]) and versions(wish["instead_of"]) == installed(path, run)
+            same = (
+                bool(wish["instead_of"])
+                and not interpreters.is_another(wish)
+                and versions(wish["instead_of"]) == installed(path, run)
+            )
             if same:
                 remove(path)
             else:
@@ -134,7 +145,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
 def _is_up_to_date(wish: Wish, run: Run) -> bool:
     """Ask uv for the packages that it would install now. That takes a second. Without uv, the comparison waits until
     pip has installed."""
-    if not wish["instead_of"] or wish["installer"] != "uv":
+    if not wish["instead_of"] or wish["installer"] != "uv" or interpreters.is_another(wish):
         return False
     try:
         uv = program(wish, "", run)

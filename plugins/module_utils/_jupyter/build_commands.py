@@ -72,14 +72,14 @@ REASONS = (
 )
 
 
-def explain(step: str, output: str) -> str:
+def explain(step: str, output: str, reasons: tuple[tuple[str, str, str], ...] = REASONS) -> str:
     """Return a few lines about the failure of a step: the step, the cure, and the last output of the program.
 
-    :param step: the failed step, for a reason that is none of :data:`REASONS`.
+    :param step: the failed step, for a reason that is none of ``reasons``.
     """
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in output.splitlines()]
     last = plain_lines("\n".join(f"  {line}" for line in [line for line in lines if line.strip()][-12:]))
-    for pattern, what, cure in REASONS:
+    for pattern, what, cure in reasons:
         if re.search(pattern, output):
             return f"{what} {cure}\n{last}"
     return f"{step} failed.\n{last}"

@@ -139,6 +139,13 @@ EXISTING = record(
     }
 )
 
+INTERPRETERS = record(
+    {
+        "builds": table(PATH, many(PATH, 10_000)),
+        "links": table(line(100), line(4096, r"(?:/[^\0]*)?")),
+    }
+)
+
 #: The further fields of a resource of each kind.
 _NEEDED = {
     "shadow": ("origin", "backup", "mover", "account"),
@@ -219,6 +226,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "folders": among(probe.get("folders") or (), many(PATH, accounts.MOST_FOLDERS)),
             "devices": DEVICES,
             "environments": table(PATH, SEALED, 10_000),
+            "interpreters": INTERPRETERS,
             "existing": each(probe.get("existing") or (), EXISTING),
         },
         {"details": details} if closer else {},

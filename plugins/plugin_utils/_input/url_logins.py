@@ -18,7 +18,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 
 #: The keys of an instance, each with a host-wide variable, that may hold such an address.
-KEYS = ("index_url", "http_proxy")
+KEYS = ("index_url", "http_proxy", "python_mirror")
 HIDDEN = "********"
 _LOGIN = re.compile(r"(://[^/@:\s\"']*:)[^/@\s\"']+@")
 

@@ -18,6 +18,7 @@ from ...module_utils._errors import PlanError
 from .._jupyter import kernels, throttle
 from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access
 from .account import settle_account, settle_data_dirs, settle_tunnel_accounts
+from .downloads import check_downloads
 from .interfaces import packages_of
 from .near_ports import settle_near_ports
 from .settings import check_settings
@@ -173,6 +174,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
         wrong("login_throttle", str(error))
     _limits(instance, wrong)
     _devices(instance, wrong)
+    check_downloads(instance, wrong)
     check_settings(instance, wrong)
 
     base = "/".join(part for part in instance["base_url"].split("/") if part)

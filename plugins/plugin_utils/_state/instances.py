@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .._environment import environments
 from .._plan.interfaces import INTERFACES, classic_path
-from . import layout
+from . import interpreters, layout
 
 if TYPE_CHECKING:
     from .._records import Aim, HostInstance, Instance, Kernel, Plan, Sandbox
@@ -29,7 +29,7 @@ def slots(plan: Plan, report: Report) -> list[Slot]:
             if kernel["python"]
         ]
         for slot, name, packages in wishes:
-            python = report["pythons"][name]
+            python = interpreters.find(plan, item, name, report)
             found.append(
                 {
                     "slot": slot,
@@ -87,15 +87,13 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
         account = report["accounts"].get(item["user"]) or {}
         user = item["user"] or system["user"]
         home = account.get("home") or (f"/home/{user}" if item["user"] else system["home"])
-        python = report["pythons"][item["python"]]
+        python = interpreters.find(plan, item, item["python"], report)
         environment, root = chosen[name], layout.home_path(item["root_dir"] or "~/notebooks", home)
         completed.append(
             {
                 **item,
                 "classic": classic_path(item, report),
-                "kernels": [
-                    _kernel(kernel, f"{name}.{kernel['name']}", home, report, chosen) for kernel in item["kernels"]
-                ],
+                "kernels": _kernels(plan, item, home, report, chosen),
                 "scope": plan["scope"],
                 "timeout": plan["timeout"],
                 "user": user,
@@ -112,6 +110,7 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
                 "current": f"{prefix}/current/{name}",
                 "environment": environment,
                 "python_path": python["path"],
+                "python_download": python["download"],
                 "config_dir": f"{config}/{name}",
                 "config_file": f"{config}/{name}/{INTERFACES[item['interface']]['config']}",
                 "command": f"{environment}/bin/{INTERFACES[item['interface']]['command']}",
@@ -130,13 +129,28 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
     return completed
 
 
-def _kernel(kernel: Kernel, slot: str, home: str, report: Report, chosen: dict[str, str]) -> Kernel:
-    """Return a kernel with the environment that it runs in."""
-    if kernel["existing"]:
-        conda = slot in report["existing"] and report["existing"][slot]["conda"]
-        return {**kernel, "environment": layout.home_path(kernel["existing"], home), "conda": conda}
-    path = (report["pythons"].get(kernel["python"] or "") or {}).get("path")
-    return {**kernel, "environment": chosen.get(slot), "python_path": path}
+def _kernels(plan: Plan, item: Instance, home: str, report: Report, chosen: dict[str, str]) -> list[Kernel]:
+    """Return the kernels of an instance, each with the environment that it runs in."""
+    found: list[Kernel] = []
+    for kernel in item["kernels"]:
+        slot = f"{item['name']}.{kernel['name']}"
+        if kernel["existing"]:
+            state = report["existing"].get(slot)
+            path = layout.home_path(kernel["existing"], home)
+            found.append({**kernel, "environment": path, "conda": bool(state and state["conda"])})
+        elif kernel["python"]:
+            python = interpreters.find(plan, item, kernel["python"], report)
+            found.append(
+                {
+                    **kernel,
+                    "environment": chosen.get(slot),
+                    "python_path": python["path"],
+                    "python_download": python["download"],
+                }
+            )
+        else:
+            found.append({**kernel, "environment": None, "python_path": None})
+    return found
 
 
 def _allowed(item: Instance, report: Report, key: Literal["allow", "groups"]) -> list[str]:

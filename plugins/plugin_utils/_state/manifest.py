@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from .._environment import environments
 from .._jupyter import conflicts, removal, throttle
-from . import layout
+from . import interpreters, layout
 
 if TYPE_CHECKING:
     from .._records import HostInstance, Plan, Resource
@@ -94,7 +94,9 @@ def orphans(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource
     ]
     left = [thing for thing in left if _is_likely(plan, thing, report)]
     left = [thing for thing in left if thing["kind"] != "package" or (thing.get("ours") and not plan["instances"])]
-    return [*left, *_old_environments(plan, wanted, report)]
+    old = _old_environments(plan, wanted, report)
+    # The last of this list goes first: an interpreter outlives the environments on it.
+    return [*left, *interpreters.unneeded(plan, report, [thing["path"] for thing in old]), *old]
 
 
 def _is_likely(plan: Plan, thing: Resource, report: Report) -> bool:

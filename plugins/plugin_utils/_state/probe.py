@@ -47,6 +47,7 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
                 f"{prefix}/current/*",
                 f"{prefix}/envs",
                 f"{prefix}/installer",
+                f"{prefix}/pythons",
             ),
             *(f"{units}/jupyter@*", f"{units}/jupyter@*/*"),
             *(
@@ -85,6 +86,7 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
         "environments": f"{prefix}/envs/*",
         "site": f"{prefix}/envs",
         "existing": existing.asked(plan),
+        "interpreters": f"{prefix}/pythons",
         "roots": {item["name"]: [item["user"], root] for item, root in zip(instances, roots)},
         "traces": list(layout.TRACES),
         "sessions": {item["name"]: layout.TMUX_SESSION.format(name=item["name"]) for item in instances},

@@ -15,7 +15,7 @@ from .._jupyter import strangers as jupyter_strangers
 from .._network import rules as network_rules
 from .._network.ports import is_taken_since, taken
 from .._plan.interfaces import INTERFACES
-from . import existing, instances, layout, resources
+from . import existing, instances, interpreters, layout, resources
 
 if TYPE_CHECKING:
     from .._records import Change, Instance, Plan
@@ -104,10 +104,11 @@ def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
             " true to have it made, or leave user out for a service account."
         )
     for kernel in item["kernels"]:
-        if kernel["python"] and report["pythons"][kernel["python"]]["version"] is None:
+        name = kernel["python"]
+        if name and interpreters.find(plan, item, name, report)["version"] is None:
             problems.append(
-                f"kernels: kernel '{kernel['name']}': there is no '{kernel['python']}' on this host. Install it, or"
-                " leave python out."
+                f"kernels: kernel '{kernel['name']}': there is no '{name}' on this host. Install it,"
+                f"{interpreters.hint(item, name)} or leave python out."
             )
     problems += existing.refusals(plan, item, report)
     if layout.uses_r([item]) and plan["scope"] == "user" and layout.r_is_missing(report):
@@ -115,17 +116,17 @@ def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
             "kernels: R is not installed here, and scope 'user' cannot install it. Ask for: apt-get install r-base-core"
             " r-cran-irkernel"
         )
-    python = report["pythons"][item["python"]]
+    python = interpreters.find(plan, item, item["python"], report)
     if python["version"] is None:
         problems.append(
-            f"python: there is no '{item['python']}' on this host. Install it, or leave python out for the system's"
-            " own."
+            f"python: there is no '{item['python']}' on this host. Install it,"
+            f"{interpreters.hint(item, item['python'])} or leave python out for the system's own."
         )
     elif tuple(python["version"]) < INTERFACES[item["interface"]]["python"]:
         oldest, found = _python_text(INTERFACES[item["interface"]]["python"]), _python_text(python["version"])
         problems.append(
             f"python: {python['path']} is Python {found}, and Jupyter needs {oldest}. Install a newer one and name it"
-            " in python"
+            ' in python, or have uv install one (python: "3.12", python_downloads: true)'
             + (
                 ", or say interface: notebook6."
                 if tuple(python["version"]) >= INTERFACES["notebook6"]["python"]

@@ -98,7 +98,7 @@ def _shared_things(made: ResourceList, plan: Plan, instances: list[HostInstance]
             made.add("account", "account", item["user"], home=item["home"], comment=ACCOUNT_COMMENT)
     made.parents("install", prefix, report["system"]["home"])
     made.directory("install", prefix, "0755")
-    for folder in ("libexec", "envs", "current"):
+    for folder in ("libexec", "envs", "current", "pythons"):
         made.directory("install", f"{prefix}/{folder}", "0755")
     # Anybody who can open a file can lock it, and the installer would wait.
     made.directory("install", f"{prefix}/installer", "0700")
@@ -128,6 +128,7 @@ def _instance_things(made: ResourceList, item: HostInstance, credential: dict[st
         item["environment"],
         slot=item["name"],
         python=item["python_path"],
+        download=item["python_download"],
         packages=item["packages"],
         account=layout.trier(item["scope"]),
     )
@@ -187,6 +188,7 @@ def _kernel_things(made: ResourceList, item: HostInstance) -> None:
                 environment,
                 slot=slot,
                 python=kernel["python_path"],
+                download=kernel["python_download"],
                 packages=kernel["packages"],
                 account=layout.trier(item["scope"]),
             )

@@ -148,7 +148,9 @@ def _installer_variables(item: HostInstance, prefix: str) -> dict[str, str]:
         # Not below a home folder, where they would outlive an uninstall.
         "UV_CACHE_DIR": f"{prefix}/installer/cache",
         "PIP_CACHE_DIR": f"{prefix}/installer/pip",
-        "UV_PYTHON_DOWNLOADS": "never",
+        # Only where a run asks for one by name.
+        "UV_PYTHON_DOWNLOADS": "manual" if item["python_downloads"] else "never",
+        "UV_PYTHON_INSTALL_MIRROR": item["python_mirror"],
         # uv's default is hard links: a damaged file of an environment would damage the cache as well.
         "UV_LINK_MODE": "copy",
         "UV_DEFAULT_INDEX": index,

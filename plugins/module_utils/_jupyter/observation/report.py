@@ -20,6 +20,7 @@ from .details import details
 from .devices import devices
 from .environments import environments
 from .existing import existing
+from .interpreters import interpreters
 from .listeners import listeners
 from .manifest import manifest
 from .paths import aside, expand, path, shut
@@ -81,6 +82,7 @@ def report(
     said["shadows"] = told()
     said["environments"] = sealed()
     said["existing"] = foreign()
+    said["interpreters"] = interpreters(probe.get("interpreters") or "/nonexistent", built)
     closer = probe.get("details")
     if closer:
         said["details"] = details(running, os.path.expanduser(closer["script"]), closer["ports"], run)

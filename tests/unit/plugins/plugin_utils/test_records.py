@@ -94,7 +94,7 @@ PROBE = {"pythons": [], "accounts": [], "roots": {}, "ports": []}
     [
         (_report_records.Report, report_answers.report(PROBE), {"details"}),
         (_report_records.System, report_answers.SYSTEM, set()),
-        (_report_records.Interpreter, report_answers.INTERPRETER, set()),
+        (_report_records.Interpreter, report_answers.INTERPRETER, {"download"}),
         (_report_records.Account, report_answers.PERSON, set()),
         (_report_records.PathState, report_answers.STATE, {"target", "directory", "entries", "digest", "text"}),
         (_report_records.Process, report_answers.SERVER, {"trial"}),

@@ -60,6 +60,7 @@ def bare(**system):
         },
         "environments": {},
         "existing": {},
+        "interpreters": {"builds": {}, "links": {}},
         "used": [],
         "servers": [],
         "shadows": {},

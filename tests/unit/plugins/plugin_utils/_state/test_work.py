@@ -20,6 +20,8 @@ LAB = {
     "timeout": 0,
     "installer": "uv",
     "index_url": "",
+    "python_downloads": False,
+    "python_mirror": "",
     "ca_bundle": "",
     "http_proxy": "",
 }
