@@ -96,7 +96,10 @@ def _runs(folder: str, name: str, run: Run) -> bool:
     """Tell whether a folder holds an interpreter of this version that works here."""
     if not os.path.exists(_python(folder)):
         return False
-    code, output = run([_python(folder), "-I", "-c", "import ssl, sys; print(*sys.version_info[:3], sep='.')"], "")
+    try:
+        code, output = run([_python(folder), "-I", "-c", "import ssl, sys; print(*sys.version_info[:3], sep='.')"], "")
+    except OSError:  # no program
+        return False
     return code == 0 and f"{output.strip()}.".startswith(f"{name}.")
 
 

@@ -41,9 +41,16 @@ def key(release=RELEASE):
     return f"cpython-{release}-linux-{MACHINE}-gnu"
 
 
+#: The parts of the standard library that no test here imports: each would be compiled in each test.
+UNNEEDED = {
+    *("test", "site-packages", "__pycache__", "idlelib", "lib2to3", "ensurepip", "asyncio", "unittest", "xml", "venv"),
+    *("tkinter", "turtledemo", "distutils", "pydoc_data", "multiprocessing", "curses", "dbm", "wsgiref", "sqlite3"),
+}
+
+
 def _wanted(member):
-    unneeded = ("/test", "/site-packages", "__pycache__", "/config-", "/idlelib", "/lib2to3", "/ensurepip")
-    return None if any(part in member.name for part in unneeded) else member
+    parts = member.name.split("/")
+    return None if {*parts} & UNNEEDED or any(part.startswith("config-") for part in parts) else member
 
 
 @pytest.fixture(scope="module")

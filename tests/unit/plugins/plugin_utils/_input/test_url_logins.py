@@ -23,6 +23,7 @@ def logins(**variables):
     ("variables", "value", "hidden"),
     [
         ({"http_proxy": PROXY}, {"a": [PROXY, 1, None]}, {"a": ["http://ann:********@proxy:3128", 1, None]}),
+        ({"python_mirror": PROXY}, PROXY, "http://ann:********@proxy:3128"),
         ({"index_url": INDEX}, f"asked {INDEX} twice", "asked https://:********@index/simple/ twice"),
         ({"instances": [{"name": "lab", "http_proxy": PROXY}]}, PROXY, "http://ann:********@proxy:3128"),
         ({"http_proxy": PROXY}, "401 from http://ann:s3cret@elsewhere/", "401 from http://ann:********@elsewhere/"),

@@ -58,6 +58,39 @@ def test_devices_and_folders_that_no_unit_can_have(given, words):
     assert words in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"python_downloads": True}, ""),
+        ({"python_downloads": True, "python_mirror": "https://mirror.example.org/python"}, ""),
+        ({"python_downloads": True, "python_mirror": "file:///srv/python", "wheelhouse": True}, ""),
+        (
+            {"python_mirror": "https://mirror.example.org/"},
+            "instance 'lab': python_mirror: nothing is fetched from it. Say python_downloads: true, or leave it out.",
+        ),
+        (
+            {"python_downloads": True, "python_mirror": "mirror.example.org"},
+            "python_mirror: 'mirror.example.org' is no address. Write one that begins with https://",
+        ),
+        (
+            {"python_downloads": True, "installer": "pip"},
+            "instance 'lab': python_downloads: uv installs the Python. Leave installer: pip out, or python_downloads.",
+        ),
+        (
+            {"python_downloads": True, "wheelhouse": True},
+            "instance 'lab': python_downloads: a wheelhouse holds no Python. Name a mirror that the host reaches",
+        ),
+    ],
+)
+def test_an_interpreter_that_nothing_could_install_is_refused(given, words):
+    if not words:
+        assert only({"name": "lab", **given})["python_downloads"] is True
+        return
+    with pytest.raises(PlanError) as raised:
+        plan({"name": "lab", **given})
+    assert words in str(raised.value)
+
+
 def test_direct_forces_tls_and_the_firewall():
     result = plan({"name": "lab", "access": "direct", "allowed_sources": ["192.0.2.0/24"]})
     assert result["instances"][0]["tls"] == "private_ca"

@@ -261,6 +261,11 @@ def test_packages_of_an_installation(system, pip, due, expected):
             },
             id="an index with an authority of its own",
         ),
+        pytest.param(
+            {"python_downloads": True, "python_mirror": "https://mirror.example.org/python"},
+            {"UV_PYTHON_DOWNLOADS": "manual", "UV_PYTHON_INSTALL_MIRROR": "https://mirror.example.org/python"},
+            id="a mirror of builds of Python",
+        ),
     ],
 )
 def test_the_variables_of_an_installer(item, expected):
