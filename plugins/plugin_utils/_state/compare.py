@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._network import rules as network_rules
-from . import layout, manifest
+from . import existing, layout, manifest
 
 if TYPE_CHECKING:
     from .._records import Change, HostInstance, Plan, Resource
@@ -32,6 +32,7 @@ def differences(plan: Plan, wanted: list[Resource], instances: list[HostInstance
             changes.append(_change(thing, what, found, wish))
     changes += network_rules.rule_changes(plan, report)
     changes += network_rules.tunnel_changes(plan, report)
+    changes += existing.changes(plan, report)
     unnamed = [] if plan["prune"] else removal.unnamed(plan, report)
     if unnamed:  # only a report gets here, and no run would remove anything
         changes = [change for change in changes if change["what"] != "unwanted"]

@@ -14,7 +14,7 @@ from ...module_utils._plain import plain
 from . import layout
 
 if TYPE_CHECKING:
-    from .._records import HostInstance, Instance, Kernel, Plan
+    from .._records import Change, HostInstance, Instance, Kernel, Plan
     from .._report_records import ExistingEnvironment, Report
 
 #: The folders that every profile but none hides. The unit has its own in their place (systemd.exec(5), PrivateTmp=).
@@ -43,6 +43,27 @@ def remarks(plan: Plan, report: Report) -> list[str]:
         for item in plan["instances"]
         for kernel, text in _problems(item, report)
         if _is_later(plan, item, kernel, report)
+    ]
+
+
+def changes(plan: Plan, report: Report) -> list[Change]:
+    """Return the environments that work no more as differences of a report. Any other run refuses them, or goes on with
+    a remark: it cannot correct them."""
+    if plan["verb"] != "report":
+        return []
+    return [
+        {
+            "id": f"kernel {item['name']}.{kernel['name']}",
+            "kind": "kernel",
+            "stage": "configure",
+            "instance": item["name"],
+            "what": "environment",
+            "found": "broken",
+            "wanted": "with ipykernel",
+            "text": f"instance '{item['name']}': {text}".replace("\n ", ""),
+        }
+        for item in plan["instances"]
+        for kernel, text in _problems(item, report)
     ]
 
 

@@ -95,7 +95,11 @@ def test_an_environment_that_its_owner_breaks_later_stops_no_run():
 def test_a_report_shows_a_broken_environment_and_goes_on():
     wanted = {**wish(), "verb": "report"}
     assert refusals.refusals(wanted, host({"problem": "missing"})) == []
-    assert [text for text in state_remarks.remarks(wanted, host({"problem": "missing"})) if text.startswith(BEGIN)]
+    report = host({"problem": "broken", "said": "ImportError: libzmq.so.5"})
+    (found,) = [change for change in compare.differences(wanted, [], [], report) if change["kind"] == "kernel"]
+    assert found["text"].startswith(f"{BEGIN}the Python of /opt/conda/envs/torch cannot import ipykernel")
+    assert found["text"].endswith(' -c "import ipykernel.kernelapp" ImportError: libzmq.so.5')
+    assert compare.differences(wish(), [], [], host({"problem": "missing"})) == []
 
 
 @pytest.mark.parametrize(
