@@ -168,6 +168,8 @@ def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
             "account": None,
             "before": None,
             "instead_of": None,
+            "download": "",
+            "renew": False,
             "variables": "{}",
         }
     )

@@ -331,6 +331,8 @@ def test_another_file_under_the_name_ends_the_build(index, tmp_path):
             "account": None,
             "before": None,
             "instead_of": None,
+            "download": "",
+            "renew": False,
         },
     }
 
