@@ -260,8 +260,7 @@ def test_the_name_of_a_task_gives_way_to_the_seconds(width):
     assert line.endswith("61 s")
 
 
-def test_an_unreachable_host_is_one_sentence_and_no_colour_is_none(tmp_path):
-    play = """
+ASK = """
 - name: A play
   hosts: all
   gather_facts: false
@@ -269,13 +268,23 @@ def test_an_unreachable_host_is_one_sentence_and_no_colour_is_none(tmp_path):
     - name: Ask the host
       ansible.builtin.command: "true"
 """
-    seen = run(tmp_path, play, hosts="127.0.0.1:9,", connection="ssh", width=200, NO_COLOR="1")
+OUT_OF_REACH = "Failed to connect to the host via ssh: ssh: connect to host 127.0.0.1 port 9: Connection refused"
+
+
+def test_an_unreachable_host_is_one_sentence_and_no_colour_is_none(tmp_path):
+    seen = run(tmp_path, ASK, hosts="127.0.0.1:9,", connection="ssh", width=200, NO_COLOR="1")
     lines = [line for line in seen.lines if line]
     assert seen.code == 4
     assert len(lines) == 3
-    assert re.match(r"OUT OF REACH 127.0.0.1: .*Connection refused", lines[1])
+    assert lines[1] == f"OUT OF REACH 127.0.0.1: {OUT_OF_REACH}"
     assert lines[2].startswith("127.0.0.1: OUT OF REACH, ")
     assert re.findall(rb"\x1b\[[0-9;]*m", seen.raw) == []
+
+
+def test_an_unreachable_host_is_one_sentence_of_a_log(tmp_path):
+    seen = run(tmp_path, ASK, hosts="127.0.0.1:9,", connection="ssh", width=200, TERM="dumb")
+    assert f"fatal: [127.0.0.1]: UNREACHABLE! => {OUT_OF_REACH}" in seen.lines
+    assert seen.text.count("refused") == 1
 
 
 def test_questions_can_be_answered(tmp_path):
@@ -334,6 +343,46 @@ def test_with_more_words_the_output_is_that_of_ansible(tmp_path):
     assert any(line.startswith("TASK [Use a secret] ***") for line in lines)
     recap = next(at for at, line in enumerate(lines) if line.startswith("PLAY RECAP ***"))
     assert lines.index("lab: http://localhost:8888/") > recap
+    assert SECRET.encode() not in seen.raw
+
+
+LOG = f"""
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fail in words
+      ansible.builtin.fail: {{msg: "h: packages: it's \\"quoted\\", see\\n  a second line\\nand a cure"}}
+      ignore_errors: true
+    - name: Fail in a loop
+      ansible.builtin.command: sh -c "echo out; exit {{{{ item }}}}"
+      loop: [0, 3]
+      ignore_errors: true
+    - name: Use a secret
+      ansible.builtin.fail: {{msg: {SECRET}}}
+      no_log: true
+      ignore_errors: true
+    - name: Read a variable
+      ansible.builtin.set_fact:
+        x: 1
+        y: "{{{{ nothing }}}}"
+"""
+
+
+def test_in_a_log_each_failure_is_its_message_as_it_was_written_and_its_place(tmp_path):
+    seen = run(tmp_path, LOG, width=400, TERM="dumb", NO_COLOR="1")
+    place = f"  Origin: {tmp_path}/play.yml"
+    failures = "\n".join(seen.lines).partition("\n\nPLAY RECAP")[0].split("\n\nTASK ")[1:]
+    assert [re.sub(r" \*+\n", "\n", failure) for failure in failures] == [
+        "[Fail in words]\nfatal: [localhost]: FAILED! =>\n"
+        f'  h: packages: it\'s "quoted", see\n    a second line\n  and a cure\n{place}:6:7\n...ignoring',
+        "[Fail in a loop]\nchanged: [localhost] => (item=0)\nfailed: [localhost] (item=3) =>\n"
+        f"  non-zero return code\n  out\n{place}:9:7\n...ignoring",
+        "[Use a secret]\nfatal: [localhost]: FAILED! =>\n  the output has been hidden due to the fact that"
+        f" 'no_log: true' was specified for this result\n{place}:13:7\n...ignoring",
+        "[Read a variable]\nfatal: [localhost]: FAILED! =>\n  Finalization of task args for 'ansible.builtin.set_fact'"
+        f" failed: Error while resolving value for 'y': 'nothing' is undefined\n{place}:20:12",
+    ]
     assert SECRET.encode() not in seen.raw
 
 
