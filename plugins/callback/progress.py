@@ -61,6 +61,7 @@ class CallbackModule(Default):
         super().__init__()
         self._run = Run(began=time.monotonic(), dry=bool(context.CLIARGS.get("check")))
         self._screen: Any = None
+        self._play = ""
         #: The failures of blocks with a rescue: printed if the host fails without another message.
         self._held: dict[str, list[str]] = {}
         #: The place of the failure that a log is about to get.
@@ -142,9 +143,13 @@ class CallbackModule(Default):
         if not self._screen:
             super().v2_playbook_on_play_start(play)
             return
-        self._play = play
         self._run.hosts.clear()
-        self._say([plain(play.get_name())])
+        if play._uuid != self._play:  # another batch of a play (serial) is no news
+            self._play = play._uuid
+            self._say([plain(play.get_name())])
+            if play.serial:
+                names = play.get_variable_manager().get_vars(play=play, include_hostvars=False)
+                self._run.listed |= dict.fromkeys(names["ansible_play_hosts_all"])
         if play.strategy not in ("debug", "ansible.builtin.debug"):
             self._screen.start()
 

@@ -78,6 +78,9 @@ def recap(run: Run, outcomes: dict[str, dict[str, int]], seconds: float) -> list
         lines = [f"{plain(name)}: {_outcome(counts, run.dry)}, {time}" for name, counts in outcomes.items()]
     else:
         lines = _fleet(outcomes, run.dry, time)
+    left = [plain(name) for name in run.listed if name not in outcomes]
+    if left:
+        lines.append(f"not started, after the failure of an earlier batch: {some(left)}")
     if run.changed:
         word = "would change" if run.dry else "changed"
         lines.append(f"{word}: {', '.join(plain(subject) for subject in run.changed)}")

@@ -55,6 +55,7 @@ class Run:
     play: str = ""
     dry: bool = False
     hosts: dict[str, Host] = field(default_factory=dict)
+    listed: dict[str, None] = field(default_factory=dict)  # all hosts of plays that go through them in batches
     changed: dict[str, None] = field(default_factory=dict)  # the subjects of changes, in their order
     rows: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)  # the proof, as _check.table has it
     expiries: dict[str, str] = field(default_factory=dict)  # the end of each server's certificate

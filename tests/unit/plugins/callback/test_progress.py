@@ -308,6 +308,71 @@ def test_questions_can_be_answered(tmp_path):
     assert b"Ask once more" not in seen.raw.partition(b"Which size")[2].partition(b"large")[0]
 
 
+BATCHES = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  HOW
+  tasks:
+    - name: Wait a moment
+      ansible.builtin.command: sleep 0.5
+      changed_when: false
+    - name: Refuse one
+      ansible.builtin.fail: {msg: "out of paper"}
+      when: inventory_hostname == "b"
+"""
+SECONDS = re.compile(r"\d+ s")
+
+
+def test_a_play_in_batches_has_its_name_once_and_names_the_hosts_that_it_did_not_reach(tmp_path):
+    seen = run(tmp_path, BATCHES.replace("HOW", "serial: 1"), hosts="a,b,c,d,", height=14)
+    assert [SECONDS.sub("N s", line) for line in seen.lines if line] == [
+        "A play",
+        "FAILED b: Refuse one",
+        "  out of paper",
+        "a: ok, no change, N s",
+        "b: FAILED, N s",
+        "not started, after the failure of an earlier batch: c, d",
+    ]
+    working = {
+        re.match(r"[a-d](?= +Wait)", line)[0]
+        for moment in seen.moments
+        for line in moment.split("\n")
+        if "Wait" in line
+    }
+    assert working == {"a", "b"}
+    assert not any(re.search(r"(?m)^a +Wait.*\nb +Wait", moment) for moment in seen.moments)
+
+
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+def test_hosts_that_do_not_wait_for_each_other_have_their_lines(tmp_path, strategy):
+    seen = run(tmp_path, BATCHES.replace("HOW", f"strategy: ansible.builtin.{strategy}"), hosts="a,b,c,", height=14)
+    assert any(re.search(r"(?m)^a +Wait.*\nb +Wait.*\nc +Wait", moment) for moment in seen.moments)
+    assert [SECONDS.sub("N s", line) for line in seen.lines if line] == [
+        "A play",
+        "FAILED b: Refuse one",
+        "  out of paper",
+        "a: ok, no change, N s",
+        "b: FAILED, N s",
+        "c: ok, no change, N s",
+    ]
+
+
+def test_passwords_are_asked_for_before_anything_is_drawn(tmp_path):
+    asked = (("SSH password:", "secret-1\n"), ("BECOME password", "secret-2\n"), ("Vault password:", "secret-3\n"))
+    words = ("--ask-pass", "--ask-become-pass", "--ask-vault-pass")
+    seen = run(tmp_path, BATCHES.replace("HOW", "order: inventory"), *words, hosts="a,", typed=asked)
+    assert seen.code == 0
+    assert seen.lines[:4] == [
+        "SSH password:",
+        "BECOME password[defaults to SSH password]:",
+        "Vault password:",
+        "A play",
+    ]
+    assert any(moment.rstrip().endswith("\nBECOME password[defaults to SSH password]:") for moment in seen.moments)
+    assert b"secret-" not in seen.raw
+
+
 def test_an_interrupted_run_leaves_the_terminal_as_it_was(tmp_path):
     play = """
 - name: A play
