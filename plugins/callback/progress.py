@@ -24,9 +24,6 @@ requirements:
   - set as stdout in configuration
 """
 
-import importlib.util
-import os
-import sys
 import threading
 import time
 from typing import Any
@@ -36,9 +33,10 @@ from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 
 from ..module_utils._plain import plain
-from ..plugin_utils._progress import lines, results
+from ..plugin_utils._progress import lines, results, terminal
 from ..plugin_utils._progress.run import Run
 
+BUILD = "remote.notebooks.jupyter_environment"
 PROMPTS = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
 #: Tasks of the control node, too short for a line of their own.
 SMALL = ("assert", "debug", "fail", "include_role", "include_tasks", "meta", "set_fact", "set_stats")
@@ -66,7 +64,7 @@ class CallbackModule(Default):
         self._held: dict[str, list[str]] = {}
         #: The place of the failure that a log is about to get.
         self._origin: str | None = None
-        if _draws(self._display.verbosity):
+        if terminal.has_screen(self._display.verbosity):
             from ..plugin_utils._progress.screen import Screen
 
             lock = getattr(self._display, "_lock", None) or threading.RLock()
@@ -170,7 +168,8 @@ class CallbackModule(Default):
             super().v2_runner_on_start(host, task)
             return
         small = task.action.rpartition(".")[2] in SMALL
-        self._run.begin(host.get_name(), "" if small else str(task.name or task.action), time.monotonic())
+        work = "" if small else str(task.name or task.action)
+        self._run.begin(host.get_name(), work, time.monotonic(), builds=task.action == BUILD)
         if task.action in PROMPTS:
             self._screen.stop()
 
@@ -291,18 +290,6 @@ for _name in (
     "v2_runner_on_async_failed",
 ):
     setattr(CallbackModule, _name, _quiet(_name))
-
-
-def _draws(verbosity: int) -> bool:
-    """Whether a person watches a terminal that can move its cursor, and nobody asked for more words."""
-    return (
-        verbosity == 0
-        and not context.CLIARGS.get("step")
-        and not C.config.get_config_value("ENABLE_TASK_DEBUGGER")
-        and sys.stdout.isatty()
-        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-        and importlib.util.find_spec("rich") is not None
-    )
 
 
 def _colour_of(line: str) -> str | None:
