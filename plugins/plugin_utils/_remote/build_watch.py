@@ -59,15 +59,15 @@ def _ask(connection: Any, host: str, path: str, stop: threading.Event) -> None:
         return
     second = copy.copy(connection)
     second.become = None
-    text = f"head -c {builds.LENGTH} {shlex.quote(path)} 2>/dev/null || :"
-    command, silent = f"/bin/sh -c {shlex.quote(text)}", 0
+    text = f"exec head -c {builds.LENGTH} {shlex.quote(path)} 2>/dev/null"
+    command, silent = f"exec /bin/sh -c {shlex.quote(text)}", 0  # one process, which a signal reaches
     with contextlib.suppress(Exception):
         if second.transport == "ssh" and not _is_open(second):
             return
         while silent < SILENT:
             code, said, _errors = second.exec_command(command, sudoable=False)
             count = builds.parse(said)
-            if code != 0 or stop.is_set():
+            if code not in (0, 1) or stop.is_set():  # 1: there is no file yet
                 return
             silent = 0 if count else silent + 1
             if count:

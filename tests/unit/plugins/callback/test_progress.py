@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http.server
 import os
 import pty
 import re
@@ -15,12 +16,15 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.uv_wheels import VERSION
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress import screen as screen_module
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress.run import Run
 
@@ -468,3 +472,79 @@ def test_without_a_cursor_a_failure_of_a_role_is_printed_once_and_without_its_so
     assert seen.text.count("nonsense") == 1
     assert "censored" not in seen.text
     assert "Origin:" not in seen.text
+
+
+BUILD = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Build it
+      remote.notebooks.jupyter_environment:
+        name: instance 'lab'
+        path: "{{ playbook_dir }}/envs/one"
+        prefix: "{{ playbook_dir }}"
+        python: "{{ ansible_playbook_python }}"
+        packages: [tiny0, tiny1, tiny2, tiny3, tiny4, tiny5]
+      environment:
+        UV_DEFAULT_INDEX: http://me:SECRET@127.0.0.1:PORT/simple
+        UV_CONCURRENT_DOWNLOADS: 1
+        UV_CACHE_DIR: "{{ playbook_dir }}/cache"
+        NO_PROXY: 127.0.0.1
+"""
+
+
+class SlowIndex(http.server.SimpleHTTPRequestHandler):
+    """Needs most of a second for each wheel."""
+
+    def do_GET(self):
+        if self.path.endswith(".whl"):
+            time.sleep(0.8)
+        super().do_GET()
+
+    def log_message(self, *_words):
+        pass
+
+
+@pytest.fixture
+def slow_index(tmp_path):
+    """The port of an index with the packages tiny0 to tiny5, each with a page of its own."""
+    for number in range(6):
+        name, folder = f"tiny{number}-1.0-py3-none-any.whl", tmp_path / f"index/simple/tiny{number}"
+        folder.mkdir(parents=True)
+        metadata = f"Metadata-Version: 2.1\nName: tiny{number}\nVersion: 1.0\n"
+        with zipfile.ZipFile(folder / name, "w") as wheel:
+            wheel.writestr(f"tiny{number}.py", "")
+            wheel.writestr(f"tiny{number}-1.0.dist-info/METADATA", metadata)
+            wheel.writestr(f"tiny{number}-1.0.dist-info/WHEEL", "Root-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"tiny{number}-1.0.dist-info/RECORD", "")
+        (folder / f"{name}.metadata").write_text(metadata)
+        (folder / "index.html").write_text(f'<a href="{name}" data-dist-info-metadata="true">{name}</a>')
+    uv = tmp_path / f"installer/uv-{VERSION}/bin/uv"
+    uv.parent.mkdir(parents=True)
+    uv.symlink_to(Path(sys.executable).with_name("uv"))
+    handler = lambda *words: SlowIndex(*words, directory=str(tmp_path / "index"))  # noqa: E731
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_the_packages_of_an_environment_are_counted_while_they_come(tmp_path, slow_index):
+    """Both hosts are this machine: one builds, and the other waits."""
+    play = BUILD.replace("PORT", str(slow_index)).replace("SECRET", SECRET)
+    seen = run(tmp_path, play, hosts="lab,gpu,", height=12)
+    pattern = re.compile(r"(?m)^(lab|gpu)  Build it  ([█─]{8}) (\d) of 6 packages downloaded +\d+ s$")
+    bars = [found.groups() for found in map(pattern.search, seen.moments) if found]
+    first, other = bars[0][0], {"lab": "gpu", "gpu": "lab"}[bars[0][0]]
+    counts = [int(count) for name, _bar, count in bars if name == first]
+    assert len(set(counts)) >= 3
+    assert counts == sorted(counts)
+    assert {len(bar.rstrip("─")) for name, bar, _count in bars if name == first} == {8 * count // 6 for count in counts}
+    assert any(re.search(rf"(?m)^{other}  Build it: wait for another run", moment) for moment in seen.moments)
+    # This environment has no kernel to try.
+    assert {line for line in seen.lines if line.startswith("FAILED")} == {
+        f"FAILED {name}: Build it" for name in ("lab", "gpu")
+    }
+    assert SECRET.encode() not in seen.raw
+    assert list((tmp_path / "envs").iterdir()) == []
