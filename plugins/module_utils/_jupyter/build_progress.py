@@ -114,7 +114,7 @@ class Progress:
                 else:
                     of += sum(name.endswith(".py") for name in files)
         self.step("compile", done, of)
-        self._due = time.monotonic() + max(1.0, 20 * (time.process_time() - began))  # at most a twentieth of one core
+        self._due = time.monotonic() + max(1.0, 50 * (time.process_time() - began))  # at most 2 % of one core
 
 
 def run_uv(argv: list[str], progress: Progress) -> tuple[int, str]:
