@@ -11,8 +11,8 @@ short_description: Shows the work of each host, and the addresses at the end
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - On a terminal, shows one line for each host with its task and the seconds. Many hosts are counted instead. During the
-    build of an environment, the line has a bar of its packages.
+  - On a terminal, shows one line for each host with its task and the seconds. Many hosts are counted instead. While an
+    environment is built, the line has a bar of its packages.
   - Prints failures at once, and at the end the changes, the proof and the addresses.
   - With C(-v), C(--step), a debugger, or output that is no terminal, prints the output of
     P(ansible.builtin.default#callback). Without C(-v), a failure is then its message as it was written, once. The proof

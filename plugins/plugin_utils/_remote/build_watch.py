@@ -23,7 +23,7 @@ from typing import Any
 
 from .._progress import builds
 
-CONNECTIONS = ("ssh", "local", "community.docker.docker")
+CONNECTIONS = ("ssh", "local")
 #: Seconds until the first question, between two, and for the last answer.
 FIRST, PAUSE, LAST = 2.0, 1.0, 3.0
 #: A host may need long to start the module. It has no answer for so many questions.

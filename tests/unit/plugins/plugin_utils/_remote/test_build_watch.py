@@ -93,3 +93,18 @@ def test_when_a_host_is_asked(connection, tmp_path, name, screen, wanted):
         (tmp_path / "remote-notebooks-builds").rmdir()
     connection.transport = name
     assert build_watch.is_wanted(connection) is wanted
+
+
+def test_no_login_is_made_for_a_question(connection, tmp_path):
+    """Without a connection to share (ControlPersist), each question would be a login."""
+    (tmp_path / "cp").mkdir()
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nexec ssh "$@"\n')
+    (tmp_path / "ssh").chmod(0o700)
+    alone = connection_loader.get("ssh", PlayContext())
+    values = {"host": "127.0.0.1", "port": 9, "control_path_dir": f"{tmp_path}/cp", "ssh_executable": f"{tmp_path}/ssh"}
+    alone.set_options(direct=values)
+    with build_watch.watched(alone, "lab", str(tmp_path / "file")):
+        assert until((tmp_path / "asked").exists)
+        time.sleep(0.5)
+    (asked,) = (tmp_path / "asked").read_text().splitlines()
+    assert asked.endswith("-O check 127.0.0.1")
