@@ -33,7 +33,7 @@ rm -r credentials/bookworm
 TERM=xterm python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' \
   ansible-playbook remote.notebooks.site --limit bookworm "$@" > screen 2>&1 < /dev/null
 again=$(cat credentials/bookworm/lab.password)
-grep -oE 'bookworm: ok, [1-9]+ tasks? changed it' screen | sed 's/[0-9].*changed it/drawn/'
+grep -qE 'bookworm: ok, [1-9][0-9]* tasks? changed it' screen && echo "drawn"
 
 [ "$(wc -c < output)" -gt 30000 ] && [ -s argv-here ] && [ -s argv-there ] && echo "wordy"
 for secret in "wrong horse, right stable" a-token-for-programs "$generated" "$again" "$(cut -c 8- \
