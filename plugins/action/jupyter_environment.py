@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
 from ..module_utils._errors import FilesError, LockError
-from ..module_utils._jupyter import build
+from ..module_utils._jupyter import build, build_progress
 from ..module_utils._jupyter.uv_wheels import VERSION
 from ..module_utils._plain import plain_lines
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._environment import wheelhouse
 from ..plugin_utils._input import answers
 from ..plugin_utils._input.url_logins import Logins
+from ..plugin_utils._remote import build_watch
 
 
 class ActionModule(OwnAction):
@@ -49,7 +51,11 @@ class ActionModule(OwnAction):
         arguments["pip"] = None
         if pip and not self._task.check_mode and not (wanted and uv):  # uv is among the wheels
             arguments["pip"] = self._bring(pip, os.path.basename(pip))
-        answer = answers.module(self, task_vars, answers.ENVIRONMENT, arguments=arguments)
+        asks = not self._task.check_mode and build_watch.is_wanted(self._connection)
+        arguments["progress"] = secrets.token_hex(8) if asks else ""
+        place = build_progress.place(arguments["path"], arguments["progress"]) if asks else ""
+        with build_watch.watched(self._connection, task_vars["inventory_hostname"], place):
+            answer = answers.module(self, task_vars, answers.ENVIRONMENT, arguments=arguments)
         if "module_stderr" in answer:
             raise AnsibleActionFail(_interrupted(arguments["name"], answer))
         return {**result, **answer}

@@ -11,10 +11,12 @@ short_description: Shows the work of each host, and the addresses at the end
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:
-  - On a terminal, shows one line for each host with its task and the seconds. Many hosts are counted instead.
+  - On a terminal, shows one line for each host with its task and the seconds. Many hosts are counted instead. While an
+    environment is built, the line has a bar of its packages.
   - Prints failures at once, and at the end the changes, the proof and the addresses.
   - With C(-v), C(--step), a debugger, or output that is no terminal, prints the output of
-    P(ansible.builtin.default#callback). The proof and the addresses follow after the recap.
+    P(ansible.builtin.default#callback). Without C(-v), a failure is then its message as it was written, once. The proof
+    and the addresses follow after the recap.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -23,10 +25,6 @@ requirements:
   - set as stdout in configuration
 """
 
-import importlib.util
-import os
-import re
-import sys
 import threading
 import time
 from typing import Any
@@ -36,11 +34,10 @@ from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 
 from ..module_utils._plain import plain
-from ..plugin_utils._progress import lines
+from ..plugin_utils._progress import lines, results, terminal
 from ..plugin_utils._progress.run import Run
 
-#: The folder of this collection, whose own source explains no error to an operator.
-HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = "remote.notebooks.jupyter_environment"
 PROMPTS = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
 #: Tasks of the control node, too short for a line of their own.
 SMALL = ("assert", "debug", "fail", "include_role", "include_tasks", "meta", "set_fact", "set_stats")
@@ -63,9 +60,12 @@ class CallbackModule(Default):
         super().__init__()
         self._run = Run(began=time.monotonic(), dry=bool(context.CLIARGS.get("check")))
         self._screen: Any = None
+        self._play = ""
         #: The failures of blocks with a rescue: printed if the host fails without another message.
         self._held: dict[str, list[str]] = {}
-        if _draws(self._display.verbosity):
+        #: The place of the failure that a log is about to get.
+        self._origin: str | None = None
+        if terminal.has_screen(self._display.verbosity):
             from ..plugin_utils._progress.screen import Screen
 
             lock = getattr(self._display, "_lock", None) or threading.RLock()
@@ -79,14 +79,14 @@ class CallbackModule(Default):
 
     def _message(self, result: Any) -> None:
         """Print the message of a debug task, or keep it for the end."""
-        found, shown = _result(result), _shown(_task(result))
+        found, shown = results.found(result), results.shown(results.task(result))
         if shown == "at_end" or (shown == "in_check_mode" and not (self._run.dry or context.CLIARGS.get("diff"))):
             return
         if "msg" in found:
             said = lines.message(found["msg"])
         else:
             said = lines.message(self._dump_results({k: v for k, v in found.items() if k not in self._hide_in_debug}))
-        host = plain(_host(result))
+        host = plain(results.host(result))
         for line in said:
             text = line.removeprefix("WARNING: ")
             if text == line:
@@ -95,9 +95,9 @@ class CallbackModule(Default):
                 self._run.warnings[f"WARNING: {host}: {text}"] = None
 
     def _keep(self, result: Any) -> None:
-        task, found = _task(result), _result(result)
+        task, found = results.task(result), results.found(result)
         self._run.learn(task.action, found)
-        if _shown(task) == "at_end" and isinstance(found.get("msg"), list):
+        if results.shown(task) == "at_end" and isinstance(found.get("msg"), list):
             if found["msg"] not in self._run.last_lines:
                 self._run.last_lines.append(found["msg"])
             found["_ansible_verbose_always"] = False
@@ -105,22 +105,36 @@ class CallbackModule(Default):
             self._run.change(task.get_path() or "", task.name or task.action)
 
     def _fail(self, result: Any, said: list[str]) -> None:
-        host = _host(result)
-        if _is_rescued(_task(result)):
+        host = results.host(result)
+        if results.is_rescued(results.task(result)):
             self._held[host] = said
             return
         self._held.pop(host, None)
         self._run.fail(host, "failed")
         self._say(said)
 
+    # --- failures in a log ---------------------------------------------------------------------------------------
+
+    def _logged(self, usual: Any, result: Any, *words: Any) -> None:
+        """Print a failure in a log as Ansible does, with its message as it was written in place of YAML."""
+        self._origin = results.origin(result)
+        usual(result, *words)
+        self._origin = None
+
+    def _dump_results(self, result: Any, *words: Any, **more: Any) -> str:
+        if self._origin is None or self._display.verbosity:
+            return str(super()._dump_results(result, *words, **more))
+        if result.get("unreachable"):
+            return lines.sentence(result)
+        said = [*lines.reason(result), *([f"Origin: {plain(self._origin)}"] if self._origin else [])]
+        return "".join(f"\n  {line}" for line in said)
+
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
-        """The failed line follows with the same text; the source of this collection says nothing to an operator."""
-        current = getattr(self, "_current_task_result", None)  # since ansible-core 2.19, which prints source
-        path = (current.task.get_path() or "") if current else ""
-        if self._display.verbosity == 0 and path.startswith(HOME):
+        """The failed line follows with the same text."""
+        if self._display.verbosity == 0:
             result.pop("exception", None)
-            return
-        super()._handle_exception(result, use_stderr=use_stderr)
+        else:
+            super()._handle_exception(result, use_stderr=use_stderr)
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -128,9 +142,13 @@ class CallbackModule(Default):
         if not self._screen:
             super().v2_playbook_on_play_start(play)
             return
-        self._play = play
         self._run.hosts.clear()
-        self._say([plain(play.get_name())])
+        if play._uuid != self._play:  # another batch of a play (serial) is no news
+            self._play = play._uuid
+            self._say([plain(play.get_name())])
+            if play.serial:
+                names = play.get_variable_manager().get_vars(play=play, include_hostvars=False)
+                self._run.listed |= dict.fromkeys(names["ansible_play_hosts_all"])
         if play.strategy not in ("debug", "ansible.builtin.debug"):
             self._screen.start()
 
@@ -151,7 +169,8 @@ class CallbackModule(Default):
             super().v2_runner_on_start(host, task)
             return
         small = task.action.rpartition(".")[2] in SMALL
-        self._run.begin(host.get_name(), "" if small else str(task.name or task.action), time.monotonic())
+        work = "" if small else str(task.name or task.action)
+        self._run.begin(host.get_name(), work, time.monotonic(), builds=task.action == BUILD)
         if task.action in PROMPTS:
             self._screen.stop()
 
@@ -161,40 +180,40 @@ class CallbackModule(Default):
             super().v2_runner_on_ok(result)
             return
         task = self._ended(result)
-        self._handle_warnings(_result(result))
-        if task.action in C._ACTION_DEBUG and not (task.loop and "results" in _result(result)):
+        self._handle_warnings(results.found(result))
+        if task.action in C._ACTION_DEBUG and not (task.loop and "results" in results.found(result)):
             self._message(result)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         if not self._screen:
             # A loop over secrets has nothing to say about its items.
-            if self._display.verbosity or not _result(result).get("_ansible_no_log"):
+            if self._display.verbosity or not results.found(result).get("_ansible_no_log"):
                 super().v2_runner_item_on_ok(result)
             return
-        self._handle_warnings(_result(result))
-        if _task(result).action in C._ACTION_DEBUG:
+        self._handle_warnings(results.found(result))
+        if results.task(result).action in C._ACTION_DEBUG:
             self._message(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        self._run.learn(_task(result).action, _result(result))
+        self._run.learn(results.task(result).action, results.found(result))
         if not self._screen:
-            super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
+            self._logged(super().v2_runner_on_failed, result, ignore_errors)
             return
-        task, found = self._ended(result), _result(result)
+        task, found = self._ended(result), results.found(result)
         self._handle_warnings(found)
         if ignore_errors:
             return
         if task.loop and "results" in found:  # its items have been printed
-            if not _is_rescued(task):
-                self._run.fail(_host(result), "failed")
+            if not results.is_rescued(task):
+                self._run.fail(results.host(result), "failed")
             return
         self._fail(result, lines.failure("FAILED", self.host_label(result), task.name or task.action, found))
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
         if not self._screen:
-            super().v2_runner_item_on_failed(result)
+            self._logged(super().v2_runner_item_on_failed, result)
             return
-        task, found = _task(result), _result(result)
+        task, found = results.task(result), results.found(result)
         self._handle_warnings(found)
         if not task.ignore_errors:
             item = str(self._get_item_label(found))
@@ -203,12 +222,12 @@ class CallbackModule(Default):
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         if not self._screen:
-            super().v2_runner_on_unreachable(result)
+            self._logged(super().v2_runner_on_unreachable, result)
             return
         task = self._ended(result)
         if not task.ignore_unreachable:
-            self._run.fail(_host(result), "out of reach")
-            self._say(lines.unreachable(_host(result), _result(result)))
+            self._run.fail(results.host(result), "out of reach")
+            self._say(lines.unreachable(results.host(result), results.found(result)))
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         if not self._screen:
@@ -220,11 +239,11 @@ class CallbackModule(Default):
         if not self._screen:
             super().v2_on_file_diff(result)
             return
-        found, task = _result(result), _task(result)
+        found, task = results.found(result), results.task(result)
         each = found["results"] if task.loop and "results" in found else [found]
         texts = [self._get_diff(one["diff"]) for one in each if one.get("diff") and one.get("changed")]
         for text in filter(None, texts):
-            self._say([f"{plain(_host(result))}: {plain(task.name or task.action)}"])
+            self._say([f"{plain(results.host(result))}: {plain(task.name or task.action)}"])
             for line in lines.difference(text):
                 self._display.display(line, color=_colour_of(line))
 
@@ -241,8 +260,8 @@ class CallbackModule(Default):
         self._say(lines.ending(self._run))
 
     def _ended(self, result: Any) -> Any:
-        task = _task(result)
-        self._run.end(_host(result))
+        task = results.task(result)
+        self._run.end(results.host(result))
         if task.action in PROMPTS:
             self._screen.start()
         return task
@@ -272,46 +291,6 @@ for _name in (
     "v2_runner_on_async_failed",
 ):
     setattr(CallbackModule, _name, _quiet(_name))
-
-
-def _draws(verbosity: int) -> bool:
-    """Whether a person watches a terminal that can move its cursor, and nobody asked for more words."""
-    return (
-        verbosity == 0
-        and not context.CLIARGS.get("step")
-        and not C.config.get_config_value("ENABLE_TASK_DEBUGGER")
-        and sys.stdout.isatty()
-        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-        and importlib.util.find_spec("rich") is not None
-    )
-
-
-# Until ansible-core 2.18, a result has these names alone.
-def _result(result: Any) -> Any:
-    return result.result if hasattr(result, "result") else result._result
-
-
-def _task(result: Any) -> Any:
-    return result.task if hasattr(result, "task") else result._task
-
-
-def _host(result: Any) -> str:
-    return str((result.host if hasattr(result, "host") else result._host).get_name())
-
-
-def _shown(task: Any) -> str:
-    """A role says with a variable such as C(__jupyter_shown) when its message is due."""
-    return next((str(value) for name, value in task.vars.items() if re.fullmatch(r"__[a-z]+_shown", name)), "")
-
-
-def _is_rescued(task: Any) -> bool:
-    """Whether a failure of this task leads to the rescue of a block."""
-    child, parent = task, task._parent
-    while parent is not None:
-        if getattr(parent, "rescue", None) and any(one._uuid == child._uuid for one in parent.block):
-            return True
-        child, parent = parent, parent._parent
-    return False
 
 
 def _colour_of(line: str) -> str | None:

@@ -92,6 +92,12 @@ options:
     description: The environment variables of the task, as JSON. The action plugin sets it; there is no need to.
     type: str
     default: "{}"
+  progress:
+    description:
+      - Name of a file beside the environments, for the step of the build and its counts. The action plugin sets it if a
+        person watches.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Says whether it would build.

@@ -21,6 +21,7 @@ from typing import Any, Iterator
 from .._errors import AlarmError, BuildError, InterpreterError
 from . import interpreters
 from .build_commands import Wish, explain, run
+from .build_progress import PREFIX, Progress, place
 from .build_steps import fill, installed, normal, program, remove, try_and_seal, unpack, versions
 from .observation import environments
 from .uv import Run
@@ -43,13 +44,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "before": {"type": "str"},
     "instead_of": {"type": "str"},
     "variables": {"type": "str", "default": "{}", "no_log": True},
+    "progress": {"type": "str", "default": ""},
 }
 #: How long a builder waits for another one. A run that was cut off leaves its installer running on the host.
 PATIENCE = 900
 
 
 @contextlib.contextmanager
-def alone(prefix: str) -> Iterator[None]:
+def alone(prefix: str, progress: Progress) -> Iterator[None]:
     """Hold the lock of builders on this host (flock(2))."""
     os.makedirs(os.path.join(prefix, "installer"), 0o700, exist_ok=True)
     descriptor = os.open(os.path.join(prefix, "installer", "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -60,6 +62,7 @@ def alone(prefix: str) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                progress.step("wait")
                 if time.monotonic() > deadline:
                     raise BuildError(
                         f"another run has been building below {prefix} for {PATIENCE // 60} minutes. Let it end, then"
@@ -75,22 +78,25 @@ def attempt(wish: Wish) -> dict[str, Any]:
     """Build, and return the result of the module jupyter_environment: that of :func:`build`, or ``failed`` and ``msg``.
 
     :param wish: as for :func:`build`, ``name``, whose the environment is, and ``variables``, the environment variables
-        of the installers as a JSON object of strings.
+        of the installers as a JSON object of strings, and ``progress``, the name of a file for the steps (or empty).
     """
     os.umask(0o022)
     os.environ.update(json.loads(wish["variables"]))
     # Where Ansible runs on this very machine, we are where the operator stood. Python takes modules from there, and uv
     # settings, also from above.
     os.chdir("/")
+    progress = Progress(place(wish["path"], wish["progress"]) if wish["progress"] else "", wish["path"])
     try:
-        return build(wish, run)
+        return build(wish, run, progress)
     except InterpreterError as error:
         return {"failed": True, "msg": f"{wish['name']}: python: {error}"}
     except (BuildError, OSError) as error:
         return {"failed": True, "msg": f"{wish['name']}: packages: {error}"}
+    finally:
+        progress.end()
 
 
-def build(wish: Wish, run: Run) -> dict[str, Any]:
+def build(wish: Wish, run: Run, progress: Progress) -> dict[str, Any]:
     """Build ``wish["path"]``, unless it is there and whole.
 
     :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``download`` (the version of a Python that uv installs,
@@ -106,7 +112,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
     :raises BuildError: with the reason; nothing of the environment is left.
     """
     path, prefix = wish["path"], wish["prefix"]
-    with alone(prefix):
+    with alone(prefix, progress):
         found = environments.environment(path)
         if found["sealed"] and not found["missing"]:
             return {"changed": False, "same": False, "remark": ""}
@@ -122,7 +128,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             wish = {**wish, "python": interpreters.settle(wish, wheels if wish["wheels"] else "", run)}
             if _is_up_to_date(wish, run):
                 return {"changed": False, "same": True, "remark": ""}
-            remark = fill(wish, pins, wheels if wish["wheels"] else "", run)
+            remark = fill(wish, pins, wheels if wish["wheels"] else "", run, progress)
             same = (
                 bool(wish["instead_of"])
                 and not interpreters.is_another(wish)
@@ -131,6 +137,7 @@ def build(wish: Wish, run: Run) -> dict[str, Any]:
             if same:
                 remove(path)
             else:
+                progress.step("try")
                 try_and_seal(wish, wish["before"] or found.get("before") or "")
         except BaseException as error:
             remove(path)
@@ -179,6 +186,9 @@ def _clear(prefix: str, path: str) -> None:
     for folder in glob.glob(os.path.join(glob.escape(prefix), "envs", "*")):
         if folder == path or not os.path.exists(os.path.join(folder, environments.SEAL)):
             remove(folder)
+    for file in glob.glob(os.path.join(glob.escape(prefix), "envs", f"{PREFIX}*")):  # of builders that were killed
+        with contextlib.suppress(OSError):
+            os.unlink(file)
 
 
 def _pins(path: str) -> str:

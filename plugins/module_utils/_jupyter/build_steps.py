@@ -18,6 +18,7 @@ from .._errors import AlarmError, BuildError
 from .._plain import plain_lines
 from . import uv as jupyter_uv
 from .build_commands import Wish, explain, must, started, tried
+from .build_progress import Progress
 from .observation import environments
 from .uv import Run
 
@@ -75,7 +76,7 @@ def _extract(archive: str, folder: str) -> None:
                 shutil.copyfileobj(source, target)  # type: ignore[arg-type]
 
 
-def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
+def fill(wish: Wish, pins: str, wheels: str, run: Run, progress: Progress) -> str:
     """Create the folder and install into it. Return a remark."""
     path, python, remark = wish["path"], wish["python"], ""
     # Shut until it is full: uv waits for a lock on a file in it, and anybody who can open a file can lock it.
@@ -83,6 +84,7 @@ def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     os.mkdir(path, 0o700)
     uv = ""
     if wish["installer"] == "uv":
+        progress.step("fetch")
         try:
             uv = program(wish, wheels, run)
         except AlarmError:
@@ -109,13 +111,15 @@ def fill(wish: Wish, pins: str, wheels: str, run: Run) -> str:
     if uv:
         # Nobody but its owner may write there: without bytecode, each server and kernel would compile for itself.
         compiled = ["--compile-bytecode", "--python", f"{path}/bin/python"]
-        must(run, "installing", [uv, "pip", "install", "--quiet", *compiled, *options])
+        progress.step("resolve")
+        must(progress.following(run), "installing", [uv, "pip", "install", "--quiet", *compiled, *options])
     else:
         pip = (
             [python, f"{wish['pip']}/pip", "--python", f"{path}/bin/python"]
             if wish["pip"]
             else [f"{path}/bin/python", "-m", "pip"]
         )
+        progress.step("install")
         must(
             run,
             "installing",

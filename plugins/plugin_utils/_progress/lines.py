@@ -17,6 +17,8 @@ from .run import Run
 MOST = 12
 _TONE = re.compile(r"(?:\S+: )?(FAILED|OUT OF REACH|WARNING|ok)(?=[ ,:])")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+#: Ansible's own words before a message of a connection or a template.
+_ANSIBLES = "Task failed: "
 #: The parts of a failed result that explain it, the best first.
 _PARTS = ("msg", "module_stderr", "stderr", "module_stdout", "stdout")
 
@@ -29,22 +31,30 @@ def tone(line: str) -> str:
 
 def failure(word: str, host: str, task: str, result: dict[str, Any]) -> list[str]:
     """Return the lines of one failure: the place, and the reason as its program gives it."""
+    where = f"{word} {plain(host)}: {plain(task)}" if task else f"{word} {plain(host)}"
+    return [where, *(f"  {line}" for line in reason(result))]
+
+
+def reason(result: dict[str, Any]) -> list[str]:
+    """Return the lines that explain a failed result, each text once."""
+    if "censored" in result:
+        return [plain(result["censored"])]
     parts: list[str] = []
     for name in _PARTS:
-        text = plain_lines(result.get(name) or "", most=4000, lines=200).strip()
+        text = plain_lines(result.get(name) or "", most=4000, lines=200).strip().removeprefix(_ANSIBLES)
         if text and not any(text in part for part in parts):
             parts.append(text)
-    if "censored" in result:
-        parts = [plain(result["censored"])]
-    lines = [line for part in parts for line in part.split("\n")]
-    where = f"{word} {plain(host)}: {plain(task)}" if task else f"{word} {plain(host)}"
-    return [where, *(f"  {line}" for line in lines)]
+    return [line for part in parts for line in part.split("\n")]
 
 
 def unreachable(host: str, result: dict[str, Any]) -> list[str]:
     """Return the one sentence about a host that is out of reach."""
-    text = " ".join(plain_lines(result.get("msg") or "No answer.").split())
-    return [f"OUT OF REACH {plain(host)}: {text}"]
+    return [f"OUT OF REACH {plain(host)}: {sentence(result)}"]
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """Return the reason in one line."""
+    return " ".join(plain_lines(result.get("msg") or "No answer.").split()).removeprefix(_ANSIBLES)
 
 
 def message(said: Any) -> list[str]:
@@ -68,6 +78,9 @@ def recap(run: Run, outcomes: dict[str, dict[str, int]], seconds: float) -> list
         lines = [f"{plain(name)}: {_outcome(counts, run.dry)}, {time}" for name, counts in outcomes.items()]
     else:
         lines = _fleet(outcomes, run.dry, time)
+    left = [plain(name) for name in run.listed if name not in outcomes]
+    if left:
+        lines.append(f"not started, after the failure of an earlier batch: {some(left)}")
     if run.changed:
         word = "would change" if run.dry else "changed"
         lines.append(f"{word}: {', '.join(plain(subject) for subject in run.changed)}")

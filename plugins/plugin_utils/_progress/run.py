@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from .builds import Count
+
 #: The subject of a changed task, by the name of its file. The files that are left out have no subject of their own.
 AREAS = {
     "account": "accounts",
@@ -44,6 +46,8 @@ class Host:
     work: str = ""
     since: float = 0.0
     busy: bool = False
+    builds: bool = False  # its task is the build of an environment
+    count: Count | None = None
     failure: str = ""  # "", "failed" or "out of reach"
 
 
@@ -55,6 +59,7 @@ class Run:
     play: str = ""
     dry: bool = False
     hosts: dict[str, Host] = field(default_factory=dict)
+    listed: dict[str, None] = field(default_factory=dict)  # all hosts of plays that go through them in batches
     changed: dict[str, None] = field(default_factory=dict)  # the subjects of changes, in their order
     rows: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)  # the proof, as _check.table has it
     expiries: dict[str, str] = field(default_factory=dict)  # the end of each server's certificate
@@ -62,16 +67,17 @@ class Run:
     last_lines: list[list[str]] = field(default_factory=list)  # of each batch
     warnings: dict[str, None] = field(default_factory=dict)
 
-    def begin(self, host: str, work: str, now: float) -> None:
+    def begin(self, host: str, work: str, now: float, builds: bool = False) -> None:
         """A task starts on a host. Without ``work`` the task is too small for a name: the earlier one stays."""
         one = self.hosts.setdefault(host, Host(host, since=now))
-        one.busy = True
+        one.busy, one.builds, one.count = True, builds, None
         if work and work != one.work:
             one.work, one.since = work, now
 
     def end(self, host: str) -> None:
         if host in self.hosts:
-            self.hosts[host].busy = False
+            self.hosts[host].busy = self.hosts[host].builds = False
+            self.hosts[host].count = None
 
     def fail(self, host: str, how: str) -> None:
         self.hosts.setdefault(host, Host(host)).failure = how

@@ -14,10 +14,11 @@ import io
 import sys
 import threading
 import time
-from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, Tuple
+from typing import IO, TYPE_CHECKING, Any, List, Tuple
 
 from ...module_utils._plain import plain
+from . import builds
+from .builds import Count
 from .lines import duration, some
 from .run import Host, Run
 
@@ -31,8 +32,10 @@ SECONDS = 0.25
 SLOW = 5.0
 #: More hosts than this are counted.
 MOST_HOSTS = 20
-#: First column, work, seconds, style.
-Line = Tuple[str, str, str, str]
+#: The steps of builds are read every so many drawings.
+READ = 4
+#: First column, work (the longest text first), seconds, style.
+Line = Tuple[str, List[str], str, str]
 
 
 class Screen:
@@ -54,6 +57,7 @@ class Screen:
     def start(self) -> None:
         from rich.live import Live
 
+        builds.open_folder()
         with self._lock:
             if self._live:
                 return
@@ -86,10 +90,20 @@ class Screen:
             self._live = None
 
     def _draw(self, stopped: threading.Event) -> None:
+        drawn = 0
         while not stopped.wait(SECONDS):
             with self._lock:
                 if self._live and not stopped.is_set():
+                    if drawn % READ == 0:
+                        self._count()
                     self._live.refresh()
+            drawn += 1
+
+    def _count(self) -> None:
+        """Read the steps of the hosts that build."""
+        building = {one.name: one for one in list(self._run.hosts.values()) if one.builds}
+        for name, count in builds.read(list(building)).items():
+            building[name].count = count
 
     def _drawing(self) -> Text:
         width, height = self._console.size
@@ -104,13 +118,16 @@ def drawing(hosts: list[Host], now: float, width: int, rows: int) -> Text:
     lines = _each(hosts, now) if len(hosts) <= min(rows, MOST_HOSTS) else _counts(hosts, now, rows)
     names = min(max((cell_len(first) for first, _work, _time, _style in lines), default=0), width // 3)
     times = max((len(time) for _first, _work, time, _style in lines), default=0)
-    works = min(
-        max((cell_len(work) for _first, work, _time, _style in lines), default=0), max(0, width - names - times - 4)
-    )
-    return Text("\n").join(_line(line, (names, works, times)) for line in lines)
+    room = max(0, width - names - times - 4)
+    fitting = [
+        (first, next((text for text in work if cell_len(text) <= room), work[-1]), time, style)
+        for first, work, time, style in lines
+    ]
+    works = min(max((cell_len(work) for _first, work, _time, _style in fitting), default=0), room)
+    return Text("\n").join(_line(line, (names, works, times)) for line in fitting)
 
 
-def _line(line: Line, widths: tuple[int, int, int]) -> Text:
+def _line(line: tuple[str, str, str, str], widths: tuple[int, int, int]) -> Text:
     """One line in three columns. The middle one gives way on a narrow terminal."""
     from rich.text import Text
 
@@ -125,11 +142,15 @@ def _line(line: Line, widths: tuple[int, int, int]) -> Text:
     return text
 
 
+def _texts(work: str, count: Count | None) -> list[str]:
+    return builds.texts(plain(work), count) if count else [plain(work)]
+
+
 def _each(hosts: list[Host], now: float) -> list[Line]:
     return [
-        (plain(one.name), one.failure, "", "red")
+        (plain(one.name), [one.failure], "", "red")
         if one.failure
-        else (plain(one.name), plain(one.work), duration(now - one.since), "")
+        else (plain(one.name), _texts(one.work, one.count), duration(now - one.since), "")
         for one in hosts
     ]
 
@@ -138,19 +159,24 @@ def _counts(hosts: list[Host], now: float, rows: int) -> list[Line]:
     """The number of hosts at each task, then the failed and the slow hosts by name."""
     going = [one for one in hosts if not one.failure]
     busy = [one for one in going if one.busy]
+    groups: dict[tuple[str, str], list[Host]] = {}
+    for one in busy:
+        groups.setdefault((one.work, one.count.step if one.count else ""), []).append(one)
     lines: list[Line] = []
-    for work, number in Counter(one.work for one in busy).most_common(max(1, rows - 4)):
-        since = min(one.since for one in busy if one.work == work)
-        lines.append((str(number), plain(work), duration(now - since), ""))
+    for (work, step), members in sorted(groups.items(), key=lambda group: -len(group[1]))[: max(1, rows - 4)]:
+        counts = [one.count for one in members if one.count]
+        total = Count(step, sum(count.done for count in counts), sum(count.of for count in counts)) if step else None
+        since = min(one.since for one in members)
+        lines.append((str(len(members)), _texts(work, total), duration(now - since), ""))
     if len(going) > len(busy):
-        lines.append((str(len(going) - len(busy)), "wait for the other hosts", "", ""))
+        lines.append((str(len(going) - len(busy)), ["wait for the other hosts"], "", ""))
     for how in ("failed", "out of reach"):
         names = [plain(one.name) for one in hosts if one.failure == how]
         if names:
-            lines.append((str(len(names)), f"{how}: {some(names)}", "", "red"))
+            lines.append((str(len(names)), [f"{how}: {some(names)}"], "", "red"))
     slow = [plain(one.name) for one in busy if now - one.since > SLOW]
     if slow and len(slow) * 4 <= len(going):  # most have ended this task
-        lines.append((str(len(slow)), f"slow: {some(slow)}", "", ""))
+        lines.append((str(len(slow)), [f"slow: {some(slow)}"], "", ""))
     return lines
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http.server
 import os
 import pty
 import re
@@ -15,12 +16,15 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.uv_wheels import VERSION
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress import screen as screen_module
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress.run import Run
 
@@ -260,8 +264,7 @@ def test_the_name_of_a_task_gives_way_to_the_seconds(width):
     assert line.endswith("61 s")
 
 
-def test_an_unreachable_host_is_one_sentence_and_no_colour_is_none(tmp_path):
-    play = """
+ASK = """
 - name: A play
   hosts: all
   gather_facts: false
@@ -269,13 +272,23 @@ def test_an_unreachable_host_is_one_sentence_and_no_colour_is_none(tmp_path):
     - name: Ask the host
       ansible.builtin.command: "true"
 """
-    seen = run(tmp_path, play, hosts="127.0.0.1:9,", connection="ssh", width=200, NO_COLOR="1")
+OUT_OF_REACH = "Failed to connect to the host via ssh: ssh: connect to host 127.0.0.1 port 9: Connection refused"
+
+
+def test_an_unreachable_host_is_one_sentence_and_no_colour_is_none(tmp_path):
+    seen = run(tmp_path, ASK, hosts="127.0.0.1:9,", connection="ssh", width=200, NO_COLOR="1")
     lines = [line for line in seen.lines if line]
     assert seen.code == 4
     assert len(lines) == 3
-    assert re.match(r"OUT OF REACH 127.0.0.1: .*Connection refused", lines[1])
+    assert lines[1] == f"OUT OF REACH 127.0.0.1: {OUT_OF_REACH}"
     assert lines[2].startswith("127.0.0.1: OUT OF REACH, ")
     assert re.findall(rb"\x1b\[[0-9;]*m", seen.raw) == []
+
+
+def test_an_unreachable_host_is_one_sentence_of_a_log(tmp_path):
+    seen = run(tmp_path, ASK, hosts="127.0.0.1:9,", connection="ssh", width=200, TERM="dumb")
+    assert f"fatal: [127.0.0.1]: UNREACHABLE! => {OUT_OF_REACH}" in seen.lines
+    assert seen.text.count("refused") == 1
 
 
 def test_questions_can_be_answered(tmp_path):
@@ -297,6 +310,71 @@ def test_questions_can_be_answered(tmp_path):
     assert seen.code == 0
     assert "localhost: red and large" in seen.text
     assert b"Ask once more" not in seen.raw.partition(b"Which size")[2].partition(b"large")[0]
+
+
+BATCHES = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  HOW
+  tasks:
+    - name: Wait a moment
+      ansible.builtin.command: sleep 0.5
+      changed_when: false
+    - name: Refuse one
+      ansible.builtin.fail: {msg: "out of paper"}
+      when: inventory_hostname == "b"
+"""
+SECONDS = re.compile(r"\d+ s")
+
+
+def test_a_play_in_batches_has_its_name_once_and_names_the_hosts_that_it_did_not_reach(tmp_path):
+    seen = run(tmp_path, BATCHES.replace("HOW", "serial: 1"), hosts="a,b,c,d,", height=14)
+    assert [SECONDS.sub("N s", line) for line in seen.lines if line] == [
+        "A play",
+        "FAILED b: Refuse one",
+        "  out of paper",
+        "a: ok, no change, N s",
+        "b: FAILED, N s",
+        "not started, after the failure of an earlier batch: c, d",
+    ]
+    working = {
+        re.match(r"[a-d](?= +Wait)", line)[0]
+        for moment in seen.moments
+        for line in moment.split("\n")
+        if "Wait" in line
+    }
+    assert working == {"a", "b"}
+    assert not any(re.search(r"(?m)^a +Wait.*\nb +Wait", moment) for moment in seen.moments)
+
+
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+def test_hosts_that_do_not_wait_for_each_other_have_their_lines(tmp_path, strategy):
+    seen = run(tmp_path, BATCHES.replace("HOW", f"strategy: ansible.builtin.{strategy}"), hosts="a,b,c,", height=14)
+    assert any(re.search(r"(?m)^a +Wait.*\nb +Wait.*\nc +Wait", moment) for moment in seen.moments)
+    assert [SECONDS.sub("N s", line) for line in seen.lines if line] == [
+        "A play",
+        "FAILED b: Refuse one",
+        "  out of paper",
+        "a: ok, no change, N s",
+        "b: FAILED, N s",
+        "c: ok, no change, N s",
+    ]
+
+
+def test_passwords_are_asked_for_before_anything_is_drawn(tmp_path):
+    asked = (("SSH password:", "secret-1\n"), ("BECOME password", "secret-2\n"), ("Vault password:", "secret-3\n"))
+    words = ("--ask-pass", "--ask-become-pass", "--ask-vault-pass")
+    seen = run(tmp_path, BATCHES.replace("HOW", "order: inventory"), *words, hosts="a,", typed=asked)
+    assert seen.code == 0
+    assert seen.lines[:4] == [
+        "SSH password:",
+        "BECOME password[defaults to SSH password]:",
+        "Vault password:",
+        "A play",
+    ]
+    assert any(moment.rstrip().endswith("\nBECOME password[defaults to SSH password]:") for moment in seen.moments)
+    assert b"secret-" not in seen.raw
 
 
 def test_an_interrupted_run_leaves_the_terminal_as_it_was(tmp_path):
@@ -337,6 +415,46 @@ def test_with_more_words_the_output_is_that_of_ansible(tmp_path):
     assert SECRET.encode() not in seen.raw
 
 
+LOG = f"""
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fail in words
+      ansible.builtin.fail: {{msg: "h: packages: it's \\"quoted\\", see\\n  a second line\\nand a cure"}}
+      ignore_errors: true
+    - name: Fail in a loop
+      ansible.builtin.command: sh -c "echo out; exit {{{{ item }}}}"
+      loop: [0, 3]
+      ignore_errors: true
+    - name: Use a secret
+      ansible.builtin.fail: {{msg: {SECRET}}}
+      no_log: true
+      ignore_errors: true
+    - name: Read a variable
+      ansible.builtin.set_fact:
+        x: 1
+        y: "{{{{ nothing }}}}"
+"""
+
+
+def test_in_a_log_each_failure_is_its_message_as_it_was_written_and_its_place(tmp_path):
+    seen = run(tmp_path, LOG, width=400, TERM="dumb", NO_COLOR="1")
+    place = f"  Origin: {tmp_path}/play.yml"
+    failures = "\n".join(seen.lines).partition("\n\nPLAY RECAP")[0].split("\n\nTASK ")[1:]
+    assert [re.sub(r" \*+\n", "\n", failure) for failure in failures] == [
+        "[Fail in words]\nfatal: [localhost]: FAILED! =>\n"
+        f'  h: packages: it\'s "quoted", see\n    a second line\n  and a cure\n{place}:6:7\n...ignoring',
+        "[Fail in a loop]\nchanged: [localhost] => (item=0)\nfailed: [localhost] (item=3) =>\n"
+        f"  non-zero return code\n  out\n{place}:9:7\n...ignoring",
+        "[Use a secret]\nfatal: [localhost]: FAILED! =>\n  the output has been hidden due to the fact that"
+        f" 'no_log: true' was specified for this result\n{place}:13:7\n...ignoring",
+        "[Read a variable]\nfatal: [localhost]: FAILED! =>\n  Finalization of task args for 'ansible.builtin.set_fact'"
+        f" failed: Error while resolving value for 'y': 'nothing' is undefined\n{place}:20:12",
+    ]
+    assert SECRET.encode() not in seen.raw
+
+
 def test_without_a_cursor_a_failure_of_a_role_is_printed_once_and_without_its_source(tmp_path):
     play = """
 - name: A play
@@ -354,3 +472,79 @@ def test_without_a_cursor_a_failure_of_a_role_is_printed_once_and_without_its_so
     assert seen.text.count("nonsense") == 1
     assert "censored" not in seen.text
     assert "Origin:" not in seen.text
+
+
+BUILD = """
+- name: A play
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Build it
+      remote.notebooks.jupyter_environment:
+        name: instance 'lab'
+        path: "{{ playbook_dir }}/envs/one"
+        prefix: "{{ playbook_dir }}"
+        python: "{{ ansible_playbook_python }}"
+        packages: [tiny0, tiny1, tiny2, tiny3, tiny4, tiny5]
+      environment:
+        UV_DEFAULT_INDEX: http://me:SECRET@127.0.0.1:PORT/simple
+        UV_CONCURRENT_DOWNLOADS: 1
+        UV_CACHE_DIR: "{{ playbook_dir }}/cache"
+        NO_PROXY: 127.0.0.1
+"""
+
+
+class SlowIndex(http.server.SimpleHTTPRequestHandler):
+    """Needs most of a second for each wheel."""
+
+    def do_GET(self):
+        if self.path.endswith(".whl"):
+            time.sleep(0.8)
+        super().do_GET()
+
+    def log_message(self, *_words):
+        pass
+
+
+@pytest.fixture
+def slow_index(tmp_path):
+    """The port of an index with the packages tiny0 to tiny5, each with a page of its own."""
+    for number in range(6):
+        name, folder = f"tiny{number}-1.0-py3-none-any.whl", tmp_path / f"index/simple/tiny{number}"
+        folder.mkdir(parents=True)
+        metadata = f"Metadata-Version: 2.1\nName: tiny{number}\nVersion: 1.0\n"
+        with zipfile.ZipFile(folder / name, "w") as wheel:
+            wheel.writestr(f"tiny{number}.py", "")
+            wheel.writestr(f"tiny{number}-1.0.dist-info/METADATA", metadata)
+            wheel.writestr(f"tiny{number}-1.0.dist-info/WHEEL", "Root-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"tiny{number}-1.0.dist-info/RECORD", "")
+        (folder / f"{name}.metadata").write_text(metadata)
+        (folder / "index.html").write_text(f'<a href="{name}" data-dist-info-metadata="true">{name}</a>')
+    uv = tmp_path / f"installer/uv-{VERSION}/bin/uv"
+    uv.parent.mkdir(parents=True)
+    uv.symlink_to(Path(sys.executable).with_name("uv"))
+    handler = lambda *words: SlowIndex(*words, directory=str(tmp_path / "index"))  # noqa: E731
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_the_packages_of_an_environment_are_counted_while_they_come(tmp_path, slow_index):
+    """Both hosts are this machine: one builds, and the other waits."""
+    play = BUILD.replace("PORT", str(slow_index)).replace("SECRET", SECRET)
+    seen = run(tmp_path, play, hosts="lab,gpu,", height=12)
+    pattern = re.compile(r"(?m)^(lab|gpu)  Build it  ([█─]{8}) (\d) of 6 packages downloaded +\d+ s$")
+    bars = [found.groups() for found in map(pattern.search, seen.moments) if found]
+    first, other = bars[0][0], {"lab": "gpu", "gpu": "lab"}[bars[0][0]]
+    counts = [int(count) for name, _bar, count in bars if name == first]
+    assert len(set(counts)) >= 3
+    assert counts == sorted(counts)
+    assert {len(bar.rstrip("─")) for name, bar, _count in bars if name == first} == {8 * count // 6 for count in counts}
+    assert any(re.search(rf"(?m)^{other}  Build it: wait for another run", moment) for moment in seen.moments)
+    # This environment has no kernel to try.
+    assert {line for line in seen.lines if line.startswith("FAILED")} == {
+        f"FAILED {name}: Build it" for name in ("lab", "gpu")
+    }
+    assert SECRET.encode() not in seen.raw
+    assert list((tmp_path / "envs").iterdir()) == []

@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build, build_commands, build_steps
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.build_progress import Progress
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_the_environment_of_the_host_decides_no_place(spoiled, tmp_path):
         "lock": "",
         "packages": ["tiny"],
     }
-    assert build_steps.fill(wish, "", f"{tmp_path}/wheels", build_commands.run) == ""
+    assert build_steps.fill(wish, "", f"{tmp_path}/wheels", build_commands.run, Progress()) == ""
     assert len(list((tmp_path / "env").glob("lib/python3*/site-packages/tiny.py"))) == 1
 
 
@@ -171,6 +172,7 @@ def test_no_file_of_the_working_folder_is_run(tmp_path, monkeypatch):
             "download": "",
             "renew": False,
             "variables": "{}",
+            "progress": "",
         }
     )
     assert "probe_environment.py" in said["msg"]  # the trial, the last step but one
