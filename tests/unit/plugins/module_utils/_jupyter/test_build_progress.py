@@ -127,5 +127,6 @@ def test_a_build_leaves_no_file_of_its_progress(tmp_path, monkeypatch, progress)
     nothing = dict.fromkeys(("pip", "wheels", "account", "before", "instead_of"))
     wish = {"name": "x", "path": f"{tmp_path}/envs/1", "prefix": str(tmp_path), "python": "/nowhere/python3"}
     wish |= {"packages": [], "lock": "", "installer": "pip", "variables": "{}", "progress": progress}
+    wish |= {"download": "", "renew": False}
     assert build.attempt(wish | nothing)["failed"]
     assert list((tmp_path / "envs").iterdir()) == []

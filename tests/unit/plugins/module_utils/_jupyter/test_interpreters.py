@@ -258,7 +258,7 @@ def test_the_message_names_the_option(host, monkeypatch):
     monkeypatch.setattr(interpreters, "settle", failing)
     monkeypatch.setattr(os, "chdir", lambda _path: None)
     more = {"name": "instance 'lab'", "path": f"{host}/envs/x", "packages": [], "lock": "", "wheels": "", "account": ""}
-    arguments = {**wish(host), **more, "installer": "uv", "before": "", "variables": "{}"}
+    arguments = {**wish(host), **more, "installer": "uv", "before": "", "variables": "{}", "progress": ""}
     umask = os.umask(0o022)
     try:
         found = build.attempt(arguments)

@@ -19,6 +19,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._errors import Al
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build, build_steps
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import uv as jupyter_uv
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.build_commands import run
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.build_progress import Progress
 
 TAG = "manylinux_2_17_x86_64.manylinux2014_x86_64"
 NAME = f"uv-9.9.9-py3-none-{TAG}.whl"
@@ -342,6 +343,6 @@ def test_another_file_under_the_name_ends_the_build(index, tmp_path):
 
     for old in (None, str(tmp_path / "envs" / "old")):
         with pytest.raises(AlarmError, match=r"find out who.*jupyter_installer: pip"):
-            build.build({**wish, "instead_of": old}, watched)
+            build.build({**wish, "instead_of": old}, watched, Progress())
     assert [argv for argv in installed if "venv" in argv or "install" in argv] == []
     assert not (tmp_path / "envs" / "one").exists()
