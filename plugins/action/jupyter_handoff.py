@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ..module_utils._errors import PlanError, RemoteNotebooksError
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._handoff import authority, pages
+from ..plugin_utils._handoff import authority, pages, people
 from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries, stem
 
 TLS = {
@@ -50,6 +51,7 @@ SSH = {
 SERVER = {
     "host": {"type": "str", "required": True},
     "instance": {"type": "str", "required": True},
+    "person": {"type": "str"},
     "url": {"type": "str", "required": True},
     "urls": {"type": "list", "elements": "str"},
     "api_url": {"type": "str"},
@@ -115,7 +117,15 @@ class ActionModule(OwnAction):
                 changes = self._act(files, self._leftovers(files, given + gone))
         except RemoteNotebooksError as error:
             raise AnsibleActionFail(str(error)) from error
-        result.update(changed=bool(changes), files=sorted(files), **({"warnings": moved} if moved else {}))
+        asked = {record["person"] for record in given}
+        result.update(
+            changed=bool(changes),
+            files=sorted(files),
+            people={
+                name: os.path.join(self._directory, path) for name, path in handoff.people.items() if name in asked
+            },
+            **({"warnings": moved} if moved else {}),
+        )
         if self._task.diff:
             result["diff"] = changes
         return result
@@ -125,6 +135,7 @@ class ActionModule(OwnAction):
         possible = [name for record in records for name in authority.file_names(stem(record))] + authority.file_names(
             "ca"
         )
+        possible += sorted(glob.glob(people.path("*"), root_dir=self._directory))
         return [name for name in possible if name not in files and os.path.lexists(os.path.join(self._directory, name))]
 
     # --- act -------------------------------------------------------------------------------------------------------
