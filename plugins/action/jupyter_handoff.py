@@ -18,6 +18,7 @@ from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._handoff import authority, pages, people
 from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries, stem
+from ..plugin_utils._network import own_names
 
 TLS = {
     "mode": {"type": "str", "choices": ["private_ca", "self_signed", "provided", "none"], "required": True},
@@ -54,6 +55,8 @@ SERVER = {
     "person": {"type": "str"},
     "url": {"type": "str", "required": True},
     "urls": {"type": "list", "elements": "str"},
+    "own": {"type": "list", "elements": "str"},
+    "now": {"type": "dict"},
     "api_url": {"type": "str"},
     "access": {"type": "str", "choices": ["tunnel", "direct", "both"], "required": True},
     "tls": {"type": "dict", "options": TLS},
@@ -109,7 +112,7 @@ class ActionModule(OwnAction):
             with self._alone():
                 fresh = {stem(record) for record in given}
                 stored = handoff.stored(fresh)
-                moved = pages.moved(given, handoff.replaced(fresh))
+                warnings = self._addresses(given, stored, handoff.replaced(fresh), arguments["servers"] or [])
                 if arguments["servers"] is None:
                     given, stored = stored, []
                 gone = [record for record in stored if record["host"] in arguments["hosts"]]
@@ -124,11 +127,27 @@ class ActionModule(OwnAction):
             people={
                 name: os.path.join(self._directory, path) for name, path in handoff.people.items() if name in asked
             },
-            **({"warnings": moved} if moved else {}),
+            **({"warnings": warnings} if warnings else {}),
         )
         if self._task.diff:
             result["diff"] = changes
         return result
+
+    @staticmethod
+    def _addresses(
+        given: list[dict[str, Any]],
+        stored: list[dict[str, Any]],
+        replaced: list[dict[str, Any]],
+        servers: list[dict[str, Any]],
+    ) -> list[str]:
+        """Return the messages about addresses that have changed, or that two hosts have. Update ``own``."""
+        before = {stem(record): record for record in replaced}
+        lost = [
+            message
+            for record, server in zip(given, servers)
+            for message in own_names.lost(record, server["now"], before.get(stem(record)))
+        ]
+        return [*pages.moved(given, replaced), *dict.fromkeys(lost), *own_names.shared(given, stored)]
 
     def _leftovers(self, files: dict[str, bytes], records: list[dict[str, Any]]) -> list[str]:
         """List files of earlier runs, for these servers or for the fleet, that are no longer needed."""

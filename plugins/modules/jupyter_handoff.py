@@ -50,6 +50,14 @@ options:
         description: Every address of that kind, O(servers[].url) first. Each has a block and a QR code on the page.
         type: list
         elements: str
+      own:
+        description: The addresses in O(servers[].urls) and O(servers[].ssh) that the host has itself.
+        type: list
+        elements: str
+      now:
+        description: The C(addresses) of the host, and the C(variable) of the inventory that names one. It stands in no
+          file.
+        type: dict
       api_url:
         description: Where the REST API is. Without it, C(api) below O(servers[].url).
         type: str

@@ -10,6 +10,7 @@ A *record* holds the facts about one running server::
      "person": str,                            # whose server it is; earlier releases left it out
      "url": str,                               # for a browser: scheme, host, port, base path, a slash at the end
      "urls": [str, ...],                       # all of that kind, the first is ``url``; empty with access "tunnel"
+     "own": [str, ...],                        # the addresses of this record that the host has or had itself
      "api_url": str,
      "access": "tunnel" | "direct" | "both",
      "tls": {"mode": "private_ca" | "self_signed" | "provided" | "none",
@@ -54,6 +55,7 @@ RECORD_KEYS = (
     "person",
     "url",
     "urls",
+    "own",
     "api_url",
     "access",
     "tls",
@@ -101,6 +103,7 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     if not str(record["url"]).endswith("/"):
         record["url"] = f"{record['url']}/"
     record["urls"] = list(record["urls"] or [record["url"]] if record["access"] != "tunnel" else [])
+    record["own"] = list(map(str, record["own"] or []))
     record["api_url"] = record["api_url"] or f"{record['url']}api"
     record["tls"] = {key: (given.get("tls") or {}).get(key) for key in TLS_KEYS}
     record["tls"]["mode"] = record["tls"]["mode"] or "none"

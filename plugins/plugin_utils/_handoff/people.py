@@ -86,10 +86,20 @@ def page(person: str, views: list[dict[str, Any]]) -> dict[str, Any]:
         "pems": sorted({each["pem"] for each in tunnels if each["pem"]}),
         "files": list(files.values()),
         "keep": tunnel.keep([(name, place) for place, name in files.items()]),
-        "config": "\n".join(dict.fromkeys(block for each in tunnels for block in each["blocks"])),
+        "config": _config([block for each in tunnels for block in each["blocks"]]),
         "crowded": {port: labels for port, labels in ports.items() if len(labels) > 1},
         "clients": [app for app in ("juno", "vscode") if any(app in view["clients"] for view in views)],
     }
+
+
+def _config(blocks: list[str]) -> str:
+    """The blocks of ssh's configuration, each once. An account that leads to several servers has one for all."""
+    merged: dict[tuple[str, ...], dict[str, None]] = {}
+    for block in blocks:
+        lines = block.splitlines()
+        forwards = [line for line in lines if line.startswith(tunnel.FORWARD)]
+        merged.setdefault(tuple(line for line in lines if line not in forwards), {}).update(dict.fromkeys(forwards))
+    return "\n".join("\n".join([*block, *forwards]) for block, forwards in merged.items())
 
 
 def label(view: dict[str, Any]) -> str:

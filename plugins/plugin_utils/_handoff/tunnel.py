@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from .._remote.route import jump_words, ssh_command
 from .addresses import address
 
+#: Begins the line of a forward in ssh's configuration.
+FORWARD = "    LocalForward "
 #: The name of a key's file as the reader gets it, and the path where the reader keeps it, by its path here.
 Keys = dict[str, tuple[str, str]]
 
@@ -80,7 +82,7 @@ def _block(ssh: dict[str, Any], alias: str, kept: str) -> list[str]:
     block += [f"    ProxyCommand {ssh['command']}"] if ssh["command"] else []
     return [
         *block,
-        f"    LocalForward {ssh['local_port']} localhost:{ssh['remote_port']}",
+        f"{FORWARD}{ssh['local_port']} localhost:{ssh['remote_port']}",
         "    ExitOnForwardFailure yes",
         "    ServerAliveInterval 30",
     ]

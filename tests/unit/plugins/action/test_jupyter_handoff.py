@@ -316,6 +316,31 @@ def test_each_authority_has_its_steps_on_the_page_of_a_person(fleet, signer):
     assert fleet.run(OF_ANN[0], signer=signer).get("failed", False) is False, "another's authority may be gone"
 
 
+def test_an_address_that_a_host_has_lost_is_said_until_the_inventory_names_it_no_more(fleet):
+    urls, old = [LAB["url"], "https://192.168.1.5:8888/"], {"own": ["192.168.1.5"]}
+    now = {"now": {"addresses": ["192.168.1.77"], "variable": "jupyter_addresses"}}
+    first = {**LAB, "urls": urls, **old, "now": {**now["now"], "addresses": ["192.168.1.5"]}}
+    assert "warnings" not in fleet.run(first)
+    second = {"instance": "second", "url": "https://lab.example.org:8889/"}
+    for _run in range(2):
+        (warning,) = fleet.run({**first, **now, "own": []}, {**first, **second})["warnings"]
+        assert "Write 192.168.1.77 instead of 192.168.1.5 in jupyter_addresses" in warning
+    assert json.loads(fleet.read("lab1/lab.json"))["own"] == ["192.168.1.5"]
+    assert "now" not in json.loads(fleet.read("lab1/lab.json"))
+    corrected = {**LAB, "urls": [LAB["url"], "https://192.168.1.77:8888/"], "own": ["192.168.1.77"], **now}
+    (warning,) = fleet.run(corrected)["warnings"]
+    assert "was at https://192.168.1.5:8888/" in warning
+    assert "warnings" not in fleet.run(corrected)
+
+
+def test_a_name_that_two_hosts_have_is_said(fleet):
+    near = {**LAB, "urls": [LAB["url"], "https://lab.local:8888/"]}
+    assert "warnings" not in fleet.run(near)
+    other = {**near, "host": "lab2", "url": "https://lab2.example.org:8888/", "urls": ["https://lab.local:9999/"]}
+    (warning,) = fleet.run(other)["warnings"]
+    assert warning.startswith("lab.local is the address of lab1 and lab2,")
+
+
 def test_what_a_host_no_longer_runs_is_removed(fleet):
     make_authority(fleet.folder / "own.pem", "Own")
     old = {**LAB, "instance": "old", "tls": {"mode": "self_signed", "ca_file": "own.pem"}}

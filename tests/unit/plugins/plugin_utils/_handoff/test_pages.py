@@ -51,6 +51,7 @@ def test_a_record_is_complete_and_in_order():
         "person",
         "url",
         "urls",
+        "own",
         "api_url",
         "access",
         "tls",

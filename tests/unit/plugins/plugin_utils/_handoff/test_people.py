@@ -55,20 +55,30 @@ def test_the_key_of_a_device_is_kept_once_and_every_block_names_it():
         "    User ipad",
         "    IdentityFile ~/.ssh/jupyter-ipad",
         "    IdentitiesOnly yes",
-        "    LocalForward 8888 localhost:8888",
         "    ExitOnForwardFailure yes",
         "    ServerAliveInterval 30",
+        "    LocalForward 8888 localhost:8888",
         "Host b-ipad",
         "    HostName b.example.org",
         "    User ipad",
         "    IdentityFile ~/.ssh/jupyter-ipad",
         "    IdentitiesOnly yes",
-        "    LocalForward 20017 localhost:8888",
         "    ExitOnForwardFailure yes",
         "    ServerAliveInterval 30",
+        "    LocalForward 20017 localhost:8888",
     ]
     assert page["crowded"] == {}
     assert "/t/" not in repr(page), "the folder of the keys is the operator's"
+
+
+def test_an_account_that_leads_to_two_servers_of_a_host_has_one_block():
+    page = page_of(server("a", **DEVICE), server("a", "work", **DEVICE, local_port=8889, remote_port=8889))
+    assert page["config"].count("Host a-ipad") == 1
+    assert page["config"].splitlines()[-2:] == [
+        "    LocalForward 8888 localhost:8888",
+        "    LocalForward 8889 localhost:8889",
+    ]
+    assert page["keep"] == "mkdir -p -m 700 ~/.ssh && install -m 600 ipad ~/.ssh/a-ipad"
 
 
 def test_keys_of_one_name_are_told_apart():
