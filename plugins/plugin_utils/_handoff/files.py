@@ -236,6 +236,12 @@ def _program() -> bytes:
 
 
 def _render(template: str, **values: Any) -> bytes:
+    return f"{_environment().get_template(template).render(**values)}\n".encode()
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """The templates, compiled once for all pages of a run."""
     environment = jinja2.Environment(
         autoescape=True,
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -243,5 +249,6 @@ def _render(template: str, **values: Any) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["qr_code"] = lambda text: qr_codes.qr_code(text, f"QR code of {text}")
-    return f"{environment.get_template(template).render(**values)}\n".encode()
+    # An address is on the page of its server, on that of its person and in the index.
+    environment.globals["qr_code"] = functools.cache(lambda text: qr_codes.qr_code(text, f"QR code of {text}"))
+    return environment
