@@ -39,6 +39,7 @@ LAB = {
 }
 #: A path of ninety characters, as an inventory may have them.
 KEPT_IN = "/home/operator/projects/notebooks-of-the-department/inventory/credentials/gpu/gpu.password"
+KEY = {"user": "ipad", "private_key_file": "tunnel/devices/ipad", "pem_file": "tunnel/devices/ipad.pem"}
 SERVERS = [
     {**LAB, "url": "https://lab.example.org:8888/", "access": "both", "tls": PRIVATE, "ssh": SSH},
     {
@@ -58,6 +59,26 @@ SERVERS = [
             "others": [MAC],
         },
     },
+    {
+        **LAB,
+        "person": "ann",
+        "host": "home",
+        "instance": "ann",
+        "url": "https://lab.local:8890/",
+        "urls": ["https://lab.local:8890/", "https://192.168.1.5:8890/", "https://home.example.org:8890/"],
+        "access": "both",
+        "tls": PRIVATE,
+        "ssh": {**SSH, **KEY, "host": "home.example.org", "local_port": 20017, "alias": "home-ipad"},
+    },
+    {
+        **LAB,
+        "person": "ann",
+        "host": "gpu.example.org",
+        "instance": "ann",
+        "url": "http://localhost:20031/",
+        "access": "tunnel",
+        "ssh": {**SSH, **KEY, "host": "gpu.example.org", "local_port": 20031, "alias": "gpu.example.org-ipad"},
+    },
 ]
 #: Name, page, width and height in CSS pixels, scale, dark. 390 is the width of a phone.
 VIEWS = [
@@ -68,6 +89,9 @@ VIEWS = [
     ("page-phone", "lab.example.org/lab.html", 390, 6500, 1, False),
     ("tunnel-phone", "gpu.example.org/gpu.html", 390, 4200, 1, False),
     ("tunnel-light", "gpu.example.org/gpu.html", 1000, 3000, 1, False),
+    ("person-light", "people/ann.html", 1000, 3600, 1, False),
+    ("person-tablet-dark", "people/ann.html", 820, 4200, 1, True),
+    ("person-phone", "people/ann.html", 390, 5600, 1, False),
     ("index-light", "index.html", 1000, 1800, 1, False),
     ("index-phone-dark", "index.html", 390, 2600, 1, True),
 ]

@@ -27,7 +27,8 @@ OBSERVED += ["instance", "python_key", "path", "state", "time", "listener", "dee
 AGAIN = ["wrong_type", "machine", "instance", "path", "deep"]
 #: Not compared: files of the runs themselves, and of the hostile hosts.
 OWN = re.compile(
-    r"^(ssh|\.ansible|tmp|attack|inventory)/|^tunnel/(\.gitignore|config)$|/evil_|/\.lock$|^handoff/(index\.html|.*\.mobileconfig)$"
+    r"^(ssh|\.ansible|tmp|attack|inventory)/|^tunnel/(\.gitignore|config)$|/evil_|/\.lock$|^handoff/(index|people/lab)\.html$"
+    r"|^handoff/.*\.mobileconfig$"
 )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from ansible.errors import AnsibleActionFail
 from ..module_utils._errors import PlanError, RemoteNotebooksError
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
-from ..plugin_utils._handoff import authority, pages
+from ..plugin_utils._handoff import authority, pages, people
 from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries, stem
+from ..plugin_utils._network import own_names
 
 TLS = {
     "mode": {"type": "str", "choices": ["private_ca", "self_signed", "provided", "none"], "required": True},
@@ -50,8 +52,11 @@ SSH = {
 SERVER = {
     "host": {"type": "str", "required": True},
     "instance": {"type": "str", "required": True},
+    "person": {"type": "str"},
     "url": {"type": "str", "required": True},
     "urls": {"type": "list", "elements": "str"},
+    "own": {"type": "list", "elements": "str"},
+    "now": {"type": "dict"},
     "api_url": {"type": "str"},
     "access": {"type": "str", "choices": ["tunnel", "direct", "both"], "required": True},
     "tls": {"type": "dict", "options": TLS},
@@ -107,7 +112,7 @@ class ActionModule(OwnAction):
             with self._alone():
                 fresh = {stem(record) for record in given}
                 stored = handoff.stored(fresh)
-                moved = pages.moved(given, handoff.replaced(fresh))
+                warnings = self._addresses(given, stored, handoff.replaced(fresh), arguments["servers"] or [])
                 if arguments["servers"] is None:
                     given, stored = stored, []
                 gone = [record for record in stored if record["host"] in arguments["hosts"]]
@@ -115,16 +120,41 @@ class ActionModule(OwnAction):
                 changes = self._act(files, self._leftovers(files, given + gone))
         except RemoteNotebooksError as error:
             raise AnsibleActionFail(str(error)) from error
-        result.update(changed=bool(changes), files=sorted(files), **({"warnings": moved} if moved else {}))
+        asked = {record["person"] for record in given}
+        result.update(
+            changed=bool(changes),
+            files=sorted(files),
+            people={
+                name: os.path.join(self._directory, path) for name, path in handoff.people.items() if name in asked
+            },
+            **({"warnings": warnings} if warnings else {}),
+        )
         if self._task.diff:
             result["diff"] = changes
         return result
+
+    @staticmethod
+    def _addresses(
+        given: list[dict[str, Any]],
+        stored: list[dict[str, Any]],
+        replaced: list[dict[str, Any]],
+        servers: list[dict[str, Any]],
+    ) -> list[str]:
+        """Return the messages about addresses that have changed, or that two hosts have. Update ``own``."""
+        before = {stem(record): record for record in replaced}
+        lost = [
+            message
+            for record, server in zip(given, servers)
+            for message in own_names.lost(record, server["now"], before.get(stem(record)))
+        ]
+        return [*pages.moved(given, replaced), *dict.fromkeys(lost), *own_names.shared(given, stored)]
 
     def _leftovers(self, files: dict[str, bytes], records: list[dict[str, Any]]) -> list[str]:
         """List files of earlier runs, for these servers or for the fleet, that are no longer needed."""
         possible = [name for record in records for name in authority.file_names(stem(record))] + authority.file_names(
             "ca"
         )
+        possible += sorted(glob.glob(people.path("*"), root_dir=self._directory))
         return [name for name in possible if name not in files and os.path.lexists(os.path.join(self._directory, name))]
 
     # --- act -------------------------------------------------------------------------------------------------------

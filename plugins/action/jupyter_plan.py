@@ -15,6 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors import PlanError
+from ..module_utils._tunnel import names as tunnel_names
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._input import facts, inventory_values, operator_folder
 from ..plugin_utils._input.options import INSTANCE_KEYS, OPTIONS, PREFIX
@@ -170,7 +171,9 @@ class ActionModule(OwnAction):
         host = next((each for each in hostvars if name.startswith(f"{each}-")), None)
         account = name[len(host) + 1 :] if host else ""
         variables = hostvars[host] if host else {}
-        if not any(entry.get("name") == account for entry in variables.get("tunnel_accounts") or []):
+        entries = variables.get("tunnel_accounts") or []
+        entry = next((entry for entry in entries if entry.get("name") == account), None)
+        if entry is None:
             return None
         facts.require_own_variables(variables)
         reached = contact(variables, self._templar)
@@ -180,7 +183,7 @@ class ActionModule(OwnAction):
             "port": reached["address_port"],
             "user": account,
             "alias": name,
-            "private_key_file": os.path.join(folder, str(host), account),
+            "private_key_file": tunnel_names.key_file(folder, str(host), entry),
         }
 
     def _value(self, name: str, task_vars: dict[str, Any]) -> Any:

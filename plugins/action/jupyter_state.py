@@ -20,6 +20,7 @@ from ..plugin_utils._input.url_logins import Logins, scrubbed
 from ..plugin_utils._jupyter import endpoints, messages, removal
 from ..plugin_utils._jupyter.credentials import Credentials
 from ..plugin_utils._jupyter.diff import diff_of
+from ..plugin_utils._network import own_names
 from ..plugin_utils._network import rules as network_rules
 from ..plugin_utils._remote import bare, contact
 from ..plugin_utils._state import compare, layout, manifest, refusals, resources, services
@@ -137,7 +138,10 @@ class ActionModule(OwnAction):
             state_remarks.remarks(plan, report),
         )
         for server in servers:
-            server["checks"] = devices.tried(diagnosis.known(server["checks"], plan, report), instances, report)
+            server.update(
+                checks=devices.tried(diagnosis.known(server["checks"], plan, report), instances, report),
+                **own_names.own(plan, server, report["network"]),
+            )
         connect = endpoints.connect(servers, instances, arguments["handoff"], arguments["tunnel"]["config_file"])
         overview = {}
         if arguments["details"]:

@@ -33,6 +33,10 @@ options:
     description: The folder of the inventory; O(folder) is named where it is another one.
     type: str
     required: true
+  people:
+    description: The page of each person with several servers.
+    type: dict
+    default: {}
   dry:
     description: Whether this is check mode.
     type: bool

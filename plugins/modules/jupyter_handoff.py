@@ -12,6 +12,8 @@ author: The remote.notebooks founders (@remote-notebooks)
 description:
   - Writes, for each server, C(<host>/<instance>.html), a page with every field that a browser, an app or a terminal
     asks for, and C(<host>/<instance>.json), the same for programs.
+  - Writes, for each person with several servers, C(people/<person>.html), a page about all of them. It holds no
+    password.
   - Writes, for the fleet, C(index.html), and for the devices C(ca.crt) (DER), C(ca.pem) and
     C(remote-notebooks.mobileconfig), a profile for Apple's devices. An authority that belongs to one server alone lies
     beside its page, as C(<instance>.crt) and so on.
@@ -36,6 +38,10 @@ options:
         description: Name of the instance.
         type: str
         required: true
+      person:
+        description: Whose server it is. Several servers of one person have a common page. Left out, the name of the
+          instance.
+        type: str
       url:
         description: The address for browsers, with the base path. For V(tunnel), the near end of the tunnel.
         type: str
@@ -44,6 +50,14 @@ options:
         description: Every address of that kind, O(servers[].url) first. Each has a block and a QR code on the page.
         type: list
         elements: str
+      own:
+        description: The addresses in O(servers[].urls) and O(servers[].ssh) that the host has itself.
+        type: list
+        elements: str
+      now:
+        description: The C(addresses) of the host, and the C(variable) of the inventory that names one. It stands in no
+          file.
+        type: dict
       api_url:
         description: Where the REST API is. Without it, C(api) below O(servers[].url).
         type: str
@@ -239,4 +253,9 @@ files:
   elements: str
   returned: always
   sample: [ca.crt, ca.pem, index.html, lab.example.org/lab.html, lab.example.org/lab.json]
+people:
+  description: The pages of people over several servers, for those of O(servers), by the person.
+  type: dict
+  returned: always
+  sample: {ann: inventory/handoff/people/ann.html}
 """

@@ -41,6 +41,15 @@ class DeviceClass(TypedDict):
     groups: list[str]
 
 
+class Network(TypedDict):
+    """The host in its networks (:mod:`_jupyter.observation.network`)."""
+
+    addresses: list[str]  # none: unknown
+    senders: list[str]
+    published: str
+    answers: bool
+
+
 class Card(TypedDict):
     """A GPU."""
 
@@ -221,6 +230,7 @@ class Report(TypedDict):
     units: dict[str, dict[str, str]]
     folders: dict[str, list[str]]  # by account: for data, and writable
     devices: Devices
+    network: Network
     environments: dict[str, Environment]
     existing: dict[str, ExistingEnvironment]  # by instance and kernel
     interpreters: Interpreters

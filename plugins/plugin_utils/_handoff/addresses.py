@@ -47,8 +47,18 @@ def address(url: str, classic: str) -> dict[str, Any]:
 
 def direct(url: str, classic: str) -> dict[str, Any]:
     """As :func:`address`, with the networks that lead there."""
-    place = "In the network of the server, or its VPN" if is_near(urlsplit(url).hostname or "") else "From anywhere"
+    host = urlsplit(url).hostname or ""
+    if is_multicast(host):
+        place = "In the network of the server, not through a VPN"
+    else:
+        place = "In the network of the server, or its VPN" if is_near(host) else "From anywhere"
     return {**address(url, classic), "place": place}
+
+
+def is_multicast(host: str) -> bool:
+    """Tell whether the machines of one network answer for this name themselves (RFC 6762, section 3). A VPN does not
+    carry that."""
+    return host.endswith(".local") and host.count(".") == 1
 
 
 def is_near(host: str) -> bool:

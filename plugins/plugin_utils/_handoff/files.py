@@ -23,6 +23,7 @@ from ...module_utils._errors import PkiError, PlanError
 from .. import _files, _safe_place
 from . import authority as handoff_authority
 from . import pages as handoff_pages
+from . import people as handoff_people
 from . import qr_codes
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ class Handoff:
         self.directory, self.predicting, self.include_password = directory, predicting, include_password
         #: Of the fleet's authority, in lines to compare; known once the files are created, empty where there is none.
         self.fingerprint: list[str] = []
+        #: The pages of people over several servers, by the person; known at the same time.
+        self.people: dict[str, str] = {}
+        self._carried: dict[str, dict[str, bytes]] = {}
         self.signer = signer and _signer()(
             _existing(signer["certificate"]), _existing(signer["key"]), signer["passphrase"]
         )
@@ -132,8 +136,31 @@ class Handoff:
                 files[f"{stem(record)}.json"] = handoff_pages.as_json(record)
                 files[f"{stem(record)}.html"] = self._page(f"{stem(record)}.html", "handoff.html.j2", page=page)
                 files.update({} if is_shared else carried)
+        files.update(self._people(records, authorities, fleet))
         authority = fleet and handoff_pages.authority_view(fleet, "ca", shared_files)
-        files["index.html"] = self._page("index.html", "handoff_index.html.j2", pages=pages, authority=authority)
+        files["index.html"] = self._page(
+            "index.html", "handoff_index.html.j2", pages=pages, people=self.people, authority=authority
+        )
+        return files
+
+    def _people(
+        self, records: list[dict[str, Any]], authorities: dict[str, Any], fleet: dict[str, Any] | None
+    ) -> dict[str, bytes]:
+        """The page of each person who uses several servers. A run for one host reads the others from their records."""
+        files = {}
+        for person, theirs in handoff_people.groups(records).items():
+            keys, views = handoff_people.keys(theirs), []
+            for record in theirs:
+                ca_file = record["tls"]["ca_file"]
+                if ca_file and ca_file not in authorities:
+                    authorities[ca_file] = self._authority(ca_file) if _files.read(ca_file) else None
+                own, is_shared = authorities.get(ca_file), fleet and record["tls"]["ca_sha256"] == fleet["sha256"]
+                place = "ca" if is_shared else stem(record)
+                carried = self._authority_files(own, place) if own else {}
+                views.append(handoff_pages.view(record, own, f"../{place}", carried, keys=keys))
+            self.people[person] = handoff_people.path(person)
+            page = handoff_people.page(person, views)
+            files[self.people[person]] = self._page(self.people[person], "handoff_person.html.j2", page=page)
         return files
 
     def _page(self, name: str, template: str, **values: Any) -> bytes:
@@ -159,6 +186,12 @@ class Handoff:
         return handoff_authority.authority(pem, read_pem_bundle(pem, path))
 
     def _authority_files(self, authority: dict[str, Any], path: str) -> dict[str, bytes]:
+        """The files of an authority. A second signature would have other bytes, so each profile is signed once."""
+        if path not in self._carried:
+            self._carried[path] = self._signed_files(authority, path)
+        return self._carried[path]
+
+    def _signed_files(self, authority: dict[str, Any], path: str) -> dict[str, bytes]:
         files = handoff_authority.authority_files(authority, path)
         if self.signer:
             name = handoff_authority.profile_path(path)
@@ -203,6 +236,12 @@ def _program() -> bytes:
 
 
 def _render(template: str, **values: Any) -> bytes:
+    return f"{_environment().get_template(template).render(**values)}\n".encode()
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """The templates, compiled once for all pages of a run."""
     environment = jinja2.Environment(
         autoescape=True,
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -210,5 +249,6 @@ def _render(template: str, **values: Any) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["qr_code"] = lambda text: qr_codes.qr_code(text, f"QR code of {text}")
-    return f"{environment.get_template(template).render(**values)}\n".encode()
+    # An address is on the page of its server, on that of its person and in the index.
+    environment.globals["qr_code"] = functools.cache(lambda text: qr_codes.qr_code(text, f"QR code of {text}"))
+    return environment

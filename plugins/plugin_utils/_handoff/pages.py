@@ -7,8 +7,10 @@ Ansible.
 A *record* holds the facts about one running server::
 
     {"host": str, "instance": str,             # names of the inventory; the files are <host>/<instance>.*
+     "person": str,                            # whose server it is; earlier releases left it out
      "url": str,                               # for a browser: scheme, host, port, base path, a slash at the end
      "urls": [str, ...],                       # all of that kind, the first is ``url``; empty with access "tunnel"
+     "own": [str, ...],                        # the addresses of this record that the host has or had itself
      "api_url": str,
      "access": "tunnel" | "direct" | "both",
      "tls": {"mode": "private_ca" | "self_signed" | "provided" | "none",
@@ -43,14 +45,17 @@ from .._plan.plan import HOST
 from . import addresses
 from .authority import fingerprint, profile_path
 from .kit import TYPES
+from .tunnel import Keys
 from .tunnel import tunnel as tunnel_of
 
 #: The keys of a record, in the order of the file.
 RECORD_KEYS = (
     "host",
     "instance",
+    "person",
     "url",
     "urls",
+    "own",
     "api_url",
     "access",
     "tls",
@@ -82,19 +87,23 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     """Return the record with every key in its place. Raise PlanError where it cannot be true."""
     record: dict[str, Any] = {key: given.get(key) for key in RECORD_KEYS}
     label = f"servers: {record['host']}/{record['instance']}"
-    for key in ("host", "instance"):
+    record["person"] = record["person"] or record["instance"]
+    for key in ("host", "instance", "person"):
         if not HOST.fullmatch(str(record[key])):
             raise PlanError(
                 f"{label}: {key}: '{record[key]}' cannot name a file. Use letters, digits, '.', '-' and '_'."
             )
     parts = urlsplit(str(record["url"]))
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
-        raise PlanError(
-            f"{label}: url: '{record['url']}' is not an address. Write https://host:port/ and nothing secret in it."
-        )
+    for key, url in (("url", record["url"]), *(("urls", each) for each in record["urls"] or [])):
+        each = urlsplit(str(url))
+        if each.scheme not in {"http", "https"} or not each.hostname or each.username or each.query:
+            raise PlanError(
+                f"{label}: {key}: '{url}' is not an address. Write https://host:port/ and nothing secret in it."
+            )
     if not str(record["url"]).endswith("/"):
         record["url"] = f"{record['url']}/"
     record["urls"] = list(record["urls"] or [record["url"]] if record["access"] != "tunnel" else [])
+    record["own"] = list(map(str, record["own"] or []))
     record["api_url"] = record["api_url"] or f"{record['url']}api"
     record["tls"] = {key: (given.get("tls") or {}).get(key) for key in TLS_KEYS}
     record["tls"]["mode"] = record["tls"]["mode"] or "none"
@@ -169,6 +178,8 @@ def view(
     ca_path: str,
     carried: dict[str, bytes],
     password: str | None = None,
+    *,
+    keys: Keys | None = None,
 ) -> dict[str, Any]:
     """Return the content of a server's page, as ready text.
 
@@ -176,12 +187,15 @@ def view(
         ``.mobileconfig``.
     :param carried: the same files by path, for a page that travels alone.
     :param password: shown on the page; None where it stays out of it.
+    :param keys: as :func:`people.keys` returns them, for a page about several servers.
     """
     directs = [addresses.direct(url, record["classic"]) for url in record["urls"]]
     direct = next(iter(directs), None)
     ssh = record["ssh"] or {"others": []}
     tunnels = (
-        [tunnel_of(record, {**ssh, **other}) for other in ({}, *ssh["others"])] if record["access"] != "direct" else []
+        [tunnel_of(record, {**ssh, **other}, keys) for other in ({}, *ssh["others"])]
+        if record["access"] != "direct"
+        else []
     )
     tunnel = next(iter(tunnels), None)
     near = direct or tunnel

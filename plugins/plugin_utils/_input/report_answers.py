@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from ...module_utils._errors import AnswerError, CheckError
-from ...module_utils._jupyter.observation import accounts, devices, existing
+from ...module_utils._jupyter.observation import accounts, devices, existing, network
 from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
@@ -43,6 +44,14 @@ LISTENER = {
 #: Of a listener that a unit of systemd has started (systemd.unit(5)).
 STARTED = {"unit": line(210, r"[A-Za-z0-9:_.\\@-]{1,200}\.service"), "users": flag}
 
+
+def _is_address(text: str) -> bool:
+    try:
+        return str(ipaddress.ip_address(text)) == text
+    except ValueError:
+        return False
+
+
 SYSTEM = record(
     {
         "id": line(100),
@@ -63,6 +72,16 @@ SYSTEM = record(
         "home": PATH,
         "ensurepip": flag,
         "commands": table(line(100), maybe(PATH), 100),
+    }
+)
+
+_IP = where(line(45), ("is no IP address", _is_address))
+NETWORK = record(
+    {
+        "addresses": many(_IP, network.MOST),
+        "senders": many(_IP, 2),
+        "published": line(69, r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.local)?"),
+        "answers": flag,
     }
 )
 
@@ -225,6 +244,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "units": table(line(), table(line(), line(5000)), 10_000),
             "folders": among(probe.get("folders") or (), many(PATH, accounts.MOST_FOLDERS)),
             "devices": DEVICES,
+            "network": NETWORK,
             "environments": table(PATH, SEALED, 10_000),
             "interpreters": INTERPRETERS,
             "existing": each(probe.get("existing") or (), EXISTING),

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import names
 from .._pki import paths
+from .._plan.account import SERVICE_ACCOUNT
+from .._plan.plan import HOST
 from .._remote.route import ssh_command
 
 if TYPE_CHECKING:
@@ -150,6 +152,7 @@ def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki:
     return {
         "host": plan["host"],
         "instance": instance["name"],
+        "person": _person(instance),
         "url": url,
         "urls": urls,
         "api_url": f"{url}api",
@@ -177,6 +180,12 @@ def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki:
             for target in _provable(plan, instance, trust["ca_file"], credential)
         ],
     }
+
+
+def _person(instance: Instance) -> str:
+    """Name the user of a server. Under the account that servers share by default, its own name is all that tells."""
+    user = instance["user"]
+    return user if user != SERVICE_ACCOUNT and HOST.fullmatch(user) else instance["name"]
 
 
 def _provable(plan: Plan, instance: Instance, ca_file: str | None, credential: dict[str, Any]) -> list[dict[str, Any]]:

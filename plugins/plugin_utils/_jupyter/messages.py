@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from ...module_utils._plain import plain_lines
 from .._state.work import work
 
+#: More people than this are counted instead of listed.
+MOST_PEOPLE = 12
 #: systemctl and ssh say these of every failure.
 _EMPTY_WORDS = re.compile(r"Job for |See |.*onnection to .* closed")
 
@@ -50,22 +53,38 @@ def note(host: str, remark: str) -> str:
 
 
 def closing(
-    hosts: list[dict[str, Any]], left_out: list[str], folder: str, inventory_folder: str, *, dry: bool
+    hosts: list[dict[str, Any]],
+    left_out: list[str],
+    folder: str,
+    inventory_folder: str,
+    *,
+    dry: bool,
+    people: dict[str, str] | None = None,
 ) -> list[str]:
     """Return the last lines of a run: where to connect, which restarts wait, and which hosts were left out.
 
     :param hosts: ``state``, ``plan`` and ``busy`` of each (:func:`work`).
     :param folder: the folder with the passwords; named where that is not beside the inventory.
     :param dry: check mode creates no server to connect to.
+    :param people: the page of each person with several servers.
     """
     lines: list[str] = []
     for host in () if dry else hosts:
         lines += host["state"]["connect"]
         if host["state"]["steps"]:
             lines += work(host["state"], host["plan"], busy=host["busy"])["waits"]
+    if lines and people:
+        lines += _pages_of_people(people)
     if lines and folder != inventory_folder:
         lines.append(f"kept: passwords, keys and pages of this run are in {folder}")
     if left_out:
         reason = "unreachable or failed, see above. To run for them again: --limit"
         lines.append(f"left out: {', '.join(left_out)}: {reason} {','.join(left_out)}")
     return lines
+
+
+def _pages_of_people(people: dict[str, str]) -> list[str]:
+    if len(people) > MOST_PEOPLE:
+        folder = os.path.dirname(next(iter(people.values())))
+        return [f"the pages of {len(people)} people over their servers: {folder}"]
+    return [f"the page of {person} over all servers: {path}" for person, path in people.items()]

@@ -131,7 +131,7 @@ def _settings(talk: Talk, found: survey.Survey, known: dict[str, Any], is_root: 
     people = talk.answer("people", " ".join(present) or "one", lambda text: questions.people(text, is_root, present))
     wanted: dict[str, Any] = {"jupyter_access": access, "jupyter_allowed_sources": None, "jupyter_addresses": None}
     if access != "tunnel":
-        own = [name for name in (address, *found.hosts[:1]) if name]
+        own = [name for name in (address, *found.hosts[:1], found.multicast_name(address)) if name]
         names = known.get("jupyter_addresses") or list(dict.fromkeys(own))
         wanted["jupyter_addresses"] = talk.answer("address", " ".join(map(str, names)), questions.names)
         wanted["jupyter_allowed_sources"] = known.get("jupyter_allowed_sources") or found.networks or None

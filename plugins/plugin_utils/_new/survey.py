@@ -38,6 +38,8 @@ else echo rights none; fi
 python3 -c 'import sys; print("python %d.%d" % sys.version_info[:2])' 2> /dev/null
 ip -o addr show scope global 2> /dev/null |
   awk '$2 !~ /^(docker|br-|veth|virbr|lxc|cni)/ && !/ (temporary|deprecated) / { print "address", $4 }'
+cat "/proc/$(cat /run/avahi-daemon/pid 2> /dev/null)/cmdline" 2> /dev/null | tr '\0' '\n' |
+  sed -n 's/^avahi-daemon: [a-z]* \[\([A-Za-z0-9-]*\.local\)].*/mdns \1/p'
 for device in /dev/nvidia0 /dev/kfd /dev/dri/renderD128; do
   if [ -e $device ]; then echo "gpu $device"; break; fi
 done
@@ -59,6 +61,7 @@ class Survey:
     python: str = ""
     gpu: str = ""
     firewall: str = ""
+    mdns: str = ""
     address: list[str] = field(default_factory=list)
     listens: set[int] = field(default_factory=set)
 
@@ -67,6 +70,14 @@ class Survey:
         """The networks of this machine, for the firewall."""
         found = [str(ipaddress.ip_interface(text).network) for text in self.address if ":" not in text]
         return list(dict.fromkeys(found))
+
+    def multicast_name(self, named: str) -> str:
+        """Return the name by which other machines of its network find this one, where the user calls it so as well.
+
+        The word of a machine alone adds no name to its certificate: it could be the name of another one.
+        """
+        own = self.mdns.lower()
+        return own if named in (LOCAL, "") or own.partition(".")[0] == named.lower().partition(".")[0] else ""
 
     @property
     def hosts(self) -> list[str]:
@@ -83,7 +94,7 @@ class Survey:
         taken = [str(port) for port in PORTS if port in self.listens]
         return [
             f"{self.system}, Python {self.python or 'missing'}, {rights}",
-            f"addresses: {', '.join(self.address[:4]) or 'none'}",
+            f"addresses: {', '.join(self.address[:4] + [self.mdns] * bool(self.mdns)) or 'none'}",
             f"GPU: {self.gpu or 'none'}. Firewall: {self.firewall or 'none'}."
             f" Taken of the ports {', '.join(map(str, PORTS))}: {', '.join(taken) or 'none'}",
         ]
@@ -97,6 +108,7 @@ PARTS = {
     "python": r"3\.\d{1,2}",
     "gpu": r"/dev/(nvidia0|kfd|dri/renderD128)",
     "firewall": "ufw|firewalld|nftables",
+    "mdns": r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.local",
     "address": r"[0-9A-Fa-f:.]{2,45}/\d{1,3}",
     "listens": r"[0-9A-F]{4}",
 }

@@ -42,6 +42,8 @@ _QUOTA = re.compile(r"[0-9]+%")
 _TASKS = re.compile(r"[0-9]+%?|infinity")
 #: A host's name in the inventory: part of file names and of certificates' names
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+#: The folder with the pages of people, beside those of the hosts.
+PEOPLE = "people"
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
@@ -81,6 +83,11 @@ def resolve(
         problems.append(
             f"host '{host}': its name in the inventory goes into the names of files and certificates. "
             "Use letters from a to z, digits, '.', '-' and '_' there, and write the address as ansible_host."
+        )
+    if host == PEOPLE:
+        problems.append(
+            f"host '{host}': the folder of that name beside the hand-off pages of the hosts holds the pages of people."
+            " Give the host another name in the inventory."
         )
     # An instance with access 'direct' does without. A host whose instances all do would obey nothing of it.
     if defaults.get("tunnel_accounts") and resolved and all(item["access"] == "direct" for item in resolved):

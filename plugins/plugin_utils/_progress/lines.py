@@ -142,6 +142,12 @@ def _proof(rows: list[dict[str, Any]]) -> list[str]:
 
 def _addresses(run: Run) -> list[str]:
     lines = [line for each in run.last_lines for line in each if not line.startswith("WARNING: ")]
+    # Each batch of hosts names the pages of its people, who may have had servers in the batches before.
+    lines = [
+        line
+        for place, line in enumerate(lines)
+        if not line.startswith(("the page of ", "the pages of ")) or line not in lines[place + 1 :]
+    ]
     if len(run.expiries) <= MOST and len(run.addresses) <= 4 * MOST:
         return message(lines)
     pages = [line.partition(": ")[2] for line in run.addresses if line.startswith("the page to hand over: ")]

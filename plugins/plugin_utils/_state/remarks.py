@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._check import devices
 from .._jupyter import conflicts, data_folders, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
+from .._network import own_names
 from .._network import ports as network_ports
 from .._network import rules as network_rules
 from . import existing, layout, manifest, probe, refusals
@@ -53,6 +54,7 @@ def remarks(plan: Plan, report: Report) -> list[str]:
         *removal.remarks(plan, report),
         *conflicts.remarks(plan, report),
         *leftovers.remarks(plan, report),
+        *own_names.remarks(plan, report),
         *devices.without_driver(report),
         *data_folders.remarks(plan, report),
         *_about_the_firewall(plan, report),

@@ -23,6 +23,7 @@ from .existing import existing
 from .interpreters import interpreters
 from .listeners import listeners
 from .manifest import manifest
+from .network import network
 from .paths import aside, expand, path, shut
 from .servers import commands, servers, sessions, used
 from .system import Command, python, system, units
@@ -77,6 +78,7 @@ def report(
         "listeners": listeners(probe["ports"], {server["pid"]: server["uid"] for server in running}),
         "units": managed,
         "folders": folders(probe.get("folders") or {}),
+        "network": network(),
         "devices": devices() if probe.get("devices") else {"classes": {}, "cards": []},
     }
     said["shadows"] = told()

@@ -214,6 +214,133 @@ def test_with_limit_the_other_servers_stay_in_the_index(fleet):
     assert {"lab1/lab.html", "192.0.2.10/gpu.html"} <= set(Page(before).links)
 
 
+DEVICE = {"user": "ipad", "private_key_file": "t/devices/ipad", "pem_file": "t/devices/ipad.pem"}
+OF_ANN = [
+    {**LAB, "instance": "ann", "person": "ann", "ssh": {**LAB["ssh"], **DEVICE, "alias": "lab1-ipad"}},
+    {
+        **{**LAB, "host": "lab2", "instance": "gpu", "person": "ann", "clients": ["juno", "vscode"]},
+        "url": "https://lab2.local:8888/",
+        "urls": ["https://lab2.local:8888/", "https://192.168.1.5:8888/"],
+        "ssh": {**LAB["ssh"], **DEVICE, "host": "lab2.example.org", "alias": "lab2-ipad", "local_port": 20017},
+    },
+]
+
+
+def test_a_person_has_one_page_over_all_servers(fleet):
+    done = fleet.run(*OF_ANN, TUNNEL, include_password=True)
+    assert done["people"] == {"ann": "handoff/people/ann.html"}
+    text = fleet.read("people/ann.html")
+    shown = " ".join(Page(text).text.split()).replace("Copy ", "").replace("Copy", "")
+    for words in (
+        "Your 2 Jupyter servers",
+        "ann on lab1",
+        "gpu on lab2",
+        "Direct connection",
+        "Local port forwarding",
+        "Disconnect SSH Tunnel",
+        "Reachable",
+        "Untrusted",
+        "Unreachable",
+        "https://lab2.local:8888/",
+        "https://192.168.1.5:8888/",
+        "ssh -N lab1-ipad",
+        "ssh -N lab2-ipad",
+        "Select Kernel",
+    ):
+        assert words in shown, words
+    for once in ("Compare this fingerprint", "install -m 600 ipad ~/.ssh/jupyter-ipad", "Host lab2-ipad"):
+        assert shown.count(once) == 1, once
+    codes = ("https://lab.example.org:8888/", "https://192.168.1.5:8888/", "ssh://ipad@lab2.example.org:22")
+    assert [text.count(f"QR code of {each}") for each in codes] == [1, 1, 1]
+    assert "staple" not in text, "no password, also where the pages of the servers show theirs"
+    assert "t/devices" not in text, "no path of the control node"
+    assert "people/ann.html" in Page(fleet.read("index.html")).links
+
+
+def test_an_account_of_ones_own_may_log_in_with_a_password(fleet):
+    plain = [{**each, "ssh": {**each["ssh"], "private_key_file": None, "pem_file": None}} for each in OF_ANN]
+    fleet.run(*plain)
+    text = " ".join(Page(fleet.read("people/ann.html")).text.split())
+    assert text.count("With a password, choose password authentication.") == 2
+    assert "which came with this page" not in text
+
+
+def test_a_run_for_one_host_keeps_the_other_servers_of_a_person(fleet):
+    fleet.run(*OF_ANN)
+    before = fleet.read("people/ann.html")
+    for each in OF_ANN:
+        again = fleet.run(each, hosts=[each["host"]])
+        assert (again["changed"], again["people"]) == (False, {"ann": "handoff/people/ann.html"})
+    assert fleet.run(TUNNEL)["people"] == {}, "no server of that person was in the run"
+    assert fleet.read("people/ann.html") == before
+    assert fleet.call("jupyter_handoff", directory="handoff")["changed"] is False
+
+
+def test_the_page_of_a_person_goes_with_the_second_server(fleet):
+    fleet.run(*OF_ANN)
+    other = {**LAB, "host": "lab2"}
+    predicted = fleet.run(other, hosts=["lab2"], flags=("--check", "--diff"))
+    assert "people/ann.html" in fleet.files
+    done = fleet.run(other, hosts=["lab2"], flags=("--diff",))
+    assert done["diff"] == predicted["diff"]
+    assert done["people"] == {}
+    assert not {"people/ann.html", "lab2/gpu.html"} & fleet.files
+    assert fleet.run(other, hosts=["lab2"])["changed"] is False
+
+
+def test_records_of_earlier_releases_count_and_their_text_stays_text(fleet):
+    fleet.run(*OF_ANN)
+    path = fleet.folder / "handoff/lab1/ann.json"
+    record = json.loads(path.read_text())
+    del record["person"]
+    record["ssh"]["host"] = "<script>alert(1)</script>"
+    path.write_text(json.dumps(record))
+    fleet.run(OF_ANN[1])
+    text = fleet.read("people/ann.html")
+    assert "<script>alert" not in text
+    assert "<script>alert(1)</script>" in Page(text).text
+
+
+def test_each_authority_has_its_steps_on_the_page_of_a_person(fleet, signer):
+    make_authority(fleet.folder / "own.pem", "Own")
+    own = {**OF_ANN[1], "tls": {"mode": "self_signed", "ca_file": "own.pem"}}
+    fleet.run(OF_ANN[0], own, signer=signer)
+    page = Page(fleet.read("people/ann.html"))
+    assert len(page.ids) == len(set(page.ids))
+    assert "Trust ann on lab1, once per device" in page.text
+    assert "Trust gpu on lab2, once per device" in page.text
+    assert {"../ca.crt", "../lab2/gpu.crt", "../lab2/gpu.mobileconfig"} <= set(page.links)
+    assert fleet.run(OF_ANN[0], own, signer=signer)["changed"] is False
+    assert fleet.run(OF_ANN[0], signer=signer)["changed"] is False
+    (fleet.folder / "own.pem").unlink()
+    assert fleet.run(OF_ANN[0], signer=signer).get("failed", False) is False, "another's authority may be gone"
+
+
+def test_an_address_that_a_host_has_lost_is_said_until_the_inventory_names_it_no_more(fleet):
+    urls, old = [LAB["url"], "https://192.168.1.5:8888/"], {"own": ["192.168.1.5"]}
+    now = {"now": {"addresses": ["192.168.1.77"], "variable": "jupyter_addresses"}}
+    first = {**LAB, "urls": urls, **old, "now": {**now["now"], "addresses": ["192.168.1.5"]}}
+    assert "warnings" not in fleet.run(first)
+    second = {"instance": "second", "url": "https://lab.example.org:8889/"}
+    for _run in range(2):
+        (warning,) = fleet.run({**first, **now, "own": []}, {**first, **second})["warnings"]
+        assert "Write 192.168.1.77 instead of 192.168.1.5 in jupyter_addresses" in warning
+    assert json.loads(fleet.read("lab1/lab.json"))["own"] == ["192.168.1.5"]
+    assert "now" not in json.loads(fleet.read("lab1/lab.json"))
+    corrected = {**LAB, "urls": [LAB["url"], "https://192.168.1.77:8888/"], "own": ["192.168.1.77"], **now}
+    (warning,) = fleet.run(corrected)["warnings"]
+    assert "was at https://192.168.1.5:8888/" in warning
+    assert "warnings" not in fleet.run(corrected)
+
+
+def test_a_name_that_two_hosts_have_is_said(fleet):
+    near = {**LAB, "urls": [LAB["url"], "https://lab.local:8888/"]}
+    assert "warnings" not in fleet.run(near)
+    other = {**near, "host": "lab2", "url": "https://lab2.example.org:8888/", "urls": ["https://lab.local:9999/"]}
+    (warning,) = fleet.run(other)["warnings"]
+    assert warning.startswith("lab.local is the address of lab1 and lab2,")
+
+
 def test_what_a_host_no_longer_runs_is_removed(fleet):
     make_authority(fleet.folder / "own.pem", "Own")
     old = {**LAB, "instance": "old", "tls": {"mode": "self_signed", "ca_file": "own.pem"}}
@@ -265,9 +392,9 @@ def test_an_authority_of_one_server_lies_beside_its_page(fleet):
     )
 
 
-@pytest.mark.parametrize("name", ["lab1/lab.html", "192.0.2.10/gpu.html", "index.html"])
+@pytest.mark.parametrize("name", ["lab1/lab.html", "192.0.2.10/gpu.html", "index.html", "people/ann.html"])
 def test_a_page_needs_nothing_but_itself(fleet, name):
-    fleet.run(LAB, TUNNEL)
+    fleet.run(LAB, TUNNEL, *OF_ANN)
     text = fleet.read(name)
     page = Page(text)
     assert page.loads == []

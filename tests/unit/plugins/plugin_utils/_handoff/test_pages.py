@@ -48,8 +48,10 @@ def test_a_record_is_complete_and_in_order():
     assert list(record) == [
         "host",
         "instance",
+        "person",
         "url",
         "urls",
+        "own",
         "api_url",
         "access",
         "tls",
@@ -59,6 +61,7 @@ def test_a_record_is_complete_and_in_order():
         "clients",
         "classic",
     ]
+    assert record["person"] == "lab"
     assert record["api_url"] == "https://lab.example.org:8888/team/api"
     assert record["tls"]["ca_sha256"] == "ab" * 32
     assert record["ssh"] is None
@@ -76,7 +79,9 @@ def test_a_tunnel_needs_no_tls():
         pytest.param(changed(DIRECT, host="../etc"), "host: '../etc' cannot name a file", id="a host that climbs"),
         pytest.param(changed(DIRECT, instance=".hidden"), "instance: '.hidden' cannot name a file", id="a hidden name"),
         pytest.param(changed(DIRECT, url="lab.example.org"), "is not an address", id="no address"),
+        pytest.param(changed(DIRECT, person="../up"), "person: '../up' cannot name a file", id="a person that climbs"),
         pytest.param(changed(DIRECT, url="https://h/?token=x"), "nothing secret in it", id="a token"),
+        pytest.param(changed(DIRECT, urls=["javascript:alert(1)"]), "urls: 'javascript", id="a script"),
         pytest.param(changed(DIRECT, url="http://lab.example.org:8888/"), "contradict each other", id="http with TLS"),
         pytest.param(changed(DIRECT, tls={"mode": "none"}), "contradict each other", id="https without"),
         pytest.param(changed(TUNNEL, ssh=None), "ssh: access 'tunnel' goes through a tunnel", id="a tunnel to nowhere"),
@@ -330,8 +335,11 @@ def test_every_address_is_on_the_page_with_the_network_that_reaches_it():
     urls = ["https://lab.local:8888/", "https://192.168.1.5:8888/", "https://lab.example.org:8888/"]
     page = pages.view(pages.complete(changed(DIRECT, url=urls[0], urls=urls)), AUTHORITY, "../ca", {})
     assert page["direct"]["url"] == urls[0]
-    near, anywhere = "In the network of the server, or its VPN", "From anywhere"
-    assert [(way["url"], way["place"]) for way in page["directs"]] == list(zip(urls, [near, near, anywhere]))
+    assert [(way["url"], way["place"]) for way in page["directs"]] == [
+        ("https://lab.local:8888/", "In the network of the server, not through a VPN"),
+        ("https://192.168.1.5:8888/", "In the network of the server, or its VPN"),
+        ("https://lab.example.org:8888/", "From anywhere"),
+    ]
 
 
 @pytest.mark.parametrize(

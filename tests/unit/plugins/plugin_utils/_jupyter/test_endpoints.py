@@ -48,6 +48,18 @@ def only(contact=None, route=None, guessed=None, **given):
     return server
 
 
+@pytest.mark.parametrize(
+    ("given", "person"),
+    [
+        pytest.param({"user": "ann"}, "ann", id="the account of a person"),
+        pytest.param({}, "lab", id="the account that servers share"),
+        pytest.param({"user": "ann@example.org"}, "lab", id="an account that names no file"),
+    ],
+)
+def test_whose_server_it_is(given, person):
+    assert only(**given)["person"] == person
+
+
 def test_a_tunnel_is_checked_through_a_tunnel():
     server = only()
     assert server["url"] == "http://localhost:8888/"

@@ -63,6 +63,20 @@ def test_the_last_lines_of_a_run(hosts, left, folder, dry, expected):
     assert closing(known, left, folder, "/i", dry=dry) == expected
 
 
+@pytest.mark.parametrize(
+    ("number", "dry", "expected"),
+    [
+        pytest.param(1, False, ["the page of ann0 over all servers: /h/people/ann0.html"], id="a person"),
+        pytest.param(13, False, ["the pages of 13 people over their servers: /h/people"], id="many people"),
+        pytest.param(1, True, [], id="check mode"),
+    ],
+)
+def test_the_last_lines_name_the_pages_of_people(number, dry, expected):
+    people = {f"ann{each}": f"/h/people/ann{each}.html" for each in range(number)}
+    known = [{"state": STATE, "plan": {}, "busy": ""}]
+    assert closing(known, [], "/i", "/i", dry=dry, people=people)[1:] == expected
+
+
 def test_the_last_lines_name_a_restart_that_waits():
     step = {"instance": "lab", "name": "x", "manager": "systemd", "pid": 7, "uid": 1, "when": "later", "why": "so"}
     state = {

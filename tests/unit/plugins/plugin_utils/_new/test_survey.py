@@ -50,6 +50,21 @@ def test_a_value_of_the_host_is_data(line, shown):
     assert shown in "\n".join(survey.read(f"account ann\n{line}\nend\n").lines())
 
 
+@pytest.mark.parametrize(
+    ("mdns", "named", "name"),
+    [
+        pytest.param("Lab.local", "lab", "lab.local", id="called so by the user"),
+        pytest.param("lab.local", "lab.example.org", "lab.local", id="called so in DNS"),
+        pytest.param("lab.local", "localhost", "lab.local", id="this machine"),
+        pytest.param("bank.local", "lab", "", id="a name that only the machine says"),
+        pytest.param("bank.example.org", "bank", "", id="a name of another kind"),
+        pytest.param("a.b.local", "a", "", id="two labels"),
+    ],
+)
+def test_a_machine_adds_no_name_by_its_word_alone(mdns, named, name):
+    assert survey.read(f"account ann\nmdns {mdns}\nend\n").multicast_name(named) == name
+
+
 def test_a_host_has_no_more_addresses_than_fit():
     answer = "".join(f"address 10.0.0.{number}/8\n" for number in range(200))
     assert len(survey.read(f"account ann\n{answer}end\n").address) == 20

@@ -469,6 +469,11 @@ def test_a_host_whose_name_can_name_no_file_is_refused_by_the_plan(host):
         resolve(host, "system", DEFAULTS, [{"name": "lab"}])
 
 
+def test_a_host_called_like_the_folder_of_peoples_pages_is_refused():
+    with pytest.raises(PlanError, match=r"host 'people': .* another name in the inventory"):
+        resolve("people", "system", DEFAULTS, [{"name": "lab"}])
+
+
 @pytest.mark.parametrize(
     ("host", "name", "own", "expected"),
     [

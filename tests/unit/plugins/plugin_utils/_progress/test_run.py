@@ -86,6 +86,13 @@ def test_the_end_of_a_fleet_is_short():
     ]
 
 
+def test_the_page_of_a_person_is_named_once_for_all_batches_of_hosts():
+    run = Run()
+    page, more = "the page of ann over all servers: /h/people/ann.html", "the page of ben over all servers: /h/b"
+    run.last_lines = [["lab on a: https://a:8888/", page], ["lab on b: https://b:8888/", page, more]]
+    assert lines.ending(run)[1:] == ["lab on a: https://a:8888/", "lab on b: https://b:8888/", page, more]
+
+
 @pytest.mark.parametrize(
     ("counts", "dry", "said"),
     [

@@ -143,6 +143,8 @@ def test_a_tunnel_account_of_another_host_is_a_jump_host(tmp_path):
         "alias": "bastion-ipad",
         "private_key_file": "/t/bastion/ipad",
     }
+    bastion["tunnel_accounts"][0]["device"] = "tablet"
+    assert action._account("bastion-ipad", variables)["private_key_file"] == "/t/devices/tablet"
     assert action._account("bastion-mac", variables) is action._account("gate", variables) is None
 
 

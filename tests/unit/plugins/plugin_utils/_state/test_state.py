@@ -72,6 +72,7 @@ def bare(**system):
         "units": {},
         "folders": {},
         "devices": {"classes": {}, "cards": []},
+        "network": {"addresses": [], "senders": [], "published": "", "answers": True},
         "firewall": None,
         "tunnel": None,
     }
