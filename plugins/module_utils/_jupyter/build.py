@@ -125,6 +125,8 @@ def build(wish: Wish, run: Run, progress: Progress) -> dict[str, Any]:
         try:
             if wish["wheels"]:
                 unpack(wish["wheels"], wheels)
+            if wish["download"]:
+                progress.step("python")
             wish = {**wish, "python": interpreters.settle(wish, wheels if wish["wheels"] else "", run)}
             if _is_up_to_date(wish, run):
                 return {"changed": False, "same": True, "remark": ""}

@@ -21,6 +21,7 @@ from ansible import constants as C
 #: The steps of module_utils/_jupyter/build_progress.py: the words without counts, and with them.
 STEPS = {
     "wait": ("wait for another run", ""),
+    "python": ("install Python", ""),
     "fetch": ("download uv", ""),
     "resolve": ("resolve packages", ""),
     "download": ("download packages", "packages downloaded"),

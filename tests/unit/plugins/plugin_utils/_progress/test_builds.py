@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter import build_progress
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress import builds, screen
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress.builds import Count
 from ansible_collections.remote.notebooks.plugins.plugin_utils._progress.run import Run
@@ -78,6 +82,7 @@ def drawn(run, width):
         (30, Count("install", 61, 98), "lab  61 of 98 installed  14 s"),
         (80, Count("install"), f"lab  {WORK}: install packages  14 s"),
         (80, Count("try"), f"lab  {WORK}: start a kernel  14 s"),
+        (80, Count("python"), f"lab  {WORK}: install Python  14 s"),
         (40, Count("try"), "lab  start a kernel  14 s"),
         (80, None, f"lab  {WORK}  14 s"),
     ],
@@ -112,3 +117,9 @@ def test_the_packages_of_a_fleet_are_added_up(width):
     assert "1200 of 10800 " in lines[0]
     assert "3555 of 7110 " in lines[1]
     assert ("packages" in lines[1], f"{WORK}  ████──── " in lines[1]) == (width > 40, width > 40)
+
+
+def test_each_step_of_a_builder_has_words():
+    sources = Path(build_progress.__file__).parent.glob("build*.py")
+    steps = {step for source in sources for step in re.findall(r"\bstep\(\"(\w+)\"", source.read_text())}
+    assert steps | {"download"} == set(builds.STEPS)
