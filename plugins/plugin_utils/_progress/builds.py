@@ -53,7 +53,9 @@ def parse(text: bytes) -> Count | None:
     if not isinstance(said, dict) or said.get("step") not in list(STEPS):
         return None
     done, of = said.get("done"), said.get("of")
-    if type(done) is not int or type(of) is not int or not 0 <= done <= of <= MOST:
+    if isinstance(done, bool) or isinstance(of, bool):  # to Python, these are numbers
+        return None
+    if not isinstance(done, int) or not isinstance(of, int) or not 0 <= done <= of <= MOST:
         return None
     return Count(said["step"], done, of)
 
@@ -65,9 +67,9 @@ def texts(work: str, count: Count) -> list[str]:
         return [f"{work}: {alone}", alone]
     short = f"{count.done} of {count.of} {counted.split()[-1]}"
     full = CELLS * count.done // count.of
-    bar = "█" * full + "─" * (CELLS - full)
-    said = f"{bar} {count.done} of {count.of} {counted}"
-    return [f"{work}  {said}", said, f"{bar} {short}", short]
+    drawn = "█" * full + "─" * (CELLS - full)
+    said = f"{drawn} {count.done} of {count.of} {counted}"
+    return [f"{work}  {said}", said, f"{drawn} {short}", short]
 
 
 def _folder() -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import http.server
 import os
 import pty
@@ -523,7 +524,7 @@ def slow_index(tmp_path):
     uv = tmp_path / f"installer/uv-{VERSION}/bin/uv"
     uv.parent.mkdir(parents=True)
     uv.symlink_to(Path(sys.executable).with_name("uv"))
-    handler = lambda *words: SlowIndex(*words, directory=str(tmp_path / "index"))  # noqa: E731
+    handler = functools.partial(SlowIndex, directory=str(tmp_path / "index"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
@@ -540,7 +541,9 @@ def test_the_packages_of_an_environment_are_counted_while_they_come(tmp_path, sl
     counts = [int(count) for name, _bar, count in bars if name == first]
     assert len(set(counts)) >= 3
     assert counts == sorted(counts)
-    assert {len(bar.rstrip("─")) for name, bar, _count in bars if name == first} == {8 * count // 6 for count in counts}
+    assert {(len(drawn.rstrip("─")), count) for name, drawn, count in bars if name == first} == {
+        (8 * count // 6, str(count)) for count in counts
+    }
     assert any(re.search(rf"(?m)^{other}  Build it: wait for another run", moment) for moment in seen.moments)
     # This environment has no kernel to try.
     assert {line for line in seen.lines if line.startswith("FAILED")} == {

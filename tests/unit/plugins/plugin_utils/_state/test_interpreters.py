@@ -17,9 +17,9 @@ ABSENT = {"path": None, "version": None, "open": False}
 THERE = {"path": "/usr/bin/python3.12", "version": [3, 12], "open": True}
 
 
-def host(found=ABSENT, *, links=None, builds=None, **named):
+def host(found=None, *, links=None, builds=None, **named):
     report = bare()
-    report["pythons"].update({"3.12": dict(found), **named})
+    report["pythons"].update({"3.12": dict(found or ABSENT), **named})
     report["interpreters"] = {"links": links or {}, "builds": builds or {}}
     return report
 
