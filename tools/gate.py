@@ -211,10 +211,16 @@ def sanity() -> None:
             raise Red("ansible-test sanity looked at no file" if skipped else "ansible-test")
 
 
+def is_bare(name: str) -> bool:
+    """Tell whether the hosts of a scenario come without an environment."""
+    return "lab_prepared: false" in (ROOT / "molecule" / name / "inventory" / "hosts.yml").read_text()
+
+
 def scenarios() -> list[str]:
-    """All of them but the one that comes before the others."""
+    """All of them but the one that stores the environments. Long ones come first, and those that need no environment
+    before the others, which wait for it."""
     names = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - {prepared.SCENARIO}
-    return sorted(names, key=lambda name: (name not in LONG, name))
+    return sorted(names, key=lambda name: (name not in LONG, not is_bare(name), name))
 
 
 def reason(text: str) -> str:
@@ -284,14 +290,15 @@ def run_scenario(name: str, logs: Path, runtime: Path, root: Path, tag: str) -> 
     return name, "" if green else f"{name}{reason(text)}"
 
 
-def prepare_environments(logs: Path, runtime: Path, root: Path, tag: str) -> None:
-    """Store the default environment of this state of the collection as images, if there are none yet."""
+def prepare_environments(logs: Path, runtime: Path, root: Path, tag: str) -> str:
+    """Store the default environment of this state of the collection as images, if there are none yet. Return the reason
+    of a failure, empty if nothing failed."""
     if prepared.exist(tag):
-        return
+        return ""
     _name, why = run_scenario(prepared.SCENARIO, logs, runtime, root, tag)
-    if why:
-        raise Red(why)
-    prepared.remove_older(tag)
+    if not why:
+        prepared.remove_older(tag)
+    return why
 
 
 def molecule(*names: str) -> None:
@@ -306,10 +313,16 @@ def molecule(*names: str) -> None:
     announce(f"molecule, {LANES} scenarios at a time, logs in {logs.relative_to(ROOT)}")
     with plain_root() as root, concurrent.futures.ThreadPoolExecutor(LANES) as pool:
         tag = prepared.tag()  # once: somebody may edit while the scenarios run
-        prepare_environments(logs, runtime, root, tag)
-        others = [name for name in names or scenarios() if name != prepared.SCENARIO]
-        results = list(pool.map(lambda name: run_scenario(name, logs, runtime, root, tag), others))
-    red = [why for _name, why in results if why]
+        # It has the first lane, so that no scenario can wait for it in vain.
+        environments = pool.submit(prepare_environments, logs, runtime, root, tag)
+
+        def one(name: str) -> str:
+            if not is_bare(name) and environments.result():
+                return f"{name} (without the images of {prepared.SCENARIO})"
+            return run_scenario(name, logs, runtime, root, tag)[1]
+
+        results = list(pool.map(one, [name for name in names or scenarios() if name != prepared.SCENARIO]))
+    red = [why for why in (environments.result(), *results) if why]
     if red:
         raise Red("; ".join(red))
 
