@@ -32,17 +32,17 @@ from tools.environment import build_apart, installer_environment
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
-# A scenario waits for its hosts most of the time: with one more than there are cores, none idles.
-LANES = 3
+# A scenario waits for its hosts most of the time: with three, a quarter of two cores idled.
+LANES = 4
 CORES = 2
 #: The message of a host without uv. It is served all the same, by pip: here that would hide a fault, and half of
 #: the speed with it.
 WITHOUT_UV = "uv cannot be had on this host"
-# The longest takes some ten minutes on two idle cores; a soak takes less than one more for each run that is asked of
-# it.
-SCENARIO_LIMIT = f"{25 + int(os.environ.get('SOAK_RUNS') or 0)}m"
+# The longest takes some ten minutes on two idle cores, and more than twice that beside the others. A soak takes less
+# than one more for each run that is asked of it.
+SCENARIO_LIMIT = f"{40 + int(os.environ.get('SOAK_RUNS') or 0)}m"
 #: Those of five minutes and more begin, so that none of them is left alone with one core at the end.
-LONG = {"damage", "modes", "service", "soak", "upgrade"}
+LONG = {"damage", "modes", "service", "smoke", "soak", "upgrade"}
 PRINTING = threading.Lock()
 
 
@@ -220,7 +220,7 @@ def scenarios() -> list[str]:
     """All of them but the one that stores the environments. Long ones come first, and those that need no environment
     before the others, which wait for it."""
     names = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - {prepared.SCENARIO}
-    return sorted(names, key=lambda name: (name not in LONG, not is_bare(name), name))
+    return sorted(names, key=lambda name: (name not in LONG, not is_bare(name), name != "service", name))
 
 
 def reason(text: str) -> str:

@@ -4,6 +4,7 @@ set -uo pipefail
 state=$1; shift
 inventory=("$@")
 cd "$state" || exit 1
+unproven=()
 export ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOLOR=1
 declare -A address=([bookworm]=10.99.14.11 [trixie]=10.99.14.12 [without_systemd]=10.99.14.13)
 
@@ -20,7 +21,7 @@ person() { # host, instance, port, then the words of person.py
           "credentials/$1/$2.password"
 }
 site() { # more arguments of ansible-playbook; the output stays in site.log
-    ansible-playbook remote.notebooks.site "${inventory[@]}" "$@" > site.log 2>&1 < /dev/null
+    ansible-playbook remote.notebooks.site "${inventory[@]}" "${unproven[@]}" "$@" > site.log 2>&1 < /dev/null
     echo "rc $?"
 }
 rootless() { # command of the account without sudo
