@@ -6,8 +6,8 @@ a line for each thing.
 
 ``refused URL``           open the address and print the browser's message against it
 ``lab PAGE PASSWORDFILE`` open the page that was handed over, follow its link, log in, run a cell and a terminal in
-JupyterLab, on a screen of a tablet
-``classic URL FILE``      open the classic pages, log in, run a cell, on a screen of a tablet
+JupyterLab
+``classic URL FILE``      open the classic pages, log in, run a cell
 ``narrow PAGE``           open a page as wide as a phone, and print the width that it takes
 ``title URL FILE``        log in and say the title of the page
 """
@@ -27,8 +27,6 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATIENCE = 60
-#: CSS pixels of an iPad (10th generation, upright), and of a phone.
-TABLET, PHONE = (820, 1180), (390, 844)
 
 
 class Person:
@@ -48,11 +46,6 @@ class Person:
         options.accept_insecure_certs = False
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         self.browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-
-    def resize(self, screen: tuple[int, int]) -> None:
-        """Show pages on a screen of this size: a window of Chromium cannot be as narrow as a phone."""
-        size = {"width": screen[0], "height": screen[1], "deviceScaleFactor": 1, "mobile": False}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def see(self, selector: str, text: str = "", patience: float = PATIENCE):
         """Wait for an element that is shown, and that holds ``text``."""
@@ -114,7 +107,6 @@ def refused(person: Person, url: str) -> None:
 
 
 def lab(person: Person, page: str, password_file: str) -> None:
-    person.resize(TABLET)
     person.browser.get(Path(page).absolute().as_uri())
     print(person.see("h1").text)
     person.see("a.go").click()
@@ -131,7 +123,6 @@ def lab(person: Person, page: str, password_file: str) -> None:
 
 
 def classic(person: Person, url: str, password_file: str) -> None:
-    person.resize(TABLET)
     person.browser.get(url)
     person.log_in(password_file)
     person.see("#new-dropdown-button, #new-buttons button").click()
@@ -142,7 +133,9 @@ def classic(person: Person, url: str, password_file: str) -> None:
 
 
 def narrow(person: Person, page: str) -> None:
-    person.resize(PHONE)
+    # A window of Chromium cannot be as narrow as a phone.
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    person.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     person.browser.get(Path(page).absolute().as_uri())
     root = person.browser.find_element(By.TAG_NAME, "html")
     words = re.split(r"[\s/-]", root.get_attribute("textContent"))
