@@ -146,6 +146,11 @@ class Page(HTMLParser):
         self.text += data
 
 
+def words_of(text):
+    """The words that a page shows, without those of its buttons."""
+    return " ".join(Page(text).text.split()).replace("Copy ", "").replace("Copy", "")
+
+
 def test_everything_is_written_once(fleet):
     predicted = fleet.run(LAB, TUNNEL, flags=("--check",))
     assert predicted["changed"] is True
@@ -230,7 +235,7 @@ def test_a_person_has_one_page_over_all_servers(fleet):
     done = fleet.run(*OF_ANN, TUNNEL, include_password=True)
     assert done["people"] == {"ann": "handoff/people/ann.html"}
     text = fleet.read("people/ann.html")
-    shown = " ".join(Page(text).text.split()).replace("Copy ", "").replace("Copy", "")
+    shown = words_of(text)
     for words in (
         "Your 2 Jupyter servers",
         "ann on lab1",
@@ -471,7 +476,7 @@ def test_every_address_has_a_block_and_a_code_and_a_jump_host_no_fields_of_the_a
     ssh = {**LAB["ssh"], "hops": [{"host": "gate.example.org", "user": "ann"}]}
     fleet.run({**LAB, "urls": urls, "ssh": ssh})
     text = fleet.read("lab1/lab.html")
-    shown = " ".join(Page(text).text.split()).replace("Copy ", "").replace("Copy", "")
+    shown = words_of(text)
     for words in (
         "From anywhere https://lab.example.org:8888/",
         "In the network of the server, or its VPN https://192.168.1.5:8888/",

@@ -110,8 +110,11 @@ def test_the_file_can_be_read_by_the_account_that_logs_in(tmp_path):
 
 def test_a_file_that_cannot_be_written_stops_no_build(tmp_path):
     progress = build_progress.Progress(f"{tmp_path}/missing/.building-x")
+    run = progress.following(None)
     progress.step("fetch")
+    assert run(["printf", "built"], "") == (0, "built")
     progress.end()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_name_of_the_file_leads_to_no_other_folder():
