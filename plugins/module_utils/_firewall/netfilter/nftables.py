@@ -25,6 +25,8 @@ def nft_match(rule: Record, chain_family: str = "inet") -> str:
         words.append(f"{_EACH[family(source)]} {source}")
     elif of and chain_family == "inet":
         words.append(f"meta nfproto {_IPV[of]}")
+    elif of and chain_family == "netdev":  # a packet has no nfproto before the network layer saw it
+        words.append(f"meta protocol {of}")
     return " ".join([*words, f"{lookup(rule, 'protocol')} dport {lookup(rule, 'port')}"])
 
 

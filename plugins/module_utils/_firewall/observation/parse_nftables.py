@@ -14,6 +14,7 @@ import json
 from typing import Any
 
 from ..packet_filter import HOOKS, Elements, Record
+from ..rules import owner_of
 from .conditions import NEVER, NO_VERDICT, flags, unknown
 
 _META = {"iif": "interface", "iifname": "interface", "l4proto": "protocol", "nfproto": "family", "protocol": "family"}
@@ -70,7 +71,8 @@ def parse_nft(text: str) -> list[Record]:
         if rule:
             place = (rule["family"], rule["table"])
             found = _nft_rules(rule, functools.partial(_elements, sets, place))
-            if devices[(*place, rule["chain"])]:
+            # An accept of ours is compared with the text that put it there, which names no device.
+            if devices[(*place, rule["chain"])] and not owner_of(rule.get("comment", "")):
                 found = [
                     dict(one, when=[["interface", "in", devices[(*place, rule["chain"])]], *one["when"]])
                     for one in found

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilt
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.difference import strangers
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.unit import UNIT
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.view import view
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation.parse_nftables import parse_nft
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise, openings
 
 WANTED = [
@@ -123,6 +125,35 @@ def test_one_transaction_takes_the_old_hook_out_by_its_handle_and_puts_the_new_o
     assert lines[0] == "delete rule inet filter input handle 9"
     assert lines[-1].startswith("insert rule inet filter input handle 7 ip saddr 192.0.2.0/24")
     assert not any("handle 8" in line for line in lines)
+
+
+def ingress(*rules):
+    """The chain of one device, as nft 1.1 lists it; older ones leave the device out."""
+    base = {"family": "netdev", "table": "f"}
+    placed = [
+        {"rule": dict(base, chain="i", handle=number, comment=comment, expr=expressions)}
+        for number, (comment, *expressions) in enumerate(rules, 2)
+    ]
+    hook = dict(base, name="i", type="filter", hook="ingress", prio=0, policy="accept", dev="eth0")
+    return parse_nft(json.dumps({"nftables": [{"chain": hook}, *placed]}))
+
+
+def match(left, right):
+    return {"match": {"op": "==", "left": left, "right": right}}
+
+
+def test_a_hook_in_the_chain_of_a_device_is_for_the_family_that_the_chain_stops_and_is_found_again():
+    port = match({"payload": {"protocol": "tcp", "field": "dport"}}, 8888)
+    drop = ("", match({"payload": {"protocol": "ip", "field": "protocol"}}, "tcp"), port, {"drop": None})
+    everybody = [dict(one, zone="") for one in openings(normalise([{"port": 8888, "comment": "lab"}]))]
+    script = nft_script(everybody, "jupyter", report(*ingress(drop)))
+    assert (
+        f'insert rule netdev f i handle 2 meta protocol ip tcp dport 8888 accept comment "{MARK} hook"'
+        in script.splitlines()
+    )
+    hook = (f"{MARK} hook", match({"meta": {"key": "protocol"}}, "ip"), port, {"accept": None})
+    seen = view(everybody, "jupyter", report(*ingress(hook, drop)))
+    assert [one for one in nftables.nft_difference(seen) if "chain i" in one["detail"]] == []
 
 
 def test_nothing_wanted_and_nothing_there_is_nothing_to_run():
