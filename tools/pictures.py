@@ -4,7 +4,8 @@
 """Photograph the pages to hand over, as Chromium shows them: ``python -m tools.pictures [FOLDER]``.
 
 Writes every view to FOLDER (default .cache/pictures), and the two that README shows to docs/pictures. Needs the command
-``chromium``. The picture of a terminal at the end of a run, docs/pictures/run.svg, is written by rich.
+``chromium``. The pictures of a terminal during a run and at its end, docs/pictures/build.svg and docs/pictures/run.svg,
+are written by rich.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from plugins.plugin_utils._progress import lines
-from plugins.plugin_utils._progress.run import Run
+from plugins.plugin_utils._progress import lines, screen
+from plugins.plugin_utils._progress.builds import Count
+from plugins.plugin_utils._progress.run import Host, Run
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -97,6 +99,29 @@ VIEWS = [
 ]
 FOR_README = ("handoff-light", "handoff-phone-dark")
 RUN_PICTURE = ROOT / "docs" / "pictures" / "run.svg"
+BUILD_PICTURE = RUN_PICTURE.with_name("build.svg")
+COLUMNS = 100
+
+
+def terminal(shown: list[Text], name: str) -> str:
+    """Return the lines below the command, as SVG."""
+    console = Console(file=io.StringIO(), record=True, width=COLUMNS, highlight=False, markup=False)
+    console.print(Text("$ make up", style="bold"))
+    for line in shown:
+        console.print(line)
+    picture = console.export_svg(title="make up", unique_id=name)
+    # Fonts of another site would tell it who reads the page.
+    return re.sub(r"\s*@font-face \{.*?\}", "", picture, flags=re.DOTALL).replace("Fira Code", "monospace")
+
+
+def build_picture() -> str:
+    """Return the terminal while two hosts build their environments, as SVG."""
+    work = "Build the environment"
+    hosts = [
+        Host("gpu", work, 0.0, builds=True, busy=True, count=Count("download", 71, 104)),
+        Host("lab", work, 0.0, builds=True, busy=True, count=Count("install", 39, 104)),
+    ]
+    return terminal([Text("Run Jupyter, reachable and proven"), screen.drawing(hosts, 9.0, COLUMNS, 20)], "build")
 
 
 def run_picture() -> str:
@@ -129,14 +154,8 @@ def run_picture() -> str:
         *lines.recap(run, outcomes, 41),
         *lines.ending(run),
     ]
-    console = Console(file=io.StringIO(), record=True, width=100, highlight=False, markup=False)
-    console.print(Text("$ make up", style="bold"))
-    for line in shown:
-        style = {"OUT OF REACH": "red", "ok": "green"}.get(lines.tone(line), "")
-        console.print(Text(line, style=style))
-    picture = console.export_svg(title="make up", unique_id="run")
-    # Fonts of another site would tell it who reads the page.
-    return re.sub(r"\s*@font-face \{.*?\}", "", picture, flags=re.DOTALL).replace("Fira Code", "monospace")
+    tones = {"OUT OF REACH": "red", "ok": "green"}
+    return terminal([Text(line, style=tones.get(lines.tone(line), "")) for line in shown], "run")
 
 
 def write_pages(folder: Path) -> None:
@@ -169,6 +188,7 @@ def main() -> None:
     output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / ".cache" / "pictures"
     output.mkdir(parents=True, exist_ok=True)
     RUN_PICTURE.write_text(run_picture())
+    BUILD_PICTURE.write_text(build_picture())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pages(folder)

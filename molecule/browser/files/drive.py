@@ -27,6 +27,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATIENCE = 60
+PHONE, TABLET = (390, 844), (820, 1180)  # CSS pixels of an iPhone 14 and of an iPad of the tenth generation, upright
 
 
 class Person:
@@ -63,7 +64,12 @@ class Person:
     def type(self, element, *keys: str) -> None:
         webdriver.ActionChains(self.browser).click(element).send_keys(*keys).perform()
 
-    def run_cell(self, code: str, editor: str, output: str) -> str:
+    def resize(self, size: tuple[int, int]) -> None:
+        """Give the page the size of another screen. A window of Chromium cannot be as narrow as a phone."""
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def run_cell(self, code: str, answer: str, editor: str, output: str) -> str:
         """Type into the first cell and run it; once more, as a person does, where the page was not ready to listen
         yet."""
         for patience in (10, 20, PATIENCE):
@@ -77,7 +83,7 @@ class Person:
             )
             keys.send_keys(code).pause(0.5).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
             with contextlib.suppress(TimeoutException):
-                return self.see(output, "42", patience=patience).text.strip()
+                return self.see(output, answer, patience=patience).text.strip()
         raise SystemExit(f"no answer to {code}")
 
     def hear(self, text: str) -> str:
@@ -115,7 +121,10 @@ def lab(person: Person, page: str, password_file: str) -> None:
     card = '.jp-LauncherCard[data-category="{}"]'
     person.see(card.format("Notebook")).click()
     person.see('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-    print("cell", person.run_cell("6*7", ".jp-Notebook .cm-content", ".jp-OutputArea-output"))
+    places = (".jp-Notebook .cm-content", ".jp-OutputArea-output")
+    print("cell", person.run_cell("6*7", "42", *places))
+    person.resize(TABLET)
+    print("cell on a tablet", person.run_cell("6*7+1", "43", *places))
     person.browser.get(f"{person.browser.current_url.split('/lab')[0]}/lab?reset")
     person.see(card.format("Other"), "Terminal").click()
     person.type(person.see(".jp-Terminal .xterm-screen"), "echo answer-$((6*7))", Keys.ENTER)
@@ -123,19 +132,18 @@ def lab(person: Person, page: str, password_file: str) -> None:
 
 
 def classic(person: Person, url: str, password_file: str) -> None:
+    person.resize(TABLET)  # their app is for tablets
     person.browser.get(url)
     person.log_in(password_file)
     person.see("#new-dropdown-button, #new-buttons button").click()
     person.see("#kernel-python3 a, #new-menu a", "Python 3").click()
     WebDriverWait(person.browser, PATIENCE).until(lambda browser: len(browser.window_handles) > 1)
     person.browser.switch_to.window(person.browser.window_handles[-1])
-    print("cell", person.run_cell("6*7", ".CodeMirror", ".output_text"))
+    print("cell", person.run_cell("6*7", "42", ".CodeMirror", ".output_text"))
 
 
 def narrow(person: Person, page: str) -> None:
-    # A window of Chromium cannot be as narrow as a phone.
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
-    person.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    person.resize(PHONE)
     person.browser.get(Path(page).absolute().as_uri())
     root = person.browser.find_element(By.TAG_NAME, "html")
     words = re.split(r"[\s/-]", root.get_attribute("textContent"))
