@@ -1,11 +1,11 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Type the commands of README and docs/operations.md, line by line and in order, for one fresh host: ``typed.py
-CHECKOUT STATE HOST``
+"""Type the commands of docs/operations.md, line by line and in order, for one fresh host: ``typed.py CHECKOUT STATE
+HOST``
 
 Prints ``ok`` or the fault of each line. README's inventory is taken as it is, too; only the values that a reader is
-meant to put in is put in.
+meant to put in is put in. The scenario smoke types the commands of README.
 """
 
 import os
@@ -29,7 +29,7 @@ OWN = {
     "/var/lib/prometheus/node-exporter/": f"{READER}/",
 }
 # It needs a person at the keyboard, and changes the machine it is typed on.
-NOT_HERE = ("make trust", "make serve_kit", "make new")
+NOT_HERE = ("make trust", "make serve_kit")
 #: Not shown to a reader: the checkout has its own.
 NOT_THERE = (".git", ".local", "inventory")
 TYPED_IN = "four words of your own\n"
@@ -48,10 +48,8 @@ def blocks(text, language):
 def commands():
     """Return the lines in their order, each once. The removal of the servers comes last, for the others
     need them."""
-    readme, operations = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs/operations.md").read_text()
-    lines = [line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("make ")]
-    lines += re.findall(r"`(make [^`]+)`", readme.partition("## Every day")[2].partition("\n## ")[0])
-    lines += [line for block in blocks(operations, "sh") for line in block.splitlines()]
+    operations = (CHECKOUT / "docs/operations.md").read_text()
+    lines = ["make up", *(line for block in blocks(operations, "sh") for line in block.splitlines())]
     lines.sort(key=lambda line: line.startswith("make down"))
     return [line for line in dict.fromkeys(lines) if not line.startswith(NOT_HERE)]
 
