@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the lock files: for every supported Python and platform, with hashes, and without the address of any package
+"""Generate the lock files: for every supported Python and platform, with hashes, and without the address of any package
 index.
 
 Versions stay unless pyproject.toml rules them out; ``--upgrade`` (make lock ARGS=--upgrade) takes the newest of

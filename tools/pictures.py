@@ -159,7 +159,7 @@ def run_picture() -> str:
 
 
 def write_pages(folder: Path) -> None:
-    """Write the hand-off of two servers that do not exist, below an authority created for the occasion."""
+    """Create the hand-off of two servers that do not exist, below an authority created for the occasion."""
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem"]
     subprocess.run(
         ["openssl", "req", "-x509", *key, "-subj", "/CN=Private CA 31415926"],

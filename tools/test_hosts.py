@@ -233,7 +233,7 @@ def build_from_registry(suite: str, digest: str) -> None:
 
 
 def build_image(suite: str, digest: str) -> str:
-    """Build one image and say how long it took."""
+    """Create one image and say how long it took."""
     started = time.monotonic()
     from_packages = shutil.which("mmdebstrap") is not None
     (build_from_packages if from_packages else build_from_registry)(suite, digest)
@@ -242,7 +242,7 @@ def build_image(suite: str, digest: str) -> str:
 
 
 def ensure_images() -> None:
-    """Build images that are missing or older than their recipe, both suites at once."""
+    """Create images that are missing or older than their recipe, both suites at once."""
     digest = recipe_digest()
     query = ["docker", "image", "inspect", "-f", "{{ .Config.Labels.recipe }}"]
 

@@ -70,7 +70,7 @@ SERVER = {
 
 
 class ActionModule(OwnAction):
-    """Write the hand-off of the fleet on the control node."""
+    """Create the hand-off of the fleet on the control node."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

@@ -74,7 +74,7 @@ class ActionModule(OwnAction):
         return result
 
     def _host_files(self, reached: dict[str, Any]) -> list[dict[str, Any]]:
-        """Write the blocks and the host's keys. Return the connection data of each account for a person."""
+        """Create the blocks, and store the host's keys. Return the connection data of each account for a person."""
         accounts = self._arguments["accounts"]
         (address, port), via = way(self._arguments["address"], self._arguments["jump"], reached)
         # Included in the operator's own configuration, the block finds its aliases, with their keys.

@@ -9,7 +9,7 @@ module: firewall_netfilter
 short_description: Open ports with the firewall of a host (internal)
 description:
   - Brings the rules of one owner to the wanted state, in the kernel and for the next boot. Rules of another owner, or
-    made by hand, are not touched.
+    created by hand, are not touched.
   - >-
     With nftables the rules live in a table of their own, V(inet remote_notebooks_<owner>), and in files under
     C(/etc/remote-notebooks/firewall) that a systemd unit loads. Where a chain of the host would still drop the

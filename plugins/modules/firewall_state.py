@@ -22,7 +22,7 @@ options:
     elements: dict
     default: []
   owner:
-    description: Whose rules these are. Rules of another owner, or made by hand, are not compared.
+    description: Whose rules these are. Rules of another owner, or created by hand, are not compared.
     type: str
     required: true
   provider:

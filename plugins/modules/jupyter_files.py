@@ -130,7 +130,7 @@ def main() -> None:
             changed, before, after = _MAKERS[thing["kind"]](module, thing)
             remarks += [thing["remark"]] if "remark" in thing else []
         except OSError as error:
-            said = f"{name} cannot be made: {error.strerror}. Correct that on the host, and run again."
+            said = f"{name} cannot be created: {error.strerror}. Correct that on the host, and run again."
             if not _is_theirs(thing):
                 module.fail_json(msg=said, paths=paths)
             remarks.append(said)  # a change that an account makes to its own folders does not affect other servers

@@ -144,7 +144,7 @@ def _wait_for_builders(module: AnsibleModule, prefix: str) -> None:
 
 
 def _remove(module: AnsibleModule, thing: dict[str, Any], name: str) -> tuple[bool, str]:
-    """Remove one resource. Return whether a change was made, and remarks."""
+    """Remove one resource. Return whether it changed anything, and remarks."""
     if thing["kind"] == "account":
         return _account(module, name)
     if thing["kind"] == "shadow":
@@ -245,7 +245,7 @@ def _account(module: AnsibleModule, name: str) -> tuple[bool, str]:
     except KeyError:
         return False, ""
     if entry.pw_gecos.split(",")[0] != module.params["comment"] or entry.pw_uid == 0:
-        return False, f"The account '{name}' stays: it does not look like the one that was made here."
+        return False, f"The account '{name}' stays: it does not look like the one that was created here."
     if module.check_mode:
         return True, ""
     strangers = homes.strangers(name, entry.pw_dir, [])

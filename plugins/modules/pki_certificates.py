@@ -111,7 +111,7 @@ EXAMPLES = r"""
   become: false
   register: issued
 
-- name: Adopt an authority that was made by hand
+- name: Adopt an authority that was created by hand
   remote.notebooks.pki_certificates:
     directory: "{{ inventory_dir }}/pki"
     passphrase: "{{ vault_ca_passphrase }}"

@@ -242,7 +242,7 @@ def set_strangers_aside(module: AnsibleModule) -> bool:
         cure = "pki_replace_existing: true renames each to <path>.before-remote-notebooks-<day>, and goes on."
         module.fail_json(
             msg=(
-                f"There are files here that no run has made: {named}. Nothing was changed. Move them away, or name"
+                f"There are files here that no run has created: {named}. Nothing was changed. Move them away, or name"
                 " other paths. "
             )
             + (f"{', '.join(taken)} exists as well." if taken else cure)

@@ -32,7 +32,7 @@ TEMPORARY = ".new-"
 
 
 def private_directory(path: str) -> bool:
-    """Make ``path`` a folder of mode 0700 that git ignores. Return whether anything changed.
+    """Create the folder ``path``, mode 0700, that git ignores. Return whether anything changed.
 
     Raises FilesError for a symbolic link or another kind of file at ``path``, for a place where another account could
     swap it (:func:`require_safe_place`), or where the disk refuses.
@@ -43,7 +43,7 @@ def private_directory(path: str) -> bool:
 
 
 def directory(path: str) -> bool:
-    """Make ``path`` a folder of mode 0700, its parents as the umask has them, but closed to others. Return whether
+    """Create the folder ``path``, mode 0700, its parents as the umask has them, but closed to others. Return whether
     anything changed.
 
     Raises FilesError for a symbolic link or another kind of file at ``path``, for a folder of another account, for one

@@ -53,7 +53,7 @@ def remove_folder(path: str) -> tuple[bool, str]:
     if not left:
         os.rmdir(path)
         return True, ""
-    return False, f"{path} stays, because of what is in it, and was made by no run of ours: {', '.join(left[:5])}."
+    return False, f"{path} stays, because of what is in it, and was created by no run of ours: {', '.join(left[:5])}."
 
 
 def remove_empty_folder(path: str, owner: pwd.struct_passwd | None) -> tuple[bool, str]:

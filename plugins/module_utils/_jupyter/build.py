@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build an environment on a host. Runs there, with the Python of the host (3.8 or newer).
+"""Create an environment on a host. Runs there, with the Python of the host (3.8 or newer).
 
 The steps: wait for other builders, delete unfinished environments, create the folder, install, try, seal. Where a step
 fails, the folder is deleted again, and the reason is one sentence with its cure (:func:`explain`).
@@ -97,7 +97,7 @@ def attempt(wish: Wish) -> dict[str, Any]:
 
 
 def build(wish: Wish, run: Run, progress: Progress) -> dict[str, Any]:
-    """Build ``wish["path"]``, unless it is there and whole.
+    """Create ``wish["path"]``, unless it is there and whole.
 
     :param wish: ``path``, ``prefix``, ``python``, ``packages``; ``download`` (the version of a Python that uv installs,
         or empty); ``renew`` (a newer build of it is wanted); ``lock`` (the text of a lock file, or empty);

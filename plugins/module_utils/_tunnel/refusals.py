@@ -32,7 +32,7 @@ def refusals(
     files = strange_files(report) if strangers else []
     if files:
         problems.append(
-            f"In the way, and made by no run of this role: {', '.join(files)}. Move"
+            f"In the way, and created by no run of this role: {', '.join(files)}. Move"
             f" {'it' if len(files) == 1 else 'them'} away."
         )
     for account in accounts:

@@ -43,7 +43,7 @@ def backup(
     check_mode: bool,
     limit: int = LIMIT,
 ) -> dict[str, object]:
-    """Write the archive unless ``destination`` already holds exactly that.
+    """Create the archive unless ``destination`` already holds exactly that.
 
     :param folders: name in the archive to folder on this machine; one that does not exist is left out.
     :param notebooks: ``<host>/<instance>`` to the archive of its notebooks, ``tar -cz`` in base64. Its content comes

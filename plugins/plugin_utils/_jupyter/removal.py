@@ -84,7 +84,7 @@ def refusals(plan: Plan, report: Report) -> list[str]:
             else []
         ),
         *(
-            [f"{', '.join(missing)}: not here, though the inventory names them. site.yml makes them."]
+            [f"{', '.join(missing)}: not here, though the inventory names them. site.yml creates them."]
             if missing
             else []
         ),
@@ -92,7 +92,7 @@ def refusals(plan: Plan, report: Report) -> list[str]:
     if not problems:
         return []
     return [
-        f"{verb}.yml makes no server and removes none, so the inventory has to name those that are here, and no"
+        f"{verb}.yml creates no server and removes none, so the inventory has to name those that are here, and no"
         " others.\n"
         + "".join(f"  {problem}\n" for problem in problems)
         + "Use the inventory that describes this host; where a play does so in its vars, put them into it, or give them"

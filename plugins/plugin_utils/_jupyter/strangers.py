@@ -165,7 +165,7 @@ def refusals(plan: Plan, things: list[Resource], report: Report) -> list[str]:
     paths = find(things, report)
     if paths:
         found.append(
-            f"In the way, and made by no run of ours: {', '.join(paths)}. Move {'it' if len(paths) == 1 else 'them'}"
+            f"In the way, and created by no run of ours: {', '.join(paths)}. Move {'it' if len(paths) == 1 else 'them'}"
             f" away, or set jupyter_replace_existing: true, which renames {'it' if len(paths) == 1 else 'each'} to"
             f" <name>{SUFFIX}{plan['today']} beside it, and gives the old name back at uninstall."
         )
@@ -200,7 +200,7 @@ def _accounts(plan: Plan, report: Report) -> list[str]:
     if not names:
         return []
     return [
-        f"There is an account '{SERVICE_ACCOUNT}' on this host already, and no run of ours has made it. Name another"
+        f"There is an account '{SERVICE_ACCOUNT}' on this host already, and no run of ours has created it. Name another"
         f" one for {', '.join(names)} (jupyter_user: notebooks, jupyter_create_user: true), or set"
         " jupyter_replace_existing: true: it is then used as it is, and stays at uninstall."
     ]
@@ -222,8 +222,8 @@ def _units(things: list[Resource], report: Report) -> list[str]:
         ):
             of, sudo = (" --user", "") if thing["manager"] == "systemd_user" else ("", "sudo ")
             said.append(
-                f"instance '{thing['instance']}': systemd has a unit {name} already, and no run of ours has made it. "
-                f"On the host: {sudo}systemctl{of} disable --now {name} - or give the instance another name."
+                f"instance '{thing['instance']}': systemd has a unit {name} already, and no run of ours has created it."
+                f" On the host: {sudo}systemctl{of} disable --now {name} - or give the instance another name."
             )
     return said
 
@@ -249,8 +249,8 @@ def _tables(things: list[Resource], report: Report) -> list[str]:
     if all(chain["table"] != name for chain in report["firewall"]["chains"]):
         return []
     return [
-        f"nftables has a table {name} already, and no run of ours has made it. On the host: sudo nft delete table inet"
-        f" {name}"
+        f"nftables has a table {name} already, and no run of ours has created it. On the host: sudo nft delete table"
+        f" inet {name}"
     ]
 
 

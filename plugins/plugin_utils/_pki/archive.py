@@ -41,7 +41,7 @@ _LEFT_OUT = (".lock", ".gitignore", ".restored")
 
 
 def backup(directory: str, destination: str, passphrase: str, check_mode: bool) -> dict[str, object]:
-    """Write the archive of ``directory`` unless ``destination`` already holds exactly that. Raises PkiError or
+    """Create the archive of ``directory`` unless ``destination`` already holds exactly that. Raises PkiError or
     FilesError."""
     _require_passphrase(passphrase)
     certificate = os.path.join(directory, "ca", "certs", "ca.cert.pem")

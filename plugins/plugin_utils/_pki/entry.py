@@ -48,8 +48,8 @@ class Entry:
                 self.request = x509_certificates.load_request(request)
             except ValueError as error:
                 raise PkiError(
-                    f"pki_certificates, '{self.wanted.name}': the request cannot be used: {error}. Make it again on the"
-                    " host."
+                    f"pki_certificates, '{self.wanted.name}': the request cannot be used: {error}. Create it again on"
+                    " the host."
                 ) from None
         found = self._measure(authority)
         if found and not found.damage and found.start > settings.now:

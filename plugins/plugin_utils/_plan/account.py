@@ -92,7 +92,7 @@ def settle_tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any
     elif names and scope == "user":
         wrong(
             "tunnel_accounts",
-            "only root can make an account, and scope 'user' has none. Leave it out, or set jupyter_scope: system.",
+            "only root can create an account, and scope 'user' has none. Leave it out, or set jupyter_scope: system.",
         )
     for name in names:
         if not _ACCOUNT.fullmatch(name) or name in ("root", instance["user"]):

@@ -164,7 +164,7 @@ def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
     root = layout.home_path(item["root_dir"] or "~/notebooks", home)
     if any(thing["id"] == f"found {root}" for thing in report["manifest"]) and report["paths"].get(root) is None:
         problems.append(
-            f"root_dir: {root} was there before the first run, and is gone. Mount it or make it again, or choose"
+            f"root_dir: {root} was there before the first run, and is gone. Mount it or create it again, or choose"
             " another folder."
         )
     if item["login_throttle"]:
@@ -195,7 +195,7 @@ def unusable(plan: Plan, item: Instance, report: Report) -> str:
     )
     found = report["paths"].get(root) or {"owner": "root"}
     if posixpath.dirname(root) == "/":
-        cure = "It is the system's: name a folder below it, which is made for the account,"
+        cure = "It is the system's: name a folder below it, which is created for the account,"
     elif plan["scope"] != "system":
         cure = "Correct its owner and mode -"
     elif report["accounts"].get(item["user"]) is None:

@@ -43,7 +43,7 @@ def key_type_of(public_key: Any) -> str:
 
 
 def key_pem(key: Any, passphrase: bytes | None = None) -> bytes:
-    """Write a private key as PKCS#8 PEM, under AES-256 where a passphrase is given (:mod:`encrypted_key`)."""
+    """Create the PKCS#8 PEM of a private key, under AES-256 where a passphrase is given (:mod:`encrypted_key`)."""
     encoding = serialization.Encoding.DER if passphrase else serialization.Encoding.PEM
     data: bytes = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     if not passphrase:

@@ -39,7 +39,7 @@ def strangers(owner: str, report: Record, provider: str) -> list[str]:
     paths = [path for path in places.get(provider, []) if path in report["strange"]]
     said = (
         [
-            f"In the way, and made by no run of this role: {', '.join(paths)}. Move"
+            f"In the way, and created by no run of this role: {', '.join(paths)}. Move"
             f" {'it' if len(paths) == 1 else 'them'} away."
         ]
         if paths

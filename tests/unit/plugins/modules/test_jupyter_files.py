@@ -152,9 +152,9 @@ def test_what_stands_in_the_way_is_named(make, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     done = make({"kind": "file", "path": f"{tmp_path}/folder", "source": "wait.py"}, fails=True)
-    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
+    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/folder cannot be created: Is a directory.")
     done = make({"kind": "directory", "path": f"{tmp_path}/file"}, fails=True)
-    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/file cannot be made: File exists.")
+    assert done["failed"] and done["msg"].startswith(f"{tmp_path}/file cannot be created: File exists.")
 
 
 CHECK = """#!/bin/sh
@@ -287,7 +287,7 @@ def test_a_link_is_replaced_and_a_file_moved_aside(make, tmp_path, options):
 def test_a_folder_in_the_place_of_a_link_stays(make, tmp_path):
     (tmp_path / "folder").mkdir()
     done = make({"kind": "link", "path": f"{tmp_path}/folder", "target": "/opt"}, fails=True)
-    assert done["msg"].startswith(f"{tmp_path}/folder cannot be made: Is a directory.")
+    assert done["msg"].startswith(f"{tmp_path}/folder cannot be created: Is a directory.")
     assert [path.name for path in tmp_path.iterdir() if "ansible_tmp" in path.name] == []
 
 
@@ -379,7 +379,7 @@ def test_root_renames_only_what_lies_in_a_folder_of_its_own(make, ground):
     (ground / "etc/a").write_text("a")
     moved = {"kind": "shadow", "origin": f"{ground}/home/notebooks/a", "backup": f"{ground}/home/notebooks/a.before"}
     assert "Permission denied" in make({**moved, "mover": "nobody"})["remarks"][0]
-    assert "cannot be made" in make({**moved, "mover": ""}, fails=True)["msg"]
+    assert "cannot be created" in make({**moved, "mover": ""}, fails=True)["msg"]
     (ground / "home/own").mkdir()
     os.chown(ground / "home/own", 65534, 65534)
     (ground / "home/own/a").write_text("a")

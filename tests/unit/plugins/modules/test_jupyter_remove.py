@@ -222,7 +222,7 @@ def test_a_home_that_leads_elsewhere_stays(ground, account, led):
 
 def test_an_account_that_is_not_ours_stays(account):
     assert leave(comment="another")["remarks"] == [
-        f"The account '{ACCOUNT}' stays: it does not look like the one that was made here."
+        f"The account '{ACCOUNT}' stays: it does not look like the one that was created here."
     ]
     assert account.is_dir()
 
@@ -324,7 +324,7 @@ def test_what_somebody_has_put_into_a_folder_of_ours_stays(ground):
     said = remove(own(drop_in / "instance.conf", "file"), own(drop_in))
     assert said["removed"] == [f"{drop_in}/instance.conf"]
     assert said["remarks"] == [
-        f"{drop_in} stays, because of what is in it, and was made by no run of ours: override.conf."
+        f"{drop_in} stays, because of what is in it, and was created by no run of ours: override.conf."
     ]
     (drop_in / "override.conf").unlink()
     assert remove(own(drop_in))["removed"] == [str(drop_in)]

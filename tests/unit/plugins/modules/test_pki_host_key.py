@@ -93,8 +93,8 @@ def test_a_file_that_no_run_has_made_is_refused_or_kept(play, tmp_path):
     for options in (["--check"], []):
         told = play(*options, fails=True)
         assert (
-            f"There are files here that no run has made: {tmp_path}/web2/lab.pem (of 'web2/lab'). Nothing was changed."
-            in told.text
+            f"There are files here that no run has created: {tmp_path}/web2/lab.pem (of 'web2/lab'). Nothing was"
+            " changed." in told.text
         )
         assert "pki_replace_existing: true" in told.text
         assert [path.name for path in (tmp_path / "web2").iterdir()] == ["lab.pem"]

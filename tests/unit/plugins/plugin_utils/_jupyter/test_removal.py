@@ -77,7 +77,7 @@ TWO = report("ann", "bob")
             pytest.param(
                 plan("lab", verb=verb),
                 [
-                    f"{verb}.yml makes no server and removes none",
+                    f"{verb}.yml creates no server and removes none",
                     "ann (port 8888, account ann), bob",
                     "lab: not here",
                     "Nothing was changed",

@@ -113,7 +113,7 @@ def test_a_stranger_in_its_place_is_named_before_anything_changes(host, identity
     if identity.startswith("environment "):
         report["environments"][path] = {"sealed": False, "missing": []}
     assert refusals.refusals(the_plan, report) == [
-        f"In the way, and made by no run of ours: {path}. Move it away, or set jupyter_replace_existing: true, which"
+        f"In the way, and created by no run of ours: {path}. Move it away, or set jupyter_replace_existing: true, which"
         f" renames it to <name>{DAY} beside it, and gives the old name back at uninstall."
     ]
     # A resource is ours if the manifest lists it, also after a change. The manifest lists it before it is created.
@@ -200,7 +200,7 @@ def test_all_are_named_at_once_and_what_lies_in_them_is_not():
         report["paths"][path] = STRANGERS["folder"]
     said = refusals.refusals(plan(), report)
     assert [one.partition(". ")[0] for one in said] == [
-        "In the way, and made by no run of ours: /etc/systemd/system/jupyter@.service, /opt/remote-notebooks"
+        "In the way, and created by no run of ours: /etc/systemd/system/jupyter@.service, /opt/remote-notebooks"
     ]
 
 
@@ -322,7 +322,7 @@ def test_a_mask_that_was_there_stays():
     assert not any(thing["kind"] == "mask" for thing in wanted(plan(), report)[1])
     report["paths"]["/etc/systemd/system/user@999.service"] = STRANGERS["file"]
     assert [said.partition(". ")[0] for said in refusals.refusals(plan(), report)] == [
-        "In the way, and made by no run of ours: /etc/systemd/system/user@999.service"
+        "In the way, and created by no run of ours: /etc/systemd/system/user@999.service"
     ]
 
 
@@ -364,8 +364,8 @@ def test_a_disk_that_is_not_mounted_is_not_made_anew():
     report["manifest"] = state_manifest.manifest(wanted(the_plan, report)[1])
     del report["paths"]["/srv/disk"]
     assert refusals.refusals(the_plan, report) == [
-        "instance 'lab': root_dir: /srv/disk was there before the first run, and is gone. Mount it or make it again, or"
-        " choose another folder."
+        "instance 'lab': root_dir: /srv/disk was there before the first run, and is gone. Mount it or create it again,"
+        " or choose another folder."
     ]
     assert not any(thing.get("path") == "/srv/disk" for thing in wanted(the_plan, report)[1])
 
@@ -381,7 +381,7 @@ def test_the_home_of_an_account_of_ours_holds_nobody_else_s():
     [
         ("/srv/a b", "ann", "root", "On the host: sudo chown ann: '/srv/a b' - or"),
         ("/srv/bob", "ann", "bob", "On the host: sudo setfacl -m u:ann:rwx /srv/bob - or"),
-        ("/", "ann", "root", "It is the system's: name a folder below it, which is made for the account, or"),
+        ("/", "ann", "root", "It is the system's: name a folder below it, which is created for the account, or"),
         (
             "/srv/new",
             "jupyter",
@@ -480,7 +480,7 @@ def test_a_stranger_in_the_place_of_a_tunnel_s_file(stranger, path):
     assert tunnel_refusals.refusals(IPAD, FREE, "jupyter", False) == []
     report = {**FREE, **stranger}
     assert tunnel_refusals.refusals(IPAD, report, "jupyter", False) == [
-        f"In the way, and made by no run of this role: {path}. Move it away."
+        f"In the way, and created by no run of this role: {path}. Move it away."
     ]
     assert (
         tunnel_difference.difference([], {**report, "accounts": {}, "keys": {}}, "jupyter") == []
@@ -488,7 +488,7 @@ def test_a_stranger_in_the_place_of_a_tunnel_s_file(stranger, path):
     the_plan = {**plan(tunnel_accounts=["ipad"]), "tunnel": {"accounts": IPAD, "override": False}}
     host = {**bare(), "tunnel": report}
     assert [said.partition(". ")[0] for said in refusals.refusals(the_plan, host)] == [
-        f"In the way, and made by no run of ours: {path}"
+        f"In the way, and created by no run of ours: {path}"
     ]
     replacing = {**the_plan, "replace_existing": True}
     assert refusals.refusals(replacing, host) == []

@@ -341,7 +341,7 @@ c.NotebookApp.port = int(os.environ.get('PORT', 8888))
         [2, 3, 4],
     ),
     row(
-        "a password that is made there",
+        "a password that is created there",
         """
 from hashlib import sha1
 def passwd(text):

@@ -528,7 +528,7 @@ def test_the_ports_of_tunnel_accounts_follow_from_the_plan(instances, forwards):
     ("scope", "given", "said"),
     [
         pytest.param("system", {"access": "direct"}, "Say access: both", id="direct"),
-        pytest.param("user", {}, "only root can make an account", id="without root"),
+        pytest.param("user", {}, "only root can create an account", id="without root"),
         pytest.param(
             "system",
             {"tunnel_accounts": ["jupyter"]},

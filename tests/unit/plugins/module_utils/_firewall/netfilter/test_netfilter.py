@@ -233,7 +233,7 @@ def test_a_stranger_in_a_place_of_ours_stops_the_run_before_its_first_change(pro
         files={place: "0" * 64},
         links=[place] * (place in LINKS),
     )
-    with pytest.raises(FirewallError, match=f"In the way, and made by no run of this role: {place}. Move it away."):
+    with pytest.raises(FirewallError, match=f"In the way, and created by no run of this role: {place}. Move it away."):
         difference(RULES, "jupyter", host)
     assert difference([], "jupyter", host) == []  # and it is not ours to remove
 
