@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import statistics
@@ -85,6 +86,7 @@ def page_prose(text: str) -> str:
     return re.sub(r"`[^`\n]*`", "CODE", text)
 
 
+@functools.cache
 def prose(name: str) -> str:
     """Return everything in a file that is written for a reader."""
     text = (ROOT / name).read_text(errors="replace")
@@ -170,6 +172,7 @@ def task_files() -> list[str]:
     return [name for name in committed() if re.fullmatch(pattern, name)]
 
 
+@functools.cache
 def task_names(name: str) -> list[str]:
     """Return the task names of one file, without the ``stage |`` in front of them."""
     documents = read_yaml((ROOT / name).read_text())
