@@ -15,7 +15,8 @@ ansible-playbook remote.notebooks.site "$@" --limit trixie > red_proof.log 2>&1
 echo "rc $?"
 # The server may notice before it answers, or after. A log breaks long lines.
 said=$(tr -s '\n ' ' ' < red_proof.log)
-grep -qE 'no kernel starts|The kernel started and died|code gave no result' <<< "$said" && echo "the kernel does not run"
+grep -qE 'no kernel starts|The kernel started and died|code gave no result' <<< "$said" &&
+    echo "the kernel does not run"
 grep -oE 'startup/00-broken.py' <<< "$said" | sort --unique
 (cd handoff/trixie && ls)
 grep -o 'href="https://10.99.2.12:8888/"' handoff/trixie/lab.html | sort --unique
