@@ -31,8 +31,10 @@ ENGINE = {"docker.io", "docker-cli", "iptables"}
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INSTANCES = 1024
 DOCKERD_LOG = Path("/var/log/remote-notebooks-dockerd.log")
+MEMORY = Path("/proc/meminfo")
 DOCKER_DATA = Path("/var/lib/docker")
-#: The test hosts write and delete some million files. A machine with so much free memory (MiB) has them there.
+#: The hosts write and delete a Jupyter environment again and again. A machine with so much free memory (MiB) has
+#: them there: the containers of four scenarios at a time took 7,000.
 FREE_MEMORY = 20_000
 DATA_IN_MEMORY = Path("/var/lib/remote-notebooks-docker")
 
@@ -123,14 +125,16 @@ def place_data() -> list[str]:
     """Return dockerd's option for the place of its data: none on a machine that has used Docker before."""
     if DATA_IN_MEMORY.is_mount():
         return [f"--data-root={DATA_IN_MEMORY}"]
-    free = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    free = re.search(r"^MemAvailable: +(\d+) kB$", MEMORY.read_text(), re.MULTILINE)
     used = DOCKER_DATA.is_dir() and any(DOCKER_DATA.iterdir())
     if used or not free or int(free[1]) // 1024 < FREE_MEMORY:
         return []
     DATA_IN_MEMORY.mkdir(mode=0o710, exist_ok=True)
     if not succeeds("mount", "-t", "tmpfs", "-o", "size=70%,mode=0710", "tmpfs", str(DATA_IN_MEMORY)):
         return []
-    print(f"The engine's data are in memory: {DATA_IN_MEMORY}", flush=True)
+    print(
+        f"The engine's data are in memory, until somebody ends dockerd and types: umount {DATA_IN_MEMORY}", flush=True
+    )
     return [f"--data-root={DATA_IN_MEMORY}"]
 
 

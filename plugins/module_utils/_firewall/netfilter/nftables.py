@@ -25,7 +25,7 @@ def nft_match(rule: Record, chain_family: str = "inet") -> str:
         words.append(f"{_EACH[family(source)]} {source}")
     elif of and chain_family == "inet":
         words.append(f"meta nfproto {_IPV[of]}")
-    elif of and chain_family == "netdev":  # a packet has no nfproto before the network layer saw it
+    elif of and chain_family == "netdev":  # nfproto is for tables of the family inet (nft(8), META EXPRESSIONS)
         words.append(f"meta protocol {of}")
     return " ".join([*words, f"{lookup(rule, 'protocol')} dport {lookup(rule, 'port')}"])
 
