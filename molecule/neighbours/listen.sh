@@ -29,6 +29,10 @@ overheard() { # instance, port, kernel: the output that its owner reads, and the
     on 'systemctl stop spy; cat /run/heard'
 }
 
+# Not a number of seconds: a loaded machine may take longer to ask its questions.
+waits='import os, time
+while not os.path.exists("/home/ann/over"): time.sleep(0.2)'
+
 echo "a server whose settings turn it off"
 overheard clear 9003 python3
 echo "a kernel that encrypts"
@@ -37,8 +41,8 @@ echo "a kernel that does not"
 overheard ann 9001 sockets
 echo "what lies in files"
 person ann 9001 sockets leave \
-  'import time, multiprocessing.shared_memory as shared
-memory = shared.SharedMemory(create=True, size=9); time.sleep(12)'
+  "import multiprocessing.shared_memory as shared; memory = shared.SharedMemory(create=True, size=9)
+$waits"
 on 'cd /home/ann/.local/share/jupyter/runtime && stat -c %a . sockets kernel-*.json | uniq
     ls /home/ann/forged 2>&1 | grep -o "No such file"
     runuser -u bob -- sh -c "cd /home/ann/.local/share/jupyter/runtime; cat kernel-*.json || ls sockets" 2>&1 \
@@ -55,7 +59,8 @@ print(len(subprocess.run(journal, capture_output=True).stdout.splitlines()))'
 echo "which are busy"
 busy() { on "$python -I /opt/remote-notebooks/libexec/busy_kernels.py 0 \$(systemctl show -P MainPID \
 jupyter@ann):\$(id -u ann)" | sed -E 's/"[0-9]+": //; s/process [0-9]+/process N/g'; }
-person ann 9001 python3 leave 'import time; time.sleep(12)'
+person ann 9001 python3 leave "$waits"
 busy
-sleep 13
+on 'runuser -u ann -- touch /home/ann/over'
+for _ in $(seq 60); do [ "$(busy)" = '{[]}' ] && break; sleep 1; done
 busy
