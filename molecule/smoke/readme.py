@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print README as a script for bash: each command of its blocks, and of its table of every day, in their order.
 
-The output of each goes to a file with its number. Standard output is for the commands that fail.
+The output of each goes to a file with its number. The first `make up` has a terminal of 100 columns, whose bytes go to
+``terminal``. Standard output is for the commands that fail.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 import shlex
 import sys
 from pathlib import Path
+
+SCREEN = "stty columns 100 rows 40; export TERM=xterm-256color; "
 
 
 def commands(text: str) -> list[str]:
@@ -23,9 +26,13 @@ def commands(text: str) -> list[str]:
 
 def main() -> None:
     lines = commands(Path(sys.argv[1]).read_text())
+    first = True
     for number, line in enumerate(lines, 1):
         failed = shlex.quote(f"fails: {number}: {line}")
-        print(f'{{ {line}\n}} < /dev/null > "$logs/{number}.log" 2>&1 || echo {failed}')
+        typed = line
+        if first and line == "make up":
+            typed, first = f'script --quiet --return --command {shlex.quote(SCREEN + line)} "$logs/terminal"', False
+        print(f'{{ {typed}\n}} < /dev/null > "$logs/{number}.log" 2>&1 || echo {failed}')
     kinds = {"git clone", "make up", "make new", "make check", "make upgrade", "make down"}
     whole = all(any(line.startswith(kind) for line in lines) for kind in kinds)
     print("echo the end of README" if whole else "echo commands are missing")
