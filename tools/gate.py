@@ -90,7 +90,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **extra: str) -> None:
 
 
 def stream(*command: str | Path, cwd: Path = ROOT, **extra: str) -> Iterator[str]:
-    """The same, line by line, for a caller that wants to read along; raises Red after the last line."""
+    """The same, line by line, for a caller that reads along; raises Red after the last line."""
     words = [str(word) for word in command]
     announce(" ".join(words))
     options = {

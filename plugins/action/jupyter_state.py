@@ -101,7 +101,7 @@ class ActionModule(OwnAction):
             return {**result, "changed": False}
 
         try:
-            # Only now: a host that cannot be reached, or is refused, has no password that it never hears of.
+            # Only now: a host that is out of reach or refused would get a password here that it does not have.
             credentials = store.keep() if store else {}
             locks = self._locks(plan, report, arguments["locks"])
             chosen = state_instances.choices(

@@ -71,7 +71,7 @@ class ActionModule(OwnAction):
             if account.get("device") and not self._task.check_mode:
                 devices = os.path.join(self._directory, names.DEVICES)
                 self._changed |= _files.directory(devices)
-                # Every host of the run wants this key, and the first makes it.
+                # Every host of the run uses this key. The first one creates it.
                 with _files.lock(devices):
                     self._one(account, passphrase, again)
             else:

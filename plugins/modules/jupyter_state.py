@@ -148,7 +148,7 @@ stages:
   type: list
   elements: str
 things:
-  description: Everything the role manages on this host, as the plan wants it.
+  description: Everything the role manages on this host, as the plan defines it.
   returned: where there is something to do, and with O(details)
   type: list
   elements: dict
@@ -214,7 +214,7 @@ overview:
   returned: with O(details)
   type: dict
 orphans:
-  description: Resources of an earlier run that the plan no longer wants.
+  description: Resources of an earlier run that the plan no longer has.
   returned: always
   type: list
   elements: dict

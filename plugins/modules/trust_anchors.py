@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: trust_anchors
-short_description: Let a Linux system trust certificate authorities, and forget them again
+short_description: Add certificate authorities to the trust of a Linux system, and remove them
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: trust_nss
-short_description: Let Chromium and Firefox trust certificate authorities, and forget them again
+short_description: Add certificate authorities to the trust of Chromium and Firefox, and remove them
 version_added: 1.0.0
 author: The remote.notebooks founders (@remote-notebooks)
 description:

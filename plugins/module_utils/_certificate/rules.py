@@ -97,7 +97,7 @@ RULES = (
         lambda it: "its key is on the curve secp521r1" if it.curve == "secp521r1" else "",
         "Make a key on P-256 or P-384.", _BORINGSSL,
     ),
-    # Tried: Chromium takes it, curl and openssl do not (error 26). Apple wants serverAuth itself.
+    # Tried: Chromium takes it, curl and openssl do not (error 26). Apple requires serverAuth itself.
     Rule(
         "server-auth", (SERVER,), (APPLE, OPENSSL), "no_server_auth",
         lambda it: "its extended key usage is anyExtendedKeyUsage, without serverAuth"

@@ -54,7 +54,7 @@ def _age(known: Known) -> list[str]:
 
 def _before(known: Known, path: str | None) -> str | None:
     """Return the environment that this one replaced. After a rollback and another upgrade that is not the next older
-    one: nobody wants that back."""
+    one: a rollback never leads there."""
     return known.get(path or "", {}).get("before")
 
 

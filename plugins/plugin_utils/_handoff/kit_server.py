@@ -147,8 +147,8 @@ class KitServer(http.server.ThreadingHTTPServer):
         """A device that hangs up is no error of ours."""
 
     def serve(self, seconds: float, requests: int, tell: Callable[[dict[str, Any]], None]) -> str:
-        """Serve until ``seconds`` are over or ``requests`` were served; ``tell`` hears of each. Return which of the two
-        ended it.
+        """Serve until ``seconds`` are over or ``requests`` were served; ``tell`` is called for each. Return which of
+        the two ended it.
 
         A request from the network without the address does not count, or it would end the kit.
         """

@@ -25,7 +25,7 @@ def require_own_variables(variables: dict[str, Any], connection: str = "ssh") ->
 
     Any module may return facts, and Ansible turns them into variables that win over the inventory
     (``INJECT_FACTS_AS_VARS``): a host that is in other hands could name a folder of the control node that way, or a
-    file there that it wants to have, or say that it is another host.
+    file there that it asks for, or say that it is another host.
 
     :param connection: the plugin that leads there. Ansible lets a fact decide some of its options, which programs it
         runs here among them.

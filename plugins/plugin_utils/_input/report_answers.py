@@ -16,7 +16,7 @@ from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, 
 from .tunnel_answers import tunnels
 from .words import ACCOUNT, DIGITS, INSTANCE_NAME, MODE, PATH, PORT, PROCESS, WORDS
 
-#: Any number of processes may run there, and any account may name its own as it likes.
+#: Any number of processes may run there, and any account may give its own any name.
 SERVER = record(
     {
         **{

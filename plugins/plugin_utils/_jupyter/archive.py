@@ -25,7 +25,7 @@ from .._pki import archive
 #: Path inside the archive to content and mode.
 Files = Dict[str, Tuple[bytes, int]]
 
-#: Remembers in each folder which archive it came from: a restore that was cut off goes on, although the main job has
+#: Names in each folder the archive that it came from: a restore that was cut off goes on, although the main job has
 #: worked in the folder since.
 MARK = ".restored"
 NOTEBOOKS = "notebooks/"

@@ -51,7 +51,7 @@ def places(plan: Plan) -> list[str]:
 
 
 def remarks(plan: Plan, report: Report) -> list[str]:
-    """Return a sentence for each file that a person may believe in, and that counts for nothing or fails."""
+    """Return a sentence for each configuration file that has no effect, or that fails."""
     said: list[str] = []
     for user, home in conflicts.homes_of(plan, report).items() if plan["instances"] else ():
         mine = [item for item in plan["instances"] if item["user"] in ("", user)]

@@ -198,7 +198,7 @@ def _is_full(plan: Plan, report: Report, thing: Resource) -> bool:
 
 
 def staying(plan: Plan, report: Report, left: list[Resource]) -> list[Resource]:
-    """Return the resources that stay although the plan no longer wants them: notebooks, accounts that own them, and
+    """Return the resources that stay although the plan no longer has them: notebooks, accounts that own them, and
     homes with something of somebody's."""
     owners = {f"account {thing.get('owner')}" for thing in left if _is_full(plan, report, thing)}
 

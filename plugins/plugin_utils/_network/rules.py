@@ -81,7 +81,7 @@ def former_rules(plan: Plan, report: Report) -> list[dict[str, Any]]:
 
 
 def listed_rules(wanted: list[Resource], report: Report) -> list[Resource]:
-    """Return the rules that the list names and the plan no longer wants. Where none is listed, no run reads the
+    """Return the rules that the list names and the plan no longer has. Where none is listed, no run reads the
     firewall: the one of a port that a server has still to leave would stay for ever.
     """
     staying = {thing["id"] for thing in wanted}

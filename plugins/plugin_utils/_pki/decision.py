@@ -54,7 +54,7 @@ def decide(
 ) -> Verdict:
     """Say whether ``wanted`` must be issued and why.
 
-    ``latest_end``: the issuer's own end, which nothing issued outlives. ``asked``: somebody wants it renewed now.
+    ``latest_end``: the issuer's own end, which nothing issued outlives. ``asked``: the user asks for a renewal now.
     ``key_is_elsewhere``: the key was born on a host, which also decides its type.
     """
     if found is None:

@@ -71,8 +71,8 @@ def links(plan: Plan, report: Report) -> dict[str, str]:
 def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -> list[HostInstance]:
     """Return the instances with the facts of the host. Every path is absolute.
 
-    :param chosen: the environment of each slot. Default is the result of :func:`choices` for a run that wants nothing
-    new.
+    :param chosen: the environment of each slot. Default is the result of :func:`choices` for a run that asks for
+        nothing new.
     """
     if chosen is None:
         chosen = choices(plan, report, {}, environments.KEEP)

@@ -45,7 +45,7 @@ def hint(item: Instance, name: str) -> str:
 
 
 def unneeded(plan: Plan, report: Report, gone: list[str]) -> list[Resource]:
-    """Return the builds that no environment needs any more, and the links that nobody wants.
+    """Return the builds that no environment needs any more, and the links without a use.
 
     :param gone: the environments that go in this run.
     """

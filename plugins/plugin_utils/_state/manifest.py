@@ -79,7 +79,7 @@ def revision(instance: HostInstance, wanted: list[Resource], unstamped: str) -> 
 
 
 def orphans(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource]:
-    """Return the resources that the manifest lists and the plan no longer wants.
+    """Return the resources that the manifest lists and the plan no longer has.
 
     Packages that came with us go with our last server; any other is none of ours. Rules and tunnel accounts have
     comparisons of their own.
@@ -148,7 +148,7 @@ def _old_environments(plan: Plan, wanted: list[Resource], report: Report) -> lis
 
 
 def kept(plan: Plan, wanted: list[Resource], report: Report) -> list[Resource]:
-    """Return the resources that stay although the plan no longer wants them: those without a request for removal, and
+    """Return the resources that stay although the plan no longer has them: those without a request for removal, and
     foreign (:mod:`removal`).
 
     With that stay the folders above it, and the account that owns it.

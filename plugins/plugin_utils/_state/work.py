@@ -155,7 +155,7 @@ def _installer_variables(item: HostInstance, prefix: str) -> dict[str, str]:
         "UV_LINK_MODE": "copy",
         "UV_DEFAULT_INDEX": index,
         "PIP_INDEX_URL": index,
-        # uv accepts http:// as it is, pip wants it confirmed.
+        # uv accepts http:// as it is, pip needs a confirmation.
         "PIP_TRUSTED_HOST": (urllib.parse.urlsplit(index).hostname or "") if index.startswith("http:") else "",
         "SSL_CERT_FILE": bundle,
         "PIP_CERT": bundle,

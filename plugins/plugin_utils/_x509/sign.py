@@ -81,8 +81,8 @@ def sign_authority(
     if above:
         builder = builder.add_extension(authority_key_identifier(above), critical=False)
     if permitted:
-        # RFC 5280 4.2.1.10 wants it critical; old Apple releases refuse a certificate with a critical one, and new ones
-        # heed it either way.
+        # RFC 5280 4.2.1.10 requires it critical; old Apple releases refuse a certificate with a critical one, and
+        # new ones heed it either way.
         builder = builder.add_extension(name_constraints(permitted), critical=False)
     return builder.sign(issuer.key if issuer else key, hashes.SHA256())
 
@@ -175,7 +175,7 @@ def _server(
         .not_valid_after(end)
         # Critical where the subject is empty (RFC 5280 4.2.1.6)
         .add_extension(alternative_names(addresses), critical=not list(name))
-        # RSA key exchange of TLS 1.2 wants keyEncipherment; an EC key only ever signs.
+        # RSA key exchange of TLS 1.2 requires keyEncipherment; an EC key only ever signs.
         .add_extension(
             _key_usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)), critical=True
         )

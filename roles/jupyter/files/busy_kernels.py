@@ -132,7 +132,7 @@ class Asked:
 
 
 def busy(server: int, asked: dict[str, Asked]) -> list[str]:
-    """Look once. ``asked`` remembers the kernels from one look to the next."""
+    """Look once. ``asked`` holds the kernels from one look to the next."""
     known = processes()
     found = kernels(server, known)
     for connection_file in found:

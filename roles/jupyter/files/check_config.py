@@ -72,7 +72,7 @@ def unknown(config: dict[str, dict[str, object]]) -> list[str]:
     for module in MODULES_6 if is_notebook_6() else itertools.chain(MODULES, extensions()):
         try:
             importlib.import_module(module)
-        except Exception:  # noqa: S112 - an extension may fail as it likes; the server says so, and goes on without it
+        except Exception:  # noqa: S112 - an extension may fail in any way; the server reports it, and runs without it
             continue
         known = known_options()
         found = [f"unknown section {section}" for section in config if section not in known]

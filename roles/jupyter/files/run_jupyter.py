@@ -30,7 +30,7 @@ class Postponed(types.ModuleType):
     """Stands in for the package until something of it is wanted."""
 
     def __getattr__(self, name: str) -> object:
-        # importlib asks for some of these; anybody who wants anything else wants the package.
+        # importlib asks for some of these. Any other attribute needs the package itself.
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(whole(), name)

@@ -36,7 +36,7 @@ class View:
         return [place for place in self.stops[number] if in_question(place["chain"])]
 
     def unwanted(self) -> View:
-        """Return the same host where this owner wants nothing, as a provider sees it that is not chosen."""
+        """Return the same host without rules of this owner: the view of a provider that is not chosen."""
         return replace(self, wanted=(), stops=(), table=(), hooks=())
 
 

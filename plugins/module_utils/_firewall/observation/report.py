@@ -166,7 +166,7 @@ def _chains(paths: Record, run_command: RunCommand) -> list[Record]:
     chains: list[Record] = []
     if "nft" in paths:
         rc, out, _err = run_command([paths["nft"], "-j", "list", "ruleset"])
-        # fail2ban shuts out who guesses, for a while: that is no firewall in charge, nor does anybody want to undo it.
+        # fail2ban blocks addresses that guess, for a while. That is no firewall in charge, and no rule to undo.
         chains = [
             chain
             for chain in (parse_nft(out) if rc == 0 and out.strip() else [])

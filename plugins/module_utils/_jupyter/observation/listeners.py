@@ -112,7 +112,7 @@ def _only_unit(uid: int) -> dict[str, Any]:
 def _together(owners: list[dict[str, Any]]) -> dict[str, Any]:
     """Describe who listens on one port: once for each process, or account where that cannot be told, and kind of
     address."""
-    # Any account may listen at an address of the host's own, as often as it likes: those who may be in a server's way
+    # Any account may listen at an address of the host's own, any number of times: those who may be in a server's way
     # come first.
     owners.sort(key=lambda owner: not (owner["loopback"] or owner["everywhere"]))
     first, *others = {

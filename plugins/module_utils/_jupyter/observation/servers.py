@@ -21,7 +21,7 @@ from .environments import SEAL
 #: without special rights
 #: (proc(5)), and its children do not inherit it.
 MARK = "remote_notebooks="
-#: Of a command line. Ours are shorter, others may be as long as their account likes.
+#: Of a command line. Ours are shorter, those of other accounts may have any length.
 LARGEST_COMMAND = 4096
 #: As many processes of one instance are told of.
 SEVERAL = 20
