@@ -25,14 +25,16 @@ def shown(data: bytes) -> list[str]:
     return [line.rstrip() for line in [*above, *terminal.display]]
 
 
+def moment(header: bytes) -> datetime:
+    """Return the time in a line that script(1) writes around the bytes of the terminal."""
+    return datetime.fromisoformat(re.search(r"[\d-]{10}.\S{8,14}", header.decode())[0])
+
+
 def main() -> None:
-    begin, _, rest = Path(sys.argv[1]).read_bytes().partition(b"\n")
-    data, _, end = rest.rpartition(b"Script done on ")
-    started, ended = (
-        datetime.fromisoformat(re.search(r"[\d-]{10}.\S{8,14}", text.decode())[0]) for text in (begin, end)
-    )
+    begin, rest = Path(sys.argv[1]).read_bytes().split(b"\n", 1)
+    data, end = rest.rsplit(b"Script done on ", 1)
     lines = [line for line in shown(data) if line]
-    print(f"lines {len(lines)}", f"seconds {(ended - started).seconds}", *lines, sep="\n")
+    print(f"lines {len(lines)}", f"seconds {(moment(end) - moment(begin)).seconds}", *lines, sep="\n")
 
 
 if __name__ == "__main__":
