@@ -6,10 +6,15 @@ is enough."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import itertools
 import json
+import socket
+import socketserver
 import ssl
 import subprocess
+import threading
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -333,6 +338,47 @@ def test_another_certificate_for_the_same_name_is_sent_nothing(visit, authority)
     assert seen["certificate"]["sha256"] in seen["message"]
     assert seen["checks"] == ["name", "port"]
     assert visit(authority.issue())["cause"] == "ok"
+
+
+@pytest.fixture
+def relay(secure, authority):
+    """A man in the middle, whose certificate has the same name and authority: he lets the first connection through."""
+    other, count = authority.issue(), itertools.count()
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self):
+            if next(count):
+                secure.pem.write_bytes(other)
+            with socket.create_connection(("127.0.0.1", secure.port)) as behind:
+                back = threading.Thread(target=pump, args=(behind, self.request))
+                back.start()
+                pump(self.request, behind)
+                back.join()
+
+    def pump(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    class Relays(socketserver.ThreadingTCPServer):
+        daemon_threads, block_on_close = True, False
+
+    with Relays(("127.0.0.1", 0), Relay) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_no_later_connection_has_another_certificate(visit, check, relay, authority, tmp_path):
+    pem = authority.issue()
+    visit(pem)
+    known = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERT") :]).fingerprint(hashes.SHA256()).hex()
+    given = {"ca_file": str(tmp_path / "ca.pem"), "password": PASSWORD, "certificate_sha256": known}
+    seen = check(f"https://localhost:{relay}/", **given)
+    assert (seen["verdict"], seen["cause"]) == ("untrusted", "other_certificate")
+    assert "login" in seen["checks"] and "websocket" not in seen["checks"]
 
 
 def test_a_certificate_signed_by_itself(visit, check, secure):

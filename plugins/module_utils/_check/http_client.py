@@ -9,14 +9,11 @@ import contextlib
 import http.client
 import http.cookiejar
 import socket
-import ssl
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import cast
 
-from .._certificate.reader import read_der
 from .causes import Stop
 from .limits import MOST_BODY, MOST_HEADERS
 from .request import Request
@@ -41,14 +38,11 @@ class HttpClient(TlsConnections):
 
     def _connect_http(self) -> None:
         connection = self._open()
-        if self._context:
-            leaf = read_der(cast(ssl.SSLSocket, connection).getpeercert(True) or b"")
-            self.report.certificate = leaf.summary()
-            unfit = unfit_for_clients(leaf, self._authorities, datetime.now(timezone.utc))
+        if self._leaf:
+            self.report.certificate = self._leaf.summary()
+            unfit = unfit_for_clients(self._leaf, self._authorities, datetime.now(timezone.utc))
             if unfit:
                 raise unfit
-            if self.request.certificate_sha256 and leaf.sha256 != self.request.certificate_sha256:
-                raise Stop("other_certificate", sha256=leaf.sha256)
             self._passed("tls")
         self._http = http.client.HTTPConnection(self.address.host, self.address.port)
         self._http.sock = connection

@@ -26,6 +26,7 @@ class TlsConnections(Connections):
     def __init__(self, request: Request) -> None:
         super().__init__(request)
         self._authorities: list[Certificate] = []
+        self._leaf: Certificate | None = None
         self._context = self._trusting_context() if self.address.scheme == "https" else None
 
     def _trusting_context(self) -> ssl.SSLContext:
@@ -54,7 +55,18 @@ class TlsConnections(Connections):
 
     def _open(self) -> socket.socket:
         """A new connection, inside verified TLS where the url says https, metered."""
-        return cast("socket.socket", Meter(self._open_unmetered(), self.metered))
+        connection = self._open_unmetered()
+        if self._context:
+            self._require_certificate(cast(ssl.SSLSocket, connection))
+        return cast("socket.socket", Meter(connection, self.metered))
+
+    def _require_certificate(self, connection: ssl.SSLSocket) -> None:
+        """Refuse another certificate than the known one on each connection: each carries a cookie or a token."""
+        self._leaf = read_der(connection.getpeercert(True) or b"")
+        if self.request.certificate_sha256 and self.request.certificate_sha256 != self._leaf.sha256:
+            connection.close()
+            self.report.certificate = self._leaf.summary()
+            raise Stop("other_certificate", sha256=self._leaf.sha256)
 
     def _open_unmetered(self) -> socket.socket:
         connection, self._first = self._first or self._dial(), None
