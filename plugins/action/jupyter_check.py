@@ -83,7 +83,10 @@ class ActionModule(OwnAction):
 
     def _asked(self, targets: list[dict[str, Any]], plan: Plan, ask: bool = False) -> Report | None:
         """Return the host's answer about its ports, where it is needed."""
-        asking = ask or any(target["possible"] and not diagnosis.by_certificate(target) for target in targets)
+        items = {item["name"]: item for item in plan["instances"]}
+        asking = ask or any(
+            target["possible"] and not diagnosis.by_certificate(target, items[target["instance"]]) for target in targets
+        )
         return self._report(plan) if asking else None
 
     def _report(self, plan: Plan) -> Report | None:

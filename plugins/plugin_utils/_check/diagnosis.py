@@ -96,7 +96,7 @@ def known(
     for target in targets:
         item, name = items[target["instance"]], target["instance"]
         who = "" if report is None or name in proven else stranger(item, report)
-        sure = by_certificate(target) or name in proven or (report is not None and bool(in_the_way(item, report)))
+        sure = by_certificate(target, item) or name in proven or (report is not None and bool(in_the_way(item, report)))
         concluded = (
             conclude("port_held", {"port": item["port"], "host": plan["host"], "instance": name, "who": who})
             if who
@@ -116,12 +116,17 @@ def patience(name: str, report: Report | None) -> float:
     return max(LEAST, min(MOST, 4 * took)) if took else 0
 
 
-def by_certificate(target: dict[str, Any]) -> bool:
-    """Tell whether the certificate alone proves the server: no other has its key."""
+def by_certificate(target: dict[str, Any], item: Instance) -> bool:
+    """Tell whether the certificate alone proves the server: it was issued for this server, and no other has its key.
+
+    A certificate from elsewhere may serve several instances, each of which can read the key. A name alone proves
+    nothing either: every server of the host has a certificate with it.
+    """
     return bool(
         target["url"].startswith("https:")
         and target["possible"]
-        and (target.get("sha256") or target["way"] == "network")
+        and target.get("sha256")
+        and item["tls"] in ("private_ca", "self_signed")
     )
 
 

@@ -236,22 +236,34 @@ def test_nothing_is_sent_before_it_is_known_who_listens(report, proven, who):
 
 
 @pytest.mark.parametrize(
-    ("target", "proven"),
+    ("target", "tls", "proven"),
     [
-        pytest.param({}, False, id="plain HTTP through a tunnel"),
-        pytest.param({"way": "network", "url": "http://192.0.2.10:8888/"}, False, id="plain HTTP over the network"),
-        pytest.param({"url": "https://localhost:8888/"}, False, id="any certificate that names localhost"),
-        pytest.param({"url": "https://localhost:8888/", "sha256": "ab" * 32}, True, id="this certificate"),
+        pytest.param({}, "none", False, id="plain HTTP through a tunnel"),
         pytest.param(
-            {"way": "network", "url": "https://192.0.2.10:8888/"}, True, id="the name of a public certificate"
+            {"way": "network", "url": "http://192.0.2.10:8888/"}, "none", False, id="plain HTTP over the network"
         ),
         pytest.param(
-            {"way": "network", "url": "https://192.0.2.10:8888/", "possible": False},
+            {"url": "https://localhost:8888/"}, "private_ca", False, id="any certificate that names localhost"
+        ),
+        pytest.param(
+            {"url": "https://localhost:8888/", "sha256": "ab" * 32}, "private_ca", True, id="this certificate"
+        ),
+        pytest.param(
+            {"url": "https://localhost:8888/", "sha256": "ab" * 32}, "provided", False, id="another may have its key"
+        ),
+        pytest.param(
+            {"way": "network", "url": "https://192.0.2.10:8888/"}, "private_ca", False, id="only the name of the host"
+        ),
+        pytest.param(
+            {"way": "network", "url": "https://192.0.2.10:8888/", "sha256": "ab" * 32, "possible": False},
+            "private_ca",
             False,
             id="no authority to verify it by",
         ),
     ],
 )
-def test_where_the_host_cannot_be_asked_only_a_certificate_proves(target, proven):
-    (found,) = diagnosis.known([{**TARGET, **target}], plan({"name": "lab"}), None)
+def test_where_the_host_cannot_be_asked_only_a_certificate_of_its_own_proves(target, tls, proven):
+    one = plan({"name": "lab"})
+    one["instances"][0]["tls"] = tls
+    (found,) = diagnosis.known([{**TARGET, **target}], one, None)
     assert (found["proven"], found["stranger"]) == (proven, None)
