@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ..module_utils._certificate.reader import read_pem_bundle
-from ..module_utils._errors import CheckError, PlanError, TunnelError
+from ..module_utils._errors import CheckError, FilesError, PlanError, TunnelError
 from ..module_utils._tunnel import accounts as tunnel_accounts
 from ..module_utils._tunnel import names as tunnel_names
 from ..plugin_utils import _files
@@ -23,6 +23,7 @@ from ..plugin_utils._jupyter import secrets as jupyter_secrets
 from ..plugin_utils._pki import paths
 from ..plugin_utils._plan.interfaces import classic_path
 from ..plugin_utils._remote import bare
+from ..plugin_utils._safe_place import require_safe_place
 
 if TYPE_CHECKING:
     from ..plugin_utils._records import Instance, Plan
@@ -57,6 +58,7 @@ class ActionModule(OwnAction):
         plan: Plan = arguments["plan"]
         if arguments["targets"] is not None:
             return {**result, "changed": False, "targets": self._again(arguments["targets"], plan, arguments["ask"])}
+        _require_own(arguments)
         plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
         targets = []
         for item in plan["instances"]:
@@ -128,6 +130,19 @@ class ActionModule(OwnAction):
         if not secrets["password"] and not secrets["password_hash"] and os.path.exists(generated):
             return {"password_file": generated, "given": ""}
         return {"password_file": None, "given": next((key for key in ("password", "token") if secrets[key]), "")}
+
+
+def _require_own(arguments: dict[str, Any]) -> None:
+    """Refuse folders that another account of the control node can change: a file there is sent to a server as its
+    password, or decides whom to believe.
+    """
+    for name in ("credentials", "pki", "tunnel", "handoff"):
+        directory = arguments[f"{name}_directory"]
+        try:
+            if directory and os.path.lexists(directory):
+                require_safe_place(directory)
+        except FilesError as error:
+            raise AnsibleActionFail(str(error)) from error
 
 
 def _fingerprint(host: str, item: Instance, pki_directory: str) -> str | None:
