@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import IO
 
 from ...module_utils._errors import PlanError
 from ...module_utils._plain import plain
+from .._remote import contact
 
 #: Bytes of an answer that are read.
 MOST = 1 << 16
@@ -64,6 +66,8 @@ class Survey:
     mdns: str = ""
     address: list[str] = field(default_factory=list)
     listens: set[int] = field(default_factory=set)
+    #: The addresses to which ssh connects. None for this machine.
+    dialled: set[str] | None = field(default_factory=set)
 
     @property
     def networks(self) -> list[str]:
@@ -81,7 +85,10 @@ class Survey:
 
     @property
     def hosts(self) -> list[str]:
-        return [text.partition("/")[0] for text in self.address]
+        """Return the addresses of this machine that ssh reached. Its word alone adds none to its certificate: it could
+        be the address of another machine."""
+        own = [text.partition("/")[0] for text in self.address]
+        return [text for text in own if self.dialled is None or text in self.dialled]
 
     def lines(self) -> list[str]:
         """Return the survey for the terminal."""
@@ -153,7 +160,9 @@ def look(target: str, port: int | None, ask_key: Callable[[list[str]], None] | N
     :raises PlanError: with the cure.
     """
     if target == LOCAL:
-        return read(_answer(["sh", "-s"])[1])
+        found = read(_answer(["sh", "-s"])[1])
+        found.dialled = None
+        return found
     ssh = ["ssh", "-o", f"ConnectTimeout={CONNECT}", *(["-p", str(port)] if port else [])]
     code, output, error = _answer([*ssh, "-o", "BatchMode=yes", target, "sh -s"])
     if "Host key verification failed" in error and "HAS CHANGED" not in error and ask_key:
@@ -161,7 +170,24 @@ def look(target: str, port: int | None, ask_key: Callable[[list[str]], None] | N
         code, output, error = _answer([*ssh, "-o", "BatchMode=yes", target, "sh -s"])
     if code != 0:
         raise PlanError(_cure(target, port, error))
-    return read(output)
+    found = read(output)
+    found.dialled = _dialled(target.rpartition("@")[2].strip("[]"))
+    return found
+
+
+def _dialled(host: str) -> set[str]:
+    """Return the addresses to which ssh connects for a host, by its own configuration and this machine's resolver.
+
+    Empty where another machine or program connects in its place.
+    """
+    settings = contact.configured("ssh", host, [])
+    if settings.keys() & {"proxyjump", "proxycommand"}:
+        return set()
+    try:
+        found = socket.getaddrinfo(settings.get("hostname", host), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return set()
+    return {str(entry[4][0]) for entry in found}
 
 
 def _cure(target: str, port: int | None, error: str) -> str:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -26,6 +27,7 @@ end
 
 def test_the_parts_of_an_answer():
     seen = survey.read(ANSWER)
+    seen.dialled = None
 
     assert (seen.hosts, seen.networks) == (["192.0.2.7", "2001:db8::7"], ["192.0.2.0/24"])
     assert seen.lines() == [
@@ -63,6 +65,29 @@ def test_a_value_of_the_host_is_data(line, shown):
 )
 def test_a_machine_adds_no_name_by_its_word_alone(mdns, named, name):
     assert survey.read(f"account ann\nmdns {mdns}\nend\n").multicast_name(named) == name
+
+
+@pytest.mark.parametrize(
+    ("named", "addresses"),
+    [
+        pytest.param("192.0.2.7", ["192.0.2.7"], id="the address that ssh reached"),
+        pytest.param("198.51.100.9", [], id="an address that only the machine says"),
+        pytest.param("alias", ["192.0.2.7"], id="the address behind an alias"),
+        pytest.param("behind", [], id="behind a jump host"),
+        pytest.param("localhost", ["10.0.0.5", "192.0.2.7"], id="this machine"),
+    ],
+)
+def test_a_machine_adds_no_address_by_its_word_alone(monkeypatch, tmp_path, named, addresses):
+    said = "account ann\naddress 10.0.0.5/24\naddress 192.0.2.7/24\nend\n"
+    (tmp_path / "ssh").write_text(
+        "#!/bin/sh\ncase $* in *alias) echo hostname 192.0.2.7;;"
+        " *behind) echo hostname 192.0.2.7; echo proxyjump door;; *) echo hostname 198.51.100.9;; esac\n"
+    )
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(survey, "_answer", lambda _command: (0, said, ""))
+    assert survey.look(named, None, None).hosts == addresses
 
 
 def test_a_host_has_no_more_addresses_than_fit():
