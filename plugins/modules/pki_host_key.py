@@ -30,7 +30,8 @@ options:
         type: str
         required: true
       path:
-        description: The file that holds, or will hold, key, certificate and chain. Its folder must exist.
+        description: The file that holds, or will hold, key, certificate and chain. Its folder must exist. As root,
+          a folder that another account can change is refused.
         type: path
         required: true
       key_type:
@@ -110,6 +111,8 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._host import own_paths
 
 GENERATE = {
     "ecdsa_p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:named_curve"],
@@ -278,14 +281,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     openssl = module.get_bin_path("openssl", required=True)
+    refused = own_paths.settle(module.params["certificates"], module.params["never_issued"], module.check_mode)
+    if refused:
+        module.fail_json(msg=refused)
     changed = set_strangers_aside(module)
     requests: dict[str, str] = {}
     for certificate in module.params["certificates"]:
         key = HostKey(module, openssl, certificate)
-        if not os.path.isdir(os.path.dirname(key.path)) and not module.check_mode:
-            module.fail_json(
-                msg=f"{certificate['name']}: the folder of {key.path} does not exist. Make it before the key."
-            )
         joins = certificate["content"] is not None
         changed = (key.attributes(key.install()) if joins else key.ensure(module.params["new_keys"])) or changed
         if key.source():

@@ -11,6 +11,9 @@ import re
 import stat
 import subprocess
 import sys
+import tempfile
+import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -180,6 +183,153 @@ def test_a_limited_run_leaves_the_others_alone(play, tmp_path):
 def test_a_missing_folder_is_named(play, tmp_path):
     (tmp_path / "web1").rmdir()
     assert f"the folder of {tmp_path}/web1/lab.pem does not exist" in play(fails=True).text
+
+
+def call(certificate, fails=False, **arguments):
+    """Run the module alone, for one certificate."""
+    given = {"certificates": [{"name": "web1/lab", "owner": "nobody", **certificate}], **arguments}
+    command = [sys.executable, "-m", "ansible_collections.remote.notebooks.plugins.modules.pki_host_key"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command,
+        check=False,
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    said = json.loads(done.stdout)
+    assert bool(said.get("failed")) is fails, said
+    return said
+
+
+@pytest.fixture
+def ground():
+    """Create a folder that every account can reach: a folder of nobody's, one of root's, and a key of root's."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        here = Path(name)
+        here.chmod(0o755)
+        for folder, owner in (("home", 65534), ("etc", 0), ("srv", 0), ("secret", 0)):
+            (here / folder).mkdir()
+            os.chown(here / folder, owner, owner)
+        key, certificate = here / "secret/tls.key", here / "secret/tls.crt"
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=lab"]
+        openssl("req", "-x509", *curve, "-keyout", key, "-out", certificate)
+        key.chmod(0o600)
+        yield here
+
+
+def listed(folder):
+    """Each name below a folder, with its owner, its mode and its content."""
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_uid,
+            path.lstat().st_mode,
+            path.read_bytes() if path.is_file() and not path.is_symlink() else None,
+        )
+        for path in (folder, *folder.rglob("*"))
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led astray")
+@pytest.mark.parametrize("name", ["server.pem", "server.pem.key"])
+def test_a_link_to_a_key_of_root_is_neither_read_nor_copied(ground, name):
+    """A link may be left from the time when the folder was another account's."""
+    (ground / f"srv/{name}").symlink_to(ground / "secret/tls.key")
+    before = listed(ground)
+    for content in (None, (ground / "secret/tls.crt").read_text()):
+        for check in (True, False):
+            said = call({"path": f"{ground}/srv/server.pem", "content": content}, fails=True, _ansible_check_mode=check)
+            assert said["msg"] == (
+                f"web1/lab: {ground}/srv/{name} is no regular file. Nothing was changed. Look, and move it away."
+            )
+            assert "requests" not in said
+    assert listed(ground) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led astray")
+@pytest.mark.parametrize(
+    ("path", "whose"),
+    [
+        pytest.param("home/server.pem", "home belongs to 'nobody'", id="its folder"),
+        pytest.param("home/tls/server.pem", "home belongs to 'nobody'", id="a folder above, behind a link"),
+        pytest.param("home/own/server.pem", "home belongs to 'nobody'", id="a folder above"),
+        pytest.param("open/server.pem", "other accounts may add names to ", id="as in /tmp"),
+    ],
+)
+def test_a_folder_that_another_account_can_change_is_refused(ground, path, whose):
+    (ground / "home/tls").symlink_to(ground / "etc")
+    (ground / "home/own").mkdir()
+    (ground / "home/server.pem.key").symlink_to(ground / "secret/tls.key")
+    (ground / "open").mkdir()
+    (ground / "open").chmod(0o1777)
+    before = listed(ground)
+    for never in ([], ["web1/lab"]):
+        said = call({"path": f"{ground}/{path}"}, fails=True, never_issued=never, replace_existing=True)
+        assert said["msg"].startswith(f"web1/lab: {ground}/{path} cannot hold a key: ")
+        assert whose in said["msg"]
+        assert said["msg"].endswith(
+            "Nothing was changed. Choose a folder that only root can change, and give the file its owner, group and"
+            " mode there."
+        )
+    assert listed(ground) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led astray")
+def test_nothing_is_written_while_links_are_swapped(ground):
+    before, link, stop = listed(ground / "etc"), ground / "home/tls", threading.Event()
+    (ground / "home/own").mkdir()
+    link.symlink_to("own")
+
+    def swap():
+        while not stop.is_set():
+            for target in (ground / "etc", "own"):
+                (ground / "home/next").symlink_to(target)
+                (ground / "home/next").rename(link)
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        for _time in range(5):
+            call({"path": f"{link}/server.pem"}, fails=True)
+    finally:
+        stop.set()
+        swapping.join()
+    assert listed(ground / "etc") == before
+    assert list((ground / "home/own").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_an_account_in_a_folder_of_root_s(ground):
+    (ground / "way").symlink_to("srv")
+    call({"path": f"{ground}/way/server.pem"})
+    waiting = ground / "srv/server.pem.key"
+    assert (waiting.stat().st_uid, stat.S_IMODE(waiting.stat().st_mode)) == (0, 0o600)
+    content = openssl("req", "-x509", "-key", waiting, "-subj", "/CN=web1")
+    for changed in (True, False):
+        assert call({"path": f"{ground}/way/server.pem", "content": content})["changed"] is changed
+        (pem,) = (ground / "srv").iterdir()
+        assert (pem.name, pem.stat().st_uid, stat.S_IMODE(pem.stat().st_mode)) == ("server.pem", 65534, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account")
+def test_an_ordinary_account_works_in_its_own_folder(ground):
+    """Its folder lies below one of root's, and its Python sees the collection by the path of this one."""
+    script = f"""
+    import io, json, os, sys
+    from ansible_collections.remote.notebooks.plugins.modules import pki_host_key
+    os.setgid(65534), os.setuid(65534)
+    certificates = [{{"name": "web1/lab", "path": "{ground}/home/server.pem"}}]
+    given = {{"ANSIBLE_MODULE_ARGS": {{"certificates": certificates, "_ansible_remote_tmp": "/tmp"}}}}
+    sys.stdin = io.TextIOWrapper(io.BytesIO(json.dumps(given).encode()))
+    pki_host_key.main()
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True, text=True, env=environment
+    )
+    assert list(json.loads(done.stdout)["requests"]) == ["web1/lab"], done.stdout + done.stderr
+    assert [(path.name, path.stat().st_uid) for path in (ground / "home").iterdir()] == [("server.pem.key", 65534)]
 
 
 @pytest.mark.parametrize("host", [{"mode": "0600"}, {"path": "/x", "colour": "red"}, "path"])
