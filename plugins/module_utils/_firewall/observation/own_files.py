@@ -9,6 +9,7 @@ import glob
 import hashlib
 import os
 
+from ..._host.processes import is_here
 from ..netfilter.unit import UNIT
 from ..rules import FOLDER
 from . import files
@@ -73,10 +74,27 @@ def links_at_boot() -> list[str]:
 def watched() -> list[str]:
     scripts = {path: os.path.basename(path).split(".")[0] for path in glob.glob(f"{FOLDER}/*.hooks.sh")}
     running = (
-        files.text_of(f"/proc/{name}/cmdline").split("\0")[1:3]
+        (name, files.text_of(f"/proc/{name}/cmdline").split("\0")[1:3])
         for name in names_in("/proc")
         if scripts and name.isdigit()
     )
     return sorted(
-        {scripts[words[0]] for words in running if len(words) == 2 and words[0] in scripts and words[1] == "watch"}
+        {
+            scripts[words[0]]
+            for name, words in running
+            if len(words) == 2 and words[0] in scripts and words[1] == "watch" and _is_of_unit(name, scripts[words[0]])
+        }
     )
+
+
+def _is_of_unit(pid: str, owner: str) -> bool:
+    """Tell whether a process is root's, in the control group of an owner's unit: anybody can give a process the words
+    of the watcher."""
+    unit = os.path.basename(UNIT).replace("@", f"@{owner}")
+    groups = files.text_of(f"/proc/{pid}/cgroup").splitlines()
+    try:
+        root = os.stat(f"/proc/{pid}").st_uid == 0
+    except OSError:
+        return False  # gone by now
+    # Below user@ are the units of an account's own systemd.
+    return root and is_here(pid) and any(line.endswith(f"/{unit}") and "/user@" not in line for line in groups)

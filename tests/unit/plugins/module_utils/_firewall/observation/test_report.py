@@ -7,6 +7,9 @@ read."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import tempfile
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observation import (
@@ -192,3 +195,35 @@ def test_who_is_shut_out_for_a_while_is_no_firewall(monkeypatch):
 def test_the_place_of_the_files_of_rhel_is_known():
     assert "/etc/sysconfig/iptables" in firewall_report._SAVED["ip"]
     assert "/etc/sysconfig/ip6tables" in firewall_report._SAVED["ip6"]
+
+
+UNIT_GROUP = "/system.slice/system-remote\\x2dnotebooks\\x2dfirewall.slice/remote-notebooks-firewall@lab.service"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a process of another account")
+@pytest.mark.parametrize(
+    ("uid", "group", "expected"),
+    [
+        pytest.param(0, UNIT_GROUP, ["lab"], id="the watcher"),
+        pytest.param(0, f"/docker/4f{UNIT_GROUP}", ["lab"], id="the watcher of a host that is a container"),
+        pytest.param(65534, UNIT_GROUP, [], id="another account's"),
+        pytest.param(0, "/user.slice/user-1000.slice/session-1.scope", [], id="a program of root's in a login"),
+        pytest.param(0, UNIT_GROUP.replace("lab", "web"), [], id="another owner's"),
+        pytest.param(0, f"/user.slice/user-1000.slice/user@1000.service{UNIT_GROUP}", [], id="a systemd of an account"),
+    ],
+)
+def test_who_watches_is_known_by_account_and_unit(uid, group, expected, monkeypatch):
+    """Any account can give its process the words of the watcher."""
+    read = files.text_of
+    monkeypatch.setattr(files, "text_of", lambda path: f"0::{group}\n" if path.endswith("/cgroup") else read(path))
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        monkeypatch.setattr(own_files, "FOLDER", folder)
+        script = f"{folder}/lab.hooks.sh"
+        os.mkfifo(script, 0o644)  # sh waits for somebody who writes into it
+        with subprocess.Popen(["/bin/sh", script, "watch"], user=uid) as program:
+            try:
+                assert own_files.watched() == expected
+                assert program.poll() is None
+            finally:
+                program.kill()
