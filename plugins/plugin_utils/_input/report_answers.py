@@ -9,7 +9,7 @@ import ipaddress
 from typing import Any
 
 from ...module_utils._errors import AnswerError, CheckError
-from ...module_utils._jupyter.observation import accounts, devices, existing, network
+from ...module_utils._jupyter.observation import accounts, configuration, devices, existing, network, paths
 from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
@@ -158,6 +158,8 @@ EXISTING = record(
     }
 )
 
+SHADOWS = table(PATH, record({"options": many(line(), paths.MANY), "error": line(5000)}), configuration.MOST_FILES)
+
 INTERPRETERS = record(
     {
         "builds": table(PATH, many(PATH, 10_000)),
@@ -234,7 +236,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "paths": table(PATH, maybe(STATE), 100_000),
             "used": many(PATH, 10_000),
             "servers": many(SERVER, 100_000),
-            "shadows": table(PATH, record({"options": many(line(), 100_000), "error": line(5000)}), 10_000),
+            "shadows": SHADOWS,
             "aside": many(PATH, 10_000),
             **dict.fromkeys(("unusable", "astray", "sessions"), many(choice(*probe["roots"]))),
             "listeners": among(
