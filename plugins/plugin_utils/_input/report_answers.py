@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ...module_utils._errors import AnswerError, CheckError
+from ...module_utils._errors import CheckError
 from ...module_utils._jupyter.observation import accounts, configuration, devices, existing, network, paths
 from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
@@ -197,16 +197,16 @@ THING = where(
 )
 
 
-def _presented(value: Any, place: str) -> str:
-    """A certificate that a port of the host shows."""
+def _presented(value: Any, place: str) -> str | None:
+    """A certificate that a port of the host shows. None for one that cannot be read: any account may listen there."""
     from ...module_utils._certificate.reader import read_pem_bundle
 
-    pem = block(100_000)(value, place)
+    pem = str(block(100_000)(value, place))
     try:
         read_pem_bundle(pem.encode(), place)
-    except CheckError as error:
-        raise AnswerError(f"{place}: is no certificate") from error
-    return str(pem)
+    except CheckError:
+        return None
+    return pem
 
 
 def report(probe: dict[str, Any]) -> Shape:
