@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -16,15 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtensionOID
 
 
-def certificate(*extensions: bytes) -> str:
-    """A certificate with these bytes as its alternative names."""
+def certificate(*extensions: bytes, version: int = 2) -> str:
+    """A certificate with these bytes as its alternative names, and this number of a version."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lab")])
     made = x509.CertificateBuilder(name, name, key.public_key(), 7, now, now + timedelta(days=1))
     for der in extensions:
         names = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, der)
         made = made.add_extension(names, critical=False)
-    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    der = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return ssl.DER_cert_to_PEM_cert(der.replace(b"\xa0\x03\x02\x01\x02", bytes([0xA0, 3, 2, 1, version]), 1))
 
 
 PRESENTED = shapes.each(["lab"], shapes.maybe(report_answers._presented))
@@ -39,6 +41,7 @@ def test_a_certificate_passes_as_it_is():
     "pem",
     [
         pytest.param(certificate(bytes.fromhex("300787050102030405")), id="an address of five bytes"),
+        pytest.param(certificate(version=9), id="a version that there is not"),
         pytest.param("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", id="no certificate inside"),
         pytest.param("", id="nothing"),
     ],
