@@ -114,7 +114,7 @@ PERSON = record(
         "group": line(256),
         "home": line(4096),
         "home_is": choice("usable", "private", "missing", "another's", "shut"),
-        "comment": line(),
+        "comment": line(accounts.LONGEST_COMMENT),
         "shares_group": flag,
     }
 )
