@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Callable
 
 from .._errors import CheckError
 from .values import Certificate
@@ -39,17 +39,24 @@ UNDERSTOOD = (
 
 def read_der(der: bytes) -> Certificate:
     """Read one certificate. Raise ValueError where the bytes are none."""
-    return read(x509.load_der_x509_certificate(der))
+    return read(_loaded(x509.load_der_x509_certificate, der))
 
 
 def read_pem_bundle(pem: bytes, where: str) -> list[Certificate]:
     """Read the authorities of a PEM file. Raise CheckError, naming ``where`` they were, if there is none."""
     try:
-        return [read(certificate) for certificate in x509.load_pem_x509_certificates(pem)]
+        return [read(certificate) for certificate in _loaded(x509.load_pem_x509_certificates, pem)]
     except ValueError as error:
         raise CheckError(
             f"ca_file: {where} holds no certificate in PEM form ({error}). Give the authority's ca.pem."
         ) from error
+
+
+def _loaded(load: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return load(data)
+    except x509.InvalidVersion as error:  # which is no ValueError
+        raise ValueError(f"a certificate that cannot be read: {error}") from error
 
 
 def read(certificate: Any) -> Certificate:

@@ -23,7 +23,7 @@ from ansible.plugins.action import ActionBase
 from ...module_utils._errors import AnswerError
 from .._migration import tables
 from .report_answers import report
-from .shapes import Shape, among, block, flag, line, many, number, record, where
+from .shapes import Shape, among, block, flag, line, many, number, record, table, where
 from .words import ACCOUNT_PATTERN, MOST, PATH, PYTHON
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def observed_report(answer: dict[str, Any]) -> Report | None:
     return cast("Report | None", answer.get("report"))
 
 
+#: The answer of ``busy_kernels.py``: the work in each server, by its process id.
+BUSY = table(line(10, r"[0-9]+"), many(line(), 100), 10_000)
 ENVIRONMENT = record({"same": flag, "remark": block(20_000)})
 FILES = record({"paths": many(PATH, 100_000), "remarks": many(line(20_000), 10_000)})
 REMOVED = record({"removed": many(line(5000), 100_000), "remarks": many(line(20_000), 10_000)})

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ...module_utils._errors import AnswerError, CheckError
-from ...module_utils._jupyter.observation import accounts, devices, existing, network
+from ...module_utils._errors import CheckError
+from ...module_utils._jupyter.observation import accounts, configuration, devices, existing, network, paths
 from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
@@ -114,7 +114,7 @@ PERSON = record(
         "group": line(256),
         "home": line(4096),
         "home_is": choice("usable", "private", "missing", "another's", "shut"),
-        "comment": line(),
+        "comment": line(accounts.LONGEST_COMMENT),
         "shares_group": flag,
     }
 )
@@ -158,6 +158,8 @@ EXISTING = record(
     }
 )
 
+SHADOWS = table(PATH, record({"options": many(line(), paths.MANY), "error": line(5000)}), configuration.MOST_FILES)
+
 INTERPRETERS = record(
     {
         "builds": table(PATH, many(PATH, 10_000)),
@@ -195,16 +197,16 @@ THING = where(
 )
 
 
-def _presented(value: Any, place: str) -> str:
-    """A certificate that a port of the host shows."""
+def _presented(value: Any, place: str) -> str | None:
+    """A certificate that a port of the host shows. None for one that cannot be read: any account may listen there."""
     from ...module_utils._certificate.reader import read_pem_bundle
 
-    pem = block(100_000)(value, place)
+    pem = str(block(100_000)(value, place))
     try:
         read_pem_bundle(pem.encode(), place)
-    except CheckError as error:
-        raise AnswerError(f"{place}: is no certificate") from error
-    return str(pem)
+    except CheckError:
+        return None
+    return pem
 
 
 def report(probe: dict[str, Any]) -> Shape:
@@ -234,7 +236,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "paths": table(PATH, maybe(STATE), 100_000),
             "used": many(PATH, 10_000),
             "servers": many(SERVER, 100_000),
-            "shadows": table(PATH, record({"options": many(line(), 100_000), "error": line(5000)}), 10_000),
+            "shadows": SHADOWS,
             "aside": many(PATH, 10_000),
             **dict.fromkeys(("unusable", "astray", "sessions"), many(choice(*probe["roots"]))),
             "listeners": among(

@@ -1,15 +1,16 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The work of each stage of the role ``jupyter``, from the result of ``jupyter_state``. Pure: no I/O, no Ansible."""
+"""The work of each stage of the role ``jupyter``, from the result of ``jupyter_state``. Pure: no I/O."""
 
 from __future__ import annotations
 
-import json
 import urllib.parse
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from ...module_utils._errors import AnswerError
+from .._input import answers
 from .._jupyter.strangers import ACCOUNT_COMMENT
 from . import layout
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Tags that a run may skip and still be a whole run.
 _LATE_TAGS = {"jupyter_verify", "jupyter_handoff"}
+#: Counts as busy if no answer was possible: to restart might end somebody's work.
+UNKNOWN = "what could not be asked"
 
 
 def work(
@@ -62,7 +65,7 @@ def work(
         "masks": _names(_of_kind(due, "mask")),
         "idle": _idle(state, prefix),
         "postponed": postponed,
-        "waits": [line for step in waiting for line in _wait(step, _busy(busy))],
+        "waits": [line for step in waiting for line in _wait(step, _busy(state, busy))],
         "reload": any(step["manager"] != "tmux" for step in waiting),
         "steps": [_step(step, state["instances"]) for step in state["steps"] if step["instance"] not in postponed],
         "throttle": _throttle(due, state.get("things", [])),
@@ -191,14 +194,19 @@ def _idle(state: dict[str, Any], prefix: str) -> dict[str, list[str]]:
     }
 
 
-def _busy(answer: str) -> dict[str, list[str]]:
+def _busy(state: dict[str, Any], answer: str) -> dict[str, list[str]]:
+    """Return the work in each server, by its process id. Without a valid answer, every server that was asked counts as
+    busy."""
     lines = answer.splitlines()
-    return dict(json.loads(lines[-1])) if lines else {}
+    try:
+        return dict(answers.BUSY(answers.parse(lines[-1]), "busy")) if lines else {}
+    except AnswerError:
+        return {str(step["pid"]): [UNKNOWN] for step in state["steps"] if step["when"] == "idle"}
 
 
 def _postponed(state: dict[str, Any], busy: str) -> list[Step]:
     """Return the steps that wait for another run: their policy is never, or something is busy in their server."""
-    computing = _busy(busy)
+    computing = _busy(state, busy)
     return [
         step
         for step in state["steps"]

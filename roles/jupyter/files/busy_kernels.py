@@ -191,7 +191,7 @@ def answered(process: subprocess.Popen[bytes], seconds: float) -> list[str]:
             process.wait()
     if not isinstance(said, list) or not all(isinstance(text, str) for text in said):
         return [UNKNOWN]
-    return said
+    return [plain(text) for text in said[: MANY + 1]]
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from .paths import SECONDS_OPTIONS
 
 #: Stands in for an account that is not there yet.
 NOBODY = "nobody"
+#: Of the comment of an account, which may be the account's own to choose (chfn(1)). Ours is shorter.
+LONGEST_COMMENT = 200
 
 
 def account(name: str) -> dict[str, Any] | None:
@@ -34,7 +36,7 @@ def account(name: str) -> dict[str, Any] | None:
         "group": group,
         "home": entry.pw_dir,
         "home_is": _home_is(entry),
-        "comment": entry.pw_gecos,
+        "comment": entry.pw_gecos[:LONGEST_COMMENT],
         "shares_group": _is_shared(entry),
     }
 

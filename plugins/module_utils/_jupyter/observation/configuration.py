@@ -14,8 +14,13 @@ from ..._host import other_account
 from .. import config_file
 from .paths import MANY, SECONDS_OPTIONS, expand, printable
 
-#: Of a configuration file of Jupyter, and how long all of those of one account may take, in seconds.
+#: Of a configuration file of Jupyter, and of the options in all of those of one account, in bytes.
 LARGEST_OPTIONS = 1 << 20
+#: The options, in bytes of JSON, and the files of all accounts together. Each account has the same share, so none takes
+#: anything from another, and no account makes the report longer than the control node accepts.
+MOST_OPTIONS, MOST_FILES = 1 << 21, 20_000
+#: The fault of a file beyond that share.
+MORE = "it sets more options than a report holds."
 
 
 def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
@@ -31,7 +36,9 @@ def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
         by_account.setdefault(pattern[1:].partition("/")[0] if pattern.startswith("~") else "", []).append(pattern)
     # An account that this run is to create has no home yet.
     there = {name: each for name, each in by_account.items() if not os.path.expanduser(f"~{name}").startswith("~")}
-    begun = [(each, name, _begin_options(each, name)) for name, each in there.items()]
+    share = min(LARGEST_OPTIONS, MOST_OPTIONS // max(len(there), 1))
+    count = min(MANY, MOST_FILES // max(len(there), 1))
+    begun = [(each, name, _begin_options(each, name, share, count)) for name, each in there.items()]
 
     def answer() -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
@@ -41,8 +48,8 @@ def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
                 found.update(told())
             except OSError:
                 # One of them is to blame: each by itself. Those whose names are the account's to choose are left out.
-                names = expand([pattern for pattern in each if "*" not in pattern])
-                alone = [(path, _begin_options([glob.escape(path)], name)) for path in names]
+                names = expand([pattern for pattern in each if "*" not in pattern])[:count]
+                alone = [(path, _begin_options([glob.escape(path)], name, share // len(names), 1)) for path in names]
             for path, one in alone:
                 try:
                     found.update(one())
@@ -53,13 +60,29 @@ def options(patterns: list[str]) -> Callable[[], dict[str, dict[str, Any]]]:
     return answer
 
 
-def _begin_options(patterns: list[str], account_name: str) -> Callable[[], Any]:
+def _begin_options(patterns: list[str], account_name: str, share: int, count: int) -> Callable[[], Any]:
     def read() -> dict[str, dict[str, Any]]:
-        return {name: _options_of(name) for name in expand(patterns)[:MANY]}
+        found: dict[str, dict[str, Any]] = {}
+        left = share
+        # Names with ``*`` are the account's to choose, and their number too: those are left out where they do not fit.
+        for pattern in sorted(patterns, key=lambda pattern: "*" in pattern):
+            for name in expand([pattern])[: count - len(found)]:
+                told = _options_of(name)
+                if _length(name, told) > left:
+                    if "*" in pattern:
+                        continue
+                    told = {"options": [], "error": MORE}
+                found[name] = told
+                left -= _length(name, told)
+        return found
 
     return other_account.begin(
-        read, account_name, seconds=SECONDS_OPTIONS, limit=LARGEST_OPTIONS, memory=other_account.MEMORY
+        read, account_name, seconds=SECONDS_OPTIONS, limit=2 * LARGEST_OPTIONS, memory=other_account.MEMORY
     )
+
+
+def _length(name: str, told: dict[str, Any]) -> int:
+    return len(json.dumps({name: told}))
 
 
 def _options_of(path: str) -> dict[str, Any]:

@@ -145,6 +145,34 @@ def test_which_restarts_wait(steps, busy, postponed, waits):
     assert found["reload"] is bool(postponed)
 
 
+@pytest.mark.parametrize(
+    "busy",
+    [
+        pytest.param("sh: 1: python: not found", id="no JSON"),
+        pytest.param("[" * 200_000, id="deep"),
+        pytest.param("[]", id="a list"),
+        pytest.param("null", id="nothing"),
+        pytest.param('{"7": "a kernel"}', id="a text for a list"),
+        pytest.param('{"7": [7]}', id="a number for a text"),
+        pytest.param('{"7": [["a kernel"]]}', id="a list for a text"),
+        pytest.param('{"x": []}', id="no process"),
+        pytest.param(f'{{"7": ["{"a" * 501}"]}}', id="a long text"),
+        pytest.param(f'{{"7": [{", ".join(["1"] * 101)}]}}', id="a long list"),
+        pytest.param(f'{{"7": {"9" * 5000}}}', id="a number of 5,000 digits"),
+    ],
+)
+def test_a_server_counts_as_busy_where_the_answer_is_none(busy):
+    """To restart it might end somebody's work, and a failure here would end the run for every host."""
+    found = work(state(steps=[step(), step(when="now", instance="lab")]), PLAN, busy=busy)
+    assert found["postponed"] == ["lab"]
+    assert found["waits"][1].startswith("  Busy: what could not be asked. The next run asks again;")
+
+
+def test_the_work_of_a_server_shows_every_character():
+    found = work(state(steps=[step()]), PLAN, busy='{"7": ["\\u001b[2J"]}')
+    assert found["waits"][1].startswith("  Busy: \\x1b[2J. ")
+
+
 def test_a_step_knows_how_to_wait_for_its_server():
     (found,) = work(state(steps=[step(when="now")], instances=[{**LAB, "timeout": 300}]), PLAN)["steps"]
     assert found["ready"] == [
