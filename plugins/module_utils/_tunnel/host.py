@@ -123,8 +123,10 @@ def _has_group(name: str) -> bool:
 
 
 def owned(owner: str) -> list[str]:
-    """The accounts that earlier runs created for this owner."""
-    return sorted(entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == tunnel_names.mark(owner))
+    """The accounts that earlier runs created for this owner. The comment alone does not tell: an account may change its
+    own (chfn(1))."""
+    marked = [entry.pw_name for entry in pwd.getpwall() if entry.pw_gecos.split(",")[0] == tunnel_names.mark(owner)]
+    return sorted(filter(tunnel_names.NAME.fullmatch, marked))
 
 
 def _account(name: str) -> dict[str, Any] | None:

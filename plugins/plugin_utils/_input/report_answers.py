@@ -9,7 +9,7 @@ import ipaddress
 from typing import Any
 
 from ...module_utils._errors import CheckError
-from ...module_utils._jupyter.observation import accounts, configuration, devices, existing, network, paths
+from ...module_utils._jupyter.observation import accounts, configuration, details, devices, existing, network, paths
 from .._plan.plan import NAME as INSTANCE
 from .firewall_answers import FIREWALL
 from .shapes import Shape, among, block, choice, each, flag, line, many, maybe, moment, number, record, table, where
@@ -133,7 +133,7 @@ STATE = where(
             "directory": flag,
             "entries": number(),
             "digest": line(64, rf"(?:{DIGITS})?"),
-            "text": block(2_000_000),
+            "text": block(paths.MOST_TEXT),
         },
     ),
     (
@@ -196,6 +196,14 @@ THING = where(
     ("is incomplete", lambda thing: set(_NEEDED.get(thing["kind"], ())) <= set(thing)),
 )
 
+PROCESSES = table(
+    line(10, r"[0-9]+"),
+    record(
+        {"environment": PATH, "kernels": number(), "busy": maybe(many(line(details.LONGEST), details.MANY))},
+    ),
+    100_000,
+)
+
 
 def _presented(value: Any, place: str) -> str | None:
     """A certificate that a port of the host shows. None for one that cannot be read: any account may listen there."""
@@ -212,15 +220,11 @@ def _presented(value: Any, place: str) -> str | None:
 def report(probe: dict[str, Any]) -> Shape:
     """What :func:`observation.report.report` answers to ``probe``."""
     asked, closer = probe.get("tunnel"), probe.get("details")
-    details = record(
+    look = record(
         {
             "now": moment,
-            "processes": table(
-                line(10, r"[0-9]+"),
-                record({"environment": PATH, "kernels": number(), "busy": maybe(many(line(5000), 10_000))}),
-                10_000,
-            ),
-            "versions": table(PATH, table(line(100), line(100))),
+            "processes": PROCESSES,
+            "versions": table(PATH, table(line(100), line(100)), 100_000),
             "presented": each(closer["ports"] if closer else (), maybe(_presented)),
         }
     )
@@ -251,5 +255,5 @@ def report(probe: dict[str, Any]) -> Shape:
             "interpreters": INTERPRETERS,
             "existing": each(probe.get("existing") or (), EXISTING),
         },
-        {"details": details} if closer else {},
+        {"details": look} if closer else {},
     )

@@ -17,6 +17,10 @@ from ..._host import other_account, ownership
 from .servers import ancestors, words_of
 from .system import Command
 
+#: The work of all servers together, in bytes of JSON; of one server, as so many names, each of so many characters.
+MOST_WORK = 1 << 20
+MANY, LONGEST = 100, 200
+
 
 def _is_unchanged(environment_path: str) -> bool:
     """Tell whether nobody but the account that we are can have put another program into the place of an environment's
@@ -42,6 +46,7 @@ def details(
     """
     processes: dict[str, dict[str, Any]] = {}
     families = _kernel_files()
+    share = MOST_WORK // max(len(servers_found), 1)
     for server in servers_found:
         pid, environment_path = str(server["pid"]), server["environment"]
         with contextlib.suppress(OSError):
@@ -50,7 +55,7 @@ def details(
             processes[pid] = {
                 "environment": environment_path,
                 "kernels": len(families.get(server["pid"], ())),
-                "busy": _busy(out, pid) if code == 0 else None,
+                "busy": _within(share, _busy(out, pid)) if code == 0 else None,
             }
     return {
         "now": time.time(),
@@ -70,6 +75,17 @@ def _busy(said: str, pid: str) -> list[str] | None:
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return list(found) if isinstance(found, list) and all(isinstance(each, str) for each in found) else None
+
+
+def _within(share: int, work: list[str] | None) -> list[str] | None:
+    """Return as much of the work of a server as fits. None if the server is busy and nothing fits."""
+    kept = []
+    for name in [each[:LONGEST] for each in (work or [])[:MANY]]:
+        share -= len(json.dumps(name))
+        if share < 0:
+            break
+        kept.append(name)
+    return kept if kept or work == [] else None
 
 
 def _kernel_files() -> dict[int, set[str]]:

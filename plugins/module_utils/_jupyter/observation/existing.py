@@ -24,6 +24,8 @@ from .accounts import NOBODY, is_changed_by_others
 SECONDS = 60
 #: Bytes of output that are read.
 MOST = 1 << 16
+#: Of a path, in characters (PATH_MAX). Links can lead to a longer one, which nothing can open.
+LONGEST = 4096
 #: The exit code for an environment without ipykernel.
 ABSENT = 77
 #: Imports as a kernel does at its start. The last line of its output tells it from any other program of that name.
@@ -84,7 +86,7 @@ def _look(path: str, entry: pwd.struct_passwd) -> dict[str, Any]:
         "said": said[-400:],
         "conda": conda,
         # The folders that a server has to see, too, in its sandbox.
-        "real": list(dict.fromkeys(os.path.realpath(each) for each in (path, python))),
+        "real": [each for each in dict.fromkeys(map(os.path.realpath, (path, python))) if len(each) <= LONGEST],
     }
 
 

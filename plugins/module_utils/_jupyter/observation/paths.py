@@ -9,6 +9,7 @@ import glob
 import grp
 import hashlib
 import itertools
+import json
 import os
 import pwd
 import stat
@@ -19,6 +20,10 @@ from ..._host import other_account
 YEAR_9999 = 253_370_764_800.0
 #: The limit for reading a file, in bytes. Ours are some kilobytes. A file of packages' sizes (SEAL) is some megabytes.
 LARGEST = 1 << 24
+#: The texts of all files together, in bytes of JSON.
+MOST_TEXT = 1 << 21
+#: Of the target of a link, in characters. Ours are shorter.
+LONGEST_TARGET = 1000
 SECONDS_OPTIONS = 10
 #: Of the entries of a folder no more are counted.
 MANY = 1000
@@ -66,7 +71,7 @@ def _path(name: str, text: bool) -> dict[str, Any]:
     }
     if state["kind"] == "link":
         # Where it leads may not be looked into: it is not empty.
-        state.update(target=os.readlink(name), directory=os.path.isdir(name), entries=1)
+        state.update(target=os.readlink(name)[:LONGEST_TARGET], directory=os.path.isdir(name), entries=1)
     elif state["kind"] == "directory":
         state["entries"] = _entries(name)
     elif state["kind"] == "file":
@@ -75,6 +80,15 @@ def _path(name: str, text: bool) -> dict[str, Any]:
         if text:
             state["text"] = (content or b"").decode("utf-8", "replace")
     return state
+
+
+def bound_texts(found: dict[str, dict[str, Any] | None]) -> None:
+    """Drop the longest texts: an account may put a file of any length in the place of a folder of its own."""
+    left = MOST_TEXT
+    for state in sorted(filter(None, found.values()), key=lambda state: len(state.get("text", ""))):
+        left -= len(json.dumps(state.get("text", "")))
+        if left < 0:
+            state.pop("text", None)
 
 
 def shut(probe: dict[str, Any], things: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:

@@ -24,7 +24,7 @@ from .interpreters import interpreters
 from .listeners import listeners
 from .manifest import manifest
 from .network import network
-from .paths import aside, expand, path, shut
+from .paths import aside, bound_texts, expand, path, shut
 from .servers import commands, servers, sessions, used
 from .system import Command, python, system, units
 
@@ -55,6 +55,14 @@ def report(
         tunnelled = machine["uid"] == 0 and bool(
             asked["accounts"] or any(entry.pw_gecos.split(",")[0] == mark for entry in pwd.getpwall())
         )
+    states = {
+        **{
+            name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"])
+            for name in sorted(names)
+        },
+        **shut(probe, things),
+    }
+    bound_texts(states)
     said = {
         "tunnel": tunnel(asked) if asked and tunnelled else None,
         "firewall": firewall() if walled and machine["uid"] == 0 else None,
@@ -63,13 +71,7 @@ def report(
         "pythons": {name: python(name, run) for name in probe["pythons"]},
         "accounts": {name: account(name) for name in probe["accounts"]},
         "homes": homes(things, probe["accounts"]),
-        "paths": {
-            **{
-                name: path(name, text=probe["texts"] and os.path.basename(name) not in probe["secret"])
-                for name in sorted(names)
-            },
-            **shut(probe, things),
-        },
+        "paths": states,
         "used": used(built, started, {uid for uids in owners.values() for uid in uids} | {0}),
         "servers": running,
         "aside": aside(probe["aside"], things),

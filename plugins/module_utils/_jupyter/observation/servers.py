@@ -21,6 +21,8 @@ from .environments import SEAL
 #: without special rights
 #: (proc(5)), and its children do not inherit it.
 MARK = "remote_notebooks="
+#: The name of an environment. An account can put any into the command line of a process.
+ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: Of a command line. Ours are shorter, those of other accounts may have any length.
 LARGEST_COMMAND = 4096
 #: As many processes of one instance are told of.
@@ -140,13 +142,8 @@ def uid_of(pid: int) -> int | None:
 def _environment(python_path: str, site: str) -> str:
     """Return the environment in ``site`` that an interpreter is the Python of; empty where it is of none."""
     folder = os.path.dirname(os.path.dirname(python_path))
-    if (
-        python_path != f"{folder}/bin/python"
-        or os.path.dirname(folder) != site
-        or os.path.basename(folder) in ("", ".", "..")
-    ):
-        return ""
-    return folder
+    named = ENVIRONMENT.fullmatch(os.path.basename(folder))
+    return folder if named and python_path == f"{folder}/bin/python" and os.path.dirname(folder) == site else ""
 
 
 def _runs(pid: int, python_path: str) -> bool:

@@ -8,16 +8,28 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import tempfile
 
 import pytest
-from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import accounts, configuration
+from ansible_collections.remote.notebooks.plugins.module_utils._host import homes as host_homes
+from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import (
+    accounts,
+    configuration,
+    details,
+    existing,
+    listeners,
+    paths,
+    servers,
+)
 from ansible_collections.remote.notebooks.plugins.module_utils._jupyter.observation import report as observation
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import host as tunnel_host
+from ansible_collections.remote.notebooks.plugins.module_utils._tunnel import names as tunnel_names
 from ansible_collections.remote.notebooks.plugins.plugin_utils._input import report_answers, words
 from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import conflicts, leftovers
 
 PROBE = {
-    **dict.fromkeys(("paths", "traces", "shadows", "aside", "accounts", "pythons", "ports", "units", "secret"), []),
-    **dict.fromkeys(("owners", "roots", "sessions"), {}),
+    **{name: [] for name in ("paths", "traces", "shadows", "aside", "accounts", "pythons", "ports", "units", "secret")},
+    **{name: {} for name in ("owners", "roots", "sessions")},
     **dict.fromkeys(("manifest", "environments", "site"), "/nonexistent"),
     **dict.fromkeys(("user_units", "firewall"), False),
     "texts": True,
@@ -131,3 +143,102 @@ def test_the_comment_of_an_account_has_a_length(people, accepted):
     people(1)
     found = accounts.account("person0")
     accepted({"person0": found}, "accounts", accounts=["person0"])
+
+
+def test_a_name_that_no_tunnel_account_has_is_none(monkeypatch):
+    """On some systems, chfn(1) lets an account give itself the comment of one."""
+    entries = [
+        pwd.struct_passwd((name, "x", 1000, 1000, f"{tunnel_names.mark('jupyter')},,", "/", "/bin/sh"))
+        for name in ("ipad", "Ann.Example", "EXAMPLE\\ann")
+    ]
+    monkeypatch.setattr(pwd, "getpwall", lambda: entries)
+    assert tunnel_host.owned("jupyter") == ["ipad"]
+
+
+def test_a_large_file_in_the_place_of_a_folder_has_no_text(tmp_path, accepted):
+    """``--diff`` asks for texts, and ``~/.jupyter`` may be a file."""
+    names = [tmp_path / name for name in ("large", "many", "ours")]
+    names[0].write_bytes(b"x" * 3_000_000)
+    names[1].write_bytes(b"\0" * 300_000)
+    names[2].write_text("c.ServerApp.port = 8888\n")
+    found = {str(name): paths.path(str(name), text=True) for name in names}
+    found.update({f"{name}{number}": dict(found[str(name)]) for name in names[:2] for number in range(20)})
+    paths.bound_texts(found)
+    accepted(found, "paths")
+    assert found[str(names[2])]["text"] == "c.ServerApp.port = 8888\n"
+    assert "text" not in found[str(names[0])]
+
+
+def test_a_link_to_a_long_name(tmp_path, accepted):
+    target = b"\xff" * 4000
+    os.symlink(target, os.fsencode(tmp_path / "link"))
+    found = paths.path(str(tmp_path / "link"))
+    assert len(json.dumps(found)) < 10_000
+    accepted({str(tmp_path / "link"): found}, "paths")
+
+
+def test_an_environment_behind_long_links(accepted):
+    """A path that links make longer than the system takes one."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        deep = os.path.join(*["a" * 200] * 10)
+        os.makedirs(f"{name}/{deep}")
+        os.symlink(deep, f"{name}/torch")
+        os.symlink(os.path.join(*["b" * 200] * 18), f"{name}/{deep}/bin")
+        look = existing.existing({"lab.torch": ["", f"{name}/torch"]})
+        accepted({"lab.torch": look()["lab.torch"]}, "existing", existing={"lab.torch": ["", f"{name}/torch"]})
+
+
+def test_processes_that_call_themselves_servers(monkeypatch, accepted):
+    """An account has any number of processes, each with a command line of its choice, and of its own kernels."""
+    site, owners = "/opt/remote-notebooks/envs", {"lab": {os.getuid()}}
+    called = [
+        (os.getpid(), [f"{site}/{ASTRAL * 900}{number}/bin/python", "-X", "remote_notebooks=lab:0"])
+        for number in range(50)
+    ] + [(os.getpid(), [f"{site}/{number:012}/bin/python", "-X", "remote_notebooks=lab:0"]) for number in range(50)]
+    monkeypatch.setattr(servers, "_runs", lambda _pid, _python: True)
+    found = servers.servers(site, owners, called, set())
+    assert len(found) == servers.SEVERAL
+    # As many accounts as a large host has.
+    everybody = [
+        {**each, "pid": 1 + 1000 * number + place, "environment": f"{site}/{number}-{place}"}
+        for number in range(60)
+        for place, each in enumerate(found)
+    ]
+    accepted(everybody, "servers")
+    monkeypatch.setattr(details, "_is_unchanged", lambda _folder: True)
+    for these, work in ((everybody[:40], [ASTRAL * 500] * 200), (everybody, [""] * 200)):
+        said = details.details(
+            these,
+            "/script",
+            {},
+            lambda command, work=work: (0, json.dumps({command[-1].partition(":")[0]: work}), ""),
+        )
+        assert all(process["busy"] for process in said["processes"].values())
+        accepted(said, "details")
+
+
+def test_listeners_beside_each_other(accepted):
+    many = [
+        {"pid": number + 1, "command": ASTRAL * 4, "loopback": False, "everywhere": False, "uid": 1, "account": "a"}
+        for number in range(5000)
+    ]
+    accepted({"8888": listeners._together(many)}, "listeners", ports=[8888])
+
+
+def test_files_with_long_names_in_a_home(accepted):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        folder = os.path.join(name, *["a" * 255] * 15)
+        os.makedirs(folder)
+        for number in range(5):
+            open(f"{folder}/{number}", "wb").close()
+        strangers = host_homes._look(name, set())
+    assert len(strangers) == host_homes.NAMED
+    accepted({"ann": {"path": name, "strangers": strangers}}, "homes")
+
+
+def test_folders_that_an_account_has_opened_for_all(tmp_path, accepted):
+    for number in range(accounts.MOST_FOLDERS + 20):
+        (tmp_path / f"{number:03}").mkdir()
+    found = accounts._writable([str(folder) for folder in sorted(tmp_path.iterdir())])
+    assert len(found) == accounts.MOST_FOLDERS
+    accepted({"ann": found}, "folders", folders={"ann": []})
