@@ -11,6 +11,7 @@ serverAuth, at most 825 days.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 from .sign import ip_address
@@ -34,12 +35,19 @@ DEFAULT_DAYS = 397
 
 def load_certificates(data: bytes) -> list[Any]:
     """Read every certificate of a PEM file, in order. Raises ValueError where there is none or one is damaged."""
-    return x509.load_pem_x509_certificates(data)
+    return _loaded(x509.load_pem_x509_certificates, data)  # type: ignore[no-any-return]
 
 
 def load_der(data: bytes) -> Any:
     """Read one certificate in DER. Raises ValueError."""
-    return x509.load_der_x509_certificate(data)
+    return _loaded(x509.load_der_x509_certificate, data)
+
+
+def _loaded(load: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return load(data)
+    except (x509.InvalidVersion, UnsupportedAlgorithm) as error:  # which are no ValueError
+        raise ValueError(str(error)) from error
 
 
 def certificate_pem(certificate: Any) -> bytes:
@@ -155,7 +163,11 @@ def permits(constraints: Any, address: str) -> bool:
 
 def load_request(text: str) -> Any:
     """Read a certificate signing request and check that its sender holds the key. Raises ValueError."""
-    request = x509.load_pem_x509_csr(text.encode())
-    if not request.is_signature_valid:
+    request = _loaded(x509.load_pem_x509_csr, text.encode())
+    try:
+        fits = request.is_signature_valid
+    except (UnsupportedAlgorithm, InvalidSignature, TypeError) as error:
+        raise ValueError(f"its signature cannot be verified: {error}") from error
+    if not fits:
         raise ValueError("its signature does not fit its key")
     return request
