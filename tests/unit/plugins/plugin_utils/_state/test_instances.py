@@ -64,6 +64,13 @@ def test_scope_user_stays_below_the_home_folder():
     assert instances[0]["tmux"][0] == "tmux"
 
 
+def test_nobody_else_opens_a_file_of_the_installer():
+    """Anybody who can open its lock can hold it: the installer of root would wait."""
+    _instances, things = wanted(plan(), bare())
+    (folder,) = [thing for thing in things if thing.get("path") == "/opt/remote-notebooks/installer"]
+    assert (folder["mode"], folder["owner"]) == ("0700", "root")
+
+
 def test_a_proxy_stands_in_no_unit_and_in_no_diff():
     instances, things, _report = settled(plan({"name": "lab", "http_proxy": "http://ann:s3cret@proxy:3128"}))
     assert "s3cret" not in str(instances[0]["variables"])
