@@ -101,7 +101,7 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
                 "shares_group": bool(account.get("shares_group")),
                 "home": home,
                 "root_dir": root,
-                **_sandbox(home, root, item["data_dirs"]),
+                **_sandbox(home, root, item["data_dirs"], account.get("home_is") == "private"),
                 "service_manager": layout.service_manager(plan["scope"], item, system),
                 "login_throttle": layout.is_throttled(plan["scope"], item, system),
                 "keeper": layout.keeper(plan["scope"], item, system),
@@ -176,12 +176,12 @@ SYSTEM_FOLDERS = (
 )
 
 
-def _sandbox(home: str, root: str, data: list[str]) -> Sandbox:
+def _sandbox(home: str, root: str, data: list[str], private: bool) -> Sandbox:
     """Return an account's folders for a unit of its own: ``writable`` under a read-only system, ``hidden``
     beside ``/home`` if other people's homes are hidden, and those that are ``bound`` back into a hidden folder.
 
-    No folder below the home is named: the account could put a link in its place, which systemd follows as root. A home
-    that root may not enter has none that can be named. All are writable with ``/home``, or with the home itself.
+    :param private: root may not enter the home. Nothing below it can be named then: systemd prepares the sandbox as
+        root. It stays writable with the folder that it lies in, which is ``/home`` or the home itself.
     """
 
     def below(path: str, folders: list[str]) -> bool:
@@ -193,7 +193,7 @@ def _sandbox(home: str, root: str, data: list[str]) -> Sandbox:
     shut = [*layout.HOMES, *hidden]
     return {
         "writable": [
-            *([] if below(root, [home]) else [root]),
+            *([] if private and below(root, [home]) else [root]),
             *([] if below(home, list(layout.HOMES)) else [home]),
             # A disk that is not mounted yet lets the server start.
             *(f"-{path}" for path in data if not below(path, [root, home])),

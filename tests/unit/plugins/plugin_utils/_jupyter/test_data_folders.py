@@ -60,7 +60,7 @@ def test_a_unit_writes_to_the_folders_that_are_named():
         ),
         bare(),
     )
-    assert lab["writable"] == ["-/data"]
+    assert lab["writable"] == ["/home/jupyter/notebooks", "-/data"]
     assert ann["bound"] == ["/home/jupyter", "-/home/shared"]
 
 

@@ -82,7 +82,7 @@ def test_a_proxy_stands_in_no_unit_and_in_no_diff():
 @pytest.mark.parametrize(
     ("home", "root", "writable", "hidden", "bound"),
     [
-        pytest.param("/home/ann", "/home/ann/notebooks", [], [], ["/home/ann"], id="a usual home"),
+        pytest.param("/home/ann", "/home/ann/notebooks", ["/home/ann/notebooks"], [], ["/home/ann"], id="a usual home"),
         pytest.param("/home/ann", "/srv/data", ["/srv/data"], [], ["/home/ann"], id="a folder elsewhere"),
         pytest.param(
             "/home/ann", "/home/shared", ["/home/shared"], [], ["/home/ann", "/home/shared"], id="a folder among homes"
@@ -90,7 +90,7 @@ def test_a_proxy_stands_in_no_unit_and_in_no_diff():
         pytest.param(
             "/data/home/ann",
             "/data/home/ann/n",
-            ["/data/home/ann"],
+            ["/data/home/ann/n", "/data/home/ann"],
             ["/data/home"],
             ["/data/home/ann"],
             id="homes elsewhere",
@@ -98,7 +98,7 @@ def test_a_proxy_stands_in_no_unit_and_in_no_diff():
         pytest.param(
             "/var/lib/ann",
             "/var/lib/ann/n",
-            ["/var/lib/ann"],
+            ["/var/lib/ann/n", "/var/lib/ann"],
             [],
             [],
             id="a home in a folder of the system",
