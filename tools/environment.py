@@ -84,7 +84,7 @@ def run(*command: str | Path) -> None:
         sys.exit(f"failed with exit code {result.returncode}: {' '.join(words)}")
 
 
-def fetch_pip(wheels: Path) -> Path:
+def fetch_pip(wheels: Path, python: Path = Path(sys.executable)) -> Path:
     """Return a wheel of pip, fetched into a folder where Python comes without one.
 
     Debian keeps it in the package python3-pip-whl, which python3-venv would install. apt-get fetches a package for any
@@ -106,9 +106,9 @@ def fetch_pip(wheels: Path) -> Path:
                 run("dpkg-deb", "--extract", package, folder / "content")
         for wheel in folder.glob("content/usr/share/python-wheels/pip-*.whl"):
             return Path(shutil.copy(wheel, wheels))
-    version = "3" if Path(sys.executable).resolve().parent == Path("/usr/bin") else f"3.{sys.version_info.minor}"
+    version = "3" if python.resolve().parent == Path("/usr/bin") else f"3.{sys.version_info.minor}"
     sys.exit(
-        f"{sys.executable} has no pip, and apt-get does not fetch one. Type this, then the same make again:"
+        f"{python} has no pip, and apt-get does not fetch one. Type this, then the same make again:"
         f" sudo apt-get install -y python{version}-venv"
     )
 
@@ -128,7 +128,7 @@ def build(kind: str) -> None:
         bare = subprocess.run([base, "-c", "import ensurepip"], check=False, stderr=subprocess.DEVNULL).returncode != 0
         run(base, "-m", "venv", *(["--without-pip"] if bare else []), VENV)
         # pip runs out of its wheel. The hosts get the same one (plugin_utils/_environment/pip.py).
-        pip = [fetch_pip(VENV / "share" / "python-wheels") / "pip"] if bare else ["-m", "pip"]
+        pip = [fetch_pip(VENV / "share" / "python-wheels", base) / "pip"] if bare else ["-m", "pip"]
         run(
             PYTHON,
             *pip,

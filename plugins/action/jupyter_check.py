@@ -23,7 +23,7 @@ from ..plugin_utils._jupyter import secrets as jupyter_secrets
 from ..plugin_utils._pki import paths
 from ..plugin_utils._plan.interfaces import classic_path
 from ..plugin_utils._remote import bare
-from ..plugin_utils._safe_place import require_safe_place
+from ..plugin_utils._safe_place import require_closed_place
 
 if TYPE_CHECKING:
     from ..plugin_utils._records import Instance, Plan
@@ -139,8 +139,8 @@ def _require_own(arguments: dict[str, Any]) -> None:
     for name in ("credentials", "pki", "tunnel", "handoff"):
         directory = arguments[f"{name}_directory"]
         try:
-            if directory and os.path.lexists(directory):
-                require_safe_place(directory)
+            if directory:
+                require_closed_place(directory)
         except FilesError as error:
             raise AnsibleActionFail(str(error)) from error
 

@@ -45,6 +45,15 @@ def require_safe_place(path: str) -> None:
             require_closed(folder, path, trusted)
 
 
+def require_closed_place(path: str) -> None:
+    """Refuse a folder to read from that another account could change, or swap. It may be root's, or that of the account
+    that called sudo. Raises FilesError with the command that mends it."""
+    trusted = {0, os.geteuid(), caller()}
+    for folder in reversed(_way(os.path.abspath(path))):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            require_closed(folder, path, trusted)
+
+
 def require_closed(folder: str, path: str, trusted: set[int]) -> None:
     """Refuse a folder, or a link, on the way to ``path`` that an account besides ``trusted`` could swap, or swap
     something in."""

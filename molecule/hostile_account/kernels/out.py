@@ -7,5 +7,8 @@ manager = ["org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop
 call = ["busctl", "--system", "call", *manager, "SetUserLinger", "ubb", str(os.getuid()), "true", "true"]
 asked = subprocess.run(call, capture_output=True, check=False)
 print("bus", "answers" if asked.returncode == 0 else "out of reach")
-print("/run/user", os.listdir("/run/user") if os.path.isdir("/run/user") else [])
+try:
+    print("/run/user", os.listdir("/run/user"))
+except OSError:
+    print("/run/user", [])
 print("names", subprocess.run(["getent", "hosts", "localhost"], capture_output=True, check=False).returncode)

@@ -39,13 +39,22 @@ def test_a_folder_of_another_account_is_refused(check, tmp_path, name):
     folder.mkdir()
     assert check()["targets"] == []
     os.chown(folder, 65534, -1)
-    with pytest.raises(AnsibleActionFail, match=f"{folder} belongs to another account"):
+    with pytest.raises(AnsibleActionFail, match=f"{folder} belongs to .*nobody"):
         check()
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_folder_in_which_everybody_writes_is_refused(check, tmp_path, name):
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_folder_in_which_everybody_writes_is_refused(check, tmp_path, name, inside):
     (tmp_path / name).mkdir()
-    tmp_path.chmod(0o777)
-    with pytest.raises(AnsibleActionFail, match=f"Everybody may write to {tmp_path}"):
+    opened = tmp_path / name if inside else tmp_path
+    opened.chmod(0o777)
+    with pytest.raises(AnsibleActionFail, match=f"Everybody may write to {opened}, "):
         check()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_a_folder_of_root_s_may_be_read_by_an_ordinary_account(check, tmp_path, monkeypatch):
+    (tmp_path / "pki").mkdir(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    assert check()["targets"] == []
