@@ -225,6 +225,7 @@ class Report(TypedDict):
     aside: list[str]
     unusable: list[str]
     astray: list[str]
+    loose: list[str]
     sessions: list[str]
     listeners: dict[str, Listener]
     units: dict[str, dict[str, str]]

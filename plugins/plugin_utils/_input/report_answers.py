@@ -248,6 +248,7 @@ def report(probe: dict[str, Any]) -> Shape:
                 record(LISTENER, {**STARTED, "also": many(record(LISTENER, STARTED), 1000)}),
             ),
             "units": table(line(), table(line(), line(5000)), 10_000),
+            "loose": many(choice(*(probe.get("bound") or ()))),
             "folders": among(probe.get("folders") or (), many(PATH, accounts.MOST_FOLDERS)),
             "devices": DEVICES,
             "network": NETWORK,

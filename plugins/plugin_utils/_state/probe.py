@@ -88,6 +88,15 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
         "existing": existing.asked(plan),
         "interpreters": f"{prefix}/pythons",
         "roots": {item["name"]: [item["user"], root] for item, root in zip(instances, roots)},
+        "bound": sorted(
+            {
+                path
+                for item in instances
+                if item["hardening"] == "strict" and plan["scope"] == "system"
+                for path in (item["root_dir"], *item["data_dirs"])
+                if path.startswith("/")
+            }
+        ),
         "traces": list(layout.TRACES),
         "sessions": {item["name"]: layout.TMUX_SESSION.format(name=item["name"]) for item in instances},
         "owners": {item["name"]: item["user"] for item in instances},

@@ -18,7 +18,7 @@ from .._plan.interfaces import INTERFACES
 from . import existing, instances, interpreters, layout, resources
 
 if TYPE_CHECKING:
-    from .._records import Change, Instance, Plan
+    from .._records import Change, HostInstance, Instance, Plan
     from .._report_records import Report
 
 
@@ -92,6 +92,7 @@ def refusals(plan: Plan, report: Report) -> list[str]:
     if plan["instances"] and not problems:
         completed = instances.complete(plan, report)
         problems += existing.unseen(completed, report)
+        problems += [f"instance '{item['name']}': {problem}" for item in completed for problem in _loose(item, report)]
         problems += jupyter_strangers.refusals(plan, resources.things(plan, completed, report, {}, {}), report)
     return problems
 
@@ -224,6 +225,17 @@ def _unbound(plan: Plan, item: Instance, report: Report) -> list[str]:
     return [
         f"hardening: strict: root of this host may not enter {account['home']} (NFS with root_squash, or FUSE), "
         "and systemd, which is root, cannot bind it into the server's sandbox. Write hardening: standard."
+    ]
+
+
+def _loose(item: HostInstance, report: Report) -> list[str]:
+    """Refuse the profile that binds a folder into the sandbox in whose place somebody else can put a link, to the
+    system bus for instance."""
+    return [
+        f"hardening: strict: {path} is in a folder that an account can change, and systemd, which is root, follows"
+        " links there. Choose a folder in one that only root can change, or write hardening: standard."
+        for path in (each.lstrip("-") for each in item["bound"])
+        if path in report["loose"] and item["hardening"] == "strict"
     ]
 
 

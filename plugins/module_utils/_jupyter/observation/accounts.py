@@ -173,6 +173,12 @@ def _writable(more: list[str]) -> list[str]:
     return found[:MOST_FOLDERS]
 
 
+def loose(wanted: list[str]) -> list[str]:
+    """Return the folders, of those that systemd binds into a sandbox, in whose place somebody but root can put a link:
+    systemd follows it as root."""
+    return [path for path in wanted if is_changed_by_others(path)]
+
+
 def is_changed_by_others(path: str) -> bool:
     """Tell whether somebody but root can change the target of a path: all but its last name, whose owner is to
     be corrected."""

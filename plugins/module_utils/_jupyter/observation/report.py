@@ -14,7 +14,7 @@ import os
 import pwd
 from typing import Any, Callable
 
-from .accounts import account, folders, homes, unusable
+from .accounts import account, folders, homes, loose, unusable
 from .configuration import options
 from .details import details
 from .devices import devices
@@ -76,6 +76,7 @@ def report(
         "servers": running,
         "aside": aside(probe["aside"], things),
         **unusable(probe["roots"]),
+        "loose": loose(probe.get("bound") or []),
         "sessions": sessions(probe["sessions"], probe["owners"]),
         "listeners": listeners(probe["ports"], {server["pid"]: server["uid"] for server in running}),
         "units": managed,

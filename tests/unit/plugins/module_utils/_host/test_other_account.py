@@ -170,6 +170,10 @@ def test_a_folder_is_judged_by_what_its_account_can_do():
             for name in ("own", "roots", "open", "home/link", "home/astray", "home/dangling", "home/none")
         }
         assert accounts.unusable(roots) == {"unusable": ["roots"], "astray": ["home/astray", "home/dangling"]}
+        assert accounts.loose([f"{here}/roots", f"{here}/open/new", f"{here}/home/none"]) == [
+            f"{here}/open/new",
+            f"{here}/home/none",
+        ]
         # An account that the run will create has the rights of every account.
         to_be = {name: ["no-such-account", f"{here}/{name}"] for name in ("roots", "open", "none")}
         assert accounts.unusable(to_be) == {"unusable": ["roots"], "astray": []}

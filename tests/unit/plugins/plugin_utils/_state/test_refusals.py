@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import (
+    probe,
     refusals,
 )
 from ansible_collections.remote.notebooks.plugins.plugin_utils._state import remarks as state_remarks
@@ -28,6 +29,33 @@ def test_a_folder_that_its_account_cannot_use_is_refused_with_the_line_to_type()
         "instance 'lab': root_dir: /srv/it's is there, and 'ann' cannot read and write in it. "
         "On the host: sudo chown ann: '/srv/it'\"'\"'s' - or choose another folder."
     ]
+
+
+@pytest.mark.parametrize(
+    ("root", "more", "refused"),
+    [
+        pytest.param("/home/team/nb", {"hardening": "strict"}, True, id="among homes"),
+        pytest.param("/home/team/nb", {"hardening": "standard"}, False, id="another profile"),
+        pytest.param("/srv/team/nb", {"hardening": "strict"}, False, id="elsewhere, where nothing is bound"),
+        pytest.param("", {"hardening": "strict", "data_dirs": ["/home/team/nb"]}, True, id="data among homes"),
+        pytest.param("/home/jupyter/nb", {"hardening": "strict"}, False, id="below its own home"),
+    ],
+)
+def test_no_folder_is_bound_where_an_account_can_put_a_link(root, more, refused):
+    the_plan = plan({"name": "lab", "root_dir": root, **more})
+    report = {**bare(), "loose": ["/home/team/nb", "/srv/team/nb", "/home/jupyter/nb"]}
+    asked = probe.probe(the_plan, texts=False)["bound"]
+    assert ("/home/team/nb" in asked) is refused
+    said = refusals.refusals(the_plan, report)
+    assert said == (
+        [
+            "instance 'lab': hardening: strict: /home/team/nb is in a folder that an account can change, and systemd,"
+            " which is root, follows links there. Choose a folder in one that only root can change, or write hardening:"
+            " standard."
+        ]
+        if refused
+        else []
+    )
 
 
 def test_what_an_account_does_to_its_own_folder_stops_nobody_but_a_first_run():

@@ -67,6 +67,7 @@ def bare(**system):
         "aside": [],
         "unusable": [],
         "astray": [],
+        "loose": [],
         "sessions": [],
         "listeners": {},
         "units": {},
