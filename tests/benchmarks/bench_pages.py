@@ -95,10 +95,8 @@ def main() -> int:
             for port in (OURS, PLAIN)
         }
         table.row(f"{name}: what the first visit waits for files", files[OURS], against, files[PLAIN], FIRST)
-    table.note(
-        "a second visit is the floor of the first one: the browser has all files then, and computes and waits for"
-        " answers of the API. JupyterLab's own client forbids that they are cached"
-    )
+    table.note("a second visit is the floor: the browser has all files, computes, and waits for answers of the API")
+    table.note("jupyterLab's own client forbids that those answers are cached")
     return table.close()
 
 
