@@ -365,10 +365,11 @@ def relay(secure, authority):
     class Relays(socketserver.ThreadingTCPServer):
         daemon_threads, block_on_close = True, False
 
-    with Relays(("127.0.0.1", 0), Relay) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+    server = Relays(("127.0.0.1", 0), Relay)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
 
 
 def test_no_later_connection_has_another_certificate(visit, check, relay, authority, tmp_path):
