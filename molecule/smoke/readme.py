@@ -26,12 +26,11 @@ def commands(text: str) -> list[str]:
 
 def main() -> None:
     lines = commands(Path(sys.argv[1]).read_text())
-    first = True
+    first = lines.index("make up") + 1
     for number, line in enumerate(lines, 1):
         failed = shlex.quote(f"fails: {number}: {line}")
-        typed = line
-        if first and line == "make up":
-            typed, first = f'script --quiet --return --command {shlex.quote(SCREEN + line)} "$logs/terminal"', False
+        screen = f'script --quiet --return --command {shlex.quote(SCREEN + line)} "$logs/terminal"'
+        typed = screen if number == first else line
         print(f'{{ {typed}\n}} < /dev/null > "$logs/{number}.log" 2>&1 || echo {failed}')
     kinds = {"git clone", "make up", "make new", "make check", "make upgrade", "make down"}
     whole = all(any(line.startswith(kind) for line in lines) for kind in kinds)

@@ -58,7 +58,7 @@ class ActionModule(OwnAction):
         plan: Plan = arguments["plan"]
         if arguments["targets"] is not None:
             return {**result, "changed": False, "targets": self._again(arguments["targets"], plan, arguments["ask"])}
-        _require_own(arguments)
+        _require_closed(arguments)
         plan = {**plan, "tunnel": {"accounts": self._accounts(plan, arguments["tunnel_directory"])}}
         targets = []
         for item in plan["instances"]:
@@ -132,10 +132,9 @@ class ActionModule(OwnAction):
         return {"password_file": None, "given": next((key for key in ("password", "token") if secrets[key]), "")}
 
 
-def _require_own(arguments: dict[str, Any]) -> None:
+def _require_closed(arguments: dict[str, Any]) -> None:
     """Refuse folders that another account of the control node can change: a file there is sent to a server as its
-    password, or decides whom to believe.
-    """
+    password, or decides whom to believe."""
     for name in ("credentials", "pki", "tunnel", "handoff"):
         directory = arguments[f"{name}_directory"]
         try:

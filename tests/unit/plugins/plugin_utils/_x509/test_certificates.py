@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import random
 import subprocess
 
@@ -38,10 +37,14 @@ def test_a_request_of_an_impossible_version_is_an_error(request_der):
 
 
 def test_a_damaged_request_is_an_error(request_der):
-    chance = random.Random(1)
+    """Any other exception would end the run of all hosts."""
+    chance, refused = random.Random(1), 0
     for _turn in range(2000):
         data = bytearray(request_der)
         for _change in range(chance.randint(1, 3)):
             data[chance.randrange(len(data))] = chance.randrange(256)
-        with contextlib.suppress(ValueError):
+        try:
             certificates.load_request(pem(bytes(data)))
+        except ValueError:
+            refused += 1
+    assert refused > 1900
