@@ -35,9 +35,14 @@ REASONS = (
         "Free some, or lower jupyter_keep_environments, and run again.",
     ),
     (
-        r"Hash mismatch|Failed to extract",
+        r"Hash mismatch",
         "the downloaded build is not the one whose digest uv knows.",
         "Somebody put another file under that name: find out who, before anything else comes from there.",
+    ),
+    (
+        r"Failed to extract",
+        "what was downloaded is no whole archive of a build.",
+        "Look at what the server of python_mirror, or the proxy, answers under that address.",
     ),
     (
         r"invalid peer certificate|UnknownIssuer|certificate verify failed",

@@ -57,7 +57,8 @@ def _wanted(member):
 def archive():
     """The Python of this test in the layout of a build."""
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz", compresslevel=1) as tar:
+    # Debian's sitecustomize.py is a link to /etc: its file goes in.
+    with tarfile.open(fileobj=content, mode="w:gz", compresslevel=1, dereference=True) as tar:
         tar.add(os.path.realpath(sys._base_executable), f"python/bin/python{NAME}")
         link = tarfile.TarInfo("python/bin/python3")
         link.type, link.linkname = tarfile.SYMTYPE, f"python{NAME}"
@@ -191,6 +192,14 @@ def test_a_build_with_another_digest_is_refused_and_nothing_stays(host, monkeypa
     assert list((host / "pythons").iterdir()) == []
 
 
+def test_a_download_that_was_cut_off_is_no_other_file(host, mirror, archive, monkeypatch):
+    mirror.content = archive[:2000000]
+    publish(host, monkeypatch, hashlib.sha256(archive).hexdigest())
+    with pytest.raises(InterpreterError, match="what was downloaded is no whole archive of a build"):
+        settle(host)
+    assert read(host) == {"builds": {}, "links": {}}
+
+
 def test_a_failed_upgrade_keeps_the_build_in_use(host, archive, mirror, monkeypatch):
     digest = hashlib.sha256(archive).hexdigest()
     publish(host, monkeypatch, digest)
@@ -218,7 +227,7 @@ def test_the_rest_of_a_run_that_was_cut_off_is_replaced(host, archive, monkeypat
         pytest.param(
             b"", "its build cannot be fetched. Name a mirror that this host reaches in python_mirror", id="404"
         ),
-        pytest.param(b"no archive", "the downloaded build is not the one whose digest uv knows.", id="another file"),
+        pytest.param(b"no archive", "what was downloaded is no whole archive of a build.", id="no archive"),
     ],
 )
 def test_uv_itself_and_a_mirror_without_the_build(host, mirror, content, message):
