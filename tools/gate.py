@@ -224,10 +224,15 @@ def scenarios() -> list[str]:
 
 
 def reason(text: str) -> str:
-    """The last error in a log of Ansible, for a table in which nobody scrolls back; those before it are some that a
-    scenario provokes."""
-    found = re.findall(r"^\[ERROR\]: (.*)", text, re.MULTILINE)
-    return f" ({found[-1][:400]})" if found else ""
+    """The last error in a log of Ansible with its task, for a table in which nobody scrolls back; those before it are
+    some that a scenario provokes. A condition of ours (``failed_when``) has no words: those of the result stand in."""
+    before, found, after = f"\n{text}".rpartition("\n[ERROR]: ")
+    if not found:
+        return ""
+    error, _end, rest = after.partition("\n")
+    task = re.findall(r"^TASK \[(.*?)\] \*", before, re.MULTILINE)[-1:]
+    words = re.findall(r"^ +(?:message|stdout|stderr): (.+)", rest, re.MULTILINE) if "Action failed" in error else []
+    return f" ({': '.join(words[:400] for words in (*task, error, *words))})"
 
 
 @contextlib.contextmanager

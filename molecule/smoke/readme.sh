@@ -18,6 +18,9 @@ python3 ~/source/molecule/smoke/readme.py ~/source/README.md > "$script"
 # The second `make up` follows `make new`, whose defaults are the settings of the first, which has a terminal.
 number=$(grep -n '^{ make up$' "$script" | sed -n 1p | cut -d: -f1)
 echo "again: $(grep -oE 'changed=[0-9]+ +unreachable=0 +failed=0' "$logs/$(((number + 1) / 2)).log" | tr -s ' ')"
+timer=$([ -d /run/systemd/system ] && echo systemd || echo cron)
+grep --quiet "every day at 03:30: renew, check, report ($timer, remote-notebooks-" "$logs"/*.log && echo "every night"
+crontab -l 2> /dev/null
 # The manifest of the remaining resources stays with them.
 find ~/.config ~/.local/share/remote-notebooks /etc/remote-notebooks /opt/remote-notebooks \
   ! -type d ! -name manifest.json 2> /dev/null

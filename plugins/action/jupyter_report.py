@@ -11,6 +11,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 
 from ..module_utils._errors import FilesError
+from ..module_utils._plain import plain
 from ..plugin_utils import _files
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._jupyter import report
@@ -30,12 +31,14 @@ class ActionModule(OwnAction):
             {
                 "overviews": {"type": "list", "elements": "dict", "required": True},
                 "silent": {"type": "list", "elements": "str", "default": []},
+                "expires_within": {"type": "int", "default": 30},
                 "json_file": {"type": "path"},
                 "textfile": {"type": "path"},
             }
         )
         overviews, silent, now = arguments["overviews"], arguments["silent"], time.time()
-        self._show(overviews, silent, now)
+        endings = {one["host"]: report.endings(one, arguments["expires_within"], now) for one in overviews}
+        self._show(overviews, silent, endings, now)
         changed = False
         for key, content in (("json_file", report.as_json), ("textfile", report.textfile)):
             if arguments[key] and not self._task.check_mode:
@@ -45,13 +48,22 @@ class ActionModule(OwnAction):
                 except FilesError as error:
                     raise AnsibleActionFail(f"{key}: {error}") from error
         drift = {one["host"]: len(one["drift"]) for one in overviews if one["drift"]}
-        return {**result, "changed": changed, "drift": drift, "msg": report.summary(overviews, silent)}
+        ending = {host: said for host, said in endings.items() if said}
+        return {
+            **result,
+            "changed": changed,
+            "drift": drift,
+            "ending": ending,
+            "msg": report.summary(overviews, silent),
+        }
 
-    def _show(self, overviews: list[dict[str, Any]], silent: list[str], now: float) -> None:
+    def _show(
+        self, overviews: list[dict[str, Any]], silent: list[str], endings: dict[str, list[str]], now: float
+    ) -> None:
         """Print in any format of the callback: inside a YAML or JSON string a table is unreadable."""
         self._display.display("\n" + "\n".join(report.table(overviews, now)))
         for one in overviews:
-            said = report.sentences(one)
+            said = [*(f"{plain(one['host'])}: {line}" for line in endings[one["host"]]), *report.sentences(one)]
             if said:
                 self._display.display("\n" + "\n".join(said), color=C.COLOR_WARN)
         self._display.display(f"\n{report.summary(overviews, silent)}")

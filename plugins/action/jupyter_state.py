@@ -31,6 +31,7 @@ from ..plugin_utils._state.run_lock import run_lock
 from ..plugin_utils._templates import templates
 
 if TYPE_CHECKING:
+    from ..module_utils._certificate.values import Certificate
     from ..plugin_utils._records import Aim, HostInstance, Plan, Resource
     from ..plugin_utils._report_records import Report
 
@@ -150,7 +151,7 @@ class ActionModule(OwnAction):
             compared = {"changes": changes, "steps": steps, "servers": servers, "texts": texts}
             overview = {
                 "overview": jupyter_report.overview(
-                    plan, instances, compared, report, _expiries(report["details"]["presented"])
+                    plan, instances, compared, report, _certificates(report["details"]["presented"])
                 )
             }
         work = bool(changes or steps or orphans or arguments["details"])
@@ -300,10 +301,8 @@ def _reported(report: Report, whole: bool) -> dict[str, Any]:
     return {key: value for key, value in report.items() if whole or key not in BULKY}
 
 
-def _expiries(presented: dict[str, str | None]) -> dict[str, float]:
-    """Return when each certificate ends, by instance, in seconds since the epoch."""
+def _certificates(presented: dict[str, str | None]) -> dict[str, Certificate]:
+    """Return the certificate that each instance presents."""
     from ..module_utils._certificate.reader import read_pem_bundle
 
-    return {
-        name: read_pem_bundle(pem.encode(), name)[0].not_after.timestamp() for name, pem in presented.items() if pem
-    }
+    return {name: read_pem_bundle(pem.encode(), name)[0] for name, pem in presented.items() if pem}

@@ -29,18 +29,23 @@ class ActionModule(OwnAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
-            {"servers": {"type": "list", "elements": "dict", "required": True}, "json_file": {"type": "path"}}
+            {
+                "servers": {"type": "list", "elements": "dict", "required": True},
+                "expires_within": {"type": "int", "default": 30},
+                "json_file": {"type": "path"},
+            }
         )
         rows, path, changed = arguments["servers"], arguments["json_file"], False
-        self._show(rows)
+        within = arguments["expires_within"]
+        self._show(rows, within)
         if path and not self._task.check_mode:
             try:
                 changed = _files.write(path, table.as_json(rows, datetime.now(timezone.utc)), 0o644)
             except FilesError as error:
                 raise AnsibleActionFail(f"json_file: {error}") from error
-        return {**result, "changed": changed, "bad": table.bad(rows), "msg": table.summary(rows)}
+        return {**result, "changed": changed, "bad": table.bad(rows, within), "msg": table.summary(rows, within)}
 
-    def _show(self, rows: list[dict[str, Any]]) -> None:
+    def _show(self, rows: list[dict[str, Any]], within: int) -> None:
         """Print in any format of the callback: inside a YAML or JSON string a table is unreadable."""
         header, *lines = table.table(rows)
         self._display.display(f"\n{header}")
@@ -49,4 +54,7 @@ class ActionModule(OwnAction):
         for row in rows:
             if not table.is_good(row):
                 self._display.display("\n" + "\n".join(table.sentences(row)))
-        self._display.display(f"\n{table.summary(rows)}")
+        late = table.endings(rows, within)
+        if late:
+            self._display.display("\n" + "\n".join(late), color=C.COLOR_WARN)
+        self._display.display(f"\n{table.summary(rows, within)}")

@@ -203,6 +203,9 @@ certificate:
     not_after:
       description: Its last moment, ISO 8601 in UTC.
       type: str
+    days:
+      description: Its days from the first moment to the last, a part of a day counted as a whole.
+      type: int
     names:
       description: DNS names and addresses of the subject alternative name.
       type: list

@@ -28,6 +28,12 @@ options:
     type: list
     elements: str
     default: []
+  expires_within:
+    description:
+      - A certificate with fewer days left is named.
+      - For one with a shorter validity than three times that, it is a third of the validity.
+    type: int
+    default: 30
   json_file:
     description: Write everything into this file, as JSON.
     type: path
@@ -59,6 +65,11 @@ drift:
   returned: always
   type: dict
   sample: {lab.example.org: 2}
+ending:
+  description: The certificates of each host that end soon, a line each.
+  returned: always
+  type: dict
+  sample: {lab.example.org: [the certificate of lab ends on 2026-12-24]}
 msg:
   description: The last line of the report.
   returned: always

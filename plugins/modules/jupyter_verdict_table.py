@@ -21,6 +21,12 @@ options:
     type: list
     elements: dict
     required: true
+  expires_within:
+    description:
+      - A certificate with fewer days left makes its host bad.
+      - For one with a shorter validity than three times that, it is a third of the validity.
+    type: int
+    default: 30
   json_file:
     description: Where to keep the same for programs, on the control node. Nothing is written without it, nor in check
       mode.
@@ -44,7 +50,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bad:
-  description: For each host with a server that is not reachable, one line that names it.
+  description: For each host with a server that is not reachable, or with a certificate that ends soon, one line that
+    names it.
   returned: always
   type: dict
   sample: {web1: lab is unreachable (timed_out). The table above has the cure.}

@@ -81,6 +81,7 @@ servers:
     cure: {description: The cure., type: str}
     host_says: {description: The facts from the host itself. Empty if it was not asked., type: str}
     certificate_days: {description: Whole days that the certificate has left; null where none was shown., type: int}
+    certificate_valid: {description: Days of its whole validity; null where none was shown., type: int}
     certificate_sha256: {description: Its fingerprint., type: str}
     milliseconds: {description: How long the check took; null where there was none., type: int}
     server_version: {description: The version of Jupyter Server., type: str}

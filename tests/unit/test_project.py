@@ -54,6 +54,8 @@ SECRETS = [
     "playbooks/tunnel/h/ipad.pem",
     "wheels/x.tar",
     "playbooks/wheels/x.tar",
+    "schedule/notify.sh",
+    "playbooks/schedule/job.json",
     ".venv/bin/python",
     ".ansible/collections/x",
 ]

@@ -49,8 +49,20 @@ class Certificate:
             "serial": self.serial,
             "sha256": self.sha256,
             "not_after": iso(self.not_after),
+            "days": self.days,
             "names": list(self.names),
         }
+
+
+def ends_soon(left: float, valid: int, within: int) -> bool:
+    """Tell whether a certificate needs attention, because nothing renews it in time.
+
+    :param left: the remaining days; negative after the end.
+    :param valid: its days from the first moment to the last. A short-lived one is renewed when a third is left, which
+        is usual among ACME clients (https://letsencrypt.org/docs/integration-guide/#when-to-renew).
+    :param within: the days that the operator asked for.
+    """
+    return left < min(within, valid / 3)
 
 
 def iso(moment: datetime) -> str:

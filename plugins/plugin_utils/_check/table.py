@@ -9,8 +9,8 @@ A *target* is one way to one server (:func:`endpoints.targets`). A *row* is its 
     {"host": str, "instance": str, "way": "network" | "tunnel" | "loopback", "url": str,
      "verdict": "reachable" | "untrusted" | "unreachable" | "unknown", "cause": str, "message": str, "cure": str,
      "host_says": str,                       # facts that the host itself added; "" if there were none
-     "certificate_days": int | None, "certificate_sha256": str | None, "milliseconds": int | None, "server_version": str
-     | None}
+     "certificate_days": int | None, "certificate_valid": int | None,   # days: those that remain, and all of them
+     "certificate_sha256": str | None, "milliseconds": int | None, "server_version": str | None}
 
 ``unknown`` is no verdict of the client: the check could not be created, and ``message`` says why.
 """
@@ -21,7 +21,7 @@ import json
 from datetime import datetime
 from typing import Any, Dict
 
-from ...module_utils._certificate.values import iso
+from ...module_utils._certificate.values import ends_soon, iso
 from ...module_utils._check.causes import REACHABLE
 from ...module_utils._plain import plain
 
@@ -47,6 +47,7 @@ def row(target: dict[str, Any], answer: dict[str, Any] | None, host_says: str, n
     made.update({key: answer[key] for key in ("verdict", "cause", "message", "cure")})
     made["host_says"] = host_says
     made["certificate_days"] = _days(certificate.get("not_after"), now)
+    made["certificate_valid"] = certificate.get("days")
     made["certificate_sha256"] = certificate.get("sha256")
     made["milliseconds"] = None if answer.get("seconds") is None else round(answer["seconds"] * 1000)
     made["server_version"] = answer.get("server_version")
@@ -55,7 +56,9 @@ def row(target: dict[str, Any], answer: dict[str, Any] | None, host_says: str, n
 
 def refused(host: str, message: str) -> Row:
     """Return the row of a host whose inventory contradicts itself, so that there is nothing to try."""
-    cells = dict.fromkeys(("certificate_days", "certificate_sha256", "milliseconds", "server_version"))
+    cells = dict.fromkeys(
+        ("certificate_days", "certificate_valid", *("certificate_sha256", "milliseconds", "server_version"))
+    )
     said = _unknown("inventory", message.strip(), "Correct the inventory.")
     return {"host": host, "instance": "-", "way": "-", "url": "", **said, "host_says": "", **cells}
 
@@ -145,21 +148,49 @@ def log(one: Row, instances: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def summary(rows: list[Row]) -> str:
+def is_ending(one: Row, within: int) -> bool:
+    """Tell whether a client gets through today, with a certificate that ends soon.
+
+    :param within: days, as for :func:`ends_soon`.
+    """
+    days, valid = one["certificate_days"], one["certificate_valid"]
+    return is_good(one) and days is not None and valid is not None and ends_soon(days, valid, within)
+
+
+def endings(rows: list[Row], within: int) -> list[str]:
+    """Return a line for each certificate that ends soon."""
+    return [
+        f"{plain(one['host'])}: {plain(_ending(one))}. renew.yml issues those of the private authority again."
+        for one in rows
+        if is_ending(one, within)
+    ]
+
+
+def _ending(one: Row) -> str:
+    days = one["certificate_days"]
+    return f"the certificate of {one['instance']} ({one['way']}) ends in {days} day{'s' * (days != 1)}"
+
+
+def summary(rows: list[Row], within: int) -> str:
     """Return the one line that ends a check."""
     bad = [one for one in rows if not is_good(one)]
     if not rows:
         return "There is no server in this inventory."
-    if not bad:
-        return "Every server is reachable." if len(rows) > 1 else "The server is reachable."
-    return f"{len(bad)} of {len(rows)} not reachable."
+    if bad:
+        return f"{len(bad)} of {len(rows)} not reachable."
+    late = sum(is_ending(one, within) for one in rows)
+    said = "Every server is reachable." if len(rows) > 1 else "The server is reachable."
+    return f"{said} {late} of {len(rows)} with a certificate that ends soon." if late else said
 
 
-def bad(rows: list[Row]) -> dict[str, str]:
-    """Return for each host with a server that is not reachable one line that names it."""
+def bad(rows: list[Row], within: int) -> dict[str, str]:
+    """Return for each host with a server that is not reachable, or whose certificate ends soon, one line that names
+    it."""
     hosts: dict[str, list[str]] = {}
     for one in rows:
-        if not is_good(one):
+        if is_ending(one, within):
+            hosts.setdefault(one["host"], []).append(_ending(one))
+        elif not is_good(one):
             said = (
                 f"{one['instance']} ({one['way']}) is {one['verdict']} ({one['cause']})"
                 if one["url"]

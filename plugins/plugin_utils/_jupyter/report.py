@@ -12,8 +12,9 @@ The *overview* of one host is::
                   "started": float | None,              # seconds since the epoch, by the host's clock
                   "uptime": int | None,                 # seconds
                   "kernels": int | None, "busy": [str, ...] | None,   # None where nothing could be asked
-                  "certificate_expires": float | None,  # of the certificate that the port presents, seconds since the
-                  epoch
+                  "certificate_expires": float | None,  # the end of the certificate that the port presents, in seconds
+                                                        # since the epoch
+                  "certificate_valid": int | None,      # days of its whole validity
                   "restart_due": str,                   # the reason, or ""
                   "gpu": str}],                         # the names of the GPUs that its kernels may use, or ""
      "drift": [{"instance": str, "what": str, "text": str, "lines": [str, ...]}]}
@@ -28,10 +29,12 @@ import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Dict
 
+from ...module_utils._certificate.values import ends_soon
 from ...module_utils._plain import plain
 from .._check import devices
 
 if TYPE_CHECKING:
+    from ...module_utils._certificate.values import Certificate
     from .._records import HostInstance, Plan
     from .._report_records import ProcessDetails, Report
 
@@ -55,6 +58,7 @@ NUMBERS = ("up", "kernels", "busy", "drift")
 
 #: Lines of a difference that are shown on the screen; all of them are in the JSON.
 SHOWN = 6
+DAY = 86400  # seconds
 
 
 def overview(
@@ -62,14 +66,14 @@ def overview(
     instances: list[HostInstance],
     compared: dict[str, Any],
     report: Report,
-    expiries: dict[str, float],
+    certificates: dict[str, Certificate],
 ) -> Overview:
     """Return the overview of one host.
 
     :param compared: ``changes`` and ``steps`` of :mod:`_state.compare`, ``servers`` of :mod:`endpoints`, and ``texts``:
         path to wanted content of files.
     :param report: the answer of the host, its ``details`` included.
-    :param expiries: instance to the end of the certificate that it presents, seconds since the epoch.
+    :param certificates: instance to the certificate that it presents.
     """
     urls = {server["instance"]: server["url"] for server in compared["servers"]}
     due = {
@@ -84,7 +88,7 @@ def overview(
                 **_server(item, report),
                 "host": plan["host"],
                 "url": urls[item["name"]],
-                "certificate_expires": expiries.get(item["name"]),
+                **_certificate(certificates.get(item["name"])),
                 "restart_due": due.get(item["name"], ""),
             }
             for item in instances
@@ -98,6 +102,12 @@ def overview(
             if change["stage"] != "manifest"  # follows from all the others
         ],
     }
+
+
+def _certificate(presented: Certificate | None) -> dict[str, Any]:
+    if presented is None:
+        return {"certificate_expires": None, "certificate_valid": None}
+    return {"certificate_expires": presented.not_after.timestamp(), "certificate_valid": presented.days}
 
 
 def _server(item: HostInstance, report: Report) -> dict[str, Any]:
@@ -152,7 +162,7 @@ def _cells(server: dict[str, Any], drift: list[dict[str, Any]], now: float) -> t
         duration(server["uptime"]),
         "-" if server["kernels"] is None else str(server["kernels"]),
         "-" if server["busy"] is None else str(len(server["busy"])),
-        "-" if expires is None else f"{int((expires - now) // 86400)} days",
+        "-" if expires is None else f"{int((expires - now) // DAY)} days",
         str(sum(entry["instance"] == server["instance"] for entry in drift)),
         "due" if server["restart_due"] else "-",
         plain(server["gpu"] or "-"),
@@ -170,6 +180,21 @@ def duration(seconds: int | None) -> str:
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
     first = next((place for place, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
     return " ".join(f"{number}{unit}" for number, unit in parts[first : first + 2])
+
+
+def endings(one: Overview, within: int, now: float) -> list[str]:
+    """Return the remarks about certificates that end soon.
+
+    :param within: days, as for :func:`ends_soon`.
+    """
+    found = []
+    for server in one["servers"]:
+        expires, valid = server["certificate_expires"], server["certificate_valid"]
+        if expires is not None and ends_soon((expires - now) / DAY, valid, within):
+            day = datetime.fromtimestamp(expires, timezone.utc)
+            word = "ends" if expires > now else "ended"
+            found.append(f"the certificate of {server['instance']} {word} on {day:%Y-%m-%d}")
+    return [plain(line) for line in found]
 
 
 def sentences(one: Overview) -> list[str]:

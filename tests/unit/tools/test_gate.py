@@ -23,3 +23,13 @@ def test_a_red_scenario_is_told_by_its_last_error():
     )
     assert gate.reason(log) == " (Task failed: the one that counts)"
     assert gate.reason("ok: [h]\n") == ""
+
+
+def test_a_condition_of_ours_is_told_by_the_words_of_its_result():
+    log = (
+        "TASK [Publish] ****\nok: [h]\n\nTASK [Run a cell] ****\n[ERROR]: Task failed: Action failed: Unknown error.\n"
+        "Origin: x\n\nfatal: [h]: FAILED! =>\n    cause: no_kernel\n    message: No kernel of lab within 60 s.\n"
+    )
+    assert gate.reason(log) == (
+        " (Run a cell: Task failed: Action failed: Unknown error.: No kernel of lab within 60 s.)"
+    )

@@ -105,5 +105,6 @@ def test_what_is_said_about_a_certificate():
         "serial": "1f",
         "sha256": "ab" * 32,
         "not_after": "2027-12-21T12:00:00Z",
+        "days": 397,
         "names": ["lab.example.org", "192.0.2.10"],
     }

@@ -38,7 +38,7 @@ ANSWER = {
     "cure": "Nothing to do.",
     "seconds": 1.234,
     "server_version": "2.21.1",
-    "certificate": {"not_after": "2026-12-01T00:00:00Z", "sha256": "ab" * 32},
+    "certificate": {"not_after": "2026-12-01T00:00:00Z", "days": 90, "sha256": "ab" * 32},
 }
 
 
@@ -108,8 +108,8 @@ def test_the_table_stands_in_columns():
         "  Nothing to do.",
         "  On the host: x.",
     ]
-    assert table.summary([row(ANSWER), bad]) == "1 of 2 not reachable."
-    assert table.bad([row(ANSWER), bad]) == {
+    assert table.summary([row(ANSWER), bad], 7) == "1 of 2 not reachable."
+    assert table.bad([row(ANSWER), bad], 7) == {
         "a-long-name": "lab (network) is unreachable (timed_out). The table above says what to do."
     }
 
@@ -135,6 +135,35 @@ def test_where_a_server_has_said_more(keeper, expected):
     assert table.log({"instance": "-"}, [item]) == []
 
 
+@pytest.mark.parametrize(
+    ("days", "within", "ends"),
+    [
+        (90, 30, True),
+        (90, 9, False),
+        pytest.param(6, 30, False, id="short-lived: a third of six days"),
+        pytest.param(30, 30, True, id="a third of thirty"),
+        pytest.param(90, 0, False, id="never"),
+    ],
+)
+def test_a_certificate_that_ends_soon(days, within, ends):
+    answer = {**ANSWER, "certificate": {"not_after": "2026-12-01T00:00:00Z", "days": days, "sha256": "ab" * 32}}
+    rows = [row(answer)]
+    said = "the certificate of lab (network) ends in 9 days"
+    assert table.bad(rows, within) == ({"web1": f"{said}. The table above says what to do."} if ends else {})
+    assert table.endings(rows, within) == (
+        [f"web1: {said}. renew.yml issues those of the private authority again."] if ends else []
+    )
+    assert table.summary(rows, within) == (
+        "The server is reachable. 1 of 1 with a certificate that ends soon." if ends else "The server is reachable."
+    )
+
+
+def test_an_expired_certificate_is_told_by_its_cause_alone():
+    expired = row({**ANSWER, "verdict": "untrusted", "cause": "expired"})
+    assert table.endings([expired], 30) == []
+    assert table.bad([expired], 30)["web1"].startswith("lab (network) is untrusted (expired).")
+
+
 def test_an_inventory_that_is_refused_has_a_row():
     refused = table.refused("web2", "instance 'lab': port: 70000 is no TCP port.\n")
     assert table.table([refused])[1].split() == ["web2", "-", "-", "unknown", "inventory", "-", "-"]
@@ -143,7 +172,7 @@ def test_an_inventory_that_is_refused_has_a_row():
         "  instance 'lab': port: 70000 is no TCP port.",
         "  Correct the inventory.",
     ]
-    assert table.bad([refused]) == {"web2": "the inventory is refused. The table above says what to do."}
+    assert table.bad([refused], 30) == {"web2": "the inventory is refused. The table above says what to do."}
 
 
 def test_programs_get_the_same():

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.remote.notebooks.plugins.plugin_utils._jupyter import report as jupyter_report
@@ -29,6 +31,7 @@ def server(**other):
         "kernels": 3,
         "busy": ["the kernel of thesis.ipynb"],
         "certificate_expires": NOW + 90 * DAY + 60,
+        "certificate_valid": 397,
         "restart_due": "",
         "gpu": "",
         **other,
@@ -93,6 +96,22 @@ def test_a_line_of_the_table(given, cells):
     assert [cell for cell in line.split("  ") if cell.strip()] and [
         cell.strip() for cell in line.split("  ") if cell.strip()
     ] == cells
+
+
+@pytest.mark.parametrize(
+    ("left", "valid", "within", "expected"),
+    [
+        (29, 397, 30, ["the certificate of lab ends on 2027-02-13"]),
+        (30, 397, 30, []),
+        pytest.param(-1, 397, 30, ["the certificate of lab ended on 2027-01-14"], id="it has ended"),
+        pytest.param(3, 6, 30, [], id="short-lived, with half of it left"),
+        pytest.param(1, 6, 30, ["the certificate of lab ends on 2027-01-16"], id="short-lived, with a sixth left"),
+    ],
+)
+def test_certificates_that_end_soon(left, valid, within, expected):
+    found = one(server(certificate_expires=NOW + left * DAY, certificate_valid=valid))
+    assert jupyter_report.endings(found, within, NOW) == expected
+    assert jupyter_report.endings(one(server(certificate_expires=None, certificate_valid=None)), within, NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -257,7 +276,8 @@ def test_the_overview_joins_what_was_read_and_compared():
             },
         ],
     }
-    assert jupyter_report.overview({"host": "web1"}, [item], compared, report, {"lab": NOW}) == {
+    presented = SimpleNamespace(not_after=datetime.fromtimestamp(NOW, timezone.utc), days=397)
+    assert jupyter_report.overview({"host": "web1"}, [item], compared, report, {"lab": presented}) == {
         "host": "web1",
         "servers": [
             {
@@ -276,6 +296,7 @@ def test_the_overview_joins_what_was_read_and_compared():
                 "busy": [],
                 "gpu": "",
                 "certificate_expires": NOW,
+                "certificate_valid": 397,
                 "restart_due": "what it was started from has changed",
             }
         ],
