@@ -14,6 +14,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 Scope = Literal["system", "user"]
 #: The options of an instance that name files of the control node.
 FileKey = Literal["certificate_file", "key_file", "ca_file"]
+IssuedKey = Literal["certificate_days", "certificate_key_type"]
 
 
 class Contact(TypedDict):
@@ -79,6 +80,8 @@ class Instance(TypedDict):
     access: str
     tls: str
     certificate_file: str
+    certificate_days: int
+    certificate_key_type: str
     key_file: str
     ca_file: str
     plain_http: bool

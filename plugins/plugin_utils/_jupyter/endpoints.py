@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...module_utils._check.address import DEFAULT_PORTS
 from ...module_utils._tunnel import names
 from .._pki import paths
 from .._plan.account import SERVICE_ACCOUNT
@@ -136,7 +137,9 @@ def authority_file(host: str, instance: Instance, pki_directory: str) -> str | N
 
 def _url(instance: Instance, host: str, port: int = 0) -> str:
     number = port or instance["port"]
-    return f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}:{number}{instance['base_url']}"
+    # As browsers show it: without the port that the scheme implies (RFC 9110, 4.2.1 and 4.2.2).
+    shown = "" if number == DEFAULT_PORTS[instance["scheme"]] else f":{number}"
+    return f"{instance['scheme']}://{f'[{host}]' if ':' in host else host}{shown}{instance['base_url']}"
 
 
 def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:

@@ -132,12 +132,8 @@ def _variable(name: str, option: _Option, variables: dict[str, Any], remarks: li
     if name == "ServerApp.port":
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
             wrong = "is no number of a port"
-        elif value < 1024:
-            wrong = (
-                "is a port that is free at the moment"
-                if value == 0
-                else "is a port that is reserved for root, and Jupyter never runs as root here"
-            )
+        elif value == 0:
+            wrong = "is a port that is free at the moment"
     elif not isinstance(value, str):
         wrong = "is no text"
     elif name == "ServerApp.root_dir" and not value.startswith(("/", "~/")):

@@ -36,7 +36,8 @@ def settle_near_ports(host: str, instances: list[Instance], hosts: list[str]) ->
         if item in automatic:
             number: Any = FIRST + (first - FIRST + offsets[item["name"]]) % (LAST + 1 - FIRST)
         else:
-            number = item["local_port"] or item["port"]
+            # Only root of a laptop can listen where a server may (443): 8443 stands for it.
+            number = item["local_port"] or (item["port"] if item["port"] >= 1024 else item["port"] + 8000)
         if not str(number).isdigit() or not 1024 <= int(number) <= 65535:
             problems.append(
                 f"instance '{item['name']}': local_port: '{number}' is no port of a laptop. Write auto, or one from"

@@ -24,9 +24,14 @@ from .near_ports import settle_near_ports
 from .settings import check_settings
 
 if TYPE_CHECKING:
-    from .._records import FileKey, Instance, Plan, Scope
+    from .._records import FileKey, Instance, IssuedKey, Plan, Scope
 
 
+#: Only root, or a program with CAP_NET_BIND_SERVICE, listens below it: capabilities(7), ip_unprivileged_port_start in
+#: ip(7).
+PRIVILEGED = 1024
+#: The traits of a certificate that is issued here, and their defaults. The role pki has the same.
+ISSUED: dict[IssuedKey, Any] = {"certificate_days": 397, "certificate_key_type": "ecdsa_p256"}
 #: Files of the control node.
 FILE_KEYS: tuple[FileKey, ...] = ("certificate_file", "key_file", "ca_file")
 SECRET_KEYS = ("password", "password_hash", "token")
@@ -95,6 +100,13 @@ def resolve(
             "jupyter_tunnel_accounts: every instance of this host has access 'direct', which leads past SSH. Set"
             " jupyter_access: both, or jupyter_tunnel_accounts: [] for this host."
         )
+    issued = [item for item in resolved if item["tls"] not in ("none", "provided")]
+    for key, usual in ISSUED.items():
+        if resolved and not issued and defaults.get(key, usual) != usual:
+            problems.append(
+                f"jupyter_{key}: no instance of this host has a certificate that is issued here. Leave it out, or set"
+                " jupyter_tls: private_ca."
+            )
     if keep_environments < 0:
         problems.append("jupyter_keep_environments: say how many, 0 or more. 0 leaves nothing to roll back to.")
     if not 0 <= timeout <= 3600:
@@ -162,16 +174,13 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
             "give each instance a short name of lower-case letters, digits, '-' and '_' (32 at most), for example"
             " 'lab'.",
         )
-    if not 1 <= instance["port"] <= 65535:
-        wrong("port", f"{instance['port']} is no TCP port. Choose one from 1024 to 65535.")
-    elif instance["port"] < 1024:
-        wrong(
-            "port",
-            f"{instance['port']} is reserved for root, and Jupyter never runs as root. Choose one from 1024 to 65535.",
-        )
+    _port(instance, scope, wrong)
     instance["addresses"] = all_addresses(instance["addresses"], wrong)
     check_sources(instance, wrong)
     settle_access(instance, wrong)
+    for key in ISSUED:
+        if key in given and instance["tls"] in ("none", "provided"):
+            wrong(key, f"is for a certificate that is issued here, and tls is '{instance['tls']}'. Leave it out.")
     settle_account(instance, scope, wrong)
     settle_data_dirs(instance, wrong)
     settle_tunnel_accounts(instance, "tunnel_accounts" in given, scope, wrong)
@@ -210,6 +219,21 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     return instance
 
 
+def _port(instance: Instance, scope: str, wrong: Any) -> None:
+    """Refuse a port that the server cannot have. systemd gives one below 1024 to a service without root."""
+    port = instance["port"]
+    if not 1 <= port <= 65535:
+        wrong("port", f"{port} is no TCP port. Choose one from 1 to 65535.")
+    elif port < PRIVILEGED and scope == "user":
+        wrong("port", f"{port} is reserved for root, and scope 'user' has none. Choose one from 1024 to 65535.")
+    elif port < PRIVILEGED and instance["service_manager"] == "tmux":
+        wrong(
+            "port",
+            f"{port} is reserved for root. systemd can give it to a server, but in tmux each window would have that"
+            " right. Leave service_manager out, or choose a port from 1024 to 65535.",
+        )
+
+
 def _certificate(host: str, instance: Instance) -> dict[str, Any]:
     """Return the certificates for the role ``pki``."""
     entry: dict[str, Any] = {"name": f"{host}/{instance['name']}", "addresses": list(instance["addresses"])}
@@ -217,6 +241,7 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
         given = {key: instance[key] for key in FILE_KEYS}
         files: dict[str, Any] = {key: path for key, path in given.items() if path}
         return {**entry, "source": "provided", **files}
+    entry.update(days=instance["certificate_days"], key_type=instance["certificate_key_type"])
     if instance["access"] != "direct":
         # Through a tunnel, a client finds the server under its own localhost.
         entry["addresses"] = list(dict.fromkeys([*entry["addresses"], *LOOPBACK]))

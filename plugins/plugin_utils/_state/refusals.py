@@ -15,6 +15,7 @@ from .._jupyter import strangers as jupyter_strangers
 from .._network import rules as network_rules
 from .._network.ports import is_taken_since, taken
 from .._plan.interfaces import INTERFACES
+from .._plan.plan import PRIVILEGED
 from . import existing, instances, interpreters, layout, resources
 
 if TYPE_CHECKING:
@@ -138,6 +139,11 @@ def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
         problems.append(
             f"python: {python['path']} lies where only root can reach it, and Jupyter does not run as root. Name"
             " another, or leave python out."
+        )
+    if item["port"] < PRIVILEGED and layout.service_manager(plan["scope"], item, system) != "systemd":
+        problems.append(
+            f"port: {item['port']} is reserved for root, and only systemd can give it to a server. It does not run here"
+            f" (process 1 is {system['pid1']}). Choose a port from 1024 to 65535."
         )
     if item["service_manager"] in ("systemd", "systemd_user") and not system["systemd"]:
         problems.append(

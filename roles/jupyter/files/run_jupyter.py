@@ -1,8 +1,8 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a program of Jupyter, its kernels out of reach of other accounts, its pages compressed, and without modules that
-it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
+"""Run a program of Jupyter, its kernels out of reach of other accounts and without its own rights, its pages
+compressed, and without modules that it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
 
 Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses
 (``iri`` of JSON Schema's formats), and it compiles 35 grammars meanwhile: half of the time until a server answers
@@ -24,6 +24,8 @@ import types
 from typing import Any
 
 NAME = "rfc3987_syntax"
+#: linux/prctl.h; prctl(2)
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 
 class Postponed(types.ModuleType):
@@ -79,6 +81,21 @@ def lighten() -> None:
         beside("light_pages").serve()
 
 
+def keep_capabilities() -> None:
+    """Keep the right to a port below 1024 (``AmbientCapabilities=`` of the unit) to this process: the kernels and
+    terminals that it starts do not inherit it.
+
+    :raises OSError: where the kernel refuses that; such a server must not start.
+    """
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        if not re.search(r"^CapAmb:\s*0*[1-9a-f]", file.read(), re.MULTILINE):
+            return
+    ctypes = importlib.import_module("ctypes")
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl, PR_CAP_AMBIENT_CLEAR_ALL: {os.strerror(number)}")
+
+
 def take_variables(arguments: list[str]) -> None:
     """Take the variables that no unit and no command line may show from the file beside the server's settings, where
     there is one."""
@@ -124,6 +141,7 @@ def silence(passwords: set[str]) -> None:
 
 
 def main() -> None:
+    keep_capabilities()
     take_variables(sys.argv[1:])
     postpone()
     protect()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,26 @@ def test_a_broken_file_ends_the_server_and_no_kernel(run, tmp_path):
         "print(application.STRICT, 'TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR' in os.environ)\n"
     )
     assert run(program, TRAITLETS_APPLICATION_RAISE_CONFIG_FILE_ERROR="1") == ["1 False", "rc 0"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a capability; the gate is root")
+def test_a_kernel_has_not_the_capability_of_the_server(tmp_path):
+    """systemd gives it to the server (``AmbientCapabilities=``), and each program that it starts would inherit it."""
+    program = tmp_path / "jupyter-lab"
+    program.write_text(
+        "import subprocess\n"
+        "show = ['grep', '-E', 'Cap(Prm|Eff|Amb)', '/proc/self/status']\n"
+        "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith(('CapEff', 'CapAmb'))))\n"
+        "print(subprocess.run(show, stdout=-1, text=True).stdout)\n"
+    )
+    only = "-all,+net_bind_service"
+    given = [f"--{kind}={only}" for kind in ("inh-caps", "bounding-set", "ambient-caps")]
+    # Without noroot, a program of root's has each capability again.
+    done = subprocess.run(
+        ["setpriv", "--securebits=+noroot,+noroot_locked", *given, sys.executable, SCRIPT, program],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    none, bind = "0" * 16, f"{1 << 10:016x}"
+    assert done.stdout.split() == [bind, none, "CapPrm:", none, "CapEff:", none, "CapAmb:", none]

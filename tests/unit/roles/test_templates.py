@@ -48,6 +48,9 @@ LINES = [
         'c.ServerApp.tornado_settings.update({"page_config_data": {"buildAvailable": False, "buildCheck": False}})',
     ),
     ("limits.conf.j2", {"memory_max": "4G"}, "MemoryMax=4G"),
+    ("instance.conf.j2", {}, "CapabilityBoundingSet="),
+    ("instance.conf.j2", {"port": 443}, "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"),
+    ("instance.conf.j2", {"port": 443, "hardening": "none"}, "AmbientCapabilities=CAP_NET_BIND_SERVICE"),
     ("instance.conf.j2", {"devices": "auto"}, "PrivateDevices=yes"),
     ("instance.conf.j2", {"devices": True}, "PrivateDevices=no"),
 ]
@@ -89,6 +92,12 @@ def test_every_template_is_rendered(monkeypatch):
 @pytest.mark.parametrize(("template", "variables", "line"), LINES)
 def test_a_file_has_its_line(template, variables, line):
     assert line in rendered([{"name": "lab", **variables}])[template][0].splitlines()
+
+
+def test_only_a_server_on_a_port_of_root_has_a_capability():
+    texts = rendered([{"name": "lab"}, {"name": "door", "port": 443}])["instance.conf.j2"]
+    found = [[line for line in text.splitlines() if line.startswith("AmbientCapabilities=")] for text in texts]
+    assert found == [["AmbientCapabilities="], ["AmbientCapabilities=", "AmbientCapabilities=CAP_NET_BIND_SERVICE"]]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,14 @@ def test_direct_is_checked_the_way_a_client_comes():
     assert server["tls"]["ca_file"] == "/pki/ca-bundle.pem"
 
 
+def test_a_port_that_the_scheme_implies_is_not_written():
+    server = only(access="direct", addresses=["lab.example.org"], port=443)
+    assert (server["url"], server["api_url"]) == ("https://lab.example.org/", "https://lab.example.org/api")
+    assert server["checks"][0]["url"] == "https://lab.example.org/"
+    assert only(access="direct", addresses=["lab.example.org"], port=80)["url"] == "https://lab.example.org:80/"
+    assert only(port=443, tls="none")["url"] == "http://localhost:8443/"
+
+
 def test_an_ipv6_address_is_written_in_brackets():
     assert only(access="direct", addresses=["2001:db8::10"])["url"] == "https://[2001:db8::10]:8888/"
 

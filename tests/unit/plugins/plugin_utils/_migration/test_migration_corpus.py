@@ -122,8 +122,8 @@ c.NotebookApp.max_body_size = 2**10**3
 c.NotebookApp.max_buffer_size = 1 << 2**40 if False else 1024
 c.NotebookApp.port = 9**2
 """,
-        {"jupyter_settings": {"ServerApp": {"max_buffer_size": 1024}}},
-        [1, 3],
+        {"jupyter_port": 81, "jupyter_settings": {"ServerApp": {"max_buffer_size": 1024}}},
+        [1],
     ),
     row(
         "additions to what is not set",
@@ -614,7 +614,7 @@ c.NotebookApp.shutdown_no_activity_timeout = 3600
     row(
         "ports that the role refuses",
         """
-c.NotebookApp.port = 443
+c.NotebookApp.port = 0
 c.NotebookApp.port_retries = 0
 c.NotebookApp.base_url = 'my server'
 c.NotebookApp.notebook_dir = 'notebooks'

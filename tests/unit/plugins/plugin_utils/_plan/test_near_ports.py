@@ -25,6 +25,8 @@ def ports(host, *names, hosts=(), **given):
 def test_without_a_word_it_is_the_port_of_the_server():
     assert ports("web1", "lab", "ann") == [8888, 8889]
     assert ports("web1", "lab", local_port="9000") == [9000]
+    door = resolve("web1", "system", DEFAULTS, [{"name": "lab", "port": 443}])
+    assert door["local_ports"] == {"443": 8443}, "only root of a laptop listens below 1024"
 
 
 def test_every_server_of_a_fleet_has_its_own():

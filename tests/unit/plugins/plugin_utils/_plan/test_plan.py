@@ -95,7 +95,9 @@ def test_direct_forces_tls_and_the_firewall():
     result = plan({"name": "lab", "access": "direct", "allowed_sources": ["192.0.2.0/24"]})
     assert result["instances"][0]["tls"] == "private_ca"
     assert result["instances"][0]["bind_address"] == "*"
-    assert result["certificates"] == [{"name": "web1/lab", "addresses": ["192.0.2.10", "web1"]}]
+    assert result["certificates"] == [
+        {"name": "web1/lab", "addresses": ["192.0.2.10", "web1"], "days": 397, "key_type": "ecdsa_p256"}
+    ]
     assert result["firewall_rules"] == [
         {"port": 8888, "protocol": "tcp", "sources": ["192.0.2.0/24"], "state": "present"}
     ]
@@ -111,7 +113,7 @@ def test_a_certificate_names_the_near_end_of_a_tunnel_where_there_is_one():
     [
         pytest.param(
             {"tls": "self_signed"},
-            {"source": "self_signed", "exports": ["chain"]},
+            {"source": "self_signed", "exports": ["chain"], "days": 397, "key_type": "ecdsa_p256"},
             id="self-signed, and what devices take without the key",
         ),
         pytest.param(
@@ -228,7 +230,12 @@ def test_no_instance_is_a_plan_too():
         pytest.param([{}], "name", "give each instance a short name", id="no name"),
         pytest.param([{"name": "lab", "port": 0}], "port", "0 is no TCP port", id="port 0"),
         pytest.param([{"name": "lab", "port": 65536}], "port", "65536 is no TCP port", id="port too large"),
-        pytest.param([{"name": "lab", "port": 443}], "port", "Choose one from 1024", id="port of root"),
+        pytest.param(
+            [{"name": "lab", "port": 443, "service_manager": "tmux"}],
+            "port",
+            "in tmux each window would have that right",
+            id="port of root in tmux",
+        ),
         pytest.param(
             [{"name": "lab"}, {"name": "lab", "port": 9000}],
             "name",
@@ -436,6 +443,41 @@ def test_refusals_name_instance_key_and_cure(instances, key, cure):
 def test_scope_user_has_no_root(given, key):
     with pytest.raises(PlanError, match=f"instance 'lab': {key}: .*scope 'user'"):
         plan({"name": "lab", **given}, scope="user")
+
+
+def test_scope_user_has_no_port_of_root():
+    with pytest.raises(PlanError, match="port: 443 is reserved for root, and scope 'user' has none"):
+        plan({"name": "lab", "port": 443}, scope="user")
+
+
+def test_systemd_gives_a_port_of_root():
+    assert only({"name": "lab", "port": 443, "access": "both"})["port"] == 443
+    assert only({"name": "lab", "port": 1023, "service_manager": "systemd"})["port"] == 1023
+
+
+def test_a_certificate_as_the_inventory_wants_it():
+    wish = {"certificate_days": 90, "certificate_key_type": "rsa_3072"}
+    for given in ({"access": "direct"}, {"access": "direct", "tls": "self_signed"}):
+        (certificate,) = plan({"name": "lab", **given, **wish})["certificates"]
+        assert (certificate["days"], certificate["key_type"]) == (90, "rsa_3072")
+
+
+@pytest.mark.parametrize("key", ["certificate_days", "certificate_key_type"])
+def test_a_wish_for_a_certificate_that_nobody_issues_is_refused(key):
+    value = {"certificate_days": 90, "certificate_key_type": "rsa_3072"}[key]
+    for given in ({}, {"access": "direct", "tls": "provided", "certificate_file": "/x.pem"}):
+        with pytest.raises(PlanError, match=f"instance 'lab': {key}: is for a certificate that is issued here"):
+            plan({"name": "lab", **given, key: value})
+        with pytest.raises(PlanError, match=f"jupyter_{key}: no instance of this host has a certificate"):
+            plan({"name": "lab", **given}, **{key: value})
+    assert plan({"name": "lab"}, {"name": "door", "port": 9000, "access": "direct"}, **{key: value})
+
+
+def test_the_role_pki_has_the_same_defaults():
+    from ansible_collections.remote.notebooks.plugins.plugin_utils._plan.plan import ISSUED
+    from ansible_collections.remote.notebooks.plugins.plugin_utils._x509 import certificates, keys
+
+    assert {"certificate_days": certificates.DEFAULT_DAYS, "certificate_key_type": keys.KEY_TYPES[0]} == ISSUED
 
 
 def test_all_problems_are_named_at_once():

@@ -88,6 +88,13 @@ def test_what_an_account_does_to_its_own_folder_stops_nobody_but_a_first_run():
             "login_throttle: it reads the log that systemd keeps, and this server runs under tmux",
             id="a log that fail2ban cannot read",
         ),
+        pytest.param(
+            {"systemd": False, "pid1": "sh"},
+            {"port": 443},
+            "port: 443 is reserved for root, and only systemd can give it to a server. It does not run here (process 1"
+            " is sh)",
+            id="a port of root without systemd",
+        ),
         pytest.param({}, {"user": "alice"}, "instance 'lab': user: there is no account 'alice'", id="unknown user"),
     ],
 )
