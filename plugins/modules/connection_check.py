@@ -58,6 +58,14 @@ options:
       - The check opens the page after the login, and another page there is the cause V(not_classic).
     type: str
     default: ""
+  upload:
+    description:
+      - Send a request of so many bytes after the login, 100000000 at most. It changes nothing, and a proxy that refuses
+        it is the cause V(body_limit).
+      - Jupyter itself takes 512 MB, and the default of nginx is 1 MB
+        (U(https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size)).
+    type: int
+    default: 0
   tunnel:
     description:
       - Go through an SSH tunnel, opened with the C(ssh) of this machine for the length of the check.
@@ -241,6 +249,7 @@ ARGUMENTS = {
     "token": {"type": "str", "no_log": True},
     "token_file": {"type": "path", "no_log": False},
     "classic": {"type": "str", "default": ""},
+    "upload": {"type": "int", "default": 0},
     "tunnel": {"type": "dict", "options": TUNNEL},
     "kernel": {"type": "str"},
     "code": {"type": "str", "default": "6*7"},

@@ -78,6 +78,7 @@ class Instance(TypedDict):
     name: str
     state: str
     access: str
+    public_url: str
     tls: str
     certificate_file: str
     certificate_days: int
@@ -119,6 +120,11 @@ class Instance(TypedDict):
     devices: str  # auto, all or none
     restart: str
     # Derived from the options
+    networked: bool  # whether it listens beyond the loopback
+    by_ssh: bool  # whether clients come through SSH
+    public_name: str  # the DNS name in public_url; empty for an IP address, and without one
+    public_origin: str  # its scheme, host and port, as in the Origin header of browsers
+    counts_logins: bool  # whether the server itself refuses a client that guesses
     scheme: str
     local_url: str
     classic: str  # the path of the classic pages, empty where there are none

@@ -22,6 +22,7 @@ from .test_tls import Authority
 
 TEMPLATES = Path(__file__).parents[2] / "roles/jupyter/templates"
 YEAR = "max-age=31536000"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def configured(make_jupyter, tmp_path):
             running.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment))
         wait_for(lambda: listens(port) or running[-1].poll() is not None, "Jupyter Server")
         assert running[-1].poll() is None, (tmp_path / "log").read_text()
+        start.port = port
         return visit(port, instance["tls"] != "none")
 
     yield start
@@ -72,19 +74,22 @@ def render(name: str, instance: dict) -> str:
     return environment.get_template(name).render(instance=instance, ansible_managed="x")
 
 
-def visit(port: int, tls: bool) -> tuple[http.client.HTTPMessage, http.client.HTTPMessage]:
+def visit(
+    port: int, tls: bool, headers: dict[str, str] | None = None
+) -> tuple[http.client.HTTPMessage, http.client.HTTPMessage]:
     context = ssl._create_unverified_context()
     line = (
         http.client.HTTPSConnection("127.0.0.1", port, context=context)
         if tls
         else http.client.HTTPConnection("127.0.0.1", port)
     )
-    line.request("GET", "/login")
+    headers = headers or {}
+    line.request("GET", "/login", headers=headers)
     page = line.getresponse()
     page.read()
     cookie = page.headers["Set-Cookie"].split(";")[0]
     form = urllib.parse.urlencode({"password": PASSWORD, "_xsrf": cookie.split("=", 1)[1]})
-    line.request("POST", "/login", form, {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"})
+    line.request("POST", "/login", form, {**headers, "Cookie": cookie, "Content-Type": FORM})
     answer = line.getresponse()
     answer.read()
     assert answer.status == 302
@@ -111,5 +116,35 @@ def test_the_cookie_of_a_login_stays_with_its_site(configured):
 def test_https_alone_is_asked_for_where_the_certificate_is_public(configured, given, said):
     page, login = configured(**given)
     assert (page["Strict-Transport-Security"], login["Strict-Transport-Security"]) == (said, said)
+    (cookie,) = [each for each in login.get_all("Set-Cookie") if each.startswith("username-")]
+    assert "secure" in cookie.lower()
+
+
+def answer(port: int, **headers: str) -> http.client.HTTPResponse:
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    line.request("GET", "/api", headers={name.replace("_", "-"): value for name, value in headers.items()})
+    found = line.getresponse()
+    found.read()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "status"),
+    [
+        ("lab.example.org", "lab.example.org", 200),
+        ("lab.example.org", "localhost:8888", 200),
+        pytest.param("lab.example.org", "evil.example.org", 403, id="a name that leads here as well (DNS rebinding)"),
+        pytest.param("", "192.0.2.7", 200, id="an address cannot be listed"),
+    ],
+)
+def test_a_server_behind_a_proxy_answers_to_its_public_name(configured, name, host, status):
+    public = {"access": "proxied", "public_url": "x", "public_name": name, "public_origin": f"https://{name}"}
+    configured(**public)
+    assert answer(configured.port, Host=host).status == status
+
+
+def test_a_login_through_https_at_a_proxy_has_a_secure_cookie(configured):
+    configured(access="proxied", public_url="x", public_name="a.b", public_origin="https://a.b")
+    _page, login = visit(configured.port, tls=False, headers={"X-Forwarded-Proto": "https"})
     (cookie,) = [each for each in login.get_all("Set-Cookie") if each.startswith("username-")]
     assert "secure" in cookie.lower()

@@ -15,11 +15,19 @@ import types
 import urllib.parse
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from .conftest import PASSWORD, TOKEN, wait_for
 
-TEMPLATE = (Path(__file__).parents[2] / "roles/jupyter/templates/login_log.py.j2").read_text()
+_TEXT = (Path(__file__).parents[2] / "roles/jupyter/templates/login_log.py.j2").read_text()
+
+
+def render(**instance: bool) -> str:
+    return jinja2.Template(_TEXT, trim_blocks=True).render(instance=instance)
+
+
+TEMPLATE = render(login_throttle=True)
 COUNTED = b"MESSAGE=127.0.0.1 sent a wrong password or token\n"
 
 
@@ -272,3 +280,34 @@ def test_through_a_tunnel_everybody_is_one_address_and_none_is_shut_out(client):
     for _turn in range(7):
         assert client.ask("GET", "/api/status?token=guess") == 403
     assert client.ask("GET", f"/api/status?token={TOKEN}") == 200
+
+
+@pytest.fixture(scope="module")
+def behind(make_jupyter):
+    return make_jupyter(f"c.IdentityProvider.token = {TOKEN!r}\n{render(counts_logins=True)}")
+
+
+class TestBehindAProxy:
+    """Every connection comes from the proxy, which says in its header where each request is from."""
+
+    @pytest.fixture
+    def guess(self, client, behind):
+        client.port = behind.port
+
+        def send(**headers: str) -> int:
+            return client.ask("GET", "/api/status", Authorization="token guess", **headers)
+
+        return send
+
+    def test_the_address_that_the_proxy_adds_is_counted(self, guess, client):
+        assert [guess(X_Forwarded_For="192.0.2.7") for _each in range(7)] == [403] * 5 + [429] * 2
+        assert guess(X_Forwarded_For="192.0.2.8") == 403
+        assert client.counted() == []  # nothing is there to shut the address out
+
+    def test_the_client_s_own_words_change_nothing(self, guess):
+        found = [guess(X_Forwarded_For=f"198.51.100.{number}, 192.0.2.9", X_Real_Ip="::1") for number in range(7)]
+        assert found == [403] * 5 + [429] * 2
+
+    @pytest.mark.parametrize("headers", [{}, {"X_Forwarded_For": "unknown"}, {"X_Forwarded_For": ""}])
+    def test_a_proxy_that_names_nobody_shuts_nobody_out(self, guess, headers):
+        assert [guess(**headers) for _each in range(7)] == [403] * 7

@@ -252,7 +252,7 @@ CAUSES = {
     "wrong_base_url": Cause(
         UNREACHABLE,
         "Jupyter does not answer under the path {path} at {at}: {detail}.",
-        "Write the server's base_url as the path of the url.",
+        "Write the server's base_url as the path of the url. A proxy has to pass the path as it is.",
     ),
     "host_blocked": Cause(
         UNREACHABLE,
@@ -264,6 +264,17 @@ CAUSES = {
         UNREACHABLE,
         "{at} answers {step} with HTTP {status}: {detail}.",
         "Read the service's log.",
+    ),
+    "bad_gateway": Cause(
+        UNREACHABLE,
+        "A proxy answers at {at} with HTTP {status}: it does not reach the server behind it.",
+        "See that the server runs, and that the proxy has its address, port and scheme; its log says why.",
+    ),
+    "body_limit": Cause(
+        UNREACHABLE,
+        "A proxy at {at} refuses a request of {size} MB with HTTP 413: no larger notebook can be saved, and no larger"
+        " file uploaded.",
+        "Raise the limit of the proxy for the size of a request (nginx: client_max_body_size 0).",
     ),
     "login_refused": Cause(
         UNREACHABLE,

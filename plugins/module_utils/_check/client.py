@@ -63,6 +63,7 @@ class _Visit(KernelClient):
             if self.request.password is None and self.request.token is None and not anonymous:
                 return "no_credentials"
             self._login(anonymous)
+            self._upload()
         with self._blamed("classic"):
             self._open_classic()
         self._run_code()

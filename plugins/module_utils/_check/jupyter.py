@@ -24,6 +24,9 @@ from .protocol import (
     read_page,
 )
 
+#: A gateway that does not reach the server, or gets no answer (RFC 9110, 15.6.3 to 15.6.5).
+GATEWAY = (502, 503, 504)
+
 
 def _version(body: bytes) -> str | None:
     try:
@@ -52,6 +55,8 @@ class JupyterClient(HttpClient):
                 raise Stop("host_blocked", host_header=self.address.netloc)
             if answer.status in {301, 302, 307, 308, 404}:
                 raise self._elsewhere(answer)
+            if answer.status in GATEWAY:
+                raise Stop("bad_gateway", status=answer.status)
             if answer.status != 200:
                 raise Stop("server_error", step="GET /api", status=answer.status, detail=error_text(answer.body))
             self.report.server_version = _version(answer.body)
@@ -102,6 +107,19 @@ class JupyterClient(HttpClient):
         if status in {401, 403}:
             raise Stop("login_refused" if self.request.token is not None else "cookie_lost")
         self._passed("login")
+
+    def _upload(self) -> None:
+        """Send a large request that changes nothing: Jupyter reads it, and has no such method there."""
+        if not self.request.upload:
+            return
+        body = b"x" * self.request.upload
+        try:
+            status = self._call("POST", "/api/status", body, "application/octet-stream").status
+        except (http.client.HTTPException, ConnectionError):
+            status = 413  # a proxy may end the connection before it has read all
+        if status == 413:
+            raise Stop("body_limit", size=f"{len(body) / 1e6:g}")
+        self._passed("upload")
 
     def _open_classic(self) -> None:
         """Open the page that Juno opens. Notebook 7 and JupyterLab answer with pages of their own."""

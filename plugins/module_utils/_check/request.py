@@ -12,6 +12,9 @@ from .._errors import CheckError
 from .address import Address, parse_url
 from .ssh import Forward
 
+#: Bytes; the limits of proxies are of this order, and the check holds them in memory.
+MOST_UPLOAD = 100_000_000
+
 
 @dataclass(frozen=True)
 class Request:
@@ -25,6 +28,7 @@ class Request:
     token: str | None = None
     credential_source: str = "the credential"
     classic: str = ""  # no page is opened
+    upload: int = 0  # bytes; nothing is sent
     forward: Forward | None = None
     kernel: str | None = None  # None: the server's own choice
     code: str = "6*7"
@@ -64,6 +68,8 @@ def request_from(params: dict[str, Any]) -> Request:
     """Translate the arguments of connection_check. Raise CheckError for those that make no check possible."""
     if params["timeout"] <= 0:
         raise CheckError("timeout: give more than 0 seconds.")
+    if not 0 <= params["upload"] <= MOST_UPLOAD:
+        raise CheckError(f"upload: give 0 to {MOST_UPLOAD} bytes.")
     address = parse_url(params["url"])
     forward = None
     if params["tunnel"]:
@@ -80,6 +86,7 @@ def request_from(params: dict[str, Any]) -> Request:
         token=_secret(params, "token"),
         credential_source=params["password_file"] or params["token_file"] or "the one given",
         classic=params["classic"].strip("/"),
+        upload=params["upload"],
         forward=forward,
         kernel=params["kernel"],
         code=params["code"],

@@ -75,7 +75,7 @@ def probe(plan: Plan, files: bool = False) -> dict[str, Any]:
         "ports": sorted({item["port"] for item in plan["instances"]}),
         "units": [UNIT.format(name=item["name"]) for item in plan["instances"]],
         "user_units": plan["scope"] == "user",
-        "firewall": plan["scope"] == "system" and any(item["access"] != "tunnel" for item in plan["instances"]),
+        "firewall": plan["scope"] == "system" and any(item["networked"] for item in plan["instances"]),
     }
 
 
@@ -180,7 +180,7 @@ def explain(item: Instance, cause: str, report: Report) -> str:
     other = _stranger(item, report)
     if other:
         return f"On the host: TCP port {port} is held by {_holder(other)}. {stopping(other)}, or choose another port."
-    if item["access"] != "tunnel" and all(each["loopback"] for each in in_the_way(item, report)):
+    if item["networked"] and all(each["loopback"] for each in in_the_way(item, report)):
         return (
             f"On the host: the server listens on the loopback alone, and access is '{item['access']}'. Run the site"
             " playbook."
@@ -229,7 +229,7 @@ def _holder(listener: Listener) -> str:
 
 def _walls(item: Instance, cause: str, firewall: FirewallPicture | None) -> str:
     """Distinguish the host's own firewall from a filter beyond the host."""
-    if item["access"] == "tunnel" or cause not in ON_THE_WAY or firewall is None:
+    if item["access"] in ("tunnel", "proxied") or cause not in ON_THE_WAY or firewall is None:
         return ""
     client, port = firewall["ssh"].get("client"), item["port"]
     if not client:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from .._records import HostInstance, Instance, Plan
 
 
+#: The certificate of a proxy is not of ours.
+PROXY_TLS = {"https": "provided", "http": "none"}
+
+
 def servers(
     plan: Plan, instances: list[HostInstance], credentials: dict[str, Any], pki: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -93,18 +97,22 @@ def ways(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
     """Return every way by which clients come to an instance, and how the control node goes it; the first is the one it
     is handed over by.
 
-    ``{"way": "network" | "tunnel" | "loopback", "url": str, "possible": bool, "tunnel": dict | None}``: ``url`` is the
-    address that a client types, ``tunnel`` is the option of the module ``connection_check``; ``possible`` is false
-    where only the host's own loopback leads there.
+    ``{"way": "network" | "tunnel" | "loopback" | "proxy", "url": str, "possible": bool, "tunnel": dict | None}``:
+    ``url`` is the address that a client types, ``tunnel`` is the option of the module ``connection_check``;
+    ``possible`` is false where only the host's own loopback leads there.
     """
     contact, found = plan["contact"], []
-    if instance["access"] != "tunnel":
+    if instance["access"] == "proxied":
+        # A notebook with pictures has some megabytes.
+        way = {"way": "proxy", "url": instance["public_url"], "possible": True, "tunnel": None}
+        return [{**way, "upload": 5_000_000}]
+    if instance["networked"]:
         found.append(
             {"way": "network", "url": _url(instance, instance["addresses"][0]), "possible": True, "tunnel": None}
         )
-    if instance["access"] != "direct" and contact["connection"] == "local":
+    if instance["by_ssh"] and contact["connection"] == "local":
         found.append({"way": "loopback", "url": instance["local_url"], "possible": True, "tunnel": None})
-    elif instance["access"] != "direct":
+    elif instance["by_ssh"]:
         ssh = {
             "host": contact["host"],
             "port": contact["port"],
@@ -128,6 +136,8 @@ def ways(plan: Plan, instance: Instance) -> list[dict[str, Any]]:
 def authority_file(host: str, instance: Instance, pki_directory: str) -> str | None:
     """Return the file of the control node with the authorities that clients have to trust. None if that is the system's
     own list, or nothing."""
+    if instance["access"] == "proxied":
+        return instance["ca_file"] or None
     if instance["tls"] == "private_ca":
         return paths.bundle_path(pki_directory)
     if instance["tls"] == "self_signed":
@@ -144,13 +154,14 @@ def _url(instance: Instance, host: str, port: int = 0) -> str:
 
 def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki: dict[str, Any]) -> dict[str, Any]:
     route, port = plan["route"], instance["port"]
-    urls = [_url(instance, address) for address in _shown(plan, instance)]
+    urls = _shown(plan, instance)
     # On this very machine the server is at its own port.
     near = instance["port"] if plan["contact"]["connection"] == "local" else instance["local_port"]
     url = urls[0] if urls else _url(instance, "localhost", near)
     certificate = (
         pki.get("certificates", {}).get(f"{plan['host']}/{instance['name']}", {}) if instance["tls"] != "none" else {}
     )
+    proxied = instance["access"] == "proxied"
     trust = _trust(instance, certificate, pki.get("authority", {}))
     return {
         "host": plan["host"],
@@ -159,11 +170,12 @@ def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki:
         "url": url,
         "urls": urls,
         "api_url": f"{url}api",
-        "access": instance["access"],
+        # For a client, a proxy is the server.
+        "access": "direct" if proxied else instance["access"],
         "tls": {
-            "mode": instance["tls"],
+            "mode": PROXY_TLS[url.partition(":")[0]] if proxied else instance["tls"],
             **trust,
-            "not_after": certificate.get("not_after"),
+            "not_after": None if proxied else certificate.get("not_after"),
         },
         "ssh": {
             "host": _ssh_host(plan, instance),
@@ -179,7 +191,7 @@ def _server(plan: Plan, instance: HostInstance, credential: dict[str, Any], pki:
         "clients": instance["clients"],
         "classic": instance["classic"],
         "checks": [
-            {**target, "sha256": certificate.get("sha256")}
+            {**target, "sha256": None if proxied else certificate.get("sha256")}
             for target in _provable(plan, instance, trust["ca_file"], credential)
         ],
     }
@@ -201,6 +213,8 @@ def _provable(plan: Plan, instance: Instance, ca_file: str | None, credential: d
 def _trust(instance: Instance, certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
     """Return the authorities that clients have to trust: ``ca_file`` (None for the system's own list) and ``ca_sha256``
     (None if the file alone tells)."""
+    if instance["access"] == "proxied":
+        return {"ca_file": instance["ca_file"] or None, "ca_sha256": None}
     if instance["tls"] == "private_ca":
         # All roots to trust, the one in use first: two while one authority takes over from another.
         return {"ca_file": authority.get("bundle"), "ca_sha256": authority.get("sha256")}
@@ -210,12 +224,15 @@ def _trust(instance: Instance, certificate: dict[str, Any], authority: dict[str,
 
 
 def _shown(plan: Plan, instance: Instance) -> list[str]:
-    """The addresses to hand over, best first. A short name that only the inventory gives is known to nobody else."""
-    if instance["access"] == "tunnel":
+    """The URLs to hand over, best first. A short name that only the inventory gives is known to nobody else."""
+    if instance["access"] == "proxied":
+        return [instance["public_url"]]
+    if not instance["networked"]:
         return []
     first, *more = instance["addresses"]
     guessed = instance["addresses"] == plan.get("guessed")
-    return [first, *(name for name in more if not guessed or "." in name or ":" in name)]
+    names = [first, *(name for name in more if not guessed or "." in name or ":" in name)]
+    return [_url(instance, name) for name in names]
 
 
 def _ssh_host(plan: Plan, instance: Instance) -> str:

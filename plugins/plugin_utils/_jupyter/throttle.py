@@ -37,7 +37,7 @@ def settle(instance: Instance, own: bool, scope: str) -> bool | None:
     :raises PlanError: where it was asked for and cannot be.
     """
     asked: bool | None = instance["login_throttle"]
-    if asked is False or (instance["access"] == "tunnel" and not (asked and own)):
+    if asked is False or (instance["access"] in ("tunnel", "proxied") and not (asked and own)):
         return False
     problem = hindrance(instance, scope)
     if problem and asked:
@@ -51,6 +51,8 @@ def hindrance(instance: Instance, scope: str) -> str:
         return "only root can shut a port, and scope 'user' has none"
     if instance["access"] == "tunnel":
         return "with access 'tunnel' every login comes from the host itself, through SSH"
+    if instance["access"] == "proxied":
+        return "with access 'proxied' every packet has the proxy's address; the server itself refuses who guesses"
     if any(isinstance(traits, dict) and traits.get("trust_xheaders") for traits in instance["settings"].values()):
         return "with trust_xheaders every client has the proxy's address, and would be shut out with it"
     return ""

@@ -68,7 +68,7 @@ def remarks(plan: Plan, report: Report) -> list[str]:
     """Say where names of multicast DNS differ from those in the inventory, and which one the host has."""
     network = report["network"]
     published, found = network["published"], []
-    direct = [item for item in plan["instances"] if item["access"] != "tunnel"]
+    direct = [item for item in plan["instances"] if item["access"] in ("direct", "both")]
     named = [name for item in direct for name in item["addresses"] if is_multicast(name)]
     for name in dict.fromkeys(named):
         if published and published != name:

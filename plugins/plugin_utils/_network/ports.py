@@ -18,7 +18,7 @@ def in_the_way(item: Instance, report: Report) -> list[Listener]:
     that."""
     listener = report["listeners"].get(str(item["port"]))
     found = [listener, *listener.get("also", [])] if listener else []
-    return [each for each in found if item["access"] != "tunnel" or each["loopback"] or each["everywhere"]]
+    return [each for each in found if item["networked"] or each["loopback"] or each["everywhere"]]
 
 
 def taken(item: Instance, report: Report) -> list[str]:

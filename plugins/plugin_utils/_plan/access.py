@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING, Any, Callable
+from urllib.parse import urlsplit
 
+from ...module_utils._check.address import DEFAULT_PORTS
+from ...module_utils._plain import plain
 from .._input import addresses
 
 if TYPE_CHECKING:
@@ -74,7 +77,11 @@ def check_sources(instance: Instance, wrong: Any) -> None:
 def settle_access(instance: Instance, wrong: Any) -> None:
     """Settle ``tls`` and ``bind_address`` from ``access``. Refuse settings that would send a password over a network in
     clear."""
-    loopback = instance["access"] == "tunnel"
+    access = instance["access"]
+    instance["by_ssh"] = access in ("tunnel", "both")
+    # A proxy on this host comes to the loopback, and any other one is named.
+    instance["networked"] = access in ("direct", "both") or (access == "proxied" and bool(instance["allowed_sources"]))
+    loopback = not instance["networked"]
     if instance["tls"] == "auto":
         given = "provided" if instance["certificate_file"] else "private_ca"
         instance["tls"] = "none" if loopback or instance["plain_http"] else given
@@ -87,8 +94,8 @@ def settle_access(instance: Instance, wrong: Any) -> None:
         if loopback:
             wrong(
                 "tls",
-                "'provided' with access 'tunnel': clients come to localhost, which no such certificate names. Leave tls"
-                " out: SSH encrypts.",
+                f"'provided' with access '{access}': nobody comes by the names of such a certificate. Leave tls out: "
+                + ("SSH encrypts." if access == "tunnel" else "the proxy on this host comes to the loopback."),
             )
     elif instance["certificate_file"] and instance["tls"] in ("private_ca", "self_signed"):
         wrong(
@@ -117,13 +124,61 @@ def settle_access(instance: Instance, wrong: Any) -> None:
     elif loopback and instance["bind_address"] not in LOOPBACK:
         wrong(
             "bind_address",
-            f"'{instance['bind_address']}' is not the loopback, and access 'tunnel' listens nowhere else. Say access:"
-            " direct, or leave it out.",
+            f"'{instance['bind_address']}' is not the loopback, and access '{access}' listens nowhere else. "
+            + ("Say access: direct" if access == "tunnel" else "Name the proxy in allowed_sources")
+            + ", or leave it out.",
         )
     elif not loopback:
         _listener(instance, wrong)
     if not loopback and not instance["addresses"]:
         wrong("addresses", "access from the network needs at least one name or IP address that clients use.")
+
+
+def settle_public_url(instance: Instance, own: bool, wrong: Any) -> None:
+    """Settle ``base_url`` from ``public_url``: a proxy passes the path as it is.
+
+    :param own: the instance says it itself, and not the host for all of them.
+    """
+    given = instance["public_url"]
+    instance["public_name"] = instance["public_origin"] = ""
+    if instance["access"] != "proxied":
+        instance["public_url"] = ""
+        if given and own:
+            wrong("public_url", f"is a proxy's address, and access is '{instance['access']}'. Say access: proxied.")
+        return
+    try:
+        parts = urlsplit(given)
+        good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.username is not None or parts.query or parts.fragment:
+        wrong(
+            "public_url",
+            f"access 'proxied' needs the address that clients type, and '{plain(given)}' is none. Write for example"
+            " https://lab.example.org/ann/.",
+        )
+        return
+    if parts.scheme == "http" and not instance["plain_http"]:
+        wrong(
+            "public_url",
+            "http:// would send the password to the proxy in clear. Write https://, or, on a network you trust,"
+            " plain_http: true.",
+        )
+    path = f"/{parts.path.strip('/')}/" if parts.path.strip("/") else "/"
+    if instance["base_url"].strip("/") not in ("", path.strip("/")):
+        wrong(
+            "base_url",
+            f"'{instance['base_url']}' is another path than that of {plain(given)}, and a proxy passes the path as it"
+            " is. Leave it out.",
+        )
+    instance["base_url"] = path
+    host = str(parts.hostname)
+    bracketed = f"[{host}]" if ":" in host else host
+    # As a browser writes it in the Origin header: without the port that the scheme implies (RFC 6454, 6.2).
+    usual = parts.port in (None, DEFAULT_PORTS[parts.scheme])
+    instance["public_name"] = "" if _is_ip(host) else host
+    instance["public_origin"] = f"{parts.scheme}://{bracketed}{'' if usual else f':{parts.port}'}"
+    instance["public_url"] = f"{instance['public_origin']}{path}"
 
 
 def _listener(instance: Instance, wrong: Any) -> None:
@@ -137,13 +192,22 @@ def _listener(instance: Instance, wrong: Any) -> None:
     if near:
         wrong(
             "bind_address",
-            f"'{bind}' is the loopback, which no network reaches, with access '{access}'. Say access: tunnel, or leave"
-            " it out.",
+            f"'{bind}' is the loopback, which no network reaches, with access '{access}'. "
+            + ("Leave allowed_sources out" if access == "proxied" else "Say access: tunnel")
+            + ", or leave it out.",
         )
     elif access == "both" and bind not in EVERYWHERE:
         wrong(
             "bind_address", f"'{bind}' with access 'both': a tunnel ends at the loopback. Say '*', or access: direct."
         )
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_private(source: str) -> bool:
@@ -165,7 +229,6 @@ def weak_passwords(instances: list[Instance], passwords: dict[str, str | None]) 
     return [
         item["name"]
         for item in instances
-        if item["access"] != "tunnel"
-        and not item["allowed_sources"]
+        if (item["access"] == "proxied" or (item["networked"] and not item["allowed_sources"]))
         and 0 < len(passwords.get(item["name"]) or "") < LEAST_PASSWORD
     ]

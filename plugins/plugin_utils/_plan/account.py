@@ -85,9 +85,12 @@ def settle_tunnel_accounts(instance: Instance, own: bool, scope: str, wrong: Any
     """Accounts that may forward to this server: root creates them, and where nobody comes through SSH nobody needs
     them."""
     names = instance["tunnel_accounts"]
-    if instance["access"] == "direct":
+    if not instance["by_ssh"]:
         if names and own:
-            wrong("tunnel_accounts", "access 'direct' leads past SSH. Say access: both, or leave tunnel_accounts out.")
+            wrong(
+                "tunnel_accounts",
+                f"access '{instance['access']}' leads past SSH. Say access: both, or leave tunnel_accounts out.",
+            )
         instance["tunnel_accounts"] = []
     elif names and scope == "user":
         wrong(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...module_utils._errors import PlanError
 from .._jupyter import kernels, throttle
-from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access
+from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access, settle_public_url
 from .account import settle_account, settle_data_dirs, settle_tunnel_accounts
 from .downloads import check_downloads
 from .interfaces import packages_of
@@ -95,10 +95,15 @@ def resolve(
             " Give the host another name in the inventory."
         )
     # An instance with access 'direct' does without. A host whose instances all do would obey nothing of it.
-    if defaults.get("tunnel_accounts") and resolved and all(item["access"] == "direct" for item in resolved):
+    if defaults.get("tunnel_accounts") and resolved and not any(item["by_ssh"] for item in resolved):
         problems.append(
-            "jupyter_tunnel_accounts: every instance of this host has access 'direct', which leads past SSH. Set"
+            "jupyter_tunnel_accounts: every instance of this host has an access that leads past SSH. Set"
             " jupyter_access: both, or jupyter_tunnel_accounts: [] for this host."
+        )
+    if defaults.get("public_url") and resolved and all(item["access"] != "proxied" for item in resolved):
+        problems.append(
+            "jupyter_public_url: no instance of this host has access 'proxied'. Set jupyter_access: proxied, or leave"
+            " it out."
         )
     issued = [item for item in resolved if item["tls"] not in ("none", "provided")]
     for key, usual in ISSUED.items():
@@ -137,7 +142,7 @@ def resolve(
         "firewall_rules": [
             {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"}
             for item in present
-            if item["access"] != "tunnel"
+            if item["networked"]
         ],
         "tunnel_forwards": _tunnel_forwards(present),
         "local_ports": {str(item["port"]): item["local_port"] for item in present},
@@ -178,12 +183,14 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     instance["addresses"] = all_addresses(instance["addresses"], wrong)
     check_sources(instance, wrong)
     settle_access(instance, wrong)
+    settle_public_url(instance, "public_url" in given, wrong)
     for key in ISSUED:
         if key in given and instance["tls"] in ("none", "provided"):
             wrong(key, f"is for a certificate that is issued here, and tls is '{instance['tls']}'. Leave it out.")
     settle_account(instance, scope, wrong)
     settle_data_dirs(instance, wrong)
     settle_tunnel_accounts(instance, "tunnel_accounts" in given, scope, wrong)
+    instance["counts_logins"] = instance["access"] == "proxied" and instance["login_throttle"] is not False
     try:
         instance["login_throttle"] = throttle.settle(instance, "login_throttle" in given, scope)
     except PlanError as error:
@@ -242,7 +249,7 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
         files: dict[str, Any] = {key: path for key, path in given.items() if path}
         return {**entry, "source": "provided", **files}
     entry.update(days=instance["certificate_days"], key_type=instance["certificate_key_type"])
-    if instance["access"] != "direct":
+    if instance["by_ssh"]:
         # Through a tunnel, a client finds the server under its own localhost.
         entry["addresses"] = list(dict.fromkeys([*entry["addresses"], *LOOPBACK]))
     if instance["tls"] == "self_signed":

@@ -130,7 +130,7 @@ def ssh_port(plan: Plan) -> list[int]:
     """Return where an SSH server has to listen for the servers of this plan, where Ansible itself has not come through
     one."""
     contact = plan.get("contact", {})
-    tunnelled = any(item["access"] != "direct" for item in plan["instances"])
+    tunnelled = any(item["by_ssh"] for item in plan["instances"])
     return (
         [contact["port"] or 22] if tunnelled and contact.get("connection") in ("local", "ansible.builtin.local") else []
     )

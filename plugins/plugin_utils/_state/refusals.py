@@ -86,7 +86,7 @@ def refusals(plan: Plan, report: Report) -> list[str]:
             " Say access: tunnel, or leave allowed_sources out (HTTPS and a password stay), or say firewall_provider:"
             " none where something in front of this host keeps them out."
             for item in plan["instances"]
-            if item["access"] != "tunnel" and item["allowed_sources"]
+            if item["networked"] and item["allowed_sources"]
         ]
     for item in plan["instances"]:
         problems += [f"instance '{item['name']}': {problem}" for problem in _instance_refusals(plan, item, report)]

@@ -78,7 +78,7 @@ def _plain(plan: Plan) -> list[str]:
         + (f"Only {', '.join(item['allowed_sources'])} may connect. " if plan["firewall"]["provider"] != "none" else "")
         + "Leave plain_http out, and it speaks HTTPS."
         for item in plan["instances"]
-        if item["tls"] == "none" and item["access"] != "tunnel"
+        if item["tls"] == "none" and item["networked"]
     ]
 
 

@@ -31,8 +31,9 @@ FULL = {
     "tasks_max": "500",
     "kernels": [{"name": "r", "packages": ["rpy2"], "env": {"A": "b"}}],
 }
+PROXIED = {"name": "door", "port": 8890, "access": "proxied", "public_url": "https://lab.example.org/door/"}
 HOSTS = {
-    "systemd": ([{"name": "lab", **FULL}, {"name": "old", "interface": "notebook6", "port": 8889}], {}),
+    "systemd": ([{"name": "lab", **FULL}, {"name": "old", "interface": "notebook6", "port": 8889}, PROXIED], {}),
     "tmux": (
         [{"name": "lab"}],
         {"systemd": False, "user_manager": False, "commands": {"tmux": "/t", "runuser": "/r", "cron": "/c"}},
@@ -46,6 +47,16 @@ LINES = [
         "jupyter_server_config.py.j2",
         {},
         'c.ServerApp.tornado_settings.update({"page_config_data": {"buildAvailable": False, "buildCheck": False}})',
+    ),
+    (
+        "jupyter_server_config.py.j2",
+        {"access": "proxied", "public_url": "https://lab.example.org/"},
+        "c.ServerApp.local_hostnames = ['lab.example.org', 'localhost']",
+    ),
+    (
+        "jupyter_notebook_config.py.j2",
+        {"access": "proxied", "public_url": "https://192.0.2.7/", "interface": "notebook6"},
+        "c.NotebookApp.allow_remote_access = True  # Jupyter can list names, and no address",
     ),
     ("limits.conf.j2", {"memory_max": "4G"}, "MemoryMax=4G"),
     ("instance.conf.j2", {}, "CapabilityBoundingSet="),

@@ -68,7 +68,8 @@ def test_a_misspelt_key_is_an_error_of_lint(refused, record, key, misspelt):
 def test_an_instance_holds_options_of_the_role_and_no_secret():
     """An option that only a template reads needs no entry in the record."""
     options = {"name", *INSTANCE_KEYS} - set(SECRET_KEYS)
-    derived = {"scheme", "local_url", "classic", "has_token"}
+    derived = {"scheme", "local_url", "classic", "has_token", "networked", "by_ssh", "counts_logins"}
+    derived |= {"public_name", "public_origin"}
 
     assert set(get_type_hints(_records.Instance)) - derived - options == set()
 

@@ -89,6 +89,7 @@ def test_no_sentence_asks_for_a_fact_that_nobody_gives():
         "who",
         "most",
         "page",
+        "size",
     }
     for meaning in CAUSES.values():
         for sentence in (meaning.message, meaning.cure):
@@ -96,10 +97,11 @@ def test_no_sentence_asks_for_a_fact_that_nobody_gives():
 
 
 def test_every_cause_is_provoked_for_real():
-    """By a test with real parts, in the folder tests/connection."""
-    folder = Path(__file__).parents[4] / "connection"
-    tests = "".join(path.read_text() for path in folder.glob("test_*.py"))
-    assert [cause for cause in CAUSES if f'"{cause}"' not in tests] == []
+    """By a test with real parts, in the folder tests/connection, or with real proxies in the scenario proxied."""
+    folder = Path(__file__).parents[5]
+    tests = "".join(path.read_text() for path in folder.glob("tests/connection/test_*.py"))
+    proxies = (folder / "molecule/proxied/verify.yml").read_text()
+    assert [cause for cause in CAUSES if f'"{cause}"' not in tests and f"cause: {cause}" not in proxies] == []
 
 
 @pytest.mark.parametrize("cause", CAUSES)

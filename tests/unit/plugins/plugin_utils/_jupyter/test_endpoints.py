@@ -337,3 +337,13 @@ def test_every_address_is_handed_over_that_clients_can_know(guessed, urls):
     assert (server["url"], server["urls"]) == (urls[0], urls)
     lines = said(access="direct", addresses=names)[:3]
     assert lines == ["lab on web1: https://192.0.2.10:8888/", "    or https://web1:8888/", "    or https://a.b:8888/"]
+
+
+def test_for_a_client_a_proxy_is_the_server():
+    server = only(access="proxied", public_url="https://lab.example.org/ann/", ca_file="/company.pem")
+    assert (server["url"], server["urls"]) == ("https://lab.example.org/ann/", ["https://lab.example.org/ann/"])
+    assert (server["access"], server["tls"]["mode"], server["tls"]["ca_file"]) == ("direct", "provided", "/company.pem")
+    (check,) = server["checks"]
+    assert (check["way"], check["url"], check["tunnel"]) == ("proxy", "https://lab.example.org/ann/", None)
+    assert (check["ca_file"], check["sha256"], check["upload"]) == ("/company.pem", None, 5_000_000)
+    assert only(access="proxied", public_url="http://lab/", plain_http=True)["tls"]["mode"] == "none"

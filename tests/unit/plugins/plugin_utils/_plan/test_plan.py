@@ -304,7 +304,7 @@ def test_no_instance_is_a_plan_too():
         pytest.param(
             [{"name": "lab", "tls": "provided", "certificate_file": "/x.pem"}],
             "tls",
-            "clients come to localhost",
+            "nobody comes by the names of such a certificate",
             id="provided for a tunnel",
         ),
         pytest.param(
@@ -651,3 +651,67 @@ def test_tunnel_accounts_of_a_host_without_a_tunnel_are_refused(instances, refus
             False,
             [[]] * sum(given["access"] == "direct" for given in instances),
         )
+
+
+URL = "https://lab.example.org/ann/"
+
+
+def test_a_server_behind_a_proxy_of_its_host():
+    result = plan({"name": "lab", "access": "proxied", "public_url": "https://Lab.example.org:443/ann"})
+    (lab,) = result["instances"]
+    assert (lab["public_url"], lab["public_name"], lab["public_origin"]) == (URL, "lab.example.org", URL[:-5])
+    assert (lab["bind_address"], lab["tls"], lab["base_url"]) == ("localhost", "none", "/ann/")
+    assert (lab["login_throttle"], lab["counts_logins"], lab["by_ssh"], lab["networked"]) == (False, True, False, False)
+    assert (result["firewall_rules"], result["certificates"], result["tunnel_forwards"]) == ([], [], {})
+
+
+def test_a_server_behind_a_proxy_elsewhere():
+    proxy = ["192.0.2.7/32"]
+    result = plan({"name": "lab", "access": "proxied", "public_url": URL, "allowed_sources": proxy})
+    (lab,) = result["instances"]
+    assert (lab["bind_address"], lab["tls"], lab["networked"]) == ("*", "private_ca", True)
+    assert result["firewall_rules"] == [{"port": 8888, "protocol": "tcp", "sources": proxy, "state": "present"}]
+    assert result["certificates"][0]["addresses"] == ["192.0.2.10", "web1"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "origin"),
+    [
+        ("https://192.0.2.7:8443/", "", "https://192.0.2.7:8443"),
+        ("https://[2001:db8::7]/a/b/", "", "https://[2001:db8::7]"),
+        ("https://lab.example.org:444", "lab.example.org", "https://lab.example.org:444"),
+    ],
+)
+def test_public_addresses(url, name, origin):
+    lab = only({"name": "lab", "access": "proxied", "public_url": url})
+    assert (lab["public_name"], lab["public_origin"]) == (name, origin)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "public_url: access 'proxied' needs the address that clients type, and '' is none."),
+        ({"public_url": "lab.example.org"}, "and 'lab.example.org' is none. Write for example https://"),
+        ({"public_url": "https://ann:pw@lab/"}, "is none."),
+        ({"public_url": "https://lab/?x=1"}, "is none."),
+        ({"public_url": "http://lab/"}, "public_url: http:// would send the password to the proxy in clear."),
+        ({"public_url": URL, "base_url": "/bob"}, "base_url: '/bob' is another path than that of https://"),
+        ({"public_url": URL, "tunnel_accounts": ["ipad"]}, "tunnel_accounts: access 'proxied' leads past SSH."),
+        ({"public_url": URL, "bind_address": "*"}, "Name the proxy in allowed_sources, or leave it out."),
+        ({"public_url": URL, "login_throttle": True}, "every packet has the proxy's address"),
+        (
+            {"public_url": URL, "tls": "provided", "certificate_file": "/c"},
+            "the proxy on this host comes to the loopback",
+        ),
+        ({"access": "direct", "public_url": URL}, "public_url: is a proxy's address, and access is 'direct'."),
+    ],
+)
+def test_a_proxy_that_cannot_be(given, said):
+    with pytest.raises(PlanError) as raised:
+        plan({"name": "lab", "access": "proxied", **given})
+    assert said in str(raised.value)
+
+
+def test_an_address_of_a_proxy_that_no_instance_has():
+    with pytest.raises(PlanError, match="jupyter_public_url: no instance of this host has access 'proxied'"):
+        plan({"name": "lab"}, public_url=URL)
