@@ -66,8 +66,8 @@ class ActionModule(OwnAction):
             missing = ca_file is not None and not os.path.exists(ca_file)
             credential = self._credential(plan["host"], item["name"], arguments["credentials_directory"])
             for target in endpoints.targets(plan, item, ca_file, credential):
-                shown = None if target["way"] == "proxy" else plan["host"]  # a proxy's certificate is not of ours
-                sha256 = shown and _fingerprint(shown, item, arguments["pki_directory"])
+                ours = target["way"] != "proxy"
+                sha256 = _fingerprint(plan["host"], item, arguments["pki_directory"]) if ours else None
                 more = {"sha256": sha256, "ca_missing": missing}
                 targets.append({**target, **more, "possible": target["possible"] and not missing})
         found = [

@@ -272,8 +272,8 @@ CAUSES = {
     ),
     "body_limit": Cause(
         UNREACHABLE,
-        "A proxy at {at} refuses a request of {size} MB with HTTP 413: no larger notebook can be saved, and no larger"
-        " file uploaded.",
+        "A proxy at {at} refuses a request of {size} MB ({detail}), so no such notebook can be saved, and no such file"
+        " uploaded.",
         "Raise the limit of the proxy for the size of a request (nginx: client_max_body_size 0).",
     ),
     "login_refused": Cause(

@@ -112,13 +112,14 @@ class JupyterClient(HttpClient):
         """Send a large request that changes nothing: Jupyter reads it, and has no such method there."""
         if not self.request.upload:
             return
-        body = b"x" * self.request.upload
+        body, refused = b"x" * self.request.upload, ""
         try:
             status = self._call("POST", "/api/status", body, "application/octet-stream").status
+            refused = "HTTP 413" if status == 413 else ""
         except (http.client.HTTPException, ConnectionError):
-            status = 413  # a proxy may end the connection before it has read all
-        if status == 413:
-            raise Stop("body_limit", size=f"{len(body) / 1e6:g}")
+            refused = "the connection ended in the middle of it"
+        if refused:
+            raise Stop("body_limit", size=f"{len(body) / 1e6:g}", detail=refused)
         self._passed("upload")
 
     def _open_classic(self) -> None:
