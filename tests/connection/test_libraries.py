@@ -32,7 +32,7 @@ CORE = (
 )
 PLAYS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 #: Playbooks that need no library here.
-NONE = ("trust",)
+NONE = ("schedule", "trust")
 ROLES = ("jupyter", "pki", "tunnel")
 GIVEN = {
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",

@@ -129,7 +129,7 @@ def squatter():
 
 
 def who_listens(port: int, ours: int):
-    lab = {"name": "lab", "port": port, "access": "tunnel", "user": "root"}
+    lab = {"name": "lab", "port": port, "access": "tunnel", "networked": False, "user": "root"}
     plan = {"host": "web1", "prefix": "/opt", "scope": "system", "timeout": 0, "instances": [lab]}
     target = {"instance": "lab", "way": "tunnel", "url": f"http://localhost:{port}/", "possible": True}
     probe = {**diagnosis.probe(plan), "units": []}
