@@ -138,6 +138,16 @@ class ActionModule(OwnAction):
                 raise PlanError("\n".join(problems))
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
+        missing = [item for item in plan["instances"] if item["access"] == "proxied" and item["ca_file"]]
+        missing = [item for item in missing if not os.path.isfile(item["ca_file"])]
+        if missing:
+            raise AnsibleActionFail(
+                "\n".join(
+                    f"instance '{item['name']}': ca_file: there is no {item['ca_file']} on the control node. Name the"
+                    " authority behind public_url, or leave it out for one that clients trust already."
+                    for item in missing
+                )
+            )
         if plan["certificates"] and self._value("pki_key_location", task_vars) == "host":
             names = [entry["name"] for entry in plan["certificates"] if entry.get("source") != "provided"]
             if names:

@@ -11,9 +11,13 @@ from .accounts import Account
 from .names import alias, quoted
 
 
+def near_port(port: int) -> int:
+    """Return the port of a user's machine for one of a server: the same where that needs no root (80 becomes 8080)."""
+    return port if port >= 1024 else port + 8000
+
+
 def local_forwards(targets: list[str], ports: dict[str, int] | None = None) -> list[tuple[int, str]]:
-    """Give each target a port of the user's machine: the same number where that is free and needs no root (80 becomes
-    8080).
+    """Give each target a port of the user's machine: that of :func:`near_port`, or the next free one.
 
     :param ports: other numbers, by the port on the host's loopback.
     """
@@ -26,7 +30,7 @@ def local_forwards(targets: list[str], ports: dict[str, int] | None = None) -> l
                 continue  # another name of the same
             loopback.add(port)
         wanted = (ports or {}).get(port) if host in ("localhost", "127.0.0.1", "[::1]") else None
-        local = wanted or (int(port) if int(port) >= 1024 else int(port) + 8000)
+        local = wanted or near_port(int(port))
         while local in forwards:
             local += 1
         forwards[local] = target

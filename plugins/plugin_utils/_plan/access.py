@@ -148,10 +148,10 @@ def settle_public_url(instance: Instance, own: bool, wrong: Any) -> None:
         return
     try:
         parts = urlsplit(given)
-        good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+        host, good = _address_or_none(parts.hostname or ""), parts.scheme in ("https", "http") and parts.port != 0
     except ValueError:
-        good = False
-    if not good or parts.username is not None or parts.query or parts.fragment:
+        host, good = None, False
+    if host is None or not good or parts.username is not None or parts.query or parts.fragment:
         wrong(
             "public_url",
             f"access 'proxied' needs the address that clients type, and '{plain(given)}' is none. Write for example"
@@ -164,7 +164,7 @@ def settle_public_url(instance: Instance, own: bool, wrong: Any) -> None:
             "http:// would send the password to the proxy in clear. Write https://, or, on a network you trust,"
             " plain_http: true.",
         )
-    path = f"/{parts.path.strip('/')}/" if parts.path.strip("/") else "/"
+    path = "/".join(["", *filter(None, parts.path.split("/")), ""])
     if instance["base_url"].strip("/") not in ("", path.strip("/")):
         wrong(
             "base_url",
@@ -172,11 +172,11 @@ def settle_public_url(instance: Instance, own: bool, wrong: Any) -> None:
             " is. Leave it out.",
         )
     instance["base_url"] = path
-    host = str(parts.hostname)
     bracketed = f"[{host}]" if ":" in host else host
     # As a browser writes it in the Origin header: without the port that the scheme implies (RFC 6454, 6.2).
     usual = parts.port in (None, DEFAULT_PORTS[parts.scheme])
-    instance["public_name"] = "" if _is_ip(host) else host
+    is_name = ":" not in host and not host.rpartition(".")[2].isdigit()  # RFC 1123, 2.1
+    instance["public_name"] = host if is_name else ""
     instance["public_origin"] = f"{parts.scheme}://{bracketed}{'' if usual else f':{parts.port}'}"
     instance["public_url"] = f"{instance['public_origin']}{path}"
 
@@ -200,14 +200,6 @@ def _listener(instance: Instance, wrong: Any) -> None:
         wrong(
             "bind_address", f"'{bind}' with access 'both': a tunnel ends at the loopback. Say '*', or access: direct."
         )
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_private(source: str) -> bool:

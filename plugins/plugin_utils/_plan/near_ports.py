@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from ...module_utils._tunnel.client_config import near_port
+
 if TYPE_CHECKING:
     from .._records import Instance
 
@@ -36,8 +38,7 @@ def settle_near_ports(host: str, instances: list[Instance], hosts: list[str]) ->
         if item in automatic:
             number: Any = FIRST + (first - FIRST + offsets[item["name"]]) % (LAST + 1 - FIRST)
         else:
-            # Only root of a laptop can listen where a server may (443): 8443 stands for it.
-            number = item["local_port"] or (item["port"] if item["port"] >= 1024 else item["port"] + 8000)
+            number = item["local_port"] or near_port(item["port"])
         if not str(number).isdigit() or not 1024 <= int(number) <= 65535:
             problems.append(
                 f"instance '{item['name']}': local_port: '{number}' is no port of a laptop. Write auto, or one from"

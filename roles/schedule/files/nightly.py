@@ -203,7 +203,8 @@ def main():
             write(name, metrics(reasons, time.time()), 0o644)
         except OSError as error:
             faults.append(f"schedule_textfile_dir: {error}")
-    was_ill = bool(before()) and not before().startswith("ok")
+    was = before()
+    was_ill = bool(was) and not was.startswith("ok")
     if faults:
         faults.append(tell(f"notebooks: {faults[0].splitlines()[0]}", "\n".join(faults)))
     elif was_ill:
@@ -215,4 +216,8 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError, KeyError) as failure:  # a full disk, or a file of the job that somebody changed
+        words = f"The nightly job ended early, and renewed no certificate perhaps: {type(failure).__name__}: {failure}"
+        sys.exit("\n".join(filter(None, (words, tell("notebooks: the nightly job ended early", words)))))

@@ -213,6 +213,15 @@ def test_the_newest_logs_stay(folder):
     assert len(names) == 2
 
 
+def test_a_job_that_cannot_write_is_told(folder):
+    (folder / "logs").rmdir()
+    (folder / "logs").write_text("no folder")
+    code, said = run(folder)
+    assert code == 1
+    assert "The nightly job ended early" in said
+    assert told(folder).startswith("notebooks: the nightly job ended early\nThe nightly job ended early")
+
+
 def test_two_jobs_at_a_time(folder):
     with open(folder / "lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -236,18 +245,20 @@ def test_a_playbook_without_an_end(folder, monkeypatch):
     ("variable", "said"),
     [
         ({"schedule_time": 210}, "schedule_time is '210'. Write hours and minutes, \"03:30\" for example, in quotes."),
+        ({"schedule_manager": "launchd"}, "schedule_manager is launchd, and this machine has no launchd"),
         (
             {"schedule_dir": "inventory/group_vars/schedule"},
             "is in an inventory, and Ansible reads every file in there",
         ),
     ],
-    ids=["YAML makes a number of 3:30", "a folder that is an inventory"],
+    ids=["YAML makes a number of 3:30", "a timer of another system", "a folder that is an inventory"],
 )
 def test_values_that_are_refused(tmp_path, variable, said):
     (tmp_path / "inventory/group_vars").mkdir(parents=True)
     (tmp_path / "inventory/hosts.yml").write_text("all: {hosts: {web1: {}}}\n")
+    source = tmp_path / ("inventory" if "schedule_dir" in variable else "inventory/hosts.yml")
     variables = {name: str(tmp_path / value) if name.endswith("dir") else value for name, value in variable.items()}
-    command = [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "inventory"]
+    command = [Path(sys.executable).with_name("ansible-playbook"), "-i", source]
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "HOME": str(tmp_path)}
     done = subprocess.run(
         [*command, "playbooks/schedule.yml", "-e", json.dumps(variables)],
@@ -259,4 +270,4 @@ def test_values_that_are_refused(tmp_path, variable, said):
     )
     assert done.returncode == 2, done.stdout
     assert said in " ".join(done.stdout.split())
-    assert not (tmp_path / "inventory/group_vars/schedule").exists()
+    assert not list(tmp_path.glob("**/schedule"))

@@ -659,6 +659,9 @@ URL = "https://lab.example.org/ann/"
 def test_a_server_behind_a_proxy_of_its_host():
     result = plan({"name": "lab", "access": "proxied", "public_url": "https://Lab.example.org:443/ann"})
     (lab,) = result["instances"]
+    assert only({"name": "lab", "access": "proxied", "public_url": "https://a.b//x///y"})["public_url"] == (
+        "https://a.b/x/y/"
+    )
     assert (lab["public_url"], lab["public_name"], lab["public_origin"]) == (URL, "lab.example.org", URL[:-5])
     assert (lab["bind_address"], lab["tls"], lab["base_url"]) == ("localhost", "none", "/ann/")
     assert (lab["login_throttle"], lab["counts_logins"], lab["by_ssh"], lab["networked"]) == (False, True, False, False)
@@ -679,6 +682,7 @@ def test_a_server_behind_a_proxy_elsewhere():
     [
         ("https://192.0.2.7:8443/", "", "https://192.0.2.7:8443"),
         ("https://[2001:db8::7]/a/b/", "", "https://[2001:db8::7]"),
+        ("https://bröd.example.org/", "xn--brd-tna.example.org", "https://xn--brd-tna.example.org"),
         ("https://lab.example.org:444", "lab.example.org", "https://lab.example.org:444"),
     ],
 )
@@ -694,6 +698,10 @@ def test_public_addresses(url, name, origin):
         ({"public_url": "lab.example.org"}, "and 'lab.example.org' is none. Write for example https://"),
         ({"public_url": "https://ann:pw@lab/"}, "is none."),
         ({"public_url": "https://lab/?x=1"}, "is none."),
+        ({"public_url": "https://*.example.org/"}, "is none."),
+        ({"public_url": "https://lab'.example.org/"}, "is none."),
+        ({"public_url": "https://0.0.0.0/"}, "is none."),
+        ({"public_url": "https://lab/a'b/"}, "holds characters that need quoting in a URL"),
         ({"public_url": "http://lab/"}, "public_url: http:// would send the password to the proxy in clear."),
         ({"public_url": URL, "base_url": "/bob"}, "base_url: '/bob' is another path than that of https://"),
         ({"public_url": URL, "tunnel_accounts": ["ipad"]}, "tunnel_accounts: access 'proxied' leads past SSH."),
