@@ -166,18 +166,16 @@ class ActionModule(OwnAction):
     def _all(self, files: dict[str, str], unwanted: list[str]) -> None:
         for path, text in files.items():
             self._one(path, text)
-        for path in unwanted:
-            if os.path.lexists(path):
-                # A key among them is never shown.
-                self._diff.append(
-                    {"before_header": path, "after_header": os.devnull, "before": "(a file)\n", "after": ""}
-                )
-                if self._task.check_mode:
-                    continue
+        gone = [path for path in unwanted if os.path.lexists(path)]
+        for path in gone:
+            # A key among them is never shown.
+            self._diff.append({"before_header": path, "after_header": os.devnull, "before": "(a file)\n", "after": ""})
+        if not self._task.check_mode:
+            for path in gone:
                 if path.endswith(MADE):
                     _files.remove(path)
-                else:
-                    self._aside += _files.set_aside([path], self._directory)
+            # All in one call: the three files of a key belong in one folder, whatever second it is.
+            self._aside += _files.set_aside([path for path in gone if not path.endswith(MADE)], self._directory)
 
     def _one(self, path: str, text: str) -> None:
         data = text.encode("utf-8", "surrogateescape")
