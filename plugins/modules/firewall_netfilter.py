@@ -86,13 +86,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._errors import FirewallError
 from ..module_utils._firewall.compare import compared
 from ..module_utils._firewall.managers import commands
-from ..module_utils._firewall.netfilter.iptables import iptables_restore, iptables_saved
-from ..module_utils._firewall.netfilter.nftables import nft_files, nft_leftovers, nft_script
-from ..module_utils._firewall.netfilter.unit import UNIT
-from ..module_utils._firewall.netfilter.view import View
 from ..module_utils._firewall.observation.report import read
 from ..module_utils._firewall.packet_filter import Record
 from ..module_utils._firewall.rules import FOLDER, comment, normalise
+from ..module_utils._firewall.transactions import transactions
 
 ARGUMENTS = {
     "rules": {"type": "list", "elements": "dict", "default": []},
@@ -112,24 +109,6 @@ def write(module: AnsibleModule, path: str, text: str, mode: int) -> None:
     module.atomic_move(temporary, path)
 
 
-def plan(seen: View, provider: str) -> tuple[list[tuple[list[str], str]], dict[str, tuple[str | None, int | None]]]:
-    """The transactions (command, text) and the files (path: text, None to remove it, mode)."""
-    files: dict[str, tuple[str | None, int | None]] = {}
-    transactions = []
-    if provider == "nftables":
-        ours = nft_files(seen)
-        gone = nft_leftovers(seen)
-        files = {path: (ours.get(path), 0o644 if path == UNIT else 0o600) for path in [*gone, *ours]}
-        transactions = [(["nft", "-f", "-"], nft_script(seen))]
-    else:
-        for of, tool in (("ip", "iptables-restore"), ("ip6", "ip6tables-restore")):
-            transactions.append(([tool, "--noflush"], iptables_restore(seen, of)))
-            saved = seen.report["saved"].get(of)
-            if saved:
-                files[saved["path"]] = (iptables_saved(saved["text"], seen, of), None)
-    return [(command, text) for command, text in transactions if text], files
-
-
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     owner, provider = module.params["owner"], module.params["provider"]
@@ -142,17 +121,17 @@ def main() -> None:
         found = [entry for entry in entries if entry["provider"] == provider]
         if provider in ("ufw", "firewalld"):
             _by_tool(module, found, report)
-        transactions, files = plan(seen, provider)
+        texts, files = transactions(seen, provider)
     except FirewallError as error:
         module.fail_json(msg=str(error))
     result: Record = {
         "changed": bool(found),
         "difference": found,
-        "transactions": [text for _command, text in transactions],
+        "transactions": [text for _command, text in texts],
     }
     if not found:
         module.exit_json(**result)
-    _by_kernel(module, transactions, files, result)
+    _by_kernel(module, texts, files, result)
 
 
 def _by_tool(module: AnsibleModule, found: list[Record], report: Record) -> None:
@@ -169,9 +148,9 @@ def _by_tool(module: AnsibleModule, found: list[Record], report: Record) -> None
     module.exit_json(**result)
 
 
-def _by_kernel(module: AnsibleModule, transactions: list[Any], files: dict[str, Any], result: Record) -> None:
+def _by_kernel(module: AnsibleModule, texts: list[Any], files: dict[str, Any], result: Record) -> None:
     """Load the transactions of nftables or iptables, and write the files for the next boot."""
-    for command, text in transactions:
+    for command, text in texts:
         test = [command[0], "-c", *command[1:]] if command[0] == "nft" else [command[0], "--test", *command[1:]]
         rc, _out, err = module.run_command(test, data=text)
         if rc:
@@ -191,7 +170,7 @@ def _by_kernel(module: AnsibleModule, transactions: list[Any], files: dict[str, 
         else:
             write(module, path, content, mode if mode is not None else os.stat(path).st_mode & 0o777)
     if not module.check_mode:
-        for command, text in transactions:
+        for command, text in texts:
             rc, _out, err = module.run_command(command, data=text)
             if rc:
                 module.fail_json(msg=f"{' '.join(command)} failed: {err.strip()}", **result)

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall import temporary
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.compare import difference
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.unit import digest
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.netfilter.view import View, view
@@ -28,8 +29,8 @@ from ansible_collections.remote.notebooks.plugins.module_utils._firewall.observa
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.packet_filter import doubts, obstacles
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.remarks import remarks
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.rules import normalise, openings
+from ansible_collections.remote.notebooks.plugins.module_utils._firewall.transactions import transactions as plan
 from ansible_collections.remote.notebooks.plugins.module_utils._firewall.zones import resolve
-from ansible_collections.remote.notebooks.plugins.modules.firewall_netfilter import plan
 
 HOST, CLIENT, STRANGER = "10.77.27.1", "10.77.27.2", "10.77.27.3"
 HOST6, CLIENT6 = "fd77:27::1", "fd77:27::2"
@@ -560,4 +561,32 @@ def test_whoever_flushes_all_rules_opens_nothing(name, pairs, tmp_path):
         if watch:
             os.killpg(watch.pid, signal.SIGKILL)
             watch.wait()
+        pairs.put(pair)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "table inet lab {\n chain in {\n type filter hook input priority 0; policy drop;\n iifname lo accept\n }\n}\n",
+        "iptables -P INPUT DROP\nip6tables -P INPUT DROP\niptables -A INPUT -i lo -j ACCEPT",
+    ],
+    ids=["nftables", "iptables"],
+)
+def test_an_opening_for_some_minutes_leaves_the_rules_as_they_were(rules, pairs, monkeypatch):
+    pair = pairs.get()
+    try:
+        pair.load(rules)
+        monkeypatch.setattr(temporary, "read", lambda _run: pair.report())
+        before = pair.command(["nft", "list", "ruleset"])[1]
+        assert not pair.connects(CLIENT)
+        assert temporary.change(8888, True, "jupyter_acme", pair.command)
+        assert pair.connects(CLIENT) and pair.connects(CLIENT6)
+        assert temporary.change(8888, True, "jupyter_acme", pair.command) == [], "it is open already"
+        assert temporary.change(8888, False, "jupyter_acme", pair.command)
+        assert not pair.connects(CLIENT)
+        after = pair.command(["nft", "list", "ruleset"])[1]
+        assert [line for line in after.splitlines() if "8888" in line or "remote" in line] == []
+        assert len(after) == len(before) or rules.startswith("iptables")
+        assert temporary.change(8888, False, "jupyter_acme", pair.command) == []
+    finally:
         pairs.put(pair)
