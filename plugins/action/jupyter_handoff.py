@@ -21,7 +21,7 @@ from ..plugin_utils._handoff.files import SIGNER, Handoff, require_libraries, st
 from ..plugin_utils._network import own_names
 
 TLS = {
-    "mode": {"type": "str", "choices": ["private_ca", "self_signed", "provided", "none"], "required": True},
+    "mode": {"type": "str", "choices": ["private_ca", "self_signed", "provided", "acme", "none"], "required": True},
     "ca_file": {"type": "path"},
     "ca_sha256": {"type": "str"},
     "not_after": {"type": "str"},

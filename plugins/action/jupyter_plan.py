@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors import PlanError
 from ..module_utils._tunnel import names as tunnel_names
+from ..plugin_utils._acme import options as acme
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._input import facts, inventory_values, operator_folder
 from ..plugin_utils._input.options import INSTANCE_KEYS, OPTIONS, PREFIX
@@ -138,16 +139,9 @@ class ActionModule(OwnAction):
                 raise PlanError("\n".join(problems))
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
-        missing = [item for item in plan["instances"] if item["access"] == "proxied" and item["ca_file"]]
-        missing = [item for item in missing if not os.path.isfile(item["ca_file"])]
-        if missing:
-            raise AnsibleActionFail(
-                "\n".join(
-                    f"instance '{item['name']}': ca_file: there is no {item['ca_file']} on the control node. Name the"
-                    " authority behind public_url, or leave it out for one that clients trust already."
-                    for item in missing
-                )
-            )
+        problems = _missing_files(plan)
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
         if plan["certificates"] and self._value("pki_key_location", task_vars) == "host":
             names = [entry["name"] for entry in plan["certificates"] if entry.get("source") != "provided"]
             if names:
@@ -198,6 +192,22 @@ class ActionModule(OwnAction):
 
     def _value(self, name: str, task_vars: dict[str, Any]) -> Any:
         return self._templar.template(task_vars.get(name))
+
+
+def _missing_files(plan: Plan) -> list[str]:
+    """Name the files of the control node that are not there, as far as no other part of a run looks for them."""
+    named = [
+        (item["name"], key, str(dict(item).get(key) or ""))
+        for item in plan["instances"]
+        if item["tls"] == "acme" or item["access"] == "proxied"
+        for key in ("ca_file", *(acme.FILE_KEYS if item["tls"] == "acme" else ()))
+    ]
+    return [
+        f"instance '{name}': {key}: there is no {path} on the control node. Correct the path, or leave it out for an"
+        " authority that clients trust already."
+        for name, key, path in named
+        if path and not os.path.isfile(path)
+    ]
 
 
 def _is_default(name: str, value: Any) -> bool:

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 
 from ..module_utils._errors import FilesError, LockError, PlanError
 from ..plugin_utils import _files
+from ..plugin_utils._acme import findings as acme_findings
 from ..plugin_utils._action import OwnAction
 from ..plugin_utils._check import devices, diagnosis
 from ..plugin_utils._environment import environments
@@ -135,7 +136,7 @@ class ActionModule(OwnAction):
         rotated = store.rotated if store else []
         steps = services.service_steps(things, changes, report, rotated if arguments["rotate_now"] else [])
         servers, remarks = (
-            endpoints.servers(plan, instances, credentials, arguments["pki"]),
+            endpoints.servers(plan, instances, credentials, acme_findings.with_ends(arguments["pki"], plan, report)),
             state_remarks.remarks(plan, report),
         )
         for server in servers:

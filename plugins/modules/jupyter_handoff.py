@@ -73,7 +73,7 @@ options:
           mode:
             description: As the C(tls) key of an instance.
             type: str
-            choices: [private_ca, self_signed, provided, none]
+            choices: [private_ca, self_signed, provided, acme, none]
             required: true
           ca_file:
             description: The authority's certificate on the control node, PEM. Null for one that devices trust already.

@@ -13,7 +13,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 Scope = Literal["system", "user"]
 #: The options of an instance that name files of the control node.
-FileKey = Literal["certificate_file", "key_file", "ca_file"]
+FileKey = Literal["certificate_file", "key_file", "ca_file", "acme_dns_key_file", "acme_eab_file", "acme_ca_file"]
 IssuedKey = Literal["certificate_days", "certificate_key_type"]
 
 
@@ -85,6 +85,16 @@ class Instance(TypedDict):
     certificate_key_type: str
     key_file: str
     ca_file: str
+    acme_directory: str
+    acme_email: str
+    acme_profile: str
+    acme_challenge: str
+    acme_webroot: str
+    acme_dns_hook: str
+    acme_dns_server: str
+    acme_dns_key_file: str
+    acme_eab_file: str
+    acme_ca_file: str
     plain_http: bool
     port: int
     local_port: int
@@ -152,6 +162,7 @@ class HostInstance(Instance, Sandbox):
     libexec: str
     current: str
     environment: str
+    acme_environment: str  # of the client that gets certificates; empty without one
     python_path: str | None
     python_download: str  # the version that uv installs; empty for an interpreter of the host
     config_dir: str
@@ -257,6 +268,7 @@ class Fields(TypedDict, total=False):
     stamped: bool  # holds the revision of the server
     runs: bool
     spec: dict[str, Any]
+    order: str  # of a certificate that the host gets and renews by itself
     jails: list[dict[str, Any]]
     target: str | None
     # An environment

@@ -208,6 +208,18 @@ class FirewallPicture(TypedDict):
 TunnelReport = dict[str, Any]
 
 
+class AcmeStatus(TypedDict):
+    """A certificate that the host gets by itself, as ``acme_renew.py`` of the role ``jupyter`` left it."""
+
+    id: str  # of the order that it was issued for
+    not_after: float | None
+    served: bool | None  # None: no server answered
+    failures: int  # since the last success
+    error: str
+    tried: float
+    next: float
+
+
 class Report(TypedDict):
     """The state of a host (:func:`_input.answers.report` checks the same keys)."""
 
@@ -234,6 +246,7 @@ class Report(TypedDict):
     network: Network
     environments: dict[str, Environment]
     existing: dict[str, ExistingEnvironment]  # by instance and kernel
+    acme: dict[str, AcmeStatus]  # by instance
     interpreters: Interpreters
     details: NotRequired[Details]
 

@@ -13,7 +13,7 @@ A *record* holds the facts about one running server::
      "own": [str, ...],                        # the addresses of this record that the host has or had itself
      "api_url": str,
      "access": "tunnel" | "direct" | "both",
-     "tls": {"mode": "private_ca" | "self_signed" | "provided" | "none",
+     "tls": {"mode": "private_ca" | "self_signed" | "provided" | "acme" | "none",
              "ca_file": str | None,            # PEM on the control node
              "ca_sha256": str | None,          # of its DER form, lower-case hex
              "not_after": str | None},         # of the server's certificate, ISO 8601
@@ -107,6 +107,8 @@ def complete(given: dict[str, Any]) -> dict[str, Any]:
     record["api_url"] = record["api_url"] or f"{record['url']}api"
     record["tls"] = {key: (given.get("tls") or {}).get(key) for key in TLS_KEYS}
     record["tls"]["mode"] = record["tls"]["mode"] or "none"
+    if record["tls"]["mode"] == "acme":
+        record["tls"]["not_after"] = None  # the host renews it every few days, and no reader has to do anything
     if (record["tls"]["mode"] == "none") != (parts.scheme == "http"):
         raise PlanError(f"{label}: url: {parts.scheme}:// and tls '{record['tls']['mode']}' contradict each other.")
     if record["tls"]["ca_sha256"]:

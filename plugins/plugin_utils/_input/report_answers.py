@@ -167,6 +167,18 @@ INTERPRETERS = record(
     }
 )
 
+CERTIFICATE = record(
+    {
+        "id": line(16, r"[0-9a-f]{0,16}"),
+        "not_after": maybe(moment),
+        "served": maybe(flag),
+        "failures": number(),
+        "error": line(2000),
+        "tried": moment,
+        "next": moment,
+    }
+)
+
 #: The further fields of a resource of each kind.
 _NEEDED = {
     "shadow": ("origin", "backup", "mover", "account"),
@@ -252,6 +264,7 @@ def report(probe: dict[str, Any]) -> Shape:
             "folders": among(probe.get("folders") or (), many(PATH, accounts.MOST_FOLDERS)),
             "devices": DEVICES,
             "network": NETWORK,
+            "acme": among(probe["roots"], CERTIFICATE) if probe.get("acme") else record({}),
             "environments": table(PATH, SEALED, 10_000),
             "interpreters": INTERPRETERS,
             "existing": each(probe.get("existing") or (), EXISTING),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .._records import HostInstance, Instance, Plan
 
 
+#: Certificates of another authority. None of them names localhost.
+FOREIGN = ("provided", "acme")
 #: The certificate of a proxy is not of ours.
 PROXY_TLS = {"https": "provided", "http": "none"}
 
@@ -142,7 +144,7 @@ def authority_file(host: str, instance: Instance, pki_directory: str) -> str | N
         return paths.bundle_path(pki_directory)
     if instance["tls"] == "self_signed":
         return paths.export_path(pki_directory, f"{host}/{instance['name']}", "chain")
-    return instance["ca_file"] or None if instance["tls"] == "provided" else None
+    return instance["ca_file"] or None if instance["tls"] in FOREIGN else None
 
 
 def _url(instance: Instance, host: str, port: int = 0) -> str:
@@ -207,7 +209,7 @@ def _provable(plan: Plan, instance: Instance, ca_file: str | None, credential: d
     """Return the ways that have to work; a certificate from elsewhere does not name the localhost at which a tunnel
     ends."""
     found = targets(plan, instance, ca_file, credential)
-    return found[:1] if instance["tls"] == "provided" else found
+    return found[:1] if instance["tls"] in FOREIGN else found
 
 
 def _trust(instance: Instance, certificate: dict[str, Any], authority: dict[str, Any]) -> dict[str, Any]:
@@ -220,7 +222,7 @@ def _trust(instance: Instance, certificate: dict[str, Any], authority: dict[str,
         return {"ca_file": authority.get("bundle"), "ca_sha256": authority.get("sha256")}
     if instance["tls"] == "self_signed":
         return {"ca_file": certificate.get("exports", {}).get("chain"), "ca_sha256": certificate.get("sha256")}
-    return {"ca_file": instance["ca_file"] or None if instance["tls"] == "provided" else None, "ca_sha256": None}
+    return {"ca_file": instance["ca_file"] or None if instance["tls"] in FOREIGN else None, "ca_sha256": None}
 
 
 def _shown(plan: Plan, instance: Instance) -> list[str]:

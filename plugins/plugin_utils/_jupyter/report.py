@@ -89,6 +89,7 @@ def overview(
                 "host": plan["host"],
                 "url": urls[item["name"]],
                 **_certificate(certificates.get(item["name"])),
+                "renewals_refused": _refused(item, report),
                 "restart_due": due.get(item["name"], ""),
             }
             for item in instances
@@ -108,6 +109,13 @@ def _certificate(presented: Certificate | None) -> dict[str, Any]:
     if presented is None:
         return {"certificate_expires": None, "certificate_valid": None}
     return {"certificate_expires": presented.not_after.timestamp(), "certificate_valid": presented.days}
+
+
+def _refused(item: HostInstance, report: Report) -> int | None:
+    """Return how many renewals of a certificate were refused since the last success; None for one that the host does
+    not renew by itself."""
+    found = report["acme"].get(item["name"]) if item["tls"] == "acme" else None
+    return found["failures"] if found else None
 
 
 def _server(item: HostInstance, report: Report) -> dict[str, Any]:
@@ -256,6 +264,11 @@ METRICS = (
         "certificate_expiry_timestamp_seconds",
         "End of the certificate that is presented.",
         lambda server, drift: server["certificate_expires"],
+    ),
+    (
+        "certificate_renewals_refused",
+        "Renewals of the certificate that an authority has refused since the last success.",
+        lambda server, drift: server.get("renewals_refused"),
     ),
     ("restart_due", "Whether the server waits for a restart.", lambda server, drift: int(bool(server["restart_due"]))),
     (

@@ -26,10 +26,10 @@ def taken(item: Instance, report: Report) -> list[str]:
     listener = next((each for each in in_the_way(item, report) if not _is_ours(each, item, report)), None)
     if listener is None:
         return []
-    return [f"port: {item['port']} is used by {_holder(listener)}. {stopping(listener)}, or choose another port."]
+    return [f"port: {item['port']} is used by {holder(listener)}. {stopping(listener)}, or choose another port."]
 
 
-def _holder(listener: Listener) -> str:
+def holder(listener: Listener) -> str:
     unit = listener.get("unit", "")
     if listener["pid"]:
         return f"{listener['command']} (process {listener['pid']}{f' of {unit}' if unit else ''})"

@@ -91,16 +91,16 @@ def settle_access(instance: Instance, wrong: Any) -> None:
                 "certificate_file",
                 "tls 'provided' needs it: the certificate on the control node, in PEM, with its chain behind it.",
             )
-        if loopback:
-            wrong(
-                "tls",
-                f"'provided' with access '{access}': nobody comes by the names of such a certificate. Leave tls out: "
-                + ("SSH encrypts." if access == "tunnel" else "the proxy on this host comes to the loopback."),
-            )
     elif instance["certificate_file"] and instance["tls"] in ("private_ca", "self_signed"):
         wrong(
             "certificate_file",
             f"contradicts tls '{instance['tls']}'. Say tls: provided, or leave certificate_file out.",
+        )
+    if loopback and instance["tls"] in ("provided", "acme"):
+        wrong(
+            "tls",
+            f"'{instance['tls']}' with access '{access}': nobody comes by the names of such a certificate. Leave tls"
+            " out: " + ("SSH encrypts." if access == "tunnel" else "the proxy on this host comes to the loopback."),
         )
     if not loopback and instance["tls"] == "none":
         if not instance["plain_http"]:

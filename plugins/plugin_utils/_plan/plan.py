@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ...module_utils._errors import PlanError
+from .._acme import options as acme
 from .._jupyter import kernels, throttle
 from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access, settle_public_url
 from .account import settle_account, settle_data_dirs, settle_tunnel_accounts
@@ -33,7 +34,8 @@ PRIVILEGED = 1024
 #: The traits of a certificate that is issued here, and their defaults. The role pki has the same.
 ISSUED: dict[IssuedKey, Any] = {"certificate_days": 397, "certificate_key_type": "ecdsa_p256"}
 #: Files of the control node.
-FILE_KEYS: tuple[FileKey, ...] = ("certificate_file", "key_file", "ca_file")
+PROVIDED_KEYS: tuple[FileKey, ...] = ("certificate_file", "key_file", "ca_file")
+FILE_KEYS: tuple[FileKey, ...] = (*PROVIDED_KEYS, "acme_dns_key_file", "acme_eab_file", "acme_ca_file")
 SECRET_KEYS = ("password", "password_hash", "token")
 
 #: The tasks of a run besides the main job. Those that change a host work on existing servers, and on
@@ -105,8 +107,9 @@ def resolve(
             "jupyter_public_url: no instance of this host has access 'proxied'. Set jupyter_access: proxied, or leave"
             " it out."
         )
-    issued = [item for item in resolved if item["tls"] not in ("none", "provided")]
+    problems += _unused_acme(defaults, resolved)
     for key, usual in ISSUED.items():
+        issued = [item for item in resolved if _obeys(key, item["tls"])]
         if resolved and not issued and defaults.get(key, usual) != usual:
             problems.append(
                 f"jupyter_{key}: no instance of this host has a certificate that is issued here. Leave it out, or set"
@@ -138,7 +141,7 @@ def resolve(
         "prefix": "/opt/remote-notebooks" if scope == "system" else "~/.local/share/remote-notebooks",
         "config_dir": "/etc/remote-notebooks" if scope == "system" else "~/.config/remote-notebooks",
         "instances": present,
-        "certificates": [_certificate(host, item) for item in present if item["tls"] != "none"],
+        "certificates": [_certificate(host, item) for item in present if item["tls"] not in ("none", "acme")],
         "firewall_rules": [
             {"port": item["port"], "protocol": "tcp", "sources": item["allowed_sources"], "state": "present"}
             for item in present
@@ -147,6 +150,23 @@ def resolve(
         "tunnel_forwards": _tunnel_forwards(present),
         "local_ports": {str(item["port"]): item["local_port"] for item in present},
     }
+
+
+def _obeys(key: IssuedKey, tls: str) -> bool:
+    """Tell whether certificates of a kind have a trait that the inventory says. An authority decides for how long
+    its certificates are valid."""
+    return tls in ("private_ca", "self_signed") or (tls == "acme" and key == "certificate_key_type")
+
+
+def _unused_acme(defaults: dict[str, Any], resolved: list[Instance]) -> list[str]:
+    """Refuse options of ACME that no instance of the host obeys."""
+    if not resolved or any(item["tls"] == "acme" for item in resolved):
+        return []
+    return [
+        f"jupyter_{key}: no instance of this host has tls 'acme'. Set jupyter_tls: acme, or leave it out."
+        for key in acme.KEYS
+        if defaults.get(key) and key not in ("acme_directory", "acme_challenge", "acme_email")
+    ]
 
 
 def _tunnel_forwards(present: list[Instance]) -> dict[str, list[Any]]:
@@ -184,8 +204,9 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     check_sources(instance, wrong)
     settle_access(instance, wrong)
     settle_public_url(instance, "public_url" in given, wrong)
+    acme.settle(instance, given, scope, wrong)
     for key in ISSUED:
-        if key in given and instance["tls"] in ("none", "provided"):
+        if key in given and not _obeys(key, instance["tls"]):
             wrong(key, f"is for a certificate that is issued here, and tls is '{instance['tls']}'. Leave it out.")
     settle_account(instance, scope, wrong)
     settle_data_dirs(instance, wrong)
@@ -245,7 +266,7 @@ def _certificate(host: str, instance: Instance) -> dict[str, Any]:
     """Return the certificates for the role ``pki``."""
     entry: dict[str, Any] = {"name": f"{host}/{instance['name']}", "addresses": list(instance["addresses"])}
     if instance["tls"] == "provided":
-        given = {key: instance[key] for key in FILE_KEYS}
+        given = {key: instance[key] for key in PROVIDED_KEYS}
         files: dict[str, Any] = {key: path for key, path in given.items() if path}
         return {**entry, "source": "provided", **files}
     entry.update(days=instance["certificate_days"], key_type=instance["certificate_key_type"])

@@ -17,6 +17,7 @@ from .builds import Count
 #: The subject of a changed task, by the name of its file. The files that are left out have no subject of their own.
 AREAS = {
     "account": "accounts",
+    "acme": "certificates",
     "certificates": "certificates",
     "environment": "environment",
     "install": "environment",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+from .._acme import resources as acme_resources
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._network import rules as network_rules
@@ -103,6 +104,8 @@ def _compare(
         )
     if kind == "linger":
         return [] if f"/var/lib/systemd/linger/{name}" in report["paths"] else [("linger", "absent", "present")]
+    if kind == "timer":
+        return acme_resources.timer_difference(report)
     if kind == "daemon":
         return throttle.difference(report)
     if kind == "environment":
@@ -116,7 +119,8 @@ def _compare(
         )
     if kind == "service":
         return _compare_service(thing, wanted, revisions[thing["instance"]], report)
-    return _compare_path(thing, report["paths"].get(thing["path"]))
+    differing = _compare_path(thing, report["paths"].get(thing["path"]))
+    return differing if differing or "order" not in thing else acme_resources.difference(thing, report)
 
 
 def _compare_path(thing: Resource, found: PathState | None) -> list[tuple[str, Any, Any]]:
@@ -130,7 +134,7 @@ def _compare_path(thing: Resource, found: PathState | None) -> list[tuple[str, A
     if kind == "link":
         return [("target", found["target"], thing["target"])] if found["target"] != thing["target"] else []
     differing = []
-    if kind == "file" and found["digest"] != thing["digest"]:
+    if kind == "file" and "order" not in thing and found["digest"] != thing["digest"]:
         differing.append(("content", "another", "its own"))
     if thing["mode"] is not None and found["mode"] != thing["mode"]:
         differing.append(("mode", found["mode"], thing["mode"]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Literal
 
+from .._acme import options as acme
 from .._environment import environments
 from .._plan.interfaces import INTERFACES, classic_path
 from . import interpreters, layout
@@ -28,6 +29,8 @@ def slots(plan: Plan, report: Report) -> list[Slot]:
             for kernel in item["kernels"]
             if kernel["python"]
         ]
+        if item["tls"] == "acme":
+            wishes.append((f"{item['name']}.{acme.SLOT}", item["python"], [acme.CLIENT]))
         for slot, name, packages in wishes:
             python = interpreters.find(plan, item, name, report)
             found.append(
@@ -109,6 +112,7 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
                 "libexec": f"{prefix}/libexec",
                 "current": f"{prefix}/current/{name}",
                 "environment": environment,
+                "acme_environment": chosen.get(f"{name}.{acme.SLOT}", ""),
                 "python_path": python["path"],
                 "python_download": python["download"],
                 "config_dir": f"{config}/{name}",

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 #: In the order in which they act.
-STAGES = ("account", "install", "configure", "service", "firewall", "throttle", "tunnel", "remove", "manifest")
+STAGES = (
+    *("account", "install", "configure", "certificate", "service"),
+    *("firewall", "throttle", "tunnel", "remove", "manifest"),
+)
 
 #: Families of systems whose packages the role knows by name: roles/jupyter/vars/<family>.yml.
 FAMILIES = {
@@ -58,6 +61,8 @@ R_FILES = tuple(
     for place in ("lib/R/site-library", "lib/R/library", "lib64/R/library", "local/lib/R/site-library")
 )
 UNIT = "jupyter@{name}.service"
+#: The units by which a host renews its certificates.
+ACME_TIMER, ACME_SERVICE = ACME_UNITS = ("remote-notebooks-acme.timer", "remote-notebooks-acme.service")
 #: Who tries an environment. Several accounts may use it, and none of them has a hand in that: whose rights a process
 #: has can read it and end it.
 TRIER = "nobody"

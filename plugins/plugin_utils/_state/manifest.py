@@ -115,6 +115,7 @@ def _is_likely(plan: Plan, thing: Resource, report: Report) -> bool:
         any(f"{path}/".startswith(f"{folder}/") for folder in folders)
         or path.startswith(f"{layout.home_path(layout.unit_dir(plan['scope']), home)}/jupyter@")
         or path in throttle.FILES
+        or path in [f"/etc/systemd/system/{unit}" for unit in layout.ACME_UNITS]
         or (
             posixpath.dirname(path) == posixpath.dirname(layout.CRON)
             and posixpath.basename(path).startswith("remote-notebooks-")

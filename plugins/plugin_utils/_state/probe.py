@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import glob
+import posixpath
 from typing import TYPE_CHECKING, Any
 
 from ...module_utils._tunnel import names as tunnel_names
+from .._acme import resources as acme_resources
 from .._jupyter import conflicts, data_folders, leftovers, throttle
 from .._jupyter.strangers import FIREWALL_UNIT
 from .._plan.access import loopback
@@ -62,6 +64,7 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
             ),
             *(f"/home/{item['user']}" for item in instances if plan["scope"] == "system" and layout.is_made(item)),
             "/var/lib/systemd/linger/*",
+            *acme_resources.paths(plan),
             *([FIREWALL_UNIT] if plan["scope"] == "system" and plan["firewall_rules"] else []),
             *([layout.USER_MANAGER.format(uid="*")] if plan["scope"] == "system" else []),
             *(layout.R_FILES if layout.uses_r(instances) else ()),
@@ -69,7 +72,8 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
             layout.CRON.format(name="*"),
             layout.LOCK[plan["scope"]],
         ],
-        "secret": ["hashed_password", "tls.pem", "token"],
+        "secret": ["hashed_password", "tls.pem", "token", *map(posixpath.basename, acme_resources.secrets(plan))],
+        "acme": f"{prefix}/acme/status.json" if acme_resources.is_asked(plan) else "",
         "texts": texts,
         "details": (
             {
@@ -107,10 +111,13 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
             {item["python"] for item in instances}
             | {kernel["python"] for _item, kernel in layout.python_kernels(instances)}
         ),
-        "ports": sorted({*(item["port"] for item in instances), *ssh_port(plan)}),
+        "ports": sorted(
+            {*(item["port"] for item in instances), *ssh_port(plan), *acme_resources.challenge_ports(plan)}
+        ),
         "units": [
             *(layout.UNIT.format(name=item["name"]) for item in instances),
             *([throttle.DAEMON] if layout.throttles(plan) else []),
+            *([layout.ACME_TIMER] if acme_resources.is_asked(plan) else []),
         ],
         "folders": data_folders.asked(plan),
         "devices": plan["scope"] == "system" and any(item["devices"] != "none" for item in instances),

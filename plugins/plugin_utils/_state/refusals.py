@@ -10,6 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from ...module_utils._errors import FirewallError
+from .._acme import findings as acme_findings
 from .._jupyter import removal, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._network import rules as network_rules
@@ -185,6 +186,7 @@ def _instance_refusals(plan: Plan, item: Instance, report: Report) -> list[str]:
             "service_manager: tmux is not installed here, and scope 'user' cannot install it. Ask for: apt-get install"
             " tmux"
         )
+    problems += acme_findings.refusals(plan, item, report)
     if not is_taken_since(item, report):
         problems += taken(item, report)
     return problems

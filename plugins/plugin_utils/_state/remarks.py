@@ -8,6 +8,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from .._acme import findings as acme_findings
+from .._acme import options as acme
 from .._check import devices
 from .._jupyter import conflicts, data_folders, leftovers, removal, throttle
 from .._jupyter.strangers import FIREWALL_OWNER
@@ -42,6 +44,7 @@ def remarks(plan: Plan, report: Report) -> list[str]:
             if network_ports.is_taken_since(item, report)
             for text in network_ports.taken(item, report)
         ),
+        *acme_findings.remarks(plan, report),
         *existing.remarks(plan, report),
         *_unkept(plan, report["system"]),
         *_without_ssh(plan, report),
@@ -145,9 +148,11 @@ def _withdrawn(plan: Plan, report: Report) -> list[str]:
     """Name the certificates that leave the host in this run; the authority's books on the control node know nothing of
     that."""
     secured = {item["name"] for item in plan["instances"] if item["tls"] != "none"}
-    left = sorted(
-        {thing["instance"] for thing in report["manifest"] if thing.get("path", "").endswith("/tls.pem")} - secured
-    )
+    listed = report["manifest"]
+    # The control node never had those that the host got by itself.
+    foreign = {thing["instance"] for thing in listed if thing["id"].endswith(f"/{thing['instance']}.{acme.SLOT}")}
+    held = {thing["instance"] for thing in listed if thing.get("path", "").endswith("/tls.pem")}
+    left = sorted(held - secured - foreign)
     return [
         f"The certificate {plan['host']}/{name} is no longer on the host. It stays on the control node and serves again"
         " when TLS comes back; one of the private authority is valid until it ends, or until: playbooks/revoke.yml -e"

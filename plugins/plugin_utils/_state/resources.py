@@ -18,6 +18,8 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+from .._acme import options as acme
+from .._acme.resources import add_acme
 from .._jupyter import conflicts, kernels, throttle
 from .._jupyter import strangers as jupyter_strangers
 from .._jupyter.strangers import ACCOUNT_COMMENT
@@ -70,6 +72,7 @@ def things(
             lingers=system["lingers"] and not ours,
             cron=plan["scope"] == "system" and layout.has_cron(system),
         )
+    add_acme(made, plan, instances, report)
     if plan["scope"] == "system":
         add_masks(made, instances, system)
         _firewall_things(made, plan, report)
@@ -158,7 +161,10 @@ def _instance_things(made: ResourceList, item: HostInstance, credential: dict[st
         made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
     if item["shut_variables"]:
         made.file("configure", f"{folder}/environment", secret, **shut, secret=True, template="environment.json.j2")
-    if item["tls"] != "none":
+    if item["tls"] == "acme":
+        order = acme.order(item)["id"]
+        made.file("certificate", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, order=order, control=None)
+    elif item["tls"] != "none":
         made.file("configure", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, control=pem)
     made.file(
         "configure",

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from ...module_utils._errors import AnswerError
+from .._acme import options as acme
+from .._acme import resources as acme_resources
 from .._input import answers
 from .._jupyter.strangers import ACCOUNT_COMMENT
 from . import layout
@@ -60,6 +62,7 @@ def work(
         "packages": _packages(due, state),
         "environments": [_build(thing, state["instances"], prefix) for thing in _of_kind(due, "environment")],
         "configure": _configuration(_of_stage(due, "configure")) + (service if early_service else []),
+        "certificate": _certificate(due, state, prefix),
         "service": [] if early_service else service,
         "lingers": _names(_of_kind(due, "linger")),
         "masks": _names(_of_kind(due, "mask")),
@@ -136,9 +139,10 @@ def _build(thing: Resource, instances: list[HostInstance], prefix: str) -> dict[
     """Return an environment with the words that name it in a message, and the arguments of its installer."""
     name, _dot, kernel = thing["slot"].partition(".")
     item = _instance(instances, name)
+    part = "the client of ACME" if kernel == acme.SLOT else f"kernel {kernel}"
     return {
         **thing,
-        "label": f"instance '{name}'" + (f", kernel {kernel}" if kernel else ""),
+        "label": f"instance '{name}'" + (f", {part}" if kernel else ""),
         "installer": item["installer"],
         "variables": _installer_variables(item, prefix),
     }
@@ -166,6 +170,20 @@ def _installer_variables(item: HostInstance, prefix: str) -> dict[str, str]:
         "HTTP_PROXY": proxy,
     }
     return {name: str(value) for name, value in variables.items() if value}
+
+
+def _certificate(due: list[Resource], state: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the files by which the host gets its certificates, and the command that gets them."""
+    asked = acme_resources.ordered(state["instances"])
+    if not asked or not _of_stage(due, "certificate"):
+        return {"files": [], "command": [], "timer": []}
+    files = [thing for thing in _files(due, "certificate") if "order" not in thing]
+    script = [f"{prefix}/libexec/{acme_resources.SCRIPT}", "obtain", acme_resources.folder(prefix)]
+    return {
+        "files": [*_of_kind(files, "directory"), *_of_kind(files, "file")],
+        "command": [f"{acme_resources.current(asked)}/bin/python", "-I", *script],
+        "timer": _names(_of_kind(_of_stage(state.get("things", []), "certificate"), "timer")),
+    }
 
 
 def _configuration(mine: list[Resource]) -> list[Resource]:
@@ -310,8 +328,9 @@ def _remove(gone: list[Resource], listed: tuple[str, str], instances: list[HostI
         ],
         "traces": list(layout.TRACES),
         "reload_fail2ban": any(not thing["alone"] for thing in daemons),
+        "timers": [unit for _timer in _of_kind(gone, "timer") for unit in layout.ACME_UNITS],
         "masks": _names(_of_kind(gone, "mask")),
-        "reload_systemd": any(thing["manager"] != "tmux" for thing in services),
+        "reload_systemd": any(thing["manager"] != "tmux" for thing in services) or bool(_of_kind(gone, "timer")),
         "lingers": _names(_of_kind(gone, "linger")),
         "last": [
             *_of_kind(gone, "account"),

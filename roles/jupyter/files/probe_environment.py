@@ -38,6 +38,8 @@ PROGRAMS = {
     "jupyter-lab": {"jupyterlab", "jupyter_server"},
     "jupyter-notebook": {"notebook"},
 }
+#: The client of ACME has an environment of its own.
+CLIENT = "certbot=="
 #: A caller that stops this is no slow machine, and the caller has a limit of its own, beyond.
 SECONDS = 600
 #: Runs in the kernel, and leaves there the modules that do not import, with the reason.
@@ -98,6 +100,13 @@ def versions(started: dict[str, subprocess.Popen]) -> Iterator[str]:
             continue
         if program.returncode:
             yield f"{name} --version: {(said.strip().splitlines() or ['no answer'])[-1]}"
+
+
+def client(folder: str) -> list[str]:
+    """Start the program of an environment without kernels, to say its version."""
+    command = [sys.executable, os.path.join(folder, "bin", "certbot"), "--version"]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return list(versions({"certbot": subprocess.Popen(command, **pipes)}))
 
 
 def kernel(requirements: list[str], imported: set[str]) -> Iterator[str]:
@@ -184,9 +193,12 @@ def main() -> int:
         for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON", "PYTHON"))]:
             del os.environ[name]
         os.environ.update(HOME=home, PYTHONNOUSERSITE="1", PATH=f"{folder}/bin:/usr/local/bin:/usr/bin:/bin")
-        started = programs(folder)
-        imported = {module for name in started for module in PROGRAMS[name]}
-        found = [*kernel(requirements, imported), *versions(started)]
+        if all(requirement.startswith(CLIENT) for requirement in requirements):
+            found = client(folder)
+        else:
+            started = programs(folder)
+            imported = {module for name in started for module in PROGRAMS[name]}
+            found = [*kernel(requirements, imported), *versions(started)]
     for problem in found:
         print(problem, file=sys.stderr)
     return bool(found)

@@ -31,11 +31,12 @@ FULL = {
     "tasks_max": "500",
     "kernels": [{"name": "r", "packages": ["rpy2"], "env": {"A": "b"}}],
 }
+ACME = {"name": "public", "port": 8891, "access": "direct", "tls": "acme", "addresses": ["lab.example.org"]}
 PROXIED = {"name": "door", "port": 8890, "access": "proxied", "public_url": "https://lab.example.org/door/"}
 HOSTS = {
-    "systemd": ([{"name": "lab", **FULL}, {"name": "old", "interface": "notebook6", "port": 8889}, PROXIED], {}),
+    "systemd": ([{"name": "lab", **FULL}, {"name": "old", "interface": "notebook6", "port": 8889}, PROXIED, ACME], {}),
     "tmux": (
-        [{"name": "lab"}],
+        [{"name": "lab"}, ACME],
         {"systemd": False, "user_manager": False, "commands": {"tmux": "/t", "runuser": "/r", "cron": "/c"}},
     ),
 }

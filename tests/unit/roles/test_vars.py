@@ -24,7 +24,9 @@ STATE = {
     "orphans": [{"id": "service old", "kind": "service", "instance": "old", "manager": "systemd"}],
     "steps": [STEP],
     "connect": ["lab: https://web1:8888/"],
-    "instances": [{"name": "lab", "environment": "/e", "libexec": "/l", "local_url": "http://x/", "timeout": 0}],
+    "instances": [
+        {"name": "lab", "tls": "none", "environment": "/e", "libexec": "/l", "local_url": "http://x/", "timeout": 0}
+    ],
     "report": {"system": SYSTEM, "servers": [], "units": {}},
     "pip": "",
 }

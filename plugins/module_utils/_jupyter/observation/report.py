@@ -15,6 +15,7 @@ import pwd
 from typing import Any, Callable
 
 from .accounts import account, folders, homes, loose, unusable
+from .acme import acme
 from .configuration import options
 from .details import details
 from .devices import devices
@@ -82,6 +83,7 @@ def report(
         "units": managed,
         "folders": folders(probe.get("folders") or {}),
         "network": network(),
+        "acme": acme(probe.get("acme") or ""),
         "devices": devices() if probe.get("devices") else {"classes": {}, "cards": []},
     }
     said["shadows"] = told()

@@ -57,7 +57,7 @@ def system() -> dict[str, Any]:
         "ensurepip": importlib.util.find_spec("ensurepip") is not None,
         "commands": {
             name: shutil.which(name)
-            for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R", "fail2ban-client")
+            for name in ("tmux", "runuser", "loginctl", "cron", "crond", "R", "fail2ban-client", "nsupdate")
         },
     }
 
@@ -96,15 +96,15 @@ def _is_open(path: str) -> bool:
 
 
 def units(names: list[str], user: bool, run: Command) -> dict[str, dict[str, str]]:
-    """Return LoadState, ActiveState, SubState, UnitFileState, MainPID and NeedDaemonReload of each unit, as systemd
-    says them."""
+    """Return LoadState, ActiveState, SubState, UnitFileState, MainPID and NeedDaemonReload of each unit, and of a timer
+    its next time, as systemd says them."""
     if not names:
         return {}
     # A login that did not come through PAM has no such variable (sudo, su, cron); pam_systemd(8) would have set it to
     # this.
     runtime = f"/run/user/{os.geteuid()}"
     ask = ["env", f"XDG_RUNTIME_DIR={runtime}", "systemctl", "--user"] if user else ["systemctl"]
-    fields = "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload"
+    fields = "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NextElapseUSecRealtime"
     code, out, err = run([*ask, "show", f"--property={fields}", *names])
     if code != 0:
         if user and os.path.exists(f"{runtime}/systemd/private"):

@@ -239,6 +239,7 @@ def test_the_overview_joins_what_was_read_and_compared():
     item = {
         "name": "lab",
         "interface": "lab",
+        "tls": "acme",
         "keeper": "systemd",
         "unit": "jupyter@lab.service",
         "session": "jupyter-lab",
@@ -249,6 +250,7 @@ def test_the_overview_joins_what_was_read_and_compared():
         "servers": [{"pid": 7, "instance": "lab", "started": 1000.0}],
         "paths": {"/etc/x": {"text": "a = 1\nb = 2\n"}},
         "devices": {"classes": {}, "cards": []},
+        "acme": {"lab": {"failures": 2}},
         "details": {
             "now": 1060.5,
             "processes": {"7": {"environment": "/opt/envs/old", "kernels": 1, "busy": []}},
@@ -297,6 +299,7 @@ def test_the_overview_joins_what_was_read_and_compared():
                 "gpu": "",
                 "certificate_expires": NOW,
                 "certificate_valid": 397,
+                "renewals_refused": 2,
                 "restart_due": "what it was started from has changed",
             }
         ],
@@ -308,6 +311,7 @@ def test_notebook_6_has_a_version_too():
     item = {
         "name": "old",
         "interface": "notebook6",
+        "tls": "none",
         "keeper": "systemd",
         "unit": "u",
         "session": "s",

@@ -60,6 +60,7 @@ def bare(**system):
         },
         "environments": {},
         "existing": {},
+        "acme": {},
         "interpreters": {"builds": {}, "links": {}},
         "used": [],
         "servers": [],

@@ -14,6 +14,7 @@ PLAN = {"prefix": PREFIX, "scope": "system", "firewall_rules": []}
 LAB = {
     "name": "lab",
     "port": 8888,
+    "tls": "private_ca",
     "environment": f"{PREFIX}/envs/a",
     "libexec": f"{PREFIX}/libexec",
     "local_url": "https://127.0.0.1:8888/",
