@@ -16,8 +16,9 @@ MACHINES = 8
 FLEETS = (5, 50, 200)
 #: The fleet that one changed setting is a question of.
 CHANGED = 50
-#: They would take twenty-two minutes a turn, and no target asks for them.
-FEWER = {"idiomatic 200": 0, "pyinfra 200": 0}
+#: Those of 200 would take twenty-two minutes a turn, and no target asks for them. The playbook takes five minutes for
+#: 50 hosts, and its ratio is four times below the target: two turns tell as much as five.
+FEWER = {"idiomatic 200": 0, "pyinfra 200": 0, "idiomatic 50": 2}
 
 
 def possible(lab: Lab, numbers: tuple[int, ...]) -> Ways:
@@ -123,7 +124,7 @@ def main() -> int:
         f"each name has an address and connections of its own; they lead to {machines} machines, which share the"
         " control node's cores"
     )
-    table.note(f"turns: {turns}")
+    table.note(f"turns: {turns}" + ("" if given.quick else ", of the idiomatic playbook on 50 hosts 2"))
     return table.close()
 
 
