@@ -41,7 +41,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 4 * 3600, 24 * 3600
 TIMER = "remote-notebooks-acme.timer"
 #: The answers of an authority that no longer knows us (RFC 8555, 6.7 and 7.3.6).
 LOST_ACCOUNT = re.compile(r"accountDoesNotExist|[Aa]ccount .{0,80}(not (exist|found|valid)|deactivated|revoked)")
-#: A nonce that the authority no longer knows. Whoever gets it asks anew (RFC 8555, 6.5); certbot does so once.
+#: A nonce that the authority no longer knows. A client then asks again (RFC 8555, 6.5). certbot does so once.
 LOST_NONCE, ATTEMPTS = re.compile(r"badNonce|anti-replay nonce"), 4
 #: The program that opens the port of a challenge, and publishes records.
 HOOKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "acme_hooks.py")
