@@ -17,7 +17,8 @@ UNKNOWN := $(filter-out PYTHON INVENTORY HOST ARGS SCENARIO MAKEFLAGS,$(GIVEN))
 $(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are PYTHON, INVENTORY, HOST, ARGS and SCENARIO))
 
 .DEFAULT_GOAL := help
-.PHONY: help new up down venv .venv test lint unit sanity molecule connection faults bench lock clean python $(VERBS)
+.PHONY: help new up down venv .venv test lint unit sanity molecule matrix connection faults bench lock clean
+.PHONY: python $(VERBS)
 
 help: ## This list
 	@echo 'make new    five questions about a machine, then the installation'
@@ -67,6 +68,9 @@ sanity: venv ## ansible-test sanity
 
 molecule: venv ## Every scenario in containers, or one (SCENARIO=name)
 	@$(BIN)/python -m tools.gate molecule $(SCENARIO)
+
+matrix: venv ## The daily operations with each series of ansible-core that meta/runtime.yml admits
+	@$(BIN)/python -m tools.gate matrix
 
 connection: venv ## The connection check against servers broken on purpose
 	@$(BIN)/python -m pytest tests/connection $(ARGS)

@@ -28,6 +28,10 @@ LOCKS = {"runtime": "requirements.txt", "dev": "requirements-dev.txt"}
 #: collection that only the tests bring would hide that users lack it. The benchmarks' peers have one of their own,
 #: which must not meet the packages of the tests.
 APART = {"runtime": LOCKS["runtime"], "bench": "tests/benchmarks/requirements.txt"}
+#: The other series of ansible-core that meta/runtime.yml admits, and the oldest Python of the control node that each
+#: installs on. Their environments are those of users as well: the libraries of ``runtime``, and another core.
+SERIES = {"2.18": "3.11", "2.20": "3.12", "2.21": "3.12"}
+APART |= {f"core-{series}": f"tests/matrix/{series}.txt" for series in SERIES}
 CACHE = ROOT / ".cache"
 #: Distributions build theirs with profile-guided optimization; one that somebody built beside it without takes an
 #: eighth longer for a run. Tests run in it, since users have it.
@@ -145,10 +149,28 @@ def build(kind: str) -> None:
         run(VENV / "bin" / "uv", "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", LOCKS["dev"])
 
 
-def build_apart(name: str) -> Path:
+def find_python(oldest: str) -> Path | None:
+    """Return a Python of this version or a newer one: the system's, one on the PATH, or one that pyenv keeps."""
+    least = int(oldest.partition(".")[2])
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    names = [f"python3.{minor}" for minor in range(least, 20)]
+    path = os.pathsep.join([*map(str, versions.glob("*/bin")), os.environ.get("PATH", os.defpath)])
+    found = [SYSTEM_PYTHON, *(Path(where) for where in (shutil.which(name, path=path) for name in names) if where)]
+    test = f"import sys; sys.exit(sys.version_info < (3, {least}))"
+    good = (each for each in found if not subprocess.run([each, "-c", test], check=False, stderr=-3).returncode)
+    return next(good, None)
+
+
+def build_apart(name: str, wanted: str = "") -> Path:
     """Create one of the environments of :data:`APART` from its lock; quick when it fits already. Return its folder of
-    programs."""
-    uv, python, folder = VENV / "bin" / "uv", _fast_python(PYTHON), CACHE / name
+    programs.
+
+    :param wanted: the oldest Python that is good for it, where the one of the playbooks may not be.
+    """
+    uv, folder = VENV / "bin" / "uv", CACHE / name
+    python = find_python(wanted) if wanted else _fast_python(PYTHON)
+    if python is None:
+        sys.exit(f"{name} needs Python {wanted} or a newer one, and this machine has none.")
     run(uv, "venv", "--quiet", "--allow-existing", "--seed", "--python", python, folder)
     run(
         uv,

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools import prepared, test_hosts
-from tools.environment import build_apart, installer_environment
+from tools.environment import SERIES, build_apart, find_python, installer_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -43,6 +43,9 @@ WITHOUT_UV = "uv cannot be had on this host"
 SCENARIO_LIMIT = f"{60 + int(os.environ.get('SOAK_RUNS') or 0)}m"
 #: Those of five minutes and more begin, so that none of them is left alone with one core at the end.
 LONG = {"damage", "modes", "service", "smoke", "soak", "upgrade"}
+#: It runs nearly every playbook, so it runs them with the oldest ansible-core that meta/runtime.yml admits. `make
+#: matrix` runs it with the others.
+OF_CORES, OLDEST_CORE = "day2", "2.18"
 PRINTING = threading.Lock()
 
 
@@ -324,10 +327,35 @@ def molecule(*names: str) -> None:
         def one(name: str) -> str:
             if not is_bare(name) and environments.result():
                 return f"{name} (without the images of {prepared.SCENARIO})"
-            return run_scenario(name, logs, runtime, root, tag)[1]
+            programs = build_apart(f"core-{OLDEST_CORE}") if name == OF_CORES else runtime
+            return run_scenario(name, logs, programs, root, tag)[1]
 
         results = list(pool.map(one, [name for name in names or scenarios() if name != prepared.SCENARIO]))
     red = [why for why in (environments.result(), *results) if why]
+    if red:
+        raise Red("; ".join(red))
+
+
+def matrix() -> None:
+    """Run the daily operations on real hosts with each series of ansible-core, one after another: they have the same
+    addresses. A series whose Python this machine lacks is named."""
+    setup()
+    logs = ROOT / ".cache" / "matrix"
+    red = []
+    with plain_root() as root:
+        tag = prepared.tag()
+        for series, python in {"2.19": "3.11", **SERIES}.items():
+            if find_python(python) is None:
+                red.append(f"{series} (no Python {python} or newer)")
+                continue
+            programs = build_apart("runtime") if series == "2.19" else build_apart(f"core-{series}", python)
+            folder = logs / series
+            folder.mkdir(parents=True, exist_ok=True)
+            why = prepare_environments(folder, programs, root, tag)
+            announce(subprocess.check_output([programs / "ansible", "--version"], text=True).splitlines()[0])
+            why = why or run_scenario(OF_CORES, folder, programs, root, tag)[1]
+            warned = re.findall(r"^\[DEPRECATION WARNING\].*", (folder / f"{OF_CORES}.log").read_text(), re.MULTILINE)
+            red += [f"{series}: {each}" for each in (why, *warned) if each]
     if red:
         raise Red("; ".join(red))
 
@@ -437,7 +465,7 @@ def everything() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", nargs="?", choices=["lint", "sanity", "molecule", "bench"])
+    parser.add_argument("part", nargs="?", choices=["lint", "sanity", "molecule", "matrix", "bench"])
     parser.add_argument("names", nargs="*", help="scenarios; or benchmarks and their options")
     arguments, options = parser.parse_known_args()
     if options and arguments.part != "bench":
@@ -450,7 +478,7 @@ def main() -> int:
         elif arguments.part == "bench":
             bench(*arguments.names, *options)
         else:
-            {"lint": lint, "sanity": sanity}[arguments.part]()
+            {"lint": lint, "sanity": sanity, "matrix": matrix}[arguments.part]()
     except Red as failure:
         print(f"\nRED: {failure}", file=sys.stderr)
         return 1

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import tomllib
 
-from tools.environment import APART, LOCKS, ROOT, VENV, installer_environment
+from tools.environment import APART, LOCKS, ROOT, SERIES, VENV, installer_environment
 
 COMMAND = [
     *(
@@ -26,8 +27,6 @@ COMMAND = [
         "compile",
         "--quiet",
         "--universal",
-        "--python-version",
-        "3.11",
         "--generate-hashes",
     ),
     *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
@@ -88,18 +87,26 @@ def uv_wheels() -> str:
     return "\n".join([f'{WHEELS_HEAD}VERSION = "{version}"', "WHEELS = {", *lines, "}", ""])
 
 
+def compile_lock(lock: str, *options: str, python: str = "3.11") -> None:
+    words = [*COMMAND, "--python-version", python, *options, *sys.argv[1:], "--output-file", lock]
+    subprocess.run(words, check=True, cwd=ROOT, env=installer_environment())
+    if "://" in (ROOT / lock).read_text():
+        sys.exit(f"{lock} names an address: a lock must fit every package index")
+    print(f"{lock}: written")
+
+
 def main() -> None:
     for kind, lock in {**LOCKS, "bench": APART["bench"]}.items():
-        subprocess.run(
-            [*COMMAND, *SOURCES[kind], *sys.argv[1:], "--output-file", lock],
-            check=True,
-            cwd=ROOT,
-            env=installer_environment(),
-        )
-        if "://" in (ROOT / lock).read_text():
-            sys.exit(f"{lock} names an address: a lock must fit every package index")
-        print(f"{lock}: written")
+        compile_lock(lock, *SOURCES[kind])
+    for series, python in SERIES.items():
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as override:
+            override.write(f"ansible-core=={series}.*\n")
+            override.flush()
+            # Annotations would name the temporary file.
+            words = ["--no-annotate", "--override", override.name]
+            compile_lock(APART[f"core-{series}"], *SOURCES["runtime"], *words, python=python)
     WHEELS.write_text(uv_wheels())
+    subprocess.run([VENV / "bin" / "ruff", "format", "--quiet", WHEELS], check=True)
     print(f"{WHEELS.relative_to(ROOT)}: written")
 
 
