@@ -183,14 +183,15 @@ def _most(data: bytes) -> int:
 def _unpacked(plain: bytes) -> dict[str, tuple[bytes, int]]:
     """Return the regular files of a packed archive. Raises ValueError for content that :func:`seal` never packs."""
     files: dict[str, tuple[bytes, int]] = {}
-    with gzip.GzipFile(fileobj=io.BytesIO(plain)) as stream, tarfile.open(
-        fileobj=_Limited(stream, _most(plain)), mode="r|"
-    ) as archive:
+    limited = _Limited(gzip.GzipFile(fileobj=io.BytesIO(plain)), _most(plain))
+    with tarfile.open(fileobj=limited, mode="r|") as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isreg() and member.size <= _most(plain) else None
             if content is None or not _is_below(member.name) or member.name in files:
                 raise ValueError
             files[member.name] = (content.read(), _mode(member.mode))
+        while limited.read(1 << 16):  # tarfile stops before the end, where gzip has its checksum
+            pass
     folders = {parent for name in files for parent in _above(name)}
     if folders & set(files):
         raise ValueError

@@ -145,6 +145,22 @@ def test_a_damaged_archive_is_refused(pki, tmp_path, damage):
     assert not (tmp_path / "new").exists()
 
 
+def test_an_archive_without_its_end_is_refused_whatever_its_padding():
+    """One cut in 256 leaves a padding that is valid by chance."""
+    files, passphrase = {"ca/serial": (b"01", 0o600)}, "correct horse battery"
+    sealed = pki_archive.seal(files, passphrase)
+    cipher = pki_archive._cipher(passphrase, sealed[8:16])
+    decryptor, encryptor = cipher.decryptor(), cipher.encryptor()
+    padded = decryptor.update(sealed[16:]) + decryptor.finalize()
+    plain = padded[: -padded[-1]]
+    short = plain[:-4]  # without the size that ends it
+    count = 16 - len(short) % 16
+    cut = sealed[:16] + encryptor.update(short + bytes([count]) * count) + encryptor.finalize()
+    assert pki_archive.unseal(sealed, passphrase, "pki.backup") == files
+    with pytest.raises(PkiError, match=r"pki\.backup, or the file is damaged"):
+        pki_archive.unseal(cut, passphrase, "pki.backup")
+
+
 def test_the_wrong_passphrase(pki, tmp_path):
     backup(tmp_path)
     with pytest.raises(PkiError, match="pki_backup_passphrase does not open"):
