@@ -157,7 +157,11 @@ def find_python(oldest: str) -> Path | None:
     path = os.pathsep.join([*map(str, versions.glob("*/bin")), os.environ.get("PATH", os.defpath)])
     found = [SYSTEM_PYTHON, *(Path(where) for where in (shutil.which(name, path=path) for name in names) if where)]
     test = f"import sys; sys.exit(sys.version_info < (3, {least}))"
-    good = (each for each in found if not subprocess.run([each, "-c", test], check=False, stderr=-3).returncode)
+    good = (
+        each
+        for each in found
+        if not subprocess.run([each, "-c", test], check=False, stderr=subprocess.DEVNULL).returncode
+    )
     return next(good, None)
 
 

@@ -203,8 +203,8 @@ def _missing_files(plan: Plan) -> list[str]:
         for key in ("ca_file", *(acme.FILE_KEYS if item["tls"] == "acme" else ()))
     ]
     return [
-        f"instance '{name}': {key}: there is no {path} on the control node. Correct the path, or leave it out for an"
-        " authority that clients trust already."
+        f"instance '{name}': {key}: there is no {path} on the control node. Correct the path"
+        + (", or leave it out for an authority that is trusted already." if key.endswith("ca_file") else ".")
         for name, key, path in named
         if path and not os.path.isfile(path)
     ]

@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client that computes while the certificate is renewed: ``live.py AUTHORITY PASSWORD < nothing``
+"""A client that computes while the certificate is renewed: ``live.py AUTHORITY < PASSWORDFILE``
 
 Prints how many lines of a cell came over one WebSocket, and whether the server shows another certificate than before.
 """
@@ -10,7 +10,6 @@ import http.cookiejar
 import json
 import ssl
 import sys
-import time
 import urllib.parse
 import urllib.request
 
@@ -32,7 +31,7 @@ def cookie(name: str) -> str:
 
 def ask(path: str, data: bytes | None = None) -> bytes:
     headers = {"X-XSRFToken": cookie("_xsrf")} if data is not None else {}
-    return opener.open(urllib.request.Request(f"{SITE}{path}", data, headers)).read()  # noqa: S310
+    return opener.open(urllib.request.Request(f"{SITE}{path}", data, headers)).read()  # noqa: S310 - SITE is https
 
 
 def shown() -> str:
@@ -52,7 +51,7 @@ content = {"code": code, "silent": False, "store_history": False, "allow_stdin":
 channel.send(
     json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"})
 )
-before, text, begun = shown(), "", time.monotonic()
+before, text = shown(), ""
 while True:
     message = json.loads(channel.recv())
     if message["parent_header"].get("msg_id") != "one":

@@ -76,7 +76,13 @@ def _refused(found: AcmeStatus) -> str:
     if not found["failures"]:
         return ""
     ends = f" It ends {time.strftime('%Y-%m-%d', time.gmtime(found['not_after']))}." if found["not_after"] else ""
-    return f"the last {found['failures']} renewals of its certificate were refused: {found['error'].rstrip('.')}.{ends}"
+    count = found["failures"]
+    what = (
+        "the last renewal of its certificate was"
+        if count == 1
+        else f"the last {count} renewals of its certificate were"
+    )
+    return f"{what} refused: {found['error'].rstrip('.')}.{ends}"
 
 
 def with_ends(pki: dict[str, Any], plan: Plan, report: Report) -> dict[str, Any]:
