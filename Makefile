@@ -6,6 +6,7 @@ INVENTORY ?= $(or $(wildcard .local/inventory.yml),inventory/hosts.yml)
 HOST =
 ARGS ?=
 SCENARIO ?=
+VERSION =
 BIN := .venv/bin
 PLAY = $(BIN)/ansible-playbook -i '$(INVENTORY)' $(if $(HOST),--limit '$(HOST)')
 # Each playbook is a target, except those that have one of their own: up, down and new.
@@ -13,11 +14,12 @@ VERBS := $(filter-out site uninstall new,$(basename $(notdir $(wildcard playbook
 
 # A misspelt variable would be dropped in silence, and `make up INVENTROY=hosts` would set up this very machine.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(name)))
-UNKNOWN := $(filter-out PYTHON INVENTORY HOST ARGS SCENARIO MAKEFLAGS,$(GIVEN))
-$(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are PYTHON, INVENTORY, HOST, ARGS and SCENARIO))
+UNKNOWN := $(filter-out PYTHON INVENTORY HOST ARGS SCENARIO VERSION MAKEFLAGS,$(GIVEN))
+$(if $(UNKNOWN),$(error There is no variable $(UNKNOWN). There are PYTHON, INVENTORY, HOST, ARGS, SCENARIO and VERSION))
 
 .DEFAULT_GOAL := help
-.PHONY: help new up down venv .venv test lint unit sanity molecule matrix connection faults bench lock clean
+.PHONY: help new up down venv .venv test lint unit sanity molecule matrix connection faults bench lock dist
+.PHONY: release clean
 .PHONY: python $(VERBS)
 
 help: ## This list
@@ -57,7 +59,7 @@ venv .venv: python ## The environment for working on the project
 test: venv ## Set up everything and check everything; the last line is pytest's
 	@$(BIN)/python -m tools.gate
 
-lint: venv ## ansible-lint, yamllint, ruff, mypy
+lint: venv ## ansible-lint, yamllint, ruff, mypy, release notes, documentation of the plugins
 	@$(BIN)/python -m tools.gate lint
 
 unit: venv ## Unit tests (ARGS='-k word')
@@ -84,8 +86,15 @@ bench: venv ## Ratios against peers in the same run (ARGS=nochange, ARGS=--quick
 lock: venv ## Write the lock files from pyproject.toml (ARGS=--upgrade)
 	@$(BIN)/python -m tools.lock $(ARGS)
 
+dist: venv ## The archive of the collection and the wheels of the control node, in dist/
+	@$(BIN)/python -m tools.release dist
+
+release: lint ## A commit and a tag of a version with its notes, then dist (VERSION=1.2.0). Nothing is pushed
+	@$(BIN)/python -m tools.release version '$(VERSION)'
+	@$(BIN)/python -m tools.release dist
+
 clean: ## Remove what the targets above built; passwords, keys and .local/ stay
-	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

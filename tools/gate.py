@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import prepared, test_hosts
+from tools import prepared, release, test_hosts
 from tools.environment import SERIES, build_apart, find_python, installer_environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +47,7 @@ LONG = {"damage", "modes", "service", "smoke", "soak", "upgrade"}
 #: matrix` runs it with the others.
 OF_CORES, OLDEST_CORE = "day2", "2.18"
 PRINTING = threading.Lock()
+REFERENCES = ("--validate-collection-refs=dependent", "--disallow-unknown-collection-refs")
 
 
 #: Sanity imports each file with this Python and with that of the gate. All Pythons compile them. The imports of the
@@ -123,12 +124,22 @@ def lint() -> None:
         ("ruff", "check"),
         ("ruff", "format", "--check"),
         ("mypy", "plugins", "tools"),
+        ("antsibull-changelog", "lint"),
+        ("antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"),
+        # The collection depends on no other one. A reference to one is red, as is one that leads nowhere.
+        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", *REFERENCES, "."),
     ):
         try:
             # ansible-lint checks the syntax of plays without their inventory: a host that it does not have is no fault.
             run(*command, ANSIBLE_HOST_PATTERN_MISMATCH="warning")
         except Red as failure:
             red.append(str(failure))
+    announce(f"a fragment for each change of {', '.join(release.SHIPPED)}")
+    found = release.without_fragment()
+    if found:
+        # The word at the start: the table of the gate shows such a line.
+        print("\n".join(f"ERROR: {line} has no fragment in {release.FRAGMENTS}" for line in found), flush=True)
+        red.append(release.FRAGMENTS)
     if red:
         raise Red(", ".join(red))
 
