@@ -10,6 +10,7 @@ tools.release version 1.2.0`` writes the version and its notes into a commit wit
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -80,23 +81,34 @@ def release(version: str, root: Path = ROOT) -> None:
     found = refusals(version, root)
     if found:
         sys.exit("\n".join(found))
+    (before,) = git(root, "rev-parse", "HEAD")
     try:
         for name, form in (("galaxy.yml", "version: {}"), ("pyproject.toml", 'version = "{}"')):
             text = (root / name).read_text()
             (root / name).write_text(re.sub(f"(?m)^{form.format('.*')}$", form.format(version), text, count=1))
-        subprocess.run([BIN / "antsibull-changelog", "release"], check=True, cwd=root)
+        # It lists new plugins, and asks ansible-doc for them.
+        environment = {**os.environ, "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])}
+        subprocess.run([BIN / "antsibull-changelog", "release"], check=True, cwd=root, env=environment)
         git(root, "add", "--", *WRITTEN)
         git(root, "commit", "--quiet", "--message", f"Release {version}")
         git(root, "tag", "--annotate", "--message", f"Release {version}", version)
-    except (SystemExit, subprocess.CalledProcessError):
-        git(root, "reset", "--quiet", "--hard")
-        raise
+    except (SystemExit, subprocess.CalledProcessError) as failure:
+        git(root, "reset", "--quiet", "--hard", before)
+        sys.exit(f"{failure}\nThe files are as they were.")
     print(f"Commit and tag {version} are made. To publish them: git push --follow-tags")
 
 
 def build_archive(folder: Path, root: Path = ROOT) -> Path:
     """Build the collection's archive: the files that the list in galaxy.yml allows."""
-    galaxy = [BIN / "ansible-galaxy", "collection", "build", "--force", "--output-path", folder, root]
+    galaxy: Sequence[str | Path] = [
+        BIN / "ansible-galaxy",
+        "collection",
+        "build",
+        "--force",
+        "--output-path",
+        folder,
+        root,
+    ]
     subprocess.run(galaxy, check=True, cwd=root, stdout=subprocess.DEVNULL)
     (archive,) = folder.glob("remote-notebooks-*.tar.gz")
     return archive

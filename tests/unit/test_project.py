@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tools import release
+
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted(path.parent for path in ROOT.glob("molecule/*/molecule.yml"))
 
@@ -58,6 +60,8 @@ SECRETS = [
     "playbooks/schedule/job.json",
     ".venv/bin/python",
     ".ansible/collections/x",
+    "dist/requirements.txt",
+    "dist/wheels/x.whl",
 ]
 #: The one after jinja2 comes with ansible-core, as jinja2 and yaml do.
 LIBRARIES = {
@@ -167,12 +171,7 @@ def packed(tmp_path_factory):
         (checkout / secret).parent.mkdir(parents=True, exist_ok=True)
         (checkout / secret).write_text("never to be packed")
     output = tmp_path_factory.mktemp("output")
-    galaxy = Path(sys.executable).parent / "ansible-galaxy"
-    subprocess.run(
-        [galaxy, "collection", "build", "--output-path", output, checkout], check=True, cwd=output, capture_output=True
-    )
-    (archive,) = output.glob("remote-notebooks-*.tar.gz")
-    with tarfile.open(archive) as tar:
+    with tarfile.open(release.build_archive(output, checkout)) as tar:
         return {member.name for member in tar.getmembers() if member.isfile()}
 
 
