@@ -19,19 +19,22 @@ The *overview* of one host is::
                   "gpu": str}],                         # the names of the GPUs that its kernels may use, or ""
      "drift": [{"instance": str, "what": str, "text": str, "lines": [str, ...]}]}
 
-``lines`` are those of a file that is no secret: ``-`` stands on the host, ``+`` is wanted by the inventory.
+``lines`` are those of a file that is no secret: ``-`` stands on the host, ``+`` is wanted by the inventory. A
+person may have written a secret into one all the same, and sends the report with a question. Its value is hidden.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
+import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Dict
 
 from ...module_utils._certificate.values import ends_soon
 from ...module_utils._plain import plain
 from .._check import devices
+from .._input.url_logins import HIDDEN, scrubbed
 
 if TYPE_CHECKING:
     from ...module_utils._certificate.values import Certificate
@@ -59,6 +62,12 @@ NUMBERS = ("up", "kernels", "busy", "drift")
 #: Lines of a difference that are shown on the screen; all of them are in the JSON.
 SHOWN = 6
 DAY = 86400  # seconds
+#: A setting whose name says that its value is a secret. A switch is none, and neither is an empty value.
+SECRET = re.compile(
+    r"""((?:passw|passphrase|token|secret|credential|api_?key|private_?key)\w*["']?\s*[:=])"""
+    r"""(?!\s*(?:true|false|none|null|""|'')?[,}\s]*$)(\s*).+""",
+    re.IGNORECASE,
+)
 
 
 def overview(
@@ -145,7 +154,8 @@ def _lines(path: str, texts: dict[str, str], found: dict[str, Any]) -> list[str]
     if before is None or path not in texts:
         return []
     lines = difflib.unified_diff(before.splitlines(), texts[path].splitlines(), n=0, lineterm="")
-    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+    shown = {str(number): line for number, line in enumerate(lines) if not line.startswith(("---", "+++", "@@"))}
+    return [SECRET.sub(rf"\1\2{HIDDEN}", line) for line in scrubbed([shown])[0].values()]
 
 
 def table(overviews: list[Overview], now: float) -> list[str]:

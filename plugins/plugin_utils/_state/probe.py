@@ -72,7 +72,10 @@ def probe(plan: Plan, texts: bool, details: bool = False) -> dict[str, Any]:
             layout.CRON.format(name="*"),
             layout.LOCK[plan["scope"]],
         ],
-        "secret": ["hashed_password", "tls.pem", "token", *map(posixpath.basename, acme_resources.secrets(plan))],
+        "secret": [
+            *("environment", "hashed_password", "tls.pem", "token"),
+            *map(posixpath.basename, acme_resources.secrets(plan)),
+        ],
         "acme": f"{prefix}/acme/status.json" if acme_resources.is_asked(plan) else "",
         "texts": texts,
         "details": (

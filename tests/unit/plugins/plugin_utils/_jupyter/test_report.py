@@ -307,6 +307,24 @@ def test_the_overview_joins_what_was_read_and_compared():
     }
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('c.IdentityProvider.token = "s3cret"', "c.IdentityProvider.token = ********"),
+        ("c.ServerApp.password = u'argon2:s3cret'", "c.ServerApp.password = ********"),
+        ('"GITHUB_TOKEN": "s3cret", "A": "b"', '"GITHUB_TOKEN": ********'),
+        ("Environment=AWS_SECRET_ACCESS_KEY=s3cret", "Environment=AWS_SECRET_ACCESS_KEY=********"),
+        ("index = https://ann:s3cret@mirror.example.org/", "index = https://ann:********@mirror.example.org/"),
+        ('c.IdentityProvider.token = ""', 'c.IdentityProvider.token = ""'),
+        ("c.X.allow_password_change = True", "c.X.allow_password_change = True"),
+        ("c.ServerApp.port = 8888", "c.ServerApp.port = 8888"),
+    ],
+)
+def test_a_report_shows_no_secret_that_somebody_wrote_into_a_file(line, shown):
+    lines = jupyter_report._lines("/etc/x", {"/etc/x": "a = 1\n"}, {"/etc/x": {"text": f"a = 1\n{line}\n"}})
+    assert lines == [f"-{shown}"]
+
+
 def test_notebook_6_has_a_version_too():
     item = {
         "name": "old",

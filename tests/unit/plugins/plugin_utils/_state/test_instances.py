@@ -153,6 +153,14 @@ def test_what_a_folder_is_called_is_no_wildcard():
     assert "/srv/data [[]1]" in paths
 
 
+def test_no_text_of_a_secret_file_leaves_a_host():
+    the_plan = plan({"name": "lab", "access": "direct", "http_proxy": "http://ann:s3cret@proxy:3128", "token": True})
+    _instances, things, _report = settled(the_plan)
+    secret = {thing["path"].rpartition("/")[2] for thing in things if thing.get("secret")}
+    assert secret == {"environment", "hashed_password", "tls.pem", "token"}
+    assert secret - set(probe.probe(the_plan, texts=True)["secret"]) == set()
+
+
 def test_what_the_environment_holds_comes_before_a_home():
     (instance,) = state_instances.complete(plan({"name": "lab"}), bare())
     assert instance["variables"]["JUPYTER_PATH"] == "/etc/remote-notebooks/lab/jupyter"
