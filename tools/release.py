@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Release notes and releases.
 
-``python -m tools.release dist`` builds the archive and the wheels of the control node in ``dist/``. ``python -m
-tools.release version 1.2.0`` writes the version and its notes into a commit with a tag. Nothing is pushed.
+``python -m tools.release fragments`` fails for a change without a fragment. ``dist`` builds the archive and the wheels
+of the control node in ``dist/``. ``version 1.2.0`` writes the version and its notes into a commit with a tag. Nothing
+is pushed.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def without_fragment(root: Path = ROOT) -> list[str]:
     found = git(root, "log", "--format=%h %s", "--no-merges", "--stdin", given=wanted)
     changed = git(root, "status", "--porcelain", "--untracked-files=all", "--", *SHIPPED)
     return found + ([] if git(root, "status", "--porcelain", "--", FRAGMENTS) else changed)
+
+
+def complaints() -> list[str]:
+    """Name each change without a fragment."""
+    return [f"ERROR: {change} has no fragment in {FRAGMENTS} (CONTRIBUTING.md)" for change in without_fragment()]
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -134,13 +140,15 @@ def dist() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=["dist", "version"])
+    parser.add_argument("part", choices=["dist", "fragments", "version"])
     parser.add_argument("version", nargs="?", default="")
     arguments = parser.parse_args()
     if arguments.part == "dist":
         dist()
-    else:
+    elif arguments.part == "version":
         release(arguments.version)
+    elif complaints():
+        sys.exit("\n".join(complaints()))
 
 
 if __name__ == "__main__":
