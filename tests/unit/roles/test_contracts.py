@@ -78,6 +78,35 @@ def test_readme_names_every_variable(role):
     assert [name for name in options(role) if name not in readme] == []
 
 
+def default_cells(readme: str) -> list[tuple[list[str], list]]:
+    """The names of each row of a table with defaults, and the values that it shows: none if it shows words."""
+    tables = re.findall(r"^\| variable \| default \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", readme, re.MULTILINE)
+    found = []
+    for line in "".join(tables).splitlines():
+        _edge, variables, defaults, *_meaning = re.split(r"(?<!\\) ?\| ?", line)
+        names = re.findall(r"`([^`]+)`", variables)
+        plain = re.fullmatch(r"(`[^`]+`|none)(, (`[^`]+`|none))*", defaults)
+        values = [yaml.safe_load(code) if code else None for code in re.findall(r"`([^`]+)`|none", defaults)]
+        found.append((names, (values * len(names) if len(values) == 1 else values) if plain else []))
+    return found
+
+
+@each_role
+def test_readme_shows_the_defaults_of_the_specification(role):
+    """A value that is empty, or that a template computes, may be in words."""
+    known, wrong, rows = options(role), [], default_cells((role / "README.md").read_text())
+    for names, values in rows:
+        defaults = [known.get(name, {"default": "no such variable"}).get("default") for name in names]
+        spoken = [not default or "{{" in str(default) for default in defaults]
+        same = len(values) == len(names) and all(
+            said or value == default for said, value, default in zip(spoken, values, defaults)
+        )
+        if not same and (values or not all(spoken)):
+            wrong.append(f"{names}: {defaults}, shown: {values}")
+    assert len(rows) >= 4
+    assert wrong == []
+
+
 @each_role
 def test_metadata_says_what_galaxy_asks_for(role):
     info = load(role / "meta/main.yml")["galaxy_info"]
