@@ -231,6 +231,34 @@ def test_ci_can_start():
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
+def test_the_docs_site_names_every_guide():
+    page = (ROOT / "docs/docsite/rst/guides.rst").read_text()
+    guides = {path.name: path.read_text().partition("\n")[0].removeprefix("# ") for path in ROOT.glob("docs/*.md")}
+    own = "https://github.com/remote-notebooks/remote.notebooks/blob/main/docs"
+    assert {f"* `{title} <{own}/{name}>`__" for name, title in guides.items()} == set(
+        re.findall(r"^\* .+", page, re.MULTILINE)
+    )
+
+
+def test_the_form_for_faults_asks_for_the_report():
+    fields = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/bug.yml").read_text())["body"]
+    (field,) = [field for field in fields if field.get("id") == "report"]
+    assert field["validations"] == {"required": True}
+    assert "`playbooks/report.yml`" in field["attributes"]["description"]
+    assert "secrets\nare already left out" in field["attributes"]["description"]
+
+
+def test_hooks_and_lanes_run_commands_of_the_project():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repository["repo"] for repository in hooks] == ["local"]
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in hooks[0]["hooks"])
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    parts = {part for job in jobs.values() for part in job.get("strategy", {}).get("matrix", {}).get("part", [])}
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert parts - targets == set()
+    assert parts >= {"lint", "unit", "sanity", "connection", "faults"}
+
+
 def test_every_target_of_the_makefile_explains_itself():
     makefile = (ROOT / "Makefile").read_text()
     phony = " ".join(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE))
