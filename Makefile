@@ -89,7 +89,9 @@ lock: venv ## Write the lock files from pyproject.toml (ARGS=--upgrade)
 dist: venv ## The archive of the collection and the wheels of the control node, in dist/
 	@$(BIN)/python -m tools.release dist
 
-release: lint ## A commit and a tag of a version with its notes, then dist (VERSION=1.2.0). Nothing is pushed
+release: venv ## Lint, a commit and a tag of a version with its notes, dist (VERSION=1.2.0). Nothing is pushed
+	@$(BIN)/python -m tools.release ready '$(VERSION)'
+	@$(BIN)/python -m tools.gate lint
 	@$(BIN)/python -m tools.release version '$(VERSION)'
 	@$(BIN)/python -m tools.release dist
 

@@ -4,8 +4,8 @@
 """Release notes and releases.
 
 ``python -m tools.release fragments`` fails for a change without a fragment. ``dist`` builds the archive and the wheels
-of the control node in ``dist/``. ``version 1.2.0`` writes the version and its notes into a commit with a tag. Nothing
-is pushed.
+of the control node in ``dist/``. ``ready 1.2.0`` fails if that version cannot be released. ``version 1.2.0`` writes it
+and its notes into a commit with a tag. Nothing is pushed.
 """
 
 from __future__ import annotations
@@ -140,15 +140,17 @@ def dist() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=["dist", "fragments", "version"])
+    parser.add_argument("part", choices=["dist", "fragments", "ready", "version"])
     parser.add_argument("version", nargs="?", default="")
     arguments = parser.parse_args()
     if arguments.part == "dist":
         dist()
     elif arguments.part == "version":
         release(arguments.version)
-    elif complaints():
-        sys.exit("\n".join(complaints()))
+    else:
+        found = complaints() if arguments.part == "fragments" else refusals(arguments.version, ROOT)
+        if found:
+            sys.exit("\n".join(found))
 
 
 if __name__ == "__main__":
