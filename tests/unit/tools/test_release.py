@@ -148,6 +148,14 @@ def test_a_release_is_refused(repository, version, prepare, message):
     assert git(repository, "log", "--format=%s", "-1") == f"{NOTE} changelogs/fragments/.keep\n"
 
 
+def test_versions_are_compared_as_numbers(repository):
+    text = yaml.safe_dump({"ancestor": None, "releases": {"1.9.0": {}, "1.10.0": {}}})
+    write(repository, "changelogs/changelog.yaml", text)
+    commit(repository, TASK)
+    assert release.refusals("1.9.5", repository) == ["1.9.5 is not newer than 1.10.0."]
+    assert release.refusals("1.11.0", repository) == []
+
+
 def test_a_release_that_fails_leaves_the_tree_as_it_was(repository, capfd):
     write(repository, NOTE, "---\nno_such_section: [x]\n")
     commit(repository, TASK)
