@@ -66,6 +66,13 @@ options:
         (U(https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size)).
     type: int
     default: 0
+  durable:
+    description:
+      - After the result, leave in the middle of a cell without closing the connection, and ask as another session for
+        the line that the cell printed afterwards. It takes half a second.
+      - A server without C(jupyter_durable) has no answer, which is the cause V(not_durable).
+    type: bool
+    default: false
   tunnel:
     description:
       - Go through an SSH tunnel, opened with the C(ssh) of this machine for the length of the check.
@@ -177,7 +184,7 @@ checks:
   description:
     - The steps that passed, in order.
     - V(tunnel), or V(name) and V(port); then V(tls), V(api), V(login), V(classic), V(kernel), V(websocket), V(result),
-      V(cleanup).
+      V(durable), V(cleanup).
   type: list
   elements: str
   returned: always
@@ -250,6 +257,7 @@ ARGUMENTS = {
     "token_file": {"type": "path", "no_log": False},
     "classic": {"type": "str", "default": ""},
     "upload": {"type": "int", "default": 0},
+    "durable": {"type": "bool", "default": False},
     "tunnel": {"type": "dict", "options": TUNNEL},
     "kernel": {"type": "str"},
     "code": {"type": "str", "default": "6*7"},

@@ -111,6 +111,7 @@ class Instance(TypedDict):
     data_dirs: list[str]
     clients: list[str]
     interface: str
+    durable: bool
     python: str
     python_downloads: bool
     python_mirror: str

@@ -8,6 +8,8 @@ a line for each thing.
 ``lab PAGE PASSWORDFILE`` open the page that was handed over, follow its link, log in, run a cell and a terminal in
 JupyterLab
 ``classic URL FILE``      open the classic pages, log in, run a cell
+``leave URL LAB CLASSIC FILE`` run a cell in JupyterLab, vanish while it runs, read its lines in the classic pages on a
+tablet
 ``narrow PAGE``           open a page as wide as a phone, and print the width that it takes
 ``title URL FILE``        log in and say the title of the page
 """
@@ -15,7 +17,9 @@ JupyterLab
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -46,7 +50,15 @@ class Person:
             options.add_argument(argument)
         options.accept_insecure_certs = False
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+        self.profile = profile
         self.browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+
+    def vanish(self) -> None:
+        """Be gone without a goodbye, as an app that the system ends."""
+        for place in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if f"--user-data-dir={self.profile}".encode() in place.read_bytes():
+                    os.kill(int(place.parent.name), signal.SIGKILL)
 
     def see(self, selector: str, text: str = "", patience: float = PATIENCE):
         """Wait for an element that is shown, and that holds ``text``."""
@@ -142,6 +154,28 @@ def classic(person: Person, url: str, password_file: str) -> None:
     print("cell", person.run_cell("6*7", "42", ".CodeMirror", ".output_text"))
 
 
+def leave(person: Person, url: str, page: str, classic_page: str, password_file: str) -> None:
+    person.browser.get(f"{url}/{page}")
+    person.log_in(password_file)
+    person.see('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    code = "for n in range(80): print('line', n, flush=True); __import__('time').sleep(.5)"
+    person.run_cell(code, "line 3", ".jp-Notebook .cm-content", ".jp-OutputArea-output")
+    person.vanish()
+    with tempfile.TemporaryDirectory() as folder:
+        other = Person(folder)
+        try:
+            other.resize(TABLET)
+            other.browser.get(f"{url}/{classic_page}")
+            other.log_in(password_file)
+            other.see(".output_text", "line 4")
+            # The page goes on to show the lines: it is not loaded again.
+            lines = other.see(".output_text", "line 79").text.split("\n")
+            WebDriverWait(other.browser, PATIENCE).until(lambda _: "*" not in other.see(".input_prompt").text)
+            print("left and back:", len(lines), "lines from", lines[0], "to", lines[-1])
+        finally:
+            other.browser.quit()
+
+
 def narrow(person: Person, page: str) -> None:
     person.resize(PHONE)
     person.browser.get(Path(page).absolute().as_uri())
@@ -164,8 +198,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         driver = Person(folder)
         try:
-            {"refused": refused, "lab": lab, "classic": classic, "narrow": narrow, "title": title}[sys.argv[1]](
-                driver, *sys.argv[2:]
-            )
+            verbs = (refused, lab, classic, leave, narrow, title)
+            {verb.__name__: verb for verb in verbs}[sys.argv[1]](driver, *sys.argv[2:])
         finally:
             driver.browser.quit()

@@ -322,6 +322,12 @@ CAUSES = {
         "See what loads the host: processor, memory, disk. Then check again. A slow host gets longer by"
         " jupyter_timeout.",
     ),
+    "not_durable": Cause(
+        UNREACHABLE,
+        "The kernel runs, but a line that it printed after its client had gone is lost: {detail}.",
+        "A server that runs since before jupyter_durable needs a restart. Else read the service's log; jupyter_durable:"
+        " false does without.",
+    ),
     "code_failed": Cause(
         UNREACHABLE,
         "The kernel runs, but the code failed: {detail}.",

@@ -47,6 +47,11 @@ class _Session:
     id: str | None = None  # Jupyter's own name for it, once it was heard
 
 
+#: A cell that prints a line before the client leaves, and one afterwards. Its text does not contain the second line.
+DURABLE_LINES = ("line 1", "line 2")
+DURABLE_CODE = "import time\nfor _n in (1, 2):\n    print('line', _n, flush=True)\n    time.sleep(0.2)"
+#: Seconds until the server knows that a client is gone, and has the line.
+DURABLE_SECONDS = 10.0
 #: The exceptions of a connection that ends while we wait for it.
 _GONE: tuple[type[Exception], ...] = (OSError, ValueError)
 
@@ -69,19 +74,45 @@ class KernelClient(JupyterClient):
             self._passed("websocket")
             answer = Answer(uuid.uuid4().hex)
             try:
-                self._execute(channel, answer)
+                self._execute(channel, answer, self.request.code)
+                self._judge(answer, started)
+                if self.request.durable:
+                    self._leave(channel, kernel_id)
             except _GONE as error:
                 raise self._silent(answer, kernel_id, error) from error
             finally:
                 with contextlib.suppress(*_GONE):
                     channel.close(timeout=1)
-            self.report.result = answer.text
-            self.report.kernel_seconds = round(time.monotonic() - started, 2)
-            if self.request.expect is not None and answer.text != self.request.expect:
-                raise Stop("wrong_result")
-            self._passed("result")
         finally:
             self._clean_up(session)
+
+    def _judge(self, answer: Answer, started: float) -> None:
+        """Compare the result with the expected one."""
+        self.report.result = answer.text
+        self.report.kernel_seconds = round(time.monotonic() - started, 2)
+        if self.request.expect is not None and answer.text != self.request.expect:
+            raise Stop("wrong_result")
+        self._passed("result")
+
+    def _leave(self, channel: Any, kernel_id: str) -> None:
+        """Leave in the middle of a cell, without a goodbye, and ask as another session for the line that the cell
+        printed afterwards (roles/jupyter/files/output_recorder.py keeps it)."""
+        answer = Answer(uuid.uuid4().hex)
+        self._execute(channel, answer, DURABLE_CODE, until=DURABLE_LINES[0])
+        channel.shutdown()
+        path = f"/api/durable-outputs/{kernel_id}?session={uuid.uuid4().hex}"
+        end = time.monotonic() + min(DURABLE_SECONDS, self.deadline.left())
+        detail = "the line is missing"
+        while time.monotonic() < end:
+            found = self._call("GET", path)
+            if found.status != 200:
+                detail = f"HTTP {found.status}"
+                break
+            if DURABLE_LINES[1].encode() in found.body:
+                self._passed("durable")
+                return
+            time.sleep(0.05)
+        raise Stop("not_durable", detail=detail)
 
     def _start_kernel(self, session: _Session) -> str:
         # A session rather than a bare kernel: it has a name that is ours, also where the answer is cut off, and a
@@ -130,18 +161,15 @@ class KernelClient(JupyterClient):
         except websocket.WebSocketException as error:
             raise Stop("websocket_refused", detail=str(error) or type(error).__name__) from error
 
-    def _execute(self, channel: Any, answer: Answer) -> None:
-        channel.send(
-            json.dumps(
-                execute_request(self.request.code, answer.message_id, uuid.uuid4().hex, datetime.now(timezone.utc))
-            )
-        )
+    def _execute(self, channel: Any, answer: Answer, code: str, until: str | None = None) -> None:
+        """Run code, to its end or until it printed a text."""
+        channel.send(json.dumps(execute_request(code, answer.message_id, uuid.uuid4().hex, datetime.now(timezone.utc))))
         for _frame in range(MOST_FRAMES):
             channel.settimeout(self.deadline.left())
             message = read_json(channel.recv() or "{}")
             if isinstance(message, dict):
                 absorb(answer, message)
-            if answer.done:
+            if answer.done or (until is not None and until in answer.text):
                 return
         raise Stop("answer_too_large", most=f"{MOST_FRAMES} messages")
 

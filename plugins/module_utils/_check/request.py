@@ -29,6 +29,7 @@ class Request:
     credential_source: str = "the credential"
     classic: str = ""  # no page is opened
     upload: int = 0  # bytes; nothing is sent
+    durable: bool = False
     forward: Forward | None = None
     kernel: str | None = None  # None: the server's own choice
     code: str = "6*7"
@@ -87,6 +88,7 @@ def request_from(params: dict[str, Any]) -> Request:
         credential_source=params["password_file"] or params["token_file"] or "the one given",
         classic=params["classic"].strip("/"),
         upload=params["upload"],
+        durable=params["durable"],
         forward=forward,
         kernel=params["kernel"],
         code=params["code"],

@@ -91,6 +91,7 @@ def targets(plan: Plan, instance: Instance, ca_file: str | None, credential: dic
         "password_file": generated,
         "given": "" if generated else credential.get("given", ""),
         "classic": instance["classic"],
+        "durable": instance["durable"],
     }
     return [{"host": plan["host"], "instance": instance["name"], **way, **known} for way in ways(plan, instance)]
 

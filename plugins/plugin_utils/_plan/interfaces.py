@@ -61,6 +61,14 @@ def packages_of(instance: Instance) -> tuple[list[str], str]:
     return sorted(needed), classic if "nbclassic" in names else ""
 
 
+def settle_durable(instance: Instance, given: bool, wrong: Any) -> None:
+    """Leave the option out for Notebook 6, which has no extensions of Jupyter Server; refuse it where it is said."""
+    if instance["interface"] == "notebook6" and instance["durable"]:
+        if given:
+            wrong("durable", "Notebook 6 cannot write outputs without a browser. Say false, or interface: lab.")
+        instance["durable"] = False
+
+
 def classic_path(instance: Instance, report: Report) -> str:
     """Return the path of the classic pages as the environment of the running server decides it. Before the server runs,
     the names of the packages decide."""

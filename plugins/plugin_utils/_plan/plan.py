@@ -20,7 +20,7 @@ from .._jupyter import kernels, throttle
 from .access import LOOPBACK, all_addresses, check_sources, loopback, settle_access, settle_public_url
 from .account import settle_account, settle_data_dirs, settle_tunnel_accounts
 from .downloads import check_downloads
-from .interfaces import packages_of
+from .interfaces import packages_of, settle_durable
 from .near_ports import settle_near_ports
 from .settings import check_settings
 
@@ -216,6 +216,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
         instance["login_throttle"] = throttle.settle(instance, "login_throttle" in given, scope)
     except PlanError as error:
         wrong("login_throttle", str(error))
+    settle_durable(instance, "durable" in given, wrong)
     _limits(instance, wrong)
     _devices(instance, wrong)
     check_downloads(instance, wrong)

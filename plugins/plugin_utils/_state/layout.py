@@ -39,9 +39,13 @@ TUNNEL_OWNER = "jupyter"
 
 SCRIPTS = (
     "busy_kernels.py",
+    "cell_outputs.py",
     "check_config.py",
+    "durable_outputs.py",
     "kernel_channels.py",
     "light_pages.py",
+    "live_outputs.js",
+    "output_recorder.py",
     "probe_environment.py",
     "run_jupyter.py",
     "seal_environment.py",
@@ -49,7 +53,15 @@ SCRIPTS = (
     "wait_ready.py",
 )
 #: Those that a server runs in: it is the old one until it restarts.
-RUNNERS = ("kernel_channels.py", "light_pages.py", "run_jupyter.py")
+RUNNERS = (
+    "cell_outputs.py",
+    "durable_outputs.py",
+    "kernel_channels.py",
+    "light_pages.py",
+    "live_outputs.js",
+    "output_recorder.py",
+    "run_jupyter.py",
+)
 
 #: The files that servers and kernels write below a home folder beside the notebooks
 #: (https://docs.jupyter.org/en/latest/use/jupyter-directories.html).

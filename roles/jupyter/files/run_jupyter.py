@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a program of Jupyter, its kernels out of reach of other accounts and without its own rights, its pages
-compressed, and without modules that it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
+compressed, its outputs recorded, and without modules that it never uses: ``run_jupyter.py PROGRAM [ARGUMENT ...]``.
 
 Where rfc3987_syntax is installed, and Jupyter brings it, jsonschema imports it to check international addresses
 (``iri`` of JSON Schema's formats), and it compiles 35 grammars meanwhile: half of the time until a server answers
@@ -81,6 +81,15 @@ def lighten() -> None:
         beside("light_pages").serve()
 
 
+def record() -> None:
+    """Let the settings name the extension that records outputs: it lies beside this file, where Python would not look
+    for it."""
+    if importlib.util.find_spec("jupyter_server") is not None:
+        beside("cell_outputs")
+        beside("output_recorder")
+        beside("durable_outputs")
+
+
 def keep_capabilities() -> None:
     """Keep the right to a port below 1024 (``AmbientCapabilities=`` of the unit) to this process: the kernels and
     terminals that it starts do not inherit it.
@@ -146,6 +155,7 @@ def main() -> None:
     postpone()
     protect()
     lighten()
+    record()
     forgive_kernels()
     del sys.argv[0]
     sys.path[0] = os.path.dirname(sys.argv[0])  # as if Python had been given the program

@@ -42,6 +42,7 @@ HOSTS = {
 }
 #: (template, variables of the host, a line of the file)
 LINES = [
+    ("jupyter_server_config.py.j2", {}, 'c.ServerApp.jpserver_extensions.update({"durable_outputs": True})'),
     ("jupyter_server_config.py.j2", {"port": 9000}, "c.ServerApp.port = 9000"),
     ("jupyter_server_config.py.j2", {"settings": {"A": {"b": "c'd"}}}, 'c.A.b = "c\'d"'),
     (

@@ -1,0 +1,266 @@
+// Copyright: remote.notebooks contributors
+// GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Show, in a page that was opened while a cell runs, what the cell goes on to print.
+//
+// The notebook that a page loads has the outputs until that moment (durable_outputs.py). Jupyter's pages drop each
+// message of an execution that they did not start themselves. So this asks the server which cells run without their
+// browser, and puts their messages into the page, from the one on that the server's answer does not contain.
+//
+// One file for both kinds of pages: the classic ones load it as an extension of theirs, JupyterLab as a
+// container of module federation (https://webpack.js.org/concepts/module-federation/).
+(function () {
+  'use strict';
+
+  const OUTPUTS = ['stream', 'display_data', 'execute_result', 'error', 'clear_output'];
+
+  // Follow the executions of one kernel. `page` knows the kind of page:
+  //   ask(path)             the server's answer
+  //   find(id, code)        the cell with this identifier; the classic pages also know one by its text
+  //   set(cell, outputs)    show these outputs
+  //   put(cell, message)    show one message more
+  //   count(cell, number)   show the number of the execution; null: it runs
+  function follower(page, kernelId, session) {
+    const others = new Map(); // executions that this page did not start, by the identifier of the request
+    const own = new Set(); // those that it started, and lacks messages of
+
+    function arrived(message) {
+      const id = message.parent_header && message.parent_header.msg_id;
+      const ended = message.header.msg_type === 'status' && message.content.execution_state === 'idle';
+      const followed = others.get(id);
+      if (followed && followed.queue) {
+        followed.queue.push(message);
+      } else if (followed) {
+        show(id, followed, message, ended);
+      } else if (ended && own.delete(id)) {
+        setTimeout(refresh, 500); // the server has heard the same message by then
+      }
+    }
+
+    function show(id, followed, message, ended) {
+      if (message.header.msg_type === 'update_display_data') {
+        followed.queue = []; // an output in the middle is another one: all are asked for again
+        setTimeout(refresh, 1000);
+      } else if (OUTPUTS.includes(message.header.msg_type)) {
+        page.put(followed.cell, message);
+      } else if (ended) {
+        others.delete(id);
+        page.count(followed.cell, followed.count);
+      }
+    }
+
+    async function ask(outputs) {
+      const path = `api/durable-outputs/${kernelId}?session=${encodeURIComponent(session)}&outputs=${outputs}`;
+      return (await page.ask(path)).executions;
+    }
+
+    // First learn which messages to keep: all that come after it are kept, none is missing and none comes twice.
+    async function follow() {
+      for (const each of await ask(0)) {
+        const cell = page.find(each.cell_id, each.code);
+        if (cell && each.mine) {
+          own.add(each.id);
+        } else if (cell && !others.has(each.id)) {
+          others.set(each.id, { cell: cell, queue: [], count: each.count });
+        }
+      }
+      if (own.size || others.size) {
+        await refresh();
+      }
+    }
+
+    async function refresh() {
+      for (const each of await ask(1)) {
+        const followed = others.get(each.id);
+        if (each.mine && each.finished) {
+          const cell = page.find(each.cell_id, each.code);
+          own.delete(each.id);
+          if (cell) {
+            page.set(cell, each.outputs);
+            page.count(cell, each.count);
+          }
+        } else if (followed && followed.queue) {
+          join(each, followed);
+        }
+      }
+    }
+
+    function join(each, followed) {
+      const queue = followed.queue;
+      const last = queue.findIndex(message => message.header.msg_id === each.last);
+      followed.queue = null;
+      page.set(followed.cell, each.outputs);
+      page.count(followed.cell, each.finished ? each.count : null);
+      if (each.finished) {
+        others.delete(each.id);
+      } else {
+        for (const message of queue.slice(last + 1)) {
+          arrived(message);
+        }
+      }
+    }
+
+    return { arrived: arrived, follow: () => follow().catch(console.warn) };
+  }
+
+  // --- JupyterLab and Notebook 7
+
+  function labPlugin(notebook, services) {
+    return {
+      id: 'remote-notebooks-durable:live',
+      autoStart: true,
+      requires: [notebook.INotebookTracker],
+      activate: (app, tracker) => {
+        const followed = (_, panel) => followPanel(panel, services);
+        tracker.widgetAdded.connect(followed);
+        tracker.forEach(panel => followed(tracker, panel));
+      }
+    };
+  }
+
+  function followPanel(panel, services) {
+    const settings = services.ServerConnection.makeSettings();
+    const page = {
+      ask: async path => {
+        const answer = await services.ServerConnection.makeRequest(settings.baseUrl + path, {}, settings);
+        if (!answer.ok) {
+          throw new services.ServerConnection.ResponseError(answer);
+        }
+        return answer.json();
+      },
+      find: id => panel.content.widgets.find(each => each.model.type === 'code' && each.model.id === id),
+      set: (cell, outputs) => {
+        cell.outputArea.model.clear();
+        outputs.forEach(each => cell.outputArea.model.add(each));
+      },
+      put: (cell, message) => {
+        const model = cell.outputArea.model;
+        if (message.header.msg_type === 'clear_output') {
+          model.clear(message.content.wait);
+        } else {
+          model.add(Object.assign({ output_type: message.header.msg_type }, message.content, { transient: undefined }));
+        }
+      },
+      count: (cell, count) => {
+        cell.model.executionCount = count;
+        cell.setPrompt(count === null ? '*' : String(count));
+      }
+    };
+    const known = new WeakMap();
+    const start = () => {
+      const session = panel.sessionContext.session;
+      const kernel = session && session.kernel;
+      if (!kernel || kernel.connectionStatus !== 'connected') {
+        return;
+      }
+      if (!known.has(kernel)) {
+        const watch = follower(page, kernel.id, kernel.clientId);
+        known.set(kernel, watch);
+        kernel.iopubMessage.connect((_, message) => watch.arrived(message));
+      }
+      panel.context.ready.then(known.get(kernel).follow);
+    };
+    panel.sessionContext.connectionStatusChanged.connect(start);
+    panel.sessionContext.kernelChanged.connect(start);
+    start();
+  }
+
+  function container() {
+    let scope = {};
+    const shared = async name => {
+      const versions = scope[name];
+      const factory = await versions[Object.keys(versions)[0]].get();
+      return factory();
+    };
+    return {
+      init: given => {
+        scope = given;
+      },
+      get: async () => {
+        const plugin = labPlugin(await shared('@jupyterlab/notebook'), await shared('@jupyterlab/services'));
+        return () => ({ __esModule: true, default: plugin });
+      }
+    };
+  }
+
+  // --- the classic pages
+
+  function followClassic(events, utils) {
+    const pages = new WeakMap();
+    const notebook = () => window.Jupyter && window.Jupyter.notebook;
+    const cells = () => notebook().get_cells().filter(each => each.cell_type === 'code');
+
+    // Say, as JupyterLab does, which cell a request belongs to.
+    function name(kernel) {
+      const before = kernel._get_msg;
+      kernel._get_msg = function (kind, content, metadata, buffers) {
+        if (kind === 'execute_request' && !content.silent) {
+          const runs = cells().filter(each => each.element.hasClass('running') && !each.last_msg_id);
+          const cell = runs.find(each => each.get_text() === content.code);
+          metadata = cell && cell.id ? Object.assign({ cellId: cell.id }, metadata) : metadata;
+        }
+        return before.call(kernel, kind, content, metadata, buffers);
+      };
+    }
+
+    function page(kernel) {
+      const made = {
+        ask: path => {
+          const url = utils.url_path_join(notebook().base_url, path);
+          return utils.promising_ajax(url, { type: 'GET', dataType: 'json', cache: false });
+        },
+        find: (id, code) => cells().find(each => each.id === id) || cells().find(each => each.get_text() === code),
+        set: (cell, outputs) => {
+          cell.output_area.clear_output(false, true);
+          cell.output_area.fromJSON(outputs, {});
+          events.trigger('set_dirty.Notebook', { value: true });
+        },
+        put: (cell, message) => {
+          const callbacks = cell.get_callbacks().iopub;
+          (message.header.msg_type === 'clear_output' ? callbacks.clear_output : callbacks.output)(message);
+        },
+        count: (cell, count) => {
+          cell.element.toggleClass('running', count === null);
+          cell.set_input_prompt(count === null ? '*' : count);
+        }
+      };
+      return follower(made, kernel.id, kernel.session_id);
+    }
+
+    function start(_, data) {
+      const kernel = data.kernel;
+      if (!notebook() || !notebook().get_cells) {
+        return;
+      }
+      let known = pages.get(kernel);
+      if (!known) {
+        known = page(kernel);
+        pages.set(kernel, known);
+        name(kernel);
+        const before = kernel._handle_iopub_message;
+        kernel._handle_iopub_message = function (message) {
+          known.arrived(message);
+          return before.call(kernel, message);
+        };
+      }
+      known.follow();
+    }
+    return {
+      load_ipython_extension: () => {
+        events.on('kernel_connected.Kernel', start);
+        const kernel = notebook() && notebook().kernel;
+        if (kernel && kernel.is_connected()) {
+          start(null, { kernel: kernel });
+        }
+      }
+    };
+  }
+
+  if (typeof define === 'function' && define.amd) {
+    define(['base/js/events', 'base/js/utils'], followClassic);
+  } else {
+    window._JUPYTERLAB = window._JUPYTERLAB || {};
+    window._JUPYTERLAB['remote-notebooks-durable'] = container();
+  }
+})();
