@@ -31,6 +31,12 @@ import output_recorder
 output_recorder.GRACE = 0.5
 output_recorder.SHORTEST = 0.3
 output_recorder.SAVE_TIME = 3.0
+def _full(model, path, **more):
+    import os
+    from tornado.web import HTTPError
+    if os.path.exists("full"):
+        raise HTTPError(507, "no space left")
+c.FileContentsManager.pre_save_hook = _full
 c.IdentityProvider.token = {TOKEN!r}
 c.ServerApp.jpserver_extensions = {{"durable_outputs": True}}
 """
@@ -320,6 +326,48 @@ def test_only_a_person_who_logged_in_gets_an_answer(server, path) -> None:
 
     assert status() in (302, 403)
     assert status(Authorization=f"token {TOKEN}") == 200
+
+
+def test_a_connection_that_takes_the_place_of_a_dead_one_may_lack_lines(device) -> None:
+    device.hear(device.run(LINES, "one"), "line 1")
+    dead, waiting = device.line, f"durable-outputs/{device.kernel}?session={device.session}"
+    assert device.ask("GET", waiting)["executions"] == []
+    device.connect()  # before the server knows that the other one is dead
+    (found,) = device.ask("GET", waiting)["executions"]
+    assert (found["mine"], found["cell_id"]) == (True, "one")
+    dead.close()
+
+
+@pytest.fixture
+def full_disk(device):
+    path = device.server.folder / "full"
+    path.touch()
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_lines_that_cannot_be_written_are_kept_until_they_can(device, full_disk) -> None:
+    device.hear(device.run("print('kept')", "two"), "idle")
+    device.vanish()
+    time.sleep(1.5)
+    other = Device(device.server, device.name)
+    assert printed(other.read()["cells"][1]) == ""
+    full_disk.unlink()
+    assert printed(other.read()["cells"][1]) == "kept\n"
+
+
+def test_a_save_that_fails_forgets_no_line(device, full_disk) -> None:
+    other = Device(device.server, device.name).open()
+    stale = other.read()
+    stale["cells"][1]["source"] = "print('kept')"
+    device.hear(device.run("print('kept')", "two"), "idle")
+    device.vanish()
+    time.sleep(0.3)
+    with pytest.raises(urllib.error.HTTPError, match="507"):
+        other.save(json.loads(json.dumps(stale)))
+    full_disk.unlink()
+    other.save(stale)
+    assert printed(device.file["cells"][1]) == "kept\n"
 
 
 def test_a_renamed_notebook_gets_its_lines(device) -> None:

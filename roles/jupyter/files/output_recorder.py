@@ -169,6 +169,8 @@ class Recorder:
                 del self.executions[name]
 
     def came(self, owner: str, connection: object) -> None:
+        if owner in self.connections:  # it takes the place of one that is dead, and to which messages were sent
+            self._note_gap(owner)
         self.connections.setdefault(owner, set()).add(id(connection))
 
     def went(self, owner: str, connection: object) -> None:
@@ -177,19 +179,18 @@ class Recorder:
         if left:
             return
         self.connections.pop(owner, None)
-        kernels = {execution.kernel_id for execution in self.executions.values() if execution.owner == owner}
+        self._note_gap(owner)
+        kernel_id = owner.partition(":")[0]
+        if kernel_id not in self.writers:
+            self.writers[kernel_id] = self._later(self._write_later(kernel_id))
+            self.writers[kernel_id].add_done_callback(lambda _: self.writers.pop(kernel_id, None))
+
+    def _note_gap(self, owner: str) -> None:
         for execution in self.executions.values():
             if execution.owner == owner:
                 execution.gap = True
-        for kernel_id in kernels | {owner.partition(":")[0]}:
-            if kernel_id not in self.writers:
-                self.writers[kernel_id] = self._later(self._write_later(kernel_id))
-                self.writers[kernel_id].add_done_callback(lambda _, name=kernel_id: self.writers.pop(name, None))
 
     # --- to the files
-
-    def _kernels(self, path: str) -> set[str]:
-        return {execution.kernel_id for execution in self.executions.values() if execution.path == path}
 
     def _clients(self, kernel_id: str) -> set[str]:
         """The sessions that are connected to a kernel."""
@@ -235,11 +236,8 @@ class Recorder:
         return found or {execution.path for execution in mine if execution.path}
 
     async def write(self, path: str, *, all_of_them: bool = False) -> None:
-        """Write the outputs of the executions without a browser into their notebook.
-
-        ``all_of_them``: those with a browser as well. The server is about to end, and a browser that does not answer
-        looks for a while as if it were there.
-        """
+        """Write the outputs of the executions without a browser into their notebook; ``all_of_them``: of the others
+        as well, because a browser that does not answer looks for a while as if it were there."""
         path = path.strip("/")
         chosen = [
             execution
@@ -251,7 +249,7 @@ class Recorder:
         ]
         if not chosen:
             return
-        async with self._lock(path):
+        async with self.locks.setdefault(path, asyncio.Lock()):
             before = await self._state(path)
             model = await _result(self.get(path, content=True, type="notebook"))
             notebook, put = model["content"], False
@@ -280,25 +278,24 @@ class Recorder:
             model = await _result(self.get(path, content=False))
         return {name: model.get(name) for name in STATE}
 
-    def _lock(self, path: str) -> asyncio.Lock:
-        return self.locks.setdefault(path, asyncio.Lock())
-
     # --- instead of the contents manager's own
 
     async def read(self, path: str, content: bool = True, *rest: Any, **more: Any) -> Any:
         """Answer with a notebook that has every line that was printed until now."""
         path = path.strip("/")
         if content and self.executions:
-            for kernel_id in {execution.kernel_id for execution in self.executions.values()}:
-                await self._paths(kernel_id)
+            for known_id in {execution.kernel_id for execution in self.executions.values()}:
+                await self._paths(known_id)
             await self._write_safely(path)
             for execution in list(self.executions.values()):
-                if execution.path == path and execution.finished and execution.owner not in self.connections:
+                gone = execution.owner not in self.connections
+                if execution.path == path and execution.finished and gone and not execution.changed:
                     self._forget(execution)  # this device has it now
         model = await _result(self.get(path, content, *rest, **more))
         known = self.written.get(path)
         if known and not content and isinstance(model, dict) and known.is_it(model):
-            clients = {client for kernel_id in self._kernels(path) for client in self._clients(kernel_id)}
+            kernels = {execution.kernel_id for execution in self.executions.values() if execution.path == path}
+            clients = {client for kernel_id in kernels for client in self._clients(kernel_id)}
             if len(clients) == 1 and clients == known.owners:
                 model.update({name: value for name, value in known.before.items() if name in model})
         return model
@@ -306,13 +303,25 @@ class Recorder:
     async def store(self, model: dict[str, Any], path: str = "", *rest: Any, **more: Any) -> Any:
         """Save a notebook for a browser, with the recorded outputs that it cannot know."""
         path = path.strip("/")
-        async with self._lock(path):
+        async with self.locks.setdefault(path, asyncio.Lock()):
+            stored: list[Execution] = []
             if isinstance(model, dict) and model.get("type") == "notebook" and isinstance(model.get("content"), dict):
-                self.safely(self._merge, model["content"], path)
+                self.safely(self._merge, model["content"], path, stored)
                 self.written.pop(path, None)
-            return await _result(self.save(model, path, *rest, **more))
+            try:
+                saved = await _result(self.save(model, path, *rest, **more))
+            except Exception:
+                for execution in stored:
+                    execution.changed = True
+                raise
+            for execution in stored:
+                if execution.finished and not execution.changed:
+                    self._forget(execution)
+            return saved
 
-    def _merge(self, notebook: dict[str, Any], path: str) -> None:
+    def _merge(self, notebook: dict[str, Any], path: str, stored: list[Execution]) -> None:
+        """Put the outputs that a browser lacks into the notebook that it saves. Add the executions to ``stored`` that
+        the notebook has then."""
         for execution in list(self.executions.values()):
             if execution.path != path or not execution.started:
                 continue
@@ -324,9 +333,11 @@ class Recorder:
             elif cell is not None and lacks and text_of(cell.get("source", "")) == execution.code:
                 cell["outputs"], cell["execution_count"] = execution.outputs.stored(), execution.outputs.count
                 execution.changed = False
+            elif by_owner and execution.finished:
+                execution.changed = False  # the person cleared the outputs, or deleted the cell
             execution.saved = execution.saved or by_owner or cell is not None
-            if execution.finished and (by_owner or not execution.changed):
-                self._forget(execution)
+            if not execution.changed:
+                stored.append(execution)
 
     async def _write_safely(self, path: str, *, all_of_them: bool = False) -> None:
         """Write, where that can be done. The next time comes, and until then the outputs are kept."""
