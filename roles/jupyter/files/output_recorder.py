@@ -107,7 +107,7 @@ class Recorder:
     def _message(self, kernel_id: str, session: Any, parts: list[bytes]) -> None:
         if not self.executions:
             return
-        _, parts = session.feed_identities(parts)
+        parts = session.feed_identities(parts)[1]
         kind = session.unpack(parts[1]).get("msg_type")
         if kind == "update_display_data":
             content = session.deserialize(parts)["content"]
