@@ -38,6 +38,7 @@ FAMILIES = {
 TUNNEL_OWNER = "jupyter"
 
 SCRIPTS = (
+    "browser_connections.py",
     "busy_kernels.py",
     "cell_outputs.py",
     "check_config.py",
@@ -54,6 +55,7 @@ SCRIPTS = (
 )
 #: Those that a server runs in: it is the old one until it restarts.
 RUNNERS = (
+    "browser_connections.py",
     "cell_outputs.py",
     "durable_outputs.py",
     "kernel_channels.py",

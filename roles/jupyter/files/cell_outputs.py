@@ -249,6 +249,8 @@ class Execution:
     gap: bool = False
     #: Whether the notebook was saved since the start.
     saved: bool = False
+    #: Whether another device has the whole of it. From then on, it is for its own page only.
+    delivered: bool = False
 
 
 def find_cell(notebook: dict[str, Any], execution: Execution) -> Any:

@@ -2,11 +2,12 @@
 // GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Show, in a page that was opened while a cell runs, what the cell goes on to print.
+// Show in a page what cells print that another device runs, or ran before it was gone.
 //
-// The notebook that a page loads has the outputs until that moment (durable_outputs.py). Jupyter's pages drop each
-// message of an execution that they did not start themselves. So this asks the server which cells run without their
-// browser, and puts their messages into the page, from the one on that the server's answer does not contain.
+// The notebook that a page loads has the outputs until that moment, if their browser is gone (durable_outputs.py).
+// Jupyter's pages drop each message of an execution that they did not start themselves. So this asks the server which
+// cells other devices run, and puts their messages into the page, from the one on that the server's answer does not
+// contain. If the other browser is there, it saves them itself: then this page has nothing new to save.
 //
 // One file for both kinds of pages: the classic ones load it as an extension of theirs, JupyterLab as a
 // container of module federation (https://webpack.js.org/concepts/module-federation/).
@@ -18,15 +19,19 @@
   // Follow the executions of one kernel. `page` knows the kind of page:
   //   ask(path)             the server's answer
   //   find(id, code)        the cell with this identifier; the classic pages also know one by its text
+  //   text(cell)            its text
   //   set(cell, outputs)    show these outputs
   //   put(cell, message)    show one message more
   //   count(cell, number)   show the number of the execution; null: it runs
+  //   unchanged(action)     do it, and leave the page as saved, or as unsaved, as it was
   function follower(page, kernelId, session) {
     const others = new Map(); // executions that this page did not start, by the identifier of the request
     const own = new Set(); // those that it started, and lacks messages of
+    const done = new Set(); // those of others that it has shown to their end
 
     function arrived(message) {
-      const id = message.parent_header && message.parent_header.msg_id;
+      const parent = message.parent_header || {};
+      const id = parent.msg_id;
       const ended = message.header.msg_type === 'status' && message.content.execution_state === 'idle';
       const followed = others.get(id);
       if (followed && followed.queue) {
@@ -35,6 +40,22 @@
         show(id, followed, message, ended);
       } else if (ended && own.delete(id)) {
         setTimeout(refresh, 500); // the server has heard the same message by then
+      } else if (message.header.msg_type === 'execute_input' && parent.session !== session) {
+        setTimeout(() => follow(false).catch(console.warn), 500); // another device runs a cell
+      }
+    }
+
+    function end(id) {
+      others.delete(id);
+      done.add(id);
+    }
+
+    // Do something with the cell of another execution than the page's own.
+    function change(followed, action) {
+      if (followed.present) {
+        page.unchanged(action);
+      } else {
+        action();
       }
     }
 
@@ -43,10 +64,10 @@
         followed.queue = []; // an output in the middle is another one: all are asked for again
         setTimeout(refresh, 1000);
       } else if (OUTPUTS.includes(message.header.msg_type)) {
-        page.put(followed.cell, message);
+        change(followed, () => page.put(followed.cell, message));
       } else if (ended) {
-        others.delete(id);
-        page.count(followed.cell, followed.count);
+        end(id);
+        change(followed, () => page.count(followed.cell, followed.count));
       }
     }
 
@@ -56,13 +77,14 @@
     }
 
     // First learn which messages to keep: all that come after it are kept, none is missing and none comes twice.
-    async function follow() {
+    // After a new connection, those that are followed already lack messages.
+    async function follow(connected) {
       for (const each of await ask(0)) {
         const cell = page.find(each.cell_id, each.code);
         if (cell && each.mine) {
           own.add(each.id);
-        } else if (cell && !others.has(each.id)) {
-          others.set(each.id, { cell: cell, queue: [], count: each.count });
+        } else if (cell && page.text(cell) === each.code && !done.has(each.id) && (connected || !others.has(each.id))) {
+          others.set(each.id, { cell: cell, queue: [], count: each.count, present: each.present });
         }
       }
       if (own.size || others.size) {
@@ -71,7 +93,13 @@
     }
 
     async function refresh() {
-      for (const each of await ask(1)) {
+      const found = await ask(1);
+      for (const [id, followed] of others) {
+        if (followed.queue && !found.some(each => each.id === id)) {
+          others.delete(id); // saved in the meantime
+        }
+      }
+      for (const each of found) {
         const followed = others.get(each.id);
         if (each.mine && each.finished) {
           const cell = page.find(each.cell_id, each.code);
@@ -90,10 +118,12 @@
       const queue = followed.queue;
       const last = queue.findIndex(message => message.header.msg_id === each.last);
       followed.queue = null;
-      page.set(followed.cell, each.outputs);
-      page.count(followed.cell, each.finished ? each.count : null);
+      change(followed, () => {
+        page.set(followed.cell, each.outputs);
+        page.count(followed.cell, each.finished ? each.count : null);
+      });
       if (each.finished) {
-        others.delete(each.id);
+        end(each.id);
       } else {
         for (const message of queue.slice(last + 1)) {
           arrived(message);
@@ -101,7 +131,7 @@
       }
     }
 
-    return { arrived: arrived, follow: () => follow().catch(console.warn) };
+    return { arrived: arrived, follow: () => follow(true).catch(console.warn) };
   }
 
   // --- JupyterLab and Notebook 7
@@ -130,6 +160,13 @@
         return answer.json();
       },
       find: id => panel.content.widgets.find(each => each.model.type === 'code' && each.model.id === id),
+      text: cell => cell.model.sharedModel.getSource(),
+      unchanged: action => {
+        const model = panel.context.model;
+        const dirty = model.dirty;
+        action();
+        model.dirty = dirty;
+      },
       set: (cell, outputs) => {
         cell.outputArea.model.clear();
         outputs.forEach(each => cell.outputArea.model.add(each));
@@ -211,6 +248,12 @@
           return utils.promising_ajax(url, { type: 'GET', dataType: 'json', cache: false });
         },
         find: (id, code) => cells().find(each => each.id === id) || cells().find(each => each.get_text() === code),
+        text: cell => cell.get_text(),
+        unchanged: action => {
+          const dirty = notebook().dirty;
+          action();
+          notebook().set_dirty(dirty);
+        },
         set: (cell, outputs) => {
           cell.output_area.clear_output(false, true);
           cell.output_area.fromJSON(outputs, {});

@@ -30,6 +30,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from browser_connections import Connections
 from cell_outputs import CELL_ID, Execution, comparable, find_cell, put_outputs, text_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ PART = 0.05
 SAVE_TIME = 150.0
 #: Executions that are remembered, and the characters of their outputs. Beyond these, the oldest that are finished go.
 MOST, MOST_SIZE = 500, 64 * 1024 * 1024
+#: Milliseconds between two tries to connect to a kernel that starts. With ZeroMQ's default of 100, a browser was faster
+#: at times, and the first lines were not heard.
+RECONNECT = 5
 #: By these a browser finds out that somebody else changed a file, and asks which one to keep.
 STATE = ("last_modified", "hash", "hash_algorithm")
 
@@ -73,8 +77,7 @@ class Recorder:
         self.log = app.log
         self.executions: dict[str, Execution] = {}
         self.streams: dict[str, Any] = {}
-        #: The connections of each session of a browser.
-        self.connections: dict[str, set[int]] = {}
+        self.browsers = Connections()
         self.locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self.writers: dict[str, asyncio.Task[None]] = {}
         self.written: dict[str, Written] = {}
@@ -85,12 +88,18 @@ class Recorder:
 
     def watch(self, kernel_id: str) -> None:
         """Read the messages of a kernel from its start on: a connection made later would miss the first ones."""
+        import zmq
         from jupyter_client.session import Session
 
         kernel = self.app.kernel_manager.get_kernel(kernel_id)
         session = Session(config=kernel.session.config, key=kernel.session.key)
         self.unwatch(kernel_id)
-        self.streams[kernel_id] = stream = kernel.connect_iopub()
+        defaults = kernel.context.sockopts
+        defaults[zmq.RECONNECT_IVL] = RECONNECT
+        try:
+            self.streams[kernel_id] = stream = kernel.connect_iopub()
+        finally:
+            del defaults[zmq.RECONNECT_IVL]
         stream.on_recv(lambda parts: self.safely(self._message, kernel_id, session, parts))
 
     def unwatch(self, kernel_id: str) -> None:
@@ -169,16 +178,12 @@ class Recorder:
                 del self.executions[name]
 
     def came(self, owner: str, connection: object) -> None:
-        if owner in self.connections:  # it takes the place of one that is dead, and to which messages were sent
+        if self.browsers.add(owner, connection):  # instead of a dead one, to which messages were sent
             self._note_gap(owner)
-        self.connections.setdefault(owner, set()).add(id(connection))
 
     def went(self, owner: str, connection: object) -> None:
-        left = self.connections.get(owner, set())
-        left.discard(id(connection))
-        if left:
+        if not self.browsers.remove(owner, connection):
             return
-        self.connections.pop(owner, None)
         self._note_gap(owner)
         kernel_id = owner.partition(":")[0]
         if kernel_id not in self.writers:
@@ -192,16 +197,12 @@ class Recorder:
 
     # --- to the files
 
-    def _clients(self, kernel_id: str) -> set[str]:
-        """The sessions that are connected to a kernel."""
-        return {owner for owner in self.connections if owner.partition(":")[0] == kernel_id}
-
     def _left(self, kernel_id: str) -> list[Execution]:
         """The executions of a kernel whose browser is gone."""
         return [
             execution
             for execution in self.executions.values()
-            if execution.kernel_id == kernel_id and execution.path and execution.owner not in self.connections
+            if execution.kernel_id == kernel_id and execution.path and not self.browsers.answers(execution.owner)
         ]
 
     async def _write_later(self, kernel_id: str) -> None:
@@ -211,7 +212,7 @@ class Recorder:
             await asyncio.sleep(pause)
             began = time.monotonic()
             due = [execution for execution in self._left(kernel_id) if execution.changed]
-            if self._clients(kernel_id):
+            if any(map(self.browsers.answers, self.browsers.owners(kernel_id))):
                 due = [execution for execution in due if execution.finished and execution.finished + SAVE_TIME < began]
             if due:
                 for path in await self._paths(kernel_id):
@@ -245,7 +246,7 @@ class Recorder:
             if execution.path == path
             and execution.started
             and execution.changed
-            and (all_of_them or execution.owner not in self.connections)
+            and (all_of_them or not self.browsers.answers(execution.owner))
         ]
         if not chosen:
             return
@@ -286,16 +287,17 @@ class Recorder:
         if content and self.executions:
             for known_id in {execution.kernel_id for execution in self.executions.values()}:
                 await self._paths(known_id)
+            mine = [execution for execution in self.executions.values() if execution.path == path]
+            await self.browsers.ask({execution.owner for execution in mine if execution.changed})
             await self._write_safely(path)
-            for execution in list(self.executions.values()):
-                gone = execution.owner not in self.connections
-                if execution.path == path and execution.finished and gone and not execution.changed:
-                    self._forget(execution)  # this device has it now
+            for execution in mine:  # this device has it now
+                if execution.finished and not execution.changed and not self.browsers.answers(execution.owner):
+                    execution.delivered = True
         model = await _result(self.get(path, content, *rest, **more))
         known = self.written.get(path)
         if known and not content and isinstance(model, dict) and known.is_it(model):
             kernels = {execution.kernel_id for execution in self.executions.values() if execution.path == path}
-            clients = {client for kernel_id in kernels for client in self._clients(kernel_id)}
+            clients = {client for kernel_id in kernels for client in self.browsers.owners(kernel_id)}
             if len(clients) == 1 and clients == known.owners:
                 model.update({name: value for name, value in known.before.items() if name in model})
         return model
@@ -316,7 +318,9 @@ class Recorder:
                 raise
             for execution in stored:
                 if execution.finished and not execution.changed:
-                    self._forget(execution)
+                    execution.delivered = True
+                    if self.browsers.owners(execution.kernel_id) == {execution.owner}:
+                        self._forget(execution)  # its own page has it as well
             return saved
 
     def _merge(self, notebook: dict[str, Any], path: str, stored: list[Execution]) -> None:
@@ -325,8 +329,11 @@ class Recorder:
         for execution in list(self.executions.values()):
             if execution.path != path or not execution.started:
                 continue
-            by_owner = self._clients(execution.kernel_id) == {execution.owner}
-            lacks = execution.gap and (by_owner or execution.owner not in self.connections)
+            answers = self.browsers.answers(execution.owner)
+            by_owner = answers and self.browsers.owners(execution.kernel_id) == {execution.owner}
+            if execution.delivered and not by_owner:
+                continue
+            lacks = execution.gap if by_owner else not answers
             cell = find_cell(notebook, execution)
             if cell is not None and comparable(cell.get("outputs", [])) == comparable(execution.outputs.stored()):
                 execution.changed = False
@@ -354,13 +361,16 @@ class Recorder:
             await self._write_safely(path, all_of_them=True)
 
     def waiting(self, kernel_id: str, session: str, outputs: bool = True) -> list[dict[str, Any]]:
-        """Return the executions that a page of this session may show, and did not see whole."""
+        """Return the executions that a page of this session may show, and did not see whole: its own, and those of
+        other devices that its file lacks. ``present``: their browser is there, and saves them itself."""
+        own = f"{kernel_id}:{session}"
         return [
             {
                 "id": name,
                 "cell_id": execution.cell_id,
                 "code": execution.code,
-                "mine": execution.owner == f"{kernel_id}:{session}",
+                "mine": execution.owner == own,
+                "present": self.browsers.answers(execution.owner),
                 "finished": execution.finished is not None,
                 "count": execution.outputs.count,
                 "outputs": execution.outputs.stored() if outputs else [],
@@ -369,8 +379,7 @@ class Recorder:
             for name, execution in self.executions.items()
             if execution.kernel_id == kernel_id
             and execution.started
-            and execution.gap
-            and (execution.owner not in self.connections or execution.owner == f"{kernel_id}:{session}")
+            and (execution.gap if execution.owner == own else not execution.delivered)
         ]
 
     def _forget(self, execution: Execution) -> None:

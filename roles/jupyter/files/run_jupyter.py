@@ -85,6 +85,7 @@ def record() -> None:
     """Let the settings name the extension that records outputs: it lies beside this file, where Python would not look
     for it."""
     if importlib.util.find_spec("jupyter_server") is not None:
+        beside("browser_connections")
         beside("cell_outputs")
         beside("output_recorder")
         beside("durable_outputs")
