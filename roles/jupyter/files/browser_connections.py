@@ -1,7 +1,7 @@
 # Copyright: remote.notebooks contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The browsers that are connected to kernels, and whether they answer.
+"""The browsers that are connected to kernels, whether they answer, and the files that they know.
 
 A laptop whose lid was closed, or an app that its system has suspended, sends no goodbye. Jupyter Server sends a ping
 (RFC 6455, 5.5.2) each 30 seconds, and ends a connection after 90 seconds without an answer. Until then such a browser
@@ -16,12 +16,30 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from tornado.ioloop import IOLoop
 
 #: Seconds that a browser has for an answer. Phones' networks need one at times.
 PATIENCE = 2.0
+#: By these a browser finds out that somebody else changed a file, and asks which one to keep.
+STATE = ("last_modified", "hash", "hash_algorithm")
+
+
+@dataclass
+class Written:
+    """A notebook that the recorder wrote."""
+
+    #: Its state before the first time and after the last one, in between nobody else wrote it.
+    before: dict[str, Any]
+    after: dict[str, Any]
+    #: The browsers whose outputs were written.
+    owners: set[str]
+
+    def is_it(self, model: dict[str, Any]) -> bool:
+        """Tell whether a file is still as it was written."""
+        return all(model[name] == self.after[name] for name in STATE if model.get(name) is not None)
 
 
 class Connections:

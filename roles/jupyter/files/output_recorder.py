@@ -27,10 +27,9 @@ import asyncio
 import json
 import time
 import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from browser_connections import Connections
+from browser_connections import STATE, Connections, Written
 from cell_outputs import CELL_ID, Execution, comparable, find_cell, put_outputs, text_of
 
 if TYPE_CHECKING:
@@ -50,23 +49,6 @@ MOST, MOST_SIZE = 500, 64 * 1024 * 1024
 #: Milliseconds between two tries to connect to a kernel that starts. With ZeroMQ's default of 100, a browser was faster
 #: at times, and the first lines were not heard.
 RECONNECT = 5
-#: By these a browser finds out that somebody else changed a file, and asks which one to keep.
-STATE = ("last_modified", "hash", "hash_algorithm")
-
-
-@dataclass
-class Written:
-    """A notebook that the recorder wrote."""
-
-    #: Its state before the first time and after the last one, in between nobody else wrote it.
-    before: dict[str, Any]
-    after: dict[str, Any]
-    #: The browsers whose outputs were written.
-    owners: set[str]
-
-    def is_it(self, model: dict[str, Any]) -> bool:
-        """Tell whether a file is still as it was written."""
-        return all(model[name] == self.after[name] for name in STATE if model.get(name) is not None)
 
 
 class Recorder:
@@ -298,7 +280,7 @@ class Recorder:
         if known and not content and isinstance(model, dict) and known.is_it(model):
             kernels = {execution.kernel_id for execution in self.executions.values() if execution.path == path}
             clients = {client for kernel_id in kernels for client in self.browsers.owners(kernel_id)}
-            if len(clients) == 1 and clients == known.owners:
+            if len(known.owners) == 1 and clients <= known.owners:  # a page may save before it is connected again
                 model.update({name: value for name, value in known.before.items() if name in model})
         return model
 
