@@ -34,7 +34,8 @@ BIN = Path(sys.executable).parent
 PYTEST_FOLDERS = ("tests/unit", "tests/connection", "tests/faults")
 # A scenario waits for its hosts most of the time: with three, a quarter of two cores idled.
 LANES = 4
-CORES = 2
+#: With a worker for each of two cores, two fifths of them idled: tests wait for servers and time limits.
+WORKERS = 3
 #: The message of a host without uv. It is served all the same, by pip: here that would hide a fault, and half of
 #: the speed with it.
 WITHOUT_UV = "uv cannot be had on this host"
@@ -376,7 +377,7 @@ def pytest() -> str:
     last = ""
     try:
         folders = [folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()]
-        for line in stream("pytest", *folders, "--durations=5", "--numprocesses", str(CORES)):
+        for line in stream("pytest", *folders, "--durations=5", "--numprocesses", str(WORKERS)):
             print(last, end="", flush=True)
             last = line
     except Red:

@@ -455,6 +455,27 @@ def test_a_save_that_fails_forgets_no_line(device, full_disk) -> None:
     assert printed(device.file["cells"][1]) == "kept\n"
 
 
+def test_an_interrupt_from_another_device_is_in_the_file(device) -> None:
+    device.hear(device.run(LINES, "one"), "line 1")
+    device.vanish()
+    device.ask("POST", f"kernels/{device.kernel}/interrupt")
+    wait_for(lambda: [each["output_type"] for each in device.file["cells"][0]["outputs"]] == ["stream", "error"], "it")
+    assert printed(device.file["cells"][0]).startswith("line 0\nline 1\n")
+    assert device.file["cells"][0]["outputs"][1]["ename"] == "KeyboardInterrupt"
+
+
+def test_a_kernel_that_another_device_restarts_leaves_its_lines(device) -> None:
+    device.hear(device.run(LINES, "one"), "line 1")
+    device.vanish()
+    device.ask("POST", f"kernels/{device.kernel}/restart")
+    wait_for(lambda: printed(device.file["cells"][0]).startswith("line 0\nline 1\n"), "the lines")
+    device.connect()
+    device.hear(device.run("print('after it')", "two"), "idle")
+    device.vanish()
+    wait_for(lambda: printed(device.file["cells"][1]) == "after it\n", "the lines of the new process")
+    assert results(device.file["cells"][0]) == []
+
+
 def test_a_renamed_notebook_gets_its_lines(device) -> None:
     device.hear(device.run(LINES, "one"), "line 1")
     device.vanish()

@@ -172,6 +172,25 @@ def leave(person: Person, url: str, page: str, classic_page: str, password_file:
             lines = other.see(".output_text", "line 79").text.split("\n")
             WebDriverWait(other.browser, PATIENCE).until(lambda _: "*" not in other.see(".input_prompt").text)
             print("left and back:", len(lines), "lines from", lines[0], "to", lines[-1])
+            beside(other, f"{url}/{page}?reset", password_file)
+        finally:
+            other.browser.quit()
+
+
+def beside(person: Person, page: str, password_file: str) -> None:
+    """Run the cell of a classic page again, and read its lines in JupyterLab at another device meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        other = Person(folder)
+        try:
+            other.browser.get(page)
+            other.log_in(password_file)
+            other.see(".jp-OutputArea-output", "line 79")
+            keys = webdriver.ActionChains(person.browser).click(person.see(".CodeMirror"))
+            keys.key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+            WebDriverWait(other.browser, PATIENCE, ignored_exceptions=[WebDriverException]).until(
+                lambda _: "line 79" not in other.see(".jp-OutputArea-output", "line 2").text, "the new lines"
+            )
+            print("beside it:", "unsaved" if other.browser.find_elements(By.CSS_SELECTOR, ".jp-mod-dirty") else "saved")
         finally:
             other.browser.quit()
 
