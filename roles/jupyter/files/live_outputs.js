@@ -61,7 +61,8 @@
 
     function show(id, followed, message, ended) {
       if (message.header.msg_type === 'update_display_data') {
-        followed.queue = []; // an output in the middle is another one: all are asked for again
+        // An output in the middle is another one: all are asked for again.
+        others.set(id, Object.assign({}, followed, { queue: [] }));
         setTimeout(refresh, 1000);
       } else if (OUTPUTS.includes(message.header.msg_type)) {
         change(followed, () => page.put(followed.cell, message));
@@ -93,14 +94,15 @@
     }
 
     async function refresh() {
+      const before = new Map(others); // a queue that begins after the question lacks messages of the answer
       const found = await ask(1);
-      for (const [id, followed] of others) {
-        if (followed.queue && !found.some(each => each.id === id)) {
+      for (const [id, followed] of before) {
+        if (followed.queue && followed === others.get(id) && !found.some(each => each.id === id)) {
           others.delete(id); // saved in the meantime
         }
       }
       for (const each of found) {
-        const followed = others.get(each.id);
+        const followed = before.get(each.id) === others.get(each.id) ? before.get(each.id) : undefined;
         if (each.mine && each.finished) {
           const cell = page.find(each.cell_id, each.code);
           own.delete(each.id);
