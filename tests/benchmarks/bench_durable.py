@@ -98,6 +98,12 @@ def leave(home: dict[str, str], trials: list[int], servers: list[dict[str, Any]]
     return results
 
 
+def processes(made: Lab) -> list[str]:
+    """Return the process of each server, with its host."""
+    show = "systemctl show --property=MainPID --value 'jupyter@*'"
+    return [f"{name} {pid}" for name in SERVERS for pid in sh(*made.ssh(name, show)).split()]
+
+
 def trials(made: Lab, table: Table, quick: bool) -> int:
     """Run them, and return how many lost something."""
     number, groups = (4, 1) if quick else (TRIALS - IN_GROUPS, IN_GROUPS // GROUP)
@@ -110,7 +116,10 @@ def trials(made: Lab, table: Table, quick: bool) -> int:
         def operate(version: int = (group + 1) % 2) -> None:
             renew = PEERS.parents[2] / "playbooks" / "renew.yml"
             made.run([str(made.bin / "ansible-playbook"), "-i", str(path), str(renew)])
+            before = set(processes(made))
             ours(made, plan(made, version), *UNVERIFIED)
+            if before & set(processes(made)):
+                sys.exit("the upgrade did not restart each server")
 
         first = TRIALS - IN_GROUPS + GROUP * group
         results += leave(home, list(range(first, first + GROUP)), servers, operate)

@@ -33,6 +33,7 @@ SUBJECTS = {
     "verdict": "The proof from the client's side",
     "channels": "Kernels that other accounts cannot listen to",
     "pages": "Pages through 10 Mbit/s with 60 ms",
+    "durable": "Outputs of cells whose browser is gone",
     "pki": "Certificates",
 }
 
