@@ -56,8 +56,8 @@ $(VERBS): python
 venv .venv: python ## The environment for working on the project
 	@$(PYTHON) -m tools.environment dev
 
-test: venv ## Set up everything and check everything; the last line is pytest's
-	@$(BIN)/python -m tools.gate
+test: venv ## Set up everything and check everything, or one part (ARGS='molecule smoke'); pytest's line is the last
+	@$(BIN)/python -m tools.gate $(ARGS)
 
 lint: venv ## ansible-lint, yamllint, ruff, mypy, release notes, documentation of the plugins
 	@$(BIN)/python -m tools.gate lint

@@ -417,6 +417,8 @@ PARTS: dict[str, Callable[[], object]] = {
     "molecule": molecule,
     "pytest": pytest,
 }
+#: The table of the last whole run, for a CI that shows it.
+TABLE = ROOT / ".cache" / "seconds.txt"
 #: Parts that look at files only. They run beside the scenarios. Their output is shown at their end.
 BESIDE = ("lint", "sanity")
 
@@ -464,10 +466,11 @@ def everything() -> int:
         row, summary = timed("pytest")
         rows.append(row)
     red = [name for name, _seconds, verdict in rows if verdict != "ok"]
-    print("\n=== seconds")
-    for name, seconds, verdict in [*rows, ("all", time.monotonic() - begin, "")]:
-        print(f"{name:10} {seconds:7.0f}  {verdict}")
-    print()
+    rows.append(("all", time.monotonic() - begin, ""))
+    table = "".join(f"{name:10} {seconds:7.0f}  {verdict}\n" for name, seconds, verdict in rows)
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(table)
+    print(f"\n=== seconds\n{table}", flush=True)
     if red:
         print(f"make test is red: {', '.join(red)}")
         return 1
@@ -477,11 +480,13 @@ def everything() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", nargs="?", choices=["lint", "sanity", "molecule", "matrix", "bench"])
+    parser.add_argument("part", nargs="?", choices=[*PARTS, "matrix", "bench"])
     parser.add_argument("names", nargs="*", help="scenarios; or benchmarks and their options")
     arguments, options = parser.parse_known_args()
     if options and arguments.part != "bench":
         parser.error(f"unknown: {' '.join(options)}")
+    if arguments.names and arguments.part not in ("molecule", "bench"):
+        parser.error(f"{arguments.part} is one whole, without {' '.join(arguments.names)}")
     if arguments.part is None:
         return everything()
     try:
@@ -490,7 +495,7 @@ def main() -> int:
         elif arguments.part == "bench":
             bench(*arguments.names, *options)
         else:
-            {"lint": lint, "sanity": sanity, "matrix": matrix}[arguments.part]()
+            print({**PARTS, "matrix": matrix}[arguments.part]() or "")
     except Red as failure:
         print(f"\nRED: {failure}", file=sys.stderr)
         return 1

@@ -33,3 +33,25 @@ def test_a_condition_of_ours_is_told_by_the_words_of_its_result():
     assert gate.reason(log) == (
         " (Run a cell: Task failed: Action failed: Unknown error.: No kernel of lab within 60 s.)"
     )
+
+
+def test_a_part_runs_alone_and_the_whole_leaves_its_table(monkeypatch, tmp_path, capsys):
+    ran = []
+    parts = {name: lambda name=name: ran.append(name) or f"{name} is over" for name in gate.PARTS}
+    monkeypatch.setattr(gate, "PARTS", parts)
+    monkeypatch.setattr(gate, "TABLE", tmp_path / "seconds.txt")
+    monkeypatch.setattr(gate, "beside", lambda name: (name, 2.0, "RED: a reason" if name == "lint" else "ok"))
+    monkeypatch.setattr("sys.argv", ["gate", "pytest"])
+    assert gate.main() == 0
+    assert (ran, capsys.readouterr().out.splitlines()[-1]) == (["pytest"], "pytest is over")
+    monkeypatch.setattr("sys.argv", ["gate"])
+    assert gate.main() == 1
+    assert ran[1:] == ["setup", "molecule", "pytest"]
+    assert (tmp_path / "seconds.txt").read_text().splitlines() == [
+        "setup            0  ok",
+        "lint             2  RED: a reason",
+        "sanity           2  ok",
+        "molecule         0  ok",
+        "pytest           0  ok",
+        "all              0  ",
+    ]
