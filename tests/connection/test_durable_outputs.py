@@ -333,6 +333,16 @@ def test_a_page_learns_what_it_missed(device) -> None:
     assert found["mine"]
 
 
+def test_the_answer_has_what_the_page_has_heard_and_names_it(device) -> None:
+    number, heard = device.run(LINES, "one"), []
+    while len(heard) < 6:
+        message = json.loads(device.heard.get(timeout=30))
+        if message["parent_header"].get("msg_id") == number and message["msg_type"] == "stream":
+            heard.append(message["header"]["msg_id"])
+            answer = device.ask("GET", f"durable-outputs/{device.kernel}?session=another")["executions"]
+            assert set(heard) <= set(answer[0]["recent"])
+
+
 def test_a_browser_that_does_not_answer_is_gone(device) -> None:
     device.hear(device.run(LINES, "one"), "line 1")
     device.suspend()

@@ -75,7 +75,7 @@ class StreamText:
             part = text[place : place + LONGEST_LINE]
             (self.head if self.size + len(part) <= SIDE else self.tail).append(part)
             self.size += len(part)
-            if self.size > LIMIT:
+            while self.size > LIMIT and self.tail:  # parts have different sizes
                 gone = len(self.tail.popleft())
                 self.size -= gone
                 self.dropped += gone
@@ -241,8 +241,8 @@ class Execution:
     outputs: CellOutputs = field(default_factory=CellOutputs)
     started: bool = False
     finished: float | None = None
-    #: The identifier of the last message that its outputs contain.
-    last: str = ""
+    #: The identifiers of the last messages that its outputs contain.
+    recent: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=500))
     #: Whether the file lacks something of it.
     changed: bool = False
     #: Whether the browser was gone since the start, and so may lack something.

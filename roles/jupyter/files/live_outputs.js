@@ -6,8 +6,9 @@
 //
 // The notebook that a page loads has the outputs until that moment, if their browser is gone (durable_outputs.py).
 // Jupyter's pages drop each message of an execution that they did not start themselves. So this asks the server which
-// cells other devices run, and puts their messages into the page, from the one on that the server's answer does not
-// contain. If the other browser is there, it saves them itself: then this page has nothing new to save.
+// cells other devices run, and puts their messages into the page, except those that the server's answer contains: the
+// answer and the messages come on two connections, and either may be the faster one. If the other browser is there, it
+// saves them itself: then this page has nothing new to save.
 //
 // One file for both kinds of pages: the classic ones load it as an extension of theirs, JupyterLab as a
 // container of module federation (https://webpack.js.org/concepts/module-federation/).
@@ -36,9 +37,9 @@
       const followed = others.get(id);
       if (followed && followed.queue) {
         followed.queue.push(message);
-      } else if (followed) {
+      } else if (followed && !followed.recent.has(message.header.msg_id)) {
         show(id, followed, message, ended);
-      } else if (ended && own.delete(id)) {
+      } else if (ended && own.has(id)) {
         setTimeout(refresh, 500); // the server has heard the same message by then
       } else if (message.header.msg_type === 'execute_input' && parent.session !== session) {
         setTimeout(() => follow(false).catch(console.warn), 500); // another device runs a cell
@@ -103,9 +104,9 @@
       }
       for (const each of found) {
         const followed = before.get(each.id) === others.get(each.id) ? before.get(each.id) : undefined;
-        if (each.mine && each.finished) {
+        if (each.mine && each.finished && own.has(each.id)) {
           const cell = page.find(each.cell_id, each.code);
-          own.delete(each.id);
+          setTimeout(() => own.delete(each.id), 10000); // late messages come before that, and are followed by their end
           if (cell) {
             page.set(cell, each.outputs);
             page.count(cell, each.count);
@@ -118,8 +119,8 @@
 
     function join(each, followed) {
       const queue = followed.queue;
-      const last = queue.findIndex(message => message.header.msg_id === each.last);
       followed.queue = null;
+      followed.recent = new Set(each.recent);
       change(followed, () => {
         page.set(followed.cell, each.outputs);
         page.count(followed.cell, each.finished ? each.count : null);
@@ -127,9 +128,7 @@
       if (each.finished) {
         end(each.id);
       } else {
-        for (const message of queue.slice(last + 1)) {
-          arrived(message);
-        }
+        queue.forEach(arrived);
       }
     }
 

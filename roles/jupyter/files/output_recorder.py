@@ -117,7 +117,7 @@ class Recorder:
                     self._forget(found)
         elif found.outputs.add(kind, content):
             found.started = found.changed = True
-            found.last = str(session.unpack(parts[1]).get("msg_id", ""))
+            found.recent.append(str(session.unpack(parts[1]).get("msg_id", "")))
 
     # --- from the browsers
 
@@ -346,6 +346,8 @@ class Recorder:
         """Return the executions that a page of this session may show, and did not see whole: its own, and those of
         other devices that its file lacks. ``present``: their browser is there, and saves them itself."""
         own = f"{kernel_id}:{session}"
+        if kernel_id in self.streams:
+            self.streams[kernel_id].flush()  # the page may have heard more than the recorder
         return [
             {
                 "id": name,
@@ -356,7 +358,7 @@ class Recorder:
                 "finished": execution.finished is not None,
                 "count": execution.outputs.count,
                 "outputs": execution.outputs.stored() if outputs else [],
-                "last": execution.last,
+                "recent": list(execution.recent) if outputs else [],
             }
             for name, execution in self.executions.items()
             if execution.kernel_id == kernel_id

@@ -83,6 +83,14 @@ def test_a_large_text_keeps_its_start_and_its_end(small):
     assert len(stored["text"]) < 500_000
 
 
+def test_messages_that_become_longer_keep_within_the_limit(small):
+    made = cell_outputs.CellOutputs()
+    for size in (10, 100, 1_000, 10_000):
+        for _ in range(20_000_000 // 100 // size):
+            made.add(*stream("stdout", "x" * (size - 1) + "\n"))
+    assert made.size <= cell_outputs.LIMIT + 10_000
+
+
 def test_one_message_cannot_be_too_large(small):
     made = outputs(stream("stdout", "x" * 1_000_000))
     assert len(made.stored()[0]["text"]) < 500_000
