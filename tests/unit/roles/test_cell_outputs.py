@@ -86,7 +86,7 @@ def test_a_large_text_keeps_its_start_and_its_end(small):
 def test_messages_that_become_longer_keep_within_the_limit(small):
     made = cell_outputs.CellOutputs()
     for size in (10, 100, 1_000, 10_000):
-        for _ in range(20_000_000 // 100 // size):
+        for _number in range(20_000_000 // 100 // size):
             made.add(*stream("stdout", "x" * (size - 1) + "\n"))
     assert made.size <= cell_outputs.LIMIT + 10_000
 
