@@ -293,11 +293,13 @@ def main() -> None:
         else:
             go_on.set()
 
-            def share(place: int) -> None:
-                for number in plan["trials"][place :: len(servers)]:
-                    one(Trial(number, servers[place], False), threading.Barrier(1), go_on)
+            numbers = iter(plan["trials"])  # next() of a list's iterator is one step for threads
 
-            list(pool.map(share, range(len(servers))))
+            def serve(server: dict[str, Any]) -> None:
+                for number in numbers:
+                    one(Trial(number, server, False), threading.Barrier(1), go_on)
+
+            list(pool.map(serve, servers))
 
 
 if __name__ == "__main__":
