@@ -177,6 +177,11 @@ def leave(person: Person, url: str, page: str, classic_page: str, password_file:
             other.browser.quit()
 
 
+def unsaved(person: Person) -> bool:
+    """Tell whether JupyterLab has a notebook that it did not save."""
+    return bool(person.browser.find_elements(By.CSS_SELECTOR, ".jp-mod-dirty"))
+
+
 def beside(person: Person, page: str, password_file: str) -> None:
     """Run the cell of a classic page again, and read its lines in JupyterLab at another device meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
@@ -185,12 +190,16 @@ def beside(person: Person, page: str, password_file: str) -> None:
             other.browser.get(page)
             other.log_in(password_file)
             other.see(".jp-OutputArea-output", "line 79")
+            other.see('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+            # JupyterLab adds the language of the kernel to a notebook that lacks it.
+            webdriver.ActionChains(other.browser).key_down(Keys.CONTROL).send_keys("s").key_up(Keys.CONTROL).perform()
+            WebDriverWait(other.browser, PATIENCE).until(lambda _: not unsaved(other), "the save")
             keys = webdriver.ActionChains(person.browser).click(person.see(".CodeMirror"))
             keys.key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
             WebDriverWait(other.browser, PATIENCE, ignored_exceptions=[WebDriverException]).until(
                 lambda _: "line 79" not in other.see(".jp-OutputArea-output", "line 2").text, "the new lines"
             )
-            print("beside it:", "unsaved" if other.browser.find_elements(By.CSS_SELECTOR, ".jp-mod-dirty") else "saved")
+            print("beside it:", "unsaved" if unsaved(other) else "saved")
         finally:
             other.browser.quit()
 
