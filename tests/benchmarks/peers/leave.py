@@ -139,27 +139,24 @@ class Trial:
         self.visit(person, self.first)
         _path, ready, editor, _output = PAGES[self.first]
         person.see(ready)
-        for patience in (10, 20, 60):  # once more, as a person does, where the page did not listen yet
-            keys = webdriver.ActionChains(person.browser).click(person.see(editor))
-            if self.typed:
-                keys.key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys(self.code).pause(0.5)
-            keys.key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
-            with contextlib.suppress(TimeoutException):
-                WebDriverWait(person.browser, patience, ignored_exceptions=[WebDriverException]).until(
-                    lambda _: "line 2" in self.screen(person)
-                )
-                return
-        raise AssertionError("the cell does not start")
+        keys = webdriver.ActionChains(person.browser).click(person.see(editor))
+        if self.typed:
+            keys.send_keys(self.code).pause(0.5)
+        keys.key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+        WebDriverWait(person.browser, 30, ignored_exceptions=[WebDriverException]).until(
+            lambda _: "line 2" in self.screen(person), "line 2"
+        )
 
     def begin(self, stack: contextlib.ExitStack) -> Person:
-        """Start the cell; once more in another browser, if the machine is too busy for the first one."""
-        for last in (False, True):
+        """Start the cell. Once more in another browser, where the page did not listen yet: in the same page, the keys
+        could come to the next cell."""
+        for last in (False, False, True):
             self.write()
             person = stack.enter_context(self.person())
             try:
                 self.start(person)
                 return person
-            except (TimeoutException, AssertionError):
+            except TimeoutException:
                 if last:
                     raise
                 person.vanish()
