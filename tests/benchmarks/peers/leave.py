@@ -131,8 +131,6 @@ class Trial:
             )
         except TimeoutException:
             seen = self.screen(person)
-            if os.environ.get("SHOTS"):
-                person.browser.save_screenshot(f"/tmp/shot-{self.number}.png")
             raise AssertionError(f"{what}: {len(re.findall('line', seen))} lines, ends in {seen[-60:]!r}") from None
 
     def start(self, person: Person) -> None:
