@@ -465,6 +465,23 @@ def test_a_save_that_fails_forgets_no_line(device, full_disk) -> None:
     assert printed(device.file["cells"][1]) == "kept\n"
 
 
+@pytest.mark.parametrize("cell", ["one", "new"])
+def test_a_cell_that_was_run_twice_has_its_lines_once(device, cell) -> None:
+    """A person presses the keys again while the cell runs."""
+    device.hear(device.run(LINES, cell), "line 1")
+    device.run(LINES, cell)
+    device.vanish()
+
+    def lines() -> list[str]:
+        return [printed(each) for each in device.file["cells"] if results(each)]
+
+    wait_for(lambda: device.ask("GET", f"kernels/{device.kernel}")["execution_state"] == "idle", "the end")
+    wait_for(lambda: lines() == [PRINTED], "the lines")
+    time.sleep(1)
+    assert lines() == [PRINTED]
+    assert [each["execution_count"] for each in device.file["cells"] if results(each)] == [2]
+
+
 def test_an_interrupt_from_another_device_is_in_the_file(device) -> None:
     device.hear(device.run(LINES, "one"), "line 1")
     device.vanish()
