@@ -495,6 +495,8 @@ def main() -> int:
         elif arguments.part == "bench":
             bench(*arguments.names, *options)
         else:
+            if arguments.part == "pytest":
+                PARTS["setup"]()  # packages and images that its tests need
             print({**PARTS, "matrix": matrix}[arguments.part]() or "")
     except Red as failure:
         print(f"\nRED: {failure}", file=sys.stderr)

@@ -43,10 +43,10 @@ def test_a_part_runs_alone_and_the_whole_leaves_its_table(monkeypatch, tmp_path,
     monkeypatch.setattr(gate, "beside", lambda name: (name, 2.0, "RED: a reason" if name == "lint" else "ok"))
     monkeypatch.setattr("sys.argv", ["gate", "pytest"])
     assert gate.main() == 0
-    assert (ran, capsys.readouterr().out.splitlines()[-1]) == (["pytest"], "pytest is over")
+    assert (ran, capsys.readouterr().out.splitlines()[-1]) == (["setup", "pytest"], "pytest is over")
     monkeypatch.setattr("sys.argv", ["gate"])
     assert gate.main() == 1
-    assert ran[1:] == ["setup", "molecule", "pytest"]
+    assert ran[2:] == ["setup", "molecule", "pytest"]
     assert (tmp_path / "seconds.txt").read_text().splitlines() == [
         "setup            0  ok",
         "lint             2  RED: a reason",
