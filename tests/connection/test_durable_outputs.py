@@ -366,6 +366,8 @@ def test_a_browser_that_wakes_up_is_there_again(device) -> None:
     device.hear(device.run(LINES, "one"), "line 1")
     device.suspend()
     Device(device.server, device.name).read()
+    (found,) = device.ask("GET", f"durable-outputs/{device.kernel}?session=another")["executions"]
+    assert not found["present"]
     device.wake()
     wait_for(lambda: state(device) == known, "the file as it knows it")
     (found,) = device.ask("GET", f"durable-outputs/{device.kernel}?session=another")["executions"]
