@@ -340,6 +340,18 @@ def test_the_answer_has_what_the_page_has_heard_and_names_it(device) -> None:
             heard.append(message["header"]["msg_id"])
             answer = device.ask("GET", f"durable-outputs/{device.kernel}?session=another")["executions"]
             assert set(heard) <= set(answer[0]["recent"])
+            assert answer[0]["messages"] >= len(heard)
+
+
+def test_the_answer_has_the_number_of_the_messages(device) -> None:
+    # Jupyter Server forwards messages some moments after a page is connected: by the number it finds out what it lacks.
+    number, heard = device.run("for n in range(3):\n    print(n, flush=True)\ndisplay('a')\n'the result'", "one"), []
+    while "status" not in heard[1:]:
+        message = json.loads(device.heard.get(timeout=30))
+        if message["parent_header"].get("msg_id") == number and message["channel"] == "iopub":
+            heard.append(message["msg_type"])
+    (found,) = device.ask("GET", f"durable-outputs/{device.kernel}?session=another")["executions"]
+    assert found["messages"] == len([kind for kind in heard if kind not in ("status", "execute_input")])
 
 
 def test_a_browser_that_does_not_answer_is_gone(device) -> None:

@@ -243,6 +243,8 @@ class Execution:
     finished: float | None = None
     #: The identifiers of the last messages that its outputs contain.
     recent: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=500))
+    #: The number of messages that its outputs contain.
+    messages: int = 0
     #: Whether the file lacks something of it.
     changed: bool = False
     #: Whether the browser was gone since the start, and so may lack something.

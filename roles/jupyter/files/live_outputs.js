@@ -7,8 +7,10 @@
 // The notebook that a page loads has the outputs until that moment, if their browser is gone (durable_outputs.py).
 // Jupyter's pages drop each message of an execution that they did not start themselves. So this asks the server which
 // cells other devices run, and puts their messages into the page, except those that the server's answer contains: the
-// answer and the messages come on two connections, and either may be the faster one. If the other browser is there, it
-// saves them itself: then this page has nothing new to save.
+// answer and the messages come on two connections, and either may be the faster one. Jupyter Server forwards messages
+// only some moments after a page is connected, and one that is printed in between comes on neither. So the number of
+// messages is compared with the server's, soon after the start and at the end. If the other browser is there, it saves
+// them itself: then this page has nothing new to save.
 //
 // One file for both kinds of pages: the classic ones load it as an extension of theirs, JupyterLab as a
 // container of module federation (https://webpack.js.org/concepts/module-federation/).
@@ -51,6 +53,12 @@
       done.add(id);
     }
 
+    // Ask for all outputs again, later: from now on, messages wait for that.
+    function again(id, followed, messages, milliseconds) {
+      others.set(id, Object.assign({}, followed, { queue: [], messages: messages }));
+      setTimeout(() => refresh().catch(console.warn), milliseconds);
+    }
+
     // Do something with the cell of another execution than the page's own.
     function change(followed, action) {
       if (followed.present) {
@@ -62,14 +70,13 @@
 
     function show(id, followed, message, ended) {
       if (message.header.msg_type === 'update_display_data') {
-        // An output in the middle is another one: all are asked for again.
-        others.set(id, Object.assign({}, followed, { queue: [] }));
-        setTimeout(refresh, 1000);
+        again(id, followed, -1, 1000); // an output in the middle is another one
       } else if (OUTPUTS.includes(message.header.msg_type)) {
+        followed.messages += 1;
         change(followed, () => page.put(followed.cell, message));
       } else if (ended) {
-        end(id);
         change(followed, () => page.count(followed.cell, followed.count));
+        again(id, followed, followed.messages, 500); // the server has heard the same message by then
       }
     }
 
@@ -119,16 +126,31 @@
 
     function join(each, followed) {
       const queue = followed.queue;
+      const first = followed.messages === undefined;
+      const lacks = followed.messages !== each.messages;
       followed.queue = null;
       followed.recent = new Set(each.recent);
+      followed.messages = each.messages;
       change(followed, () => {
-        page.set(followed.cell, each.outputs);
+        if (lacks) {
+          page.set(followed.cell, each.outputs);
+        }
         page.count(followed.cell, each.finished ? each.count : null);
       });
       if (each.finished) {
         end(each.id);
-      } else {
-        queue.forEach(arrived);
+        return;
+      }
+      queue.forEach(arrived);
+      if (first && others.get(each.id) === followed) {
+        setTimeout(() => compare(each.id), 2000);
+      }
+    }
+
+    function compare(id) {
+      const followed = others.get(id);
+      if (followed && !followed.queue) {
+        again(id, followed, followed.messages, 0);
       }
     }
 

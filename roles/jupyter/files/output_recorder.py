@@ -117,6 +117,7 @@ class Recorder:
                     self._forget(found)
         elif found.outputs.add(kind, content):
             found.started = found.changed = True
+            found.messages += kind != "execute_input"
             found.recent.append(str(session.unpack(parts[1]).get("msg_id", "")))
 
     # --- from the browsers
@@ -358,6 +359,7 @@ class Recorder:
                 "finished": execution.finished is not None,
                 "count": execution.outputs.count,
                 "outputs": execution.outputs.stored() if outputs else [],
+                "messages": execution.messages,
                 "recent": list(execution.recent) if outputs else [],
             }
             for name, execution in self.executions.items()
