@@ -9,7 +9,7 @@
 // cells other devices run, and puts their messages into the page, except those that the server's answer contains: the
 // answer and the messages come on two connections, and either may be the faster one. Jupyter Server forwards messages
 // only some moments after a page is connected, and one that is printed in between comes on neither. So the number of
-// messages is compared with the server's, soon after the start and at the end. If the other browser is there, it saves
+// messages is compared with the server's, again and again and at the end. If the other browser is there, it saves
 // them itself: then this page has nothing new to save.
 //
 // One file for both kinds of pages: the classic ones load it as an extension of theirs, JupyterLab as a
@@ -31,6 +31,7 @@
     const others = new Map(); // executions that this page did not start, by the identifier of the request
     const own = new Set(); // those that it started, and lacks messages of
     const done = new Set(); // those of others that it has shown to their end
+    const compared = new Set(); // those whose messages are counted
 
     function arrived(message) {
       const parent = message.parent_header || {};
@@ -94,6 +95,10 @@
           own.add(each.id);
         } else if (cell && page.text(cell) === each.code && !done.has(each.id) && (connected || !others.has(each.id))) {
           others.set(each.id, { cell: cell, queue: [], count: each.count, present: each.present });
+          if (!compared.has(each.id)) {
+            compared.add(each.id);
+            setTimeout(() => compare(each.id, each.messages), 1000);
+          }
         }
       }
       if (own.size || others.size) {
@@ -126,7 +131,6 @@
 
     function join(each, followed) {
       const queue = followed.queue;
-      const first = followed.messages === undefined;
       const lacks = followed.messages !== each.messages;
       followed.queue = null;
       followed.recent = new Set(each.recent);
@@ -142,16 +146,27 @@
         return;
       }
       queue.forEach(arrived);
-      if (first && others.get(each.id) === followed) {
-        setTimeout(() => compare(each.id), 2000);
-      }
     }
 
-    function compare(id) {
+    // Find out whether a message came nowhere: `messages` is the server's number of a second ago, or more.
+    async function compare(id, messages) {
       const followed = others.get(id);
-      if (followed && !followed.queue) {
-        again(id, followed, followed.messages, 0);
+      if (!followed) {
+        compared.delete(id);
+        return;
       }
+      let next = messages;
+      try {
+        const each = (await ask(0)).find(one => one.id === id);
+        next = each ? each.messages : 0;
+        const lacks = !each || each.finished || followed.queue || followed.messages < messages;
+        if (lacks && followed === others.get(id)) {
+          again(id, followed, followed.messages, 0);
+        }
+      } catch (error) {
+        console.warn(error); // the server restarts, or the network is gone
+      }
+      setTimeout(() => compare(id, next), 3000);
     }
 
     return { arrived: arrived, follow: () => follow(true).catch(console.warn) };
