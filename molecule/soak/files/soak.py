@@ -159,8 +159,13 @@ class Cell:
             elif message["msg_type"] == "error":
                 self.error = message["content"]["ename"]
 
-    def faults(self):
-        """Return the faults of the received messages."""
+    def faults(self, person):
+        """Return the faults of the received messages, and of those that the server has recorded for another device."""
+        heard = list(self.numbers)
+        (recorded,) = person.ask(f"durable-outputs/{self.kernel}?session=another").json()["executions"]
+        numbers = [int(word) for word in recorded["outputs"][0]["text"].split()]
+        if numbers[: len(heard)] != heard:
+            yield f"the record lacks something: {numbers[-5:]} after {len(numbers)} of {len(heard)} lines"
         if self.numbers != list(range(10, 10 * len(self.numbers) + 10, 10)):
             yield f"the WebSocket lost or repeated something: {self.numbers[-5:]}"
         if self.closed or time.monotonic() - self.heard > 30:
@@ -232,7 +237,7 @@ class Soak:
         # One that runs, one that is wanted, and one for a rollback.
         if now["environments"] > 3:
             yield f"there are {now['environments']} environments"
-        yield from self.cell.faults()
+        yield from self.cell.faults(self.person)
         answer = self.person.ask(f"kernels/{self.cell.kernel}")
         if answer.status_code != 200 or answer.json()["execution_state"] != "busy":
             yield f"the kernel is not busy: {answer.status_code} {answer.text}"
@@ -247,7 +252,7 @@ class Soak:
             if self.cell.error:
                 break
             time.sleep(0.1)
-        print(f"the cell ended: {self.cell.error}; lost on the way: {list(self.cell.faults())}")
+        print(f"the cell ended: {self.cell.error}; lost on the way: {list(self.cell.faults(self.person))}")
         codes, outputs = zip(*(play("site", RUNS + number) for number in (1, 2)))
         now = look()
         print(f"site, twice: {codes}, {re.findall(r'changed=[0-9]+', outputs[1])}")
