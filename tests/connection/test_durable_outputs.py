@@ -354,6 +354,20 @@ def test_the_answer_has_the_number_of_the_messages(device) -> None:
     assert found["messages"] == len([kind for kind in heard if kind not in ("status", "execute_input")])
 
 
+def test_a_page_that_saves_before_it_has_heard_the_end_gets_the_rest(device) -> None:
+    device.hear(device.run(LINES, "one"), "line 1")
+    other = Device(device.server, device.name).open()
+    device.vanish()
+    waiting = f"durable-outputs/{device.kernel}?session={other.session}"
+    wait_for(lambda: other.ask("GET", waiting)["executions"][0]["finished"], "the end of the cell")
+    other.save(notebook(("one", LINES), ("two", "2 + 2")))  # its screen has none of the lines
+    assert printed(device.file["cells"][0]) == PRINTED
+    (found,) = other.ask("GET", waiting)["executions"]
+    assert found["outputs"][0]["text"] == PRINTED
+    assert other.ask("GET", f"{waiting}&outputs=0")["executions"] == []  # a page that is new has read the file
+    other.line.close()
+
+
 def test_a_browser_that_does_not_answer_is_gone(device) -> None:
     device.hear(device.run(LINES, "one"), "line 1")
     device.suspend()
@@ -415,8 +429,9 @@ def test_outputs_that_another_device_cleared_do_not_come_back(device) -> None:
     body["cells"][1]["outputs"] = []
     other.save(body)
     assert device.file["cells"][1]["outputs"] == []
-    waiting = device.ask("GET", f"durable-outputs/{device.kernel}?session={other.session}")["executions"]
-    assert waiting == []
+    # A page shows what this question names (live_outputs.js).
+    waiting = f"durable-outputs/{device.kernel}?session={other.session}&outputs=0"
+    assert device.ask("GET", waiting)["executions"] == []
 
 
 @pytest.mark.parametrize(

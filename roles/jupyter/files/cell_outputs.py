@@ -16,6 +16,7 @@ from __future__ import annotations
 import collections
 import json
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -253,6 +254,10 @@ class Execution:
     saved: bool = False
     #: Whether another device has the whole of it. From then on, it is for its own page only.
     delivered: bool = False
+
+    def is_news(self, seconds: float) -> bool:
+        """Tell whether another page may lack something of it: no other device has it, or it ended a moment ago."""
+        return not self.delivered or (self.finished is not None and time.monotonic() - self.finished < seconds)
 
 
 def find_cell(notebook: dict[str, Any], execution: Execution) -> Any:

@@ -44,6 +44,9 @@ SHORTEST, LONGEST = 2.0, 60.0
 PART = 0.05
 #: Seconds after its end in which a device that is connected may save an execution, before the server does.
 SAVE_TIME = 150.0
+#: Seconds after its end in which a page gets an execution that it shows, also if the file has it: it may have saved
+#: before it heard the end.
+LATE = 60.0
 #: Executions that are remembered, and the characters of their outputs. Beyond these, the oldest that are finished go.
 MOST, MOST_SIZE = 500, 64 * 1024 * 1024
 #: Milliseconds between two tries to connect to a kernel that starts. With ZeroMQ's default of 100, a browser was faster
@@ -365,7 +368,7 @@ class Recorder:
             for name, execution in self.executions.items()
             if execution.kernel_id == kernel_id
             and execution.started
-            and (execution.gap if execution.owner == own else not execution.delivered)
+            and (execution.gap if execution.owner == own else execution.is_news(LATE if outputs else 0.0))
         ]
 
     def _forget(self, execution: Execution) -> None:
