@@ -26,6 +26,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import yaml
+
 from tools import prepared, release, test_hosts
 from tools.environment import SERIES, build_apart, find_python, installer_environment
 
@@ -237,15 +239,24 @@ def scenarios() -> list[str]:
 
 
 def reason(text: str) -> str:
-    """The last error in a log of Ansible with its task, for a table in which nobody scrolls back; those before it are
-    some that a scenario provokes. A condition of ours (``failed_when``) has no words: those of the result stand in."""
-    before, found, after = f"\n{text}".rpartition("\n[ERROR]: ")
+    """The last failure in a log of Ansible with its task, for a table in which nobody scrolls back; those before it are
+    some that a scenario provokes. Up to ansible-core 2.18 there is no error above a result, and a condition of ours
+    (``failed_when``) has no words in any: those of the result stand in."""
+    before, found, result = f"\n{text}".rpartition("\nfatal: [")
     if not found:
         return ""
-    error, _end, rest = after.partition("\n")
-    task = re.findall(r"^TASK \[(.*?)\] \*", before, re.MULTILINE)[-1:]
-    words = re.findall(r"^ +(?:message|stdout|stderr): (.+)", rest, re.MULTILINE) if "Action failed" in error else []
-    return f" ({': '.join(words[:400] for words in (*task, error, *words))})"
+    tasks = list(re.finditer(r"^TASK \[(.*?)\] \*", before, re.MULTILINE))
+    error = re.findall(r"^\[ERROR\]: (.+)", before[tasks[-1].end() :] if tasks else before, re.MULTILINE)[-1:]
+    words = []
+    if not error or "Action failed" in error[0]:
+        block = re.search(r"=> *\n((?: .*\n|\n)+)", f"{result}\n")
+        try:
+            values = yaml.safe_load(block[1]) if block else {}
+        except yaml.YAMLError:
+            values = {"msg": block[1] if block else ""}
+        texts = (values.get(key) for key in ("message", "msg", "stdout", "stderr"))
+        words = [str(value)[:400] for value in texts if value]
+    return f" ({': '.join([*(task[1] for task in tasks[-1:]), *(line[:400] for line in error), *words])})"
 
 
 @contextlib.contextmanager
@@ -305,7 +316,10 @@ def run_scenario(name: str, logs: Path, runtime: Path, root: Path, tag: str) -> 
                 f"{text}\nRED {name}: exit code {returncode}, steps without a playbook: {missing}, without uv: {slow}",
                 flush=True,
             )
-    return name, "" if green else f"{name}{reason(text)}"
+    if green:
+        return name, ""
+    why = reason(text) if returncode else f" (steps without a playbook: {missing}, without uv: {slow})"
+    return name, f"{name}{why or f' (exit code {returncode})'}"
 
 
 def prepare_environments(logs: Path, runtime: Path, root: Path, tag: str) -> str:

@@ -14,3 +14,6 @@ rm -f "$root"/etc/ssh/ssh_host_*
 
 # Nobody can log in at a container's console, so nothing should wait there.
 chroot "$root" systemctl mask --quiet getty@tty1.service console-getty.service
+
+# A run at midnight, or at six o'clock, would find files in /var/backups, or a package manager at work.
+chroot "$root" systemctl mask --quiet dpkg-db-backup.timer apt-daily.timer apt-daily-upgrade.timer

@@ -18,10 +18,11 @@ def test_a_host_without_uv_says_what_the_gate_looks_for():
 
 def test_a_red_scenario_is_told_by_its_last_error():
     log = (
-        "[ERROR]: one that a scenario provokes\nok: [h]\nfatal: [h]: FAILED!\n[ERROR]: Task failed: the one that"
-        " counts\nOrigin: x\n"
+        "TASK [Try] ****\n[ERROR]: one that a scenario provokes\nfatal: [h]: FAILED! => \n    msg: no\n\n"
+        "TASK [Compare] ****\n[ERROR]: Task failed: the one that counts\nOrigin: x\n\nfatal: [h]: FAILED! => \n"
+        "    msg: not told twice\n\nPLAY RECAP ****\n"
     )
-    assert gate.reason(log) == " (Task failed: the one that counts)"
+    assert gate.reason(log) == " (Compare: Task failed: the one that counts)"
     assert gate.reason("ok: [h]\n") == ""
 
 
@@ -33,6 +34,15 @@ def test_a_condition_of_ours_is_told_by_the_words_of_its_result():
     assert gate.reason(log) == (
         " (Run a cell: Task failed: Action failed: Unknown error.: No kernel of lab within 60 s.)"
     )
+
+
+def test_a_failure_of_an_older_ansible_is_told_by_the_words_of_its_result():
+    log = (
+        "TASK [Compare] ****\nfatal: [h]: FAILED! => \n    changed: false\n    msg: non-zero return code\n"
+        "    stderr: ''\n    stdout: |-\n        1c1\n        > /var/backups\n    stdout_lines: <omitted>\n\n"
+        "PLAY RECAP ****\nh : ok=2\n"
+    )
+    assert gate.reason(log) == " (Compare: non-zero return code: 1c1\n> /var/backups)"
 
 
 def test_a_part_runs_alone_and_the_whole_leaves_its_table(monkeypatch, tmp_path, capsys):
