@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
+from ansible_collections.remote.notebooks.plugins.plugin_utils._environment import pip
 
 from tools import environment
 
@@ -130,3 +132,11 @@ case "$*" in *Dir::State::lists=*update) test -d "${{3#*=}}/partial";;
 
     assert wheel == tmp_path / "wheels/pip-25.1.1-py3-none-any.whl"
     assert wheel.read_text() == "pip"
+
+
+def test_hosts_get_a_pip_that_runs_with_their_python(tmp_path):
+    """The one of Debian 12 does not run with Python 3.12 and later."""
+    (wheel,) = (environment.VENV / "share" / "python-wheels").glob("pip-2[6-9]*.whl")
+    assert zipfile.is_zipfile(wheel)
+    assert pip.wheel([[3, 13]])
+    assert not environment.download_pip(tmp_path, sys.executable, "-c", "raise SystemExit(1)")
