@@ -14,7 +14,8 @@ from ansible_collections.remote.notebooks.plugins.plugin_utils._environment impo
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where Debian keeps its wheels; this Python has no ensurepip."""
+    """Where Debian keeps its wheels. This Python has no ensurepip, and its environment no wheel (make venv)."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(pip.sysconfig, "get_config_var", {"WHEEL_PKG_DIR": str(tmp_path)}.get)
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     return tmp_path
