@@ -242,21 +242,22 @@ def reason(text: str) -> str:
     """The last failure in a log of Ansible with its task, for a table in which nobody scrolls back; those before it are
     some that a scenario provokes. Up to ansible-core 2.18 there is no error above a result, and a condition of ours
     (``failed_when``) has no words in any: those of the result stand in."""
-    before, found, result = f"\n{text}".rpartition("\nfatal: [")
-    if not found:
+    marks = list(re.finditer(r"^(?:\[ERROR\]: |fatal: \[|failed: \[)", text, re.MULTILINE))
+    if not marks:
         return ""
-    tasks = list(re.finditer(r"^TASK \[(.*?)\] \*", before, re.MULTILINE))
-    error = re.findall(r"^\[ERROR\]: (.+)", before[tasks[-1].end() :] if tasks else before, re.MULTILINE)[-1:]
+    task = list(re.finditer(r"^TASK \[(.*?)\] \*", text[: marks[-1].start()], re.MULTILINE))[-1:]
+    rest = text[task[0].end() :] if task else text
+    error = re.findall(r"^\[ERROR\]: (.+)", rest, re.MULTILINE)[-1:]
     words = []
     if not error or "Action failed" in error[0]:
-        block = re.search(r"=> *\n((?: .*\n|\n)+)", f"{result}\n")
+        block = re.findall(r"^(?:fatal|failed): \[.*=> *\n((?: .*\n|\n)+)", f"{rest}\n", re.MULTILINE)[-1:]
         try:
-            values = yaml.safe_load(block[1]) if block else {}
-        except yaml.YAMLError:
-            values = {"msg": block[1] if block else ""}
-        texts = (values.get(key) for key in ("message", "msg", "stdout", "stderr"))
+            values = yaml.safe_load("".join(block)) or {}
+            texts = [values.get(key) for key in ("message", "msg", "stdout", "stderr")]
+        except (yaml.YAMLError, AttributeError):
+            texts = [*block]
         words = [str(value)[:400] for value in texts if value]
-    return f" ({': '.join([*(task[1] for task in tasks[-1:]), *(line[:400] for line in error), *words])})"
+    return f" ({': '.join([*(each[1] for each in task), *(line[:400] for line in error), *words])})"
 
 
 @contextlib.contextmanager

@@ -20,8 +20,8 @@ from measure import Sample, Table, interleaved, median, options, timed
 from runs import PACKAGES, UNVERIFIED, idiomatic, inventory, ours
 
 TURNS = 5
-#: Its Python keeps a pip that the machines' Python 3.13 runs. Debian 12's own keeps 23.0.1, which does not, and each
-#: host then installs a package.
+#: It has a pip that the machines' Python 3.13 runs (make venv). That of Debian 12, 23.0.1, does not run there, and each
+#: host would install a package.
 CONTROL = Path(sys.executable).parent
 #: The commands of a person. Fetching uv is part of them, as it is of ours.
 BY_HAND = """
@@ -83,8 +83,8 @@ def main() -> int:
     fleet(table)
     table.note(f"turns: {len(turns)}; the index is a mirror on this machine that has fetched everything before")
     table.note(
-        "the control node's Python keeps a pip that the hosts' 3.13 runs; with Debian 12's (23.0.1) a host installs a"
-        " package, which takes longer"
+        "the control node has a pip that the hosts' 3.13 runs, from make venv; with Debian 12's (23.0.1) a host"
+        " installs a package, which takes longer"
     )
     table.note(
         "/opt and /root of the machines lie in memory: a disk would be most of what is measured, and is another one"

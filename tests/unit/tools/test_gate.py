@@ -45,6 +45,13 @@ def test_a_failure_of_an_older_ansible_is_told_by_the_words_of_its_result():
     assert gate.reason(log) == " (Compare: non-zero return code: 1c1\n> /var/backups)"
 
 
+def test_a_failure_without_a_result_of_its_own_is_not_told_by_an_earlier_one():
+    before = "TASK [Try] ****\nfatal: [h]: FAILED! => \n    msg: provoked\n...ignoring\n\n"
+    assert gate.reason(f"{before}[ERROR]: the playbook cannot be read\n") == " (Try: the playbook cannot be read)"
+    loop = "TASK [Copy] ****\nok: [h] => (item=a)\nfailed: [h] (item=b) => \n    item: b\n    msg: no b\n\n"
+    assert gate.reason(before + loop) == " (Copy: no b)"
+
+
 def test_a_part_runs_alone_and_the_whole_leaves_its_table(monkeypatch, tmp_path, capsys):
     ran = []
     parts = {name: lambda name=name: ran.append(name) or f"{name} is over" for name in gate.PARTS}
