@@ -240,8 +240,8 @@ def scenarios() -> list[str]:
 
 def reason(text: str) -> str:
     """The last failure in a log of Ansible with its task, for a table in which nobody scrolls back; those before it are
-    some that a scenario provokes. Up to ansible-core 2.18 there is no error above a result, and a condition of ours
-    (``failed_when``) has no words in any: those of the result stand in."""
+    some that a scenario provokes. Up to ansible-core 2.18 there is no error above a result, and neither a condition of
+    ours (``failed_when``) nor the code of a program has words in any: those of the result stand in."""
     marks = list(re.finditer(r"^(?:\[ERROR\]: |fatal: \[|failed: \[)", text, re.MULTILINE))
     if not marks:
         return ""
@@ -249,14 +249,14 @@ def reason(text: str) -> str:
     rest = text[task[0].end() :] if task else text
     error = re.findall(r"^\[ERROR\]: (.+)", rest, re.MULTILINE)[-1:]
     words = []
-    if not error or "Action failed" in error[0]:
+    if not error or re.search(r"Action failed|non-zero return code", error[0]):
         block = re.findall(r"^(?:fatal|failed): \[.*=> *\n((?: .*\n|\n)+)", f"{rest}\n", re.MULTILINE)[-1:]
         try:
             values = yaml.safe_load("".join(block)) or {}
             texts = [values.get(key) for key in ("message", "msg", "stdout", "stderr")]
         except (yaml.YAMLError, AttributeError):
             texts = [*block]
-        words = [str(value)[:400] for value in texts if value]
+        words = [str(value)[-400:] for value in texts if value and str(value) not in "".join(error)]
     return f" ({': '.join([*(each[1] for each in task), *(line[:400] for line in error), *words])})"
 
 

@@ -30,7 +30,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-PATIENCE = 60
+PATIENCE = 180  # three other scenarios build environments meanwhile
 PHONE, TABLET = (390, 844), (820, 1180)  # CSS pixels of an iPhone 14 and of an iPad of the tenth generation, upright
 
 
@@ -84,7 +84,7 @@ class Person:
     def run_cell(self, code: str, answer: str, editor: str, output: str) -> str:
         """Type into the first cell and run it; once more, as a person does, where the page was not ready to listen
         yet."""
-        for patience in (10, 20, PATIENCE):
+        for patience in (30, 60, PATIENCE):
             self.see(editor)
             keys = (
                 webdriver.ActionChains(self.browser)

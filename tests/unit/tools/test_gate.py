@@ -36,6 +36,18 @@ def test_a_condition_of_ours_is_told_by_the_words_of_its_result():
     )
 
 
+def test_a_program_is_told_by_the_end_of_what_it_said():
+    log = (
+        "TASK [Open] ****\n[ERROR]: Task failed: Module failed: non-zero return code\nOrigin: x\n\n"
+        f"fatal: [h]: FAILED! => \n    msg: non-zero return code\n    rc: 1\n    stderr: {'x' * 500} no line 79\n"
+        "    stdout: cell 42\n"
+    )
+    told = gate.reason(log)
+    assert told.startswith(" (Open: Task failed: Module failed: non-zero return code: cell 42: xxx")
+    assert told.endswith("x no line 79)")
+    assert len(told) < 500
+
+
 def test_a_failure_of_an_older_ansible_is_told_by_the_words_of_its_result():
     log = (
         "TASK [Compare] ****\nfatal: [h]: FAILED! => \n    changed: false\n    msg: non-zero return code\n"
