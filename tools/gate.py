@@ -257,7 +257,7 @@ def reason(text: str) -> str:
         except (yaml.YAMLError, AttributeError):
             texts = [*block]
         words = [str(value)[-400:] for value in texts if value and str(value) not in "".join(error)]
-    return f" ({': '.join([*(each[1] for each in task), *(line[:400] for line in error), *words])})"
+    return f" ({': '.join([*(each[1] for each in task), *(line[:1600] for line in error), *words])})"
 
 
 @contextlib.contextmanager
