@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins import action as ansible_action
 
 from ..module_utils._errors import PlanError
 from ..module_utils._tunnel import names as tunnel_names
@@ -58,9 +59,20 @@ class ActionModule(OwnAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
+        self._separate_facts()
         logins = Logins(self._templar, task_vars or {})
         with logins.hiding():
             return dict(logins.hide(self._resolved(result, task_vars or {})))
+
+    def _separate_facts(self) -> None:
+        """Give the host facts of its own before the first task with ``run_once``.
+
+        In ansible-core 2.21, hosts without facts share one dictionary after a ``set_fact`` or ``debug`` with
+        ``run_once``: then the Python of one host counts for all (https://github.com/ansible/ansible/issues/87148).
+        """
+        register = getattr(self, "register_host_variables", None)  # not in 2.20
+        if register is not None:
+            register({}, ansible_action.VariableLayer.CACHEABLE_FACT)
 
     def _resolved(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         _result, arguments = self.validate_argument_spec(
