@@ -64,7 +64,7 @@ class Red(Exception):
 
 def environment(*programs: Path, **extra: str) -> dict[str, str]:
     """The caller's environment with our tools first, and without settings that would point Ansible at another
-    collection or inventory.
+    collection or inventory, or hand what somebody told this make to the makes of a scenario.
 
     :param programs: folders that come before our tools.
     """
@@ -73,7 +73,7 @@ def environment(*programs: Path, **extra: str) -> dict[str, str]:
     ours = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("ANSIBLE_", "MOLECULE_")) and name != "PYTHONPATH"
+        if not name.startswith(("ANSIBLE_", "MOLECULE_", "MAKE")) and name not in ("ARGS", "MFLAGS", "PYTHONPATH")
     }
     return {
         **ours,

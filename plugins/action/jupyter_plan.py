@@ -11,7 +11,8 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins import action as ansible_action
 
@@ -22,7 +23,8 @@ from ..plugin_utils._action import OwnAction
 from ..plugin_utils._input import facts, inventory_values, operator_folder
 from ..plugin_utils._input.options import INSTANCE_KEYS, OPTIONS, PREFIX
 from ..plugin_utils._input.url_logins import Logins
-from ..plugin_utils._plan import access
+from ..plugin_utils._kernels import store
+from ..plugin_utils._plan import access, remote_kernels
 from ..plugin_utils._plan import plan as jupyter_plan
 from ..plugin_utils._remote.contact import LOCAL, configured, contact, own_configuration
 from ..plugin_utils._remote.route import route
@@ -119,6 +121,7 @@ class ActionModule(OwnAction):
             converted, found = _convert(given, {**{key: specs[key] for key in INSTANCE_KEYS}, "name": {"type": "str"}})
             instances.append(converted)
             problems += found
+        problems = problems or self._find_servers(verb, defaults, instances, task_vars)
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         # Without an inventory file, as on any command line: from where one stands.
@@ -168,6 +171,37 @@ class ActionModule(OwnAction):
         folder = os.path.join(os.path.expanduser(values["jupyter_credentials_dir"]), plan["host"])
         ways = {"contact": reached, "route": self._route(task_vars, reached), "guessed": guessed}
         return {**result, "changed": False, "plan": {**plan, **ways}, "needs": _needs(plan, folder)}
+
+    def _find_servers(
+        self, verb: str, defaults: dict[str, Any], instances: list[dict[str, Any]], task_vars: dict[str, Any]
+    ) -> list[str]:
+        """Replace each ``remote_kernels`` by the servers that it means. Return the mistakes."""
+        problems: list[str] = []
+        if verb == "uninstall":  # a host that has left the inventory keeps nobody from it
+            defaults["remote_kernels"] = []
+        if not any(given.get("remote_kernels") for given in (defaults, *instances)):
+            return []
+        inventory = InventoryManager(self._loader, parse=False)
+        for group, hosts in (task_vars.get("groups") or {}).items():
+            inventory.add_group(group)
+            for host in hosts:
+                inventory.add_host(host, group=group)
+
+        def matching(pattern: str) -> list[str]:
+            try:
+                return [host.name for host in inventory.get_hosts(pattern)]
+            except AnsibleError:  # no regular expression, or no host where the configuration has that as an error
+                return []
+
+        for label, given in [
+            ("jupyter_", defaults),
+            *((f"instance '{each.get('name', '?')}': ", each) for each in instances),
+        ]:
+            if given.get("remote_kernels"):
+                found: list[str] = []
+                given["remote_kernels"] = remote_kernels.servers(given["remote_kernels"], matching, found.append)
+                problems += [f"{label}remote_kernels: {text}" for text in found]
+        return problems
 
     def _route(self, task_vars: dict[str, Any], reached: Any) -> Route:
         """Return the route of clients to the SSH server."""
@@ -263,6 +297,7 @@ def _needs(plan: Plan, folder: str) -> list[str]:
         "look": _has_to_look(plan, folder),
         "certificates": bool(plan["certificates"]),
         "tunnels": bool(plan["tunnel_forwards"]),
+        "kernels": any(item["remote_kernels"] for item in plan["instances"]) or store.has_files(folder),
     }
     return [name for name, needed in needs.items() if needed]
 

@@ -21,6 +21,7 @@ from ..plugin_utils._input.url_logins import Logins, scrubbed
 from ..plugin_utils._jupyter import endpoints, messages, removal
 from ..plugin_utils._jupyter.credentials import Credentials
 from ..plugin_utils._jupyter.diff import diff_of
+from ..plugin_utils._kernels import store as kernel_store
 from ..plugin_utils._network import own_names
 from ..plugin_utils._network import rules as network_rules
 from ..plugin_utils._remote import bare, contact
@@ -93,6 +94,7 @@ class ActionModule(OwnAction):
             "firewall": arguments["firewall"],
             "aim": aim,
             "tunnel": arguments["tunnel"],
+            "hub_files": kernel_store.files(arguments["credentials_dir"], revealed["host"]),
         }
         plan["today"] = time.strftime("%Y%m%d")
         showing = self._task.check_mode and self._task.diff

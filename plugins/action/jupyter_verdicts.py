@@ -41,7 +41,7 @@ class ActionModule(OwnAction):
         )
         task_vars = task_vars or {}
         if arguments["refused"]:
-            rows = [table.refused(task_vars["inventory_hostname"], arguments["refused"])]
+            rows, kernels = [table.refused(task_vars["inventory_hostname"], arguments["refused"])], []
         else:
             answers = {_key(answer["__jupyter_target"]): answer for answer in arguments["answers"]}
             asked = [
@@ -55,6 +55,11 @@ class ActionModule(OwnAction):
                 table.row(target, answers.get(_key(target)), says.get(_key(target), ""), now)
                 for target in arguments["targets"]
             ]
+            kernels = [
+                table.kernel_row(target, name, answer, now)
+                for target in arguments["targets"]
+                for name, answer in (answers.get(_key(target), {}).get("kernels") or {}).items()
+            ]
         bad = [
             "\n".join([*table.sentences(row), *table.log(row, arguments["instances"])])
             for row in rows
@@ -67,7 +72,9 @@ class ActionModule(OwnAction):
         }
         said = devices.remarks(arguments["devices"], tried) if arguments["devices"] else []
         failure = {"failed": True, "msg": "\n".join(bad)} if bad and arguments["fail"] else {}
-        return {**result, "changed": False, "servers": rows, "remarks": said, **failure}
+        # A host that is away takes nothing with it: its kernels are no fault of the hub.
+        said += ["\n".join(table.sentences(row)) for row in kernels if not table.is_good(row)]
+        return {**result, "changed": False, "servers": [*rows, *kernels], "remarks": said, **failure}
 
     def _ask(
         self,

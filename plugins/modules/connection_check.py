@@ -111,6 +111,13 @@ options:
     description: The name of the kernel to start, as C(jupyter kernelspec list) has it. Without it, the server's own
       choice.
     type: str
+  kernels:
+    description:
+      - Names of more kernels, each tried like this one once the server is reachable, several at a time.
+      - A fault of theirs does not change RV(verdict). RV(kernels) has it.
+    type: list
+    elements: str
+    default: []
   code:
     description: One line of code to run.
     type: str
@@ -204,6 +211,10 @@ kernel_seconds:
   description: Seconds from asking for a kernel to reading the result; null where there was none.
   type: float
   returned: always
+kernels:
+  description: The result for each of O(kernels), with RV(verdict), RV(cause), RV(message), RV(cure) and RV(seconds).
+  type: dict
+  returned: always
 certificate:
   description: The certificate the server showed, trusted or not; null where it showed none.
   type: dict
@@ -232,38 +243,12 @@ import signal
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ..module_utils._certificate.reader import CRYPTOGRAPHY_IMPORT_ERROR
+from ..module_utils._check.causes import REACHABLE
 from ..module_utils._check.client import check
 from ..module_utils._check.kernel import WEBSOCKET_IMPORT_ERROR
-from ..module_utils._check.request import request_from
+from ..module_utils._check.more_kernels import check_kernels
+from ..module_utils._check.request import ARGUMENTS, request_from
 from ..module_utils._errors import CheckError
-
-TUNNEL = {
-    "host": {"type": "str", "required": True},
-    "port": {"type": "int"},
-    "user": {"type": "str"},
-    "private_key_file": {"type": "path", "no_log": False},
-    "ssh_args": {"type": "list", "elements": "str", "default": []},
-    "remote_host": {"type": "str", "default": "localhost"},
-    "remote_port": {"type": "int"},
-}
-ARGUMENTS = {
-    "url": {"type": "str", "required": True},
-    "ca_file": {"type": "path"},
-    "server_name": {"type": "str"},
-    "certificate_sha256": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-    "password_file": {"type": "path", "no_log": False},
-    "token": {"type": "str", "no_log": True},
-    "token_file": {"type": "path", "no_log": False},
-    "classic": {"type": "str", "default": ""},
-    "upload": {"type": "int", "default": 0},
-    "durable": {"type": "bool", "default": False},
-    "tunnel": {"type": "dict", "options": TUNNEL},
-    "kernel": {"type": "str"},
-    "code": {"type": "str", "default": "6*7"},
-    "expect": {"type": "str", "default": "42"},
-    "timeout": {"type": "float", "default": 30},
-}
 
 
 def main() -> None:
@@ -285,6 +270,8 @@ def main() -> None:
         request = request_from(module.params)
         module.no_log_values.update(filter(None, [request.password, request.token]))
         result = check(request)
+        reachable = result["verdict"] == REACHABLE
+        result["kernels"] = check_kernels(request, module.params["kernels"] if reachable else [])
     except CheckError as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):

@@ -72,6 +72,14 @@ class Kernel(TypedDict):
     python_download: NotRequired[str]  # the version that uv installs; empty for an interpreter of the host
 
 
+class RemoteKernel(TypedDict):
+    """The kernels of a server of another host, as a hub lists them (:mod:`_plan.remote_kernels`)."""
+
+    name: str  # of the kernel in the hub
+    host: str
+    instance: str
+
+
 class Instance(TypedDict):
     """A server as the inventory describes it, every option resolved. Secrets are left out."""
 
@@ -117,6 +125,7 @@ class Instance(TypedDict):
     python_mirror: str
     packages: list[str]
     kernels: list[Kernel]
+    remote_kernels: list[RemoteKernel]
     lock: bool
     wheelhouse: bool
     installer: str
@@ -179,6 +188,8 @@ class HostInstance(Instance, Sandbox):
     revision: str
     allowed_devices: list[str]  # the entries of the unit
     device_groups: list[str]
+    hub_file: str  # of the control node, with the kernels of other hosts; empty without them
+    hub_keys_file: str  # with the keys of hubs that start kernels here; empty without one
 
 
 class Aim(TypedDict):
@@ -230,6 +241,7 @@ class Plan(TypedDict):
     firewall: NotRequired[FirewallOptions]
     tunnel: NotRequired[TunnelOptions]
     aim: NotRequired[Aim]
+    hub_files: NotRequired[dict[str, dict[str, str]]]  # of each instance (:func:`_kernels.store.files`)
     today: NotRequired[str]
 
 

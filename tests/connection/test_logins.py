@@ -27,7 +27,7 @@ def render(**instance: bool) -> str:
     return jinja2.Template(_TEXT, trim_blocks=True).render(instance=instance)
 
 
-TEMPLATE = render(login_throttle=True)
+TEMPLATE = render(login_throttle=True, hub_keys_file=True)
 COUNTED = b"MESSAGE=127.0.0.1 sent a wrong password or token\n"
 
 
@@ -133,6 +133,7 @@ def test_who_knows_the_password_or_the_token_or_says_nothing_is_not_counted(clie
     assert client.ask("GET", "/api/status") == 403
     assert client.ask("GET", "/api/status?token=") == 403
     assert client.ask("GET", "/login") == 200
+    assert client.ask("GET", "/api/kernels", Authorization="token " + "k" * 43) == 403  # an old key of a hub
     assert client.ask("GET", "/api/status", Authorization=f"token {TOKEN}") == 200
     client.cookies.clear()
     assert client.log_in(PASSWORD) == 302

@@ -328,6 +328,11 @@ CAUSES = {
         "A server that runs since before jupyter_durable needs a restart. Else read the service's log; jupyter_durable:"
         " false does without.",
     ),
+    "host_away": Cause(
+        UNREACHABLE,
+        "The kernel runs on another host, and cannot: {detail}.",
+        "Start that host, and run the check for it: its own row has the reason.",
+    ),
     "code_failed": Cause(
         UNREACHABLE,
         "The kernel runs, but the code failed: {detail}.",

@@ -14,6 +14,9 @@ from typing import Any
 from .._certificate.values import iso
 from .causes import Stop
 
+#: The errors of a kernel of another host (roles/jupyter/files/kernel_bridge.py).
+AWAY = ("HostAway", "KernelLost", "AnswerLost")
+
 
 def read_json(text: str | bytes) -> Any:
     """Return the value of a JSON text. Raise ValueError if it has none, also if it is nested without end."""
@@ -147,6 +150,8 @@ def absorb(answer: Answer, message: dict[str, Any]) -> None:
         answer.printed.append(text)
         answer.length += len(text)
     elif kind == "error":
+        if content.get("ename") in AWAY:
+            raise Stop("host_away", detail=str(content.get("evalue", ""))[:400].rstrip("."))
         raise Stop("code_failed", detail=f"{content.get('ename', 'error')}: {content.get('evalue', '')}"[:200])
     elif kind == "status" and state == "idle":
         answer.done = True

@@ -14,6 +14,35 @@ from .ssh import Forward
 
 #: Bytes; the limits of proxies are of this order, and the check holds them in memory.
 MOST_UPLOAD = 100_000_000
+#: The arguments of the module connection_check.
+TUNNEL = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "user": {"type": "str"},
+    "private_key_file": {"type": "path", "no_log": False},
+    "ssh_args": {"type": "list", "elements": "str", "default": []},
+    "remote_host": {"type": "str", "default": "localhost"},
+    "remote_port": {"type": "int"},
+}
+ARGUMENTS = {
+    "url": {"type": "str", "required": True},
+    "ca_file": {"type": "path"},
+    "server_name": {"type": "str"},
+    "certificate_sha256": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "password_file": {"type": "path", "no_log": False},
+    "token": {"type": "str", "no_log": True},
+    "token_file": {"type": "path", "no_log": False},
+    "classic": {"type": "str", "default": ""},
+    "upload": {"type": "int", "default": 0},
+    "durable": {"type": "bool", "default": False},
+    "tunnel": {"type": "dict", "options": TUNNEL},
+    "kernel": {"type": "str"},
+    "kernels": {"type": "list", "elements": "str", "default": []},
+    "code": {"type": "str", "default": "6*7"},
+    "expect": {"type": "str", "default": "42"},
+    "timeout": {"type": "float", "default": 30},
+}
 
 
 @dataclass(frozen=True)

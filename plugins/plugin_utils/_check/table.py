@@ -54,6 +54,11 @@ def row(target: dict[str, Any], answer: dict[str, Any] | None, host_says: str, n
     return made
 
 
+def kernel_row(target: dict[str, Any], name: str, answer: dict[str, Any], now: datetime) -> Row:
+    """Return the row of a kernel of another host, behind the server of a target that is its hub."""
+    return row({**target, "way": f"kernel {name}", "proven": True}, answer, "", now)
+
+
 def refused(host: str, message: str) -> Row:
     """Return the row of a host whose inventory contradicts itself, so that there is nothing to try."""
     cells = dict.fromkeys(

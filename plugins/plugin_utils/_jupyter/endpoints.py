@@ -93,7 +93,10 @@ def targets(plan: Plan, instance: Instance, ca_file: str | None, credential: dic
         "classic": instance["classic"],
         "durable": instance["durable"],
     }
-    return [{"host": plan["host"], "instance": instance["name"], **way, **known} for way in ways(plan, instance)]
+    found = [{"host": plan["host"], "instance": instance["name"], **way, **known} for way in ways(plan, instance)]
+    # Which way leads to the hub makes no difference to the kernels behind it.
+    found[0]["kernels"] = [each["name"] for each in instance["remote_kernels"]]
+    return found
 
 
 def ways(plan: Plan, instance: Instance) -> list[dict[str, Any]]:

@@ -26,6 +26,8 @@ SUBJECTS = {
     "rollback": "the environments of servers",
     "renew": "certificates",
 }
+#: Files that each run renews, and that it does not know before: certificates, and keys between hubs and servers.
+LIVE = ("/tls.pem", "/remote_kernels.json", "/kernel_keys.json")
 #: So many differences are told.
 TOLD = 5
 
@@ -150,8 +152,8 @@ def _own(verb: str, changes: list[Change]) -> Callable[[Change], bool]:
             return True  # a restart that is due, and the list that waits for it
         if change["kind"] == "environment":
             return bool(change["what"] == "unwanted" or change["found"] != "absent")
-        if change["what"] == "content" and change["id"].endswith("/tls.pem"):
-            return True  # it is renewed by every run, and not known before it is
+        if change["what"] == "content" and change["id"].endswith(LIVE):
+            return True
         if (
             change["what"] == "content"
             and change["instance"]

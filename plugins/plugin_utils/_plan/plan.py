@@ -22,6 +22,7 @@ from .account import settle_account, settle_data_dirs, settle_tunnel_accounts
 from .downloads import check_downloads
 from .interfaces import packages_of, settle_durable
 from .near_ports import settle_near_ports
+from .remote_kernels import settle_remote_kernels
 from .settings import check_settings
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def resolve(
     :raises PlanError: with every contradiction found, one a line, each naming the instance, the key and the cure.
     """
     problems: list[str] = []
-    resolved = [_instance(defaults, given, scope, problems) for given in instances]
+    resolved = [_instance(host, defaults, given, scope, problems) for given in instances]
     problems += _conflicts(resolved)
     if not HOST.fullmatch(host):
         problems.append(
@@ -178,7 +179,7 @@ def _tunnel_forwards(present: list[Instance]) -> dict[str, list[Any]]:
     return forwards
 
 
-def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, problems: list[str]) -> Instance:
+def _instance(host: str, defaults: dict[str, Any], given: dict[str, Any], scope: str, problems: list[str]) -> Instance:
     """Complete one instance. Append its faults to ``problems``."""
     label = f"instance '{given.get('name', '?')}'"
 
@@ -217,6 +218,7 @@ def _instance(defaults: dict[str, Any], given: dict[str, Any], scope: str, probl
     except PlanError as error:
         wrong("login_throttle", str(error))
     settle_durable(instance, "durable" in given, wrong)
+    settle_remote_kernels(host, instance, HOST.fullmatch, wrong)
     _limits(instance, wrong)
     _devices(instance, wrong)
     check_downloads(instance, wrong)

@@ -128,6 +128,8 @@ def complete(plan: Plan, report: Report, chosen: dict[str, str] | None = None) -
                 "revision": "",
                 "allowed_devices": _allowed(item, report, "allow") if item["devices"] == "auto" else [],
                 "device_groups": _allowed(item, report, "groups"),
+                "hub_file": plan.get("hub_files", {}).get(name, {}).get("hub", ""),
+                "hub_keys_file": plan.get("hub_files", {}).get(name, {}).get("hubs", ""),
             }
         )
     return completed

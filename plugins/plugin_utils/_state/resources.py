@@ -161,6 +161,9 @@ def _instance_things(made: ResourceList, item: HostInstance, credential: dict[st
         made.file("configure", f"{folder}/token", secret, **shut, secret=True, control=credential.get("token_file"))
     if item["shut_variables"]:
         made.file("configure", f"{folder}/environment", secret, **shut, secret=True, template="environment.json.j2")
+    for name, kept in (("remote_kernels", item["hub_file"]), ("kernel_keys", item["hub_keys_file"])):
+        if kept:
+            made.file("configure", f"{folder}/{name}.json", secret, **shut, secret=True, live=True, control=kept)
     if item["tls"] == "acme":
         order = acme.order(item)["id"]
         made.file("certificate", f"{folder}/tls.pem", secret, **shut, secret=True, live=True, order=order, control=None)

@@ -34,6 +34,8 @@ MODULES = (
     "jupyterlab.labapp",
     "nbclassic.notebookapp",
     "notebook.app",
+    "kernel_keys",
+    "remote_kernels",
 )
 #: The same for Notebook 6. jupyter_server lies beside it, but the server that runs would skip its names.
 MODULES_6 = ("notebook.notebookapp", "notebook.services.contents.largefilemanager", "notebook.terminal")

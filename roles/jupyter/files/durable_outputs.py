@@ -38,7 +38,8 @@ def serve(app: ServerApp, recorder: Recorder) -> None:
         @authorized
         def get(self, kernel_id: str) -> None:
             outputs = self.get_argument("outputs", "1") == "1"
-            self.finish({"executions": recorder.waiting(kernel_id, self.get_argument("session", ""), outputs)})
+            words = (self.get_argument("session", ""), outputs, self.get_argument("id", ""))
+            self.finish({"executions": recorder.waiting(kernel_id, *words)})
 
     class Script(JupyterHandler):
         @web.authenticated

@@ -346,9 +346,12 @@ class Recorder:
         for path in {execution.path for execution in self.executions.values() if execution.path}:
             await self._write_safely(path, all_of_them=True)
 
-    def waiting(self, kernel_id: str, session: str, outputs: bool = True) -> list[dict[str, Any]]:
+    def waiting(self, kernel_id: str, session: str, outputs: bool = True, only: str = "") -> list[dict[str, Any]]:
         """Return the executions that a page of this session may show, and did not see whole: its own, and those of
-        other devices that its file lacks. ``present``: their browser is there, and saves them itself."""
+        other devices that its file lacks. ``present``: their browser is there, and saves them itself.
+
+        :param only: the identifier of the one that is wanted; empty for all.
+        """
         own = f"{kernel_id}:{session}"
         if kernel_id in self.streams:
             self.streams[kernel_id].flush()  # the page may have heard more than the recorder
@@ -368,6 +371,7 @@ class Recorder:
             for name, execution in self.executions.items()
             if execution.kernel_id == kernel_id
             and execution.started
+            and only in ("", name)
             and (execution.gap if execution.owner == own else execution.is_news(LATE if outputs else 0.0))
         ]
 

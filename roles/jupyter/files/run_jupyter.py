@@ -91,6 +91,17 @@ def record() -> None:
         beside("durable_outputs")
 
 
+def pair(arguments: list[str]) -> None:
+    """Let the settings name the parts by which hubs start kernels here, and this hub elsewhere, if their files are
+    there."""
+    for word in arguments:
+        folder = os.path.dirname(word[len("--config=") :]) if word.startswith("--config=") else ""
+        for name, needed in (("kernel_keys", ()), ("remote_kernels", ("kernel_answers", "kernel_servers"))):
+            if folder and os.path.exists(os.path.join(folder, f"{name}.json")):
+                for each in (*needed, name):
+                    beside(each)
+
+
 def keep_capabilities() -> None:
     """Keep the right to a port below 1024 (``AmbientCapabilities=`` of the unit) to this process: the kernels and
     terminals that it starts do not inherit it.
@@ -157,6 +168,7 @@ def main() -> None:
     protect()
     lighten()
     record()
+    pair(sys.argv[1:])
     forgive_kernels()
     del sys.argv[0]
     sys.path[0] = os.path.dirname(sys.argv[0])  # as if Python had been given the program

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,18 @@ def run(tmp_path):
         return [*done.stdout.splitlines(), *done.stderr.splitlines()[-1:], f"rc {done.returncode}"]
 
     return run
+
+
+_VERSIONS = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+OLDEST = shutil.which("python3.8", path=os.pathsep.join([*map(str, _VERSIONS.glob("*/bin")), os.defpath]))
+
+
+@pytest.mark.skipif(OLDEST is None, reason="the oldest Python of hosts is not on this machine")
+def test_a_server_starts_with_the_oldest_python_of_hosts(tmp_path):
+    program = tmp_path / "jupyter-notebook"
+    program.write_text("print('the server runs')")
+    words = [OLDEST, SCRIPT, program, f"--config={tmp_path}/config.py"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "the server runs\n"
 
 
 TAKE = "from rfc3987_syntax import is_valid_syntax\nprint('taken')\n"

@@ -107,6 +107,23 @@ def test_a_file_has_its_line(template, variables, line):
     assert line in rendered([{"name": "lab", **variables}])[template][0].splitlines()
 
 
+def test_a_hub_and_a_server_of_one_have_their_files_and_no_secret_in_the_settings():
+    the_plan = {**plan(), "hub_files": {"lab": {"hub": "/c/lab.hub.json", "hubs": "/c/lab.hubs.json"}}}
+    instances, things = wanted(the_plan, bare())
+    folder = "/etc/remote-notebooks/lab"
+    files = {thing["path"]: thing for thing in things if thing["kind"] == "file"}
+    found = {name: files[f"{folder}/{name}.json"] for name in ("remote_kernels", "kernel_keys")}
+    assert {name: (thing["control"], thing["secret"], thing["mode"]) for name, thing in found.items()} == {
+        "remote_kernels": ("/c/lab.hub.json", True, "0640"),
+        "kernel_keys": ("/c/lab.hubs.json", True, "0640"),
+    }
+    lines = render(files[f"{folder}/jupyter_server_config.py"], instances).splitlines()
+    assert 'c.ServerApp.identity_provider_class = "kernel_keys.KernelKeys"' in lines
+    assert f"c.KernelKeys.key_file = '{folder}/kernel_keys.json'" in lines
+    assert 'c.ServerApp.kernel_spec_manager_class = "remote_kernels.RemoteKernelSpecManager"' in lines
+    assert f"c.RemoteKernelSpecManager.remote_file = '{folder}/remote_kernels.json'" in lines
+
+
 def test_only_a_server_on_a_port_of_root_has_a_capability():
     texts = rendered([{"name": "lab"}, {"name": "door", "port": 443}])["instance.conf.j2"]
     found = [[line for line in text.splitlines() if line.startswith("AmbientCapabilities=")] for text in texts]

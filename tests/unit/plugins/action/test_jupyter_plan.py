@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.remote.notebooks.plugins.action import jupyter_plan
 
 PROGRAM = """
@@ -62,3 +64,15 @@ def test_when_the_host_is_looked_at_before_anything_is_made_here(tmp_path, verb,
 def test_uninstall_is_about_all_there_is():
     assert "ann alone say state: absent" in jupyter_plan._only(["ann"], {"verb": "uninstall"})[0]
     assert jupyter_plan._only([], {"verb": "uninstall"}) == jupyter_plan._only(["ann"], {"verb": "upgrade"}) == []
+
+
+@pytest.mark.parametrize("pattern", ["gone", "~gpu(", "gpus:!gpu1"])
+@pytest.mark.parametrize("verb", ["", "uninstall"])
+def test_a_pattern_without_a_host_is_told_and_keeps_nobody_from_an_uninstall(verb, pattern, monkeypatch):
+    monkeypatch.setattr("ansible.constants.HOST_PATTERN_MISMATCH", "error")  # as in the project's own ansible.cfg
+    action = types.SimpleNamespace(_loader=DataLoader())
+    defaults = {"remote_kernels": [pattern]}
+    groups = {"all": ["hub", "gpu1"], "gpus": ["gpu1"]}
+    problems = jupyter_plan.ActionModule._find_servers(action, verb, defaults, [], {"groups": groups})
+    told = f"jupyter_remote_kernels: '{pattern}' matches no host of the inventory. Name a host, a group or a pattern of"
+    assert problems == ([] if verb else [f"{told} them."])

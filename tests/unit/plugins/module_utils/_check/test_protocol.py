@@ -107,6 +107,7 @@ def test_messages_of_the_kernel(messages, text, done):
         pytest.param(
             message("error", ename="ZeroDivisionError", evalue="division by zero"), "code_failed", id="an exception"
         ),
+        pytest.param(message("error", ename="HostAway", evalue="gpu1 is off"), "host_away", id="a host that is away"),
         pytest.param(message("status", "", execution_state="dead"), "kernel_died", id="dead"),
         pytest.param(
             message("status", "", execution_state="restarting"), "kernel_died", id="started again by the server"
