@@ -71,8 +71,8 @@ sanity: venv ## ansible-test sanity
 molecule: venv ## Every scenario in containers, or one (SCENARIO=name)
 	@$(BIN)/python -m tools.gate molecule $(SCENARIO)
 
-matrix: venv ## The daily operations with each series of ansible-core that meta/runtime.yml admits
-	@$(BIN)/python -m tools.gate matrix
+matrix: venv ## Daily operations, unit tests and sanity with each series of ansible-core (ARGS=2.21)
+	@$(BIN)/python -m tools.gate matrix $(ARGS)
 
 connection: venv ## The connection check against servers broken on purpose
 	@$(BIN)/python -m pytest tests/connection $(ARGS)

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -180,18 +181,19 @@ def find_python(oldest: str) -> Path | None:
     return next(good, None)
 
 
-def build_apart(name: str, wanted: str = "") -> Path:
+def build_apart(name: str, wanted: str = "", *, has_tests: bool = False) -> Path:
     """Create one of the environments of :data:`APART` from its lock; quick when it fits already. Return its folder of
     programs.
 
     :param wanted: the oldest Python that is good for it, where the one of the playbooks may not be.
+    :param has_tests: whether it gets the tools of the tests as well: another environment, beside that of users.
     """
-    uv, folder = VENV / "bin" / "uv", CACHE / name
+    uv, folder = VENV / "bin" / "uv", CACHE / (f"{name}-tests" if has_tests else name)
     python = find_python(wanted) if wanted else _fast_python(PYTHON)
     if python is None:
         sys.exit(f"{name} needs Python {wanted} or a newer one, and this machine has none.")
     run(uv, "venv", "--quiet", "--allow-existing", "--seed", "--python", python, folder)
-    run(
+    install: list[str | Path] = [
         uv,
         "pip",
         "install",
@@ -199,12 +201,21 @@ def build_apart(name: str, wanted: str = "") -> Path:
         "--compile-bytecode",
         "--python",
         folder / "bin" / "python",
-        "--require-hashes",
-        "-r",
-        APART[name],
-    )
+    ]
+    run(*install, "--require-hashes", "-r", APART[name])
+    if has_tests:
+        rest = CACHE / f"{name}-tests.txt"
+        rest.write_text(_without((ROOT / LOCKS["dev"]).read_text(), (ROOT / APART[name]).read_text()))
+        run(*install, "--require-hashes", "--no-deps", "-r", rest)
     link_collection(folder)
     return folder / "bin"
+
+
+def _without(lock: str, other: str) -> str:
+    """Return the entries of a lock for packages that another lock does not have."""
+    entry = re.compile(r"^([a-z0-9-]+)==.*\n(?: .*\n)*", re.MULTILINE)
+    known = set(entry.findall(other))
+    return "".join(found[0] for found in entry.finditer(lock) if found[1] not in known)
 
 
 def _fast_python(other: str | Path) -> Path:

@@ -46,16 +46,20 @@ WITHOUT_UV = "uv cannot be had on this host"
 SCENARIO_LIMIT = f"{60 + int(os.environ.get('SOAK_RUNS') or 0)}m"
 #: Those of five minutes and more begin, so that none of them is left alone with one core at the end.
 LONG = {"damage", "modes", "service", "smoke", "soak", "upgrade"}
-#: It runs nearly every playbook, so it runs them with the oldest ansible-core that meta/runtime.yml admits. `make
-#: matrix` runs it with the others.
-OF_CORES, OLDEST_CORE = "day2", "2.18"
+#: It runs nearly every playbook. `make matrix` runs it with each series of ansible-core.
+OF_CORES = "day2"
+#: Scenarios that run with the oldest ansible-core that meta/runtime.yml admits, and with the newest. Two hosts of
+#: different distributions are in both.
+CORES = {OF_CORES: "2.18", "upgrade": "2.21"}
 PRINTING = threading.Lock()
 REFERENCES = ("--validate-collection-refs=dependent", "--disallow-unknown-collection-refs")
 
 
 #: Sanity imports each file with this Python and with that of the gate. All Pythons compile them. The imports of the
 #: versions between and above took more than half of the whole part.
-OLDEST_OF_HOSTS = "3.8"
+OLDEST_OF_HOSTS = {"2.18": "3.8", "2.19": "3.8"}
+#: Prints the series of ansible-core.
+CORE = "from ansible.release import __version__; print(__version__.rpartition('.')[0])"
 
 
 class Red(Exception):
@@ -184,7 +188,7 @@ def write_pip_settings(home: Path) -> None:
         settings.write(file)
 
 
-def sanity() -> None:
+def sanity(programs: Path = BIN) -> None:
     """ansible-test on a copy at a real ansible_collections path outside the checkout.
 
     It refuses links, and in a folder that git ignores it passes with "All targets skipped" for any content.
@@ -206,18 +210,22 @@ def sanity() -> None:
             "pyenv"
         ):  # its launchers fail for versions that are not selected: name the interpreters themselves
             versions = Path(subprocess.check_output(["pyenv", "root"], text=True).strip()) / "versions"
-            extra["PATH"] = os.pathsep.join([str(BIN), *map(str, versions.glob("*/bin")), os.environ["PATH"]])
+            extra["PATH"] = os.pathsep.join([str(programs), *map(str, versions.glob("*/bin")), os.environ["PATH"]])
         path = extra.get("PATH", os.environ["PATH"])
-        ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+        ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+        ours = subprocess.check_output([programs / "python", "-c", ask], text=True).strip()
+        core = subprocess.check_output([programs / "python", "-c", CORE], text=True).strip()
         imports = [
             ("--test", "import", "--python", version)
-            for version in dict.fromkeys((OLDEST_OF_HOSTS, ours))
+            for version in dict.fromkeys((OLDEST_OF_HOSTS.get(core, "3.9"), ours))
             if shutil.which(f"python{version}", path=path)
         ]
         skipped, red = False, False
         for options in (("--skip-test", "import"), *imports):
             try:
-                for line in stream("ansible-test", "sanity", "--local", "--color", "no", *options, cwd=copy, **extra):
+                for line in stream(
+                    programs / "ansible-test", "sanity", "--local", "--color", "no", *options, cwd=copy, **extra
+                ):
                     print(line, end="", flush=True)
                     skipped |= "All targets skipped" in line
             except Red:
@@ -352,7 +360,9 @@ def molecule(*names: str) -> None:
         def one(name: str) -> str:
             if not is_bare(name) and environments.result():
                 return f"{name} (without the images of {prepared.SCENARIO})"
-            programs = build_apart(f"core-{OLDEST_CORE}") if name == OF_CORES else runtime
+            series = CORES.get(name, "")
+            python = SERIES.get(series, "")
+            programs = build_apart(f"core-{series}", python) if series and find_python(python) else runtime
             return run_scenario(name, logs, programs, root, tag)[1]
 
         results = list(pool.map(one, [name for name in names or scenarios() if name != prepared.SCENARIO]))
@@ -361,15 +371,36 @@ def molecule(*names: str) -> None:
         raise Red("; ".join(red))
 
 
-def matrix() -> None:
+def check_series(series: str, python: str) -> list[str]:
+    """Run unit tests and sanity with a series of ansible-core. Return what is red."""
+    programs, red = build_apart(f"core-{series}", python, has_tests=True), []
+    path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
+    try:
+        run(programs / "pytest", "tests/unit", "--numprocesses", str(WORKERS), PATH=path)
+    except Red:
+        red.append(f"{series}: unit tests")
+    try:
+        sanity(programs)
+    except Red:
+        red.append(f"{series}: sanity")
+    return red
+
+
+def matrix(*only: str) -> None:
     """Run the daily operations on real hosts with each series of ansible-core, one after another: they have the same
-    addresses. A series whose Python this machine lacks is named."""
+    addresses. Then unit tests and sanity, but for the series of ``.venv``: `make test` does that. A series whose Python
+    this machine lacks is named.
+
+    :param only: the series; all of them by default.
+    """
     setup()
     logs = ROOT / ".cache" / "matrix"
     red = []
     with plain_root() as root:
         tag = prepared.tag()
         for series, python in {"2.19": "3.11", **SERIES}.items():
+            if only and series not in only:
+                continue
             if find_python(python) is None:
                 red.append(f"{series} (no Python {python} or newer)")
                 continue
@@ -383,6 +414,7 @@ def matrix() -> None:
                 text = (folder / f"{OF_CORES}.log").read_text(errors="replace")
                 red += [f"{series}: {each}" for each in re.findall(r"(?m)^\[DEPRECATION WARNING\].*", text)]
             red += [f"{series}: {why}"] if why else []
+            red += check_series(series, python) if series in SERIES else []
     if red:
         raise Red("; ".join(red))
 
@@ -496,23 +528,25 @@ def everything() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("part", nargs="?", choices=[*PARTS, "matrix", "bench"])
-    parser.add_argument("names", nargs="*", help="scenarios; or benchmarks and their options")
+    parser.add_argument("names", nargs="*", help="scenarios; series of ansible-core; benchmarks and their options")
     arguments, options = parser.parse_known_args()
     if options and arguments.part != "bench":
         parser.error(f"unknown: {' '.join(options)}")
-    if arguments.names and arguments.part not in ("molecule", "bench"):
+    if arguments.names and arguments.part not in ("molecule", "matrix", "bench"):
         parser.error(f"{arguments.part} is one whole, without {' '.join(arguments.names)}")
     if arguments.part is None:
         return everything()
     try:
         if arguments.part == "molecule":
             molecule(*arguments.names)
+        elif arguments.part == "matrix":
+            matrix(*arguments.names)
         elif arguments.part == "bench":
             bench(*arguments.names, *options)
         else:
             if arguments.part == "pytest":
                 PARTS["setup"]()  # packages and images that its tests need
-            print({**PARTS, "matrix": matrix}[arguments.part]() or "")
+            print(PARTS[arguments.part]() or "")
     except Red as failure:
         print(f"\nRED: {failure}", file=sys.stderr)
         return 1

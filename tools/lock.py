@@ -53,10 +53,15 @@ from __future__ import annotations
 """
 
 
+def locked_uv() -> str:
+    (version,) = re.findall(r"(?m)^uv==(\S+)", (ROOT / LOCKS["runtime"]).read_text())
+    return str(version)
+
+
 def uv_wheels() -> str:
     """Return that module: the uv of the lock file, with the digests that the lock file has as well."""
     locked = (ROOT / LOCKS["runtime"]).read_text()
-    (version,) = re.findall(r"(?m)^uv==(\S+)", locked)
+    version = locked_uv()
     command: list[str | Path] = [
         VENV / "bin" / "uv",
         "pip",
@@ -102,7 +107,7 @@ def main() -> None:
         compile_lock(lock, *SOURCES[kind])
     for series, python in SERIES.items():
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as override:
-            override.write(f"ansible-core=={series}.*\n")
+            override.write(f"ansible-core=={series}.*\nuv=={locked_uv()}\n")
             override.flush()
             # Annotations would name the temporary file.
             words = ["--no-annotate", "--override", override.name]

@@ -39,7 +39,8 @@ def test_a_command_of_the_operations_chapter(command):
     _make, verb, *variables = shlex.split(command)
     given = dict(variable.split("=", 1) for variable in variables)
     assert set(given) <= {"HOST", "ARGS"}
-    assert (ROOT / "playbooks" / f"{ {'down': 'uninstall'}.get(verb, verb) }.yml").is_file()
+    playbook = {"down": "uninstall"}.get(verb, verb)
+    assert (ROOT / "playbooks" / f"{playbook}.yml").is_file()
     for name in extra_variables(shlex.split(given.get("ARGS", ""))):
         assert re.search(rf"\b{name}\b", READ), f"nothing reads {name}"
 

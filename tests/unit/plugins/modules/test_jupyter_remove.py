@@ -66,12 +66,9 @@ def test_a_tree_of_an_account_goes_whole_and_what_its_links_lead_to_stays(ground
     (root / "shut").chmod(0)
     assert remove(thing(root), check=True)["removed"] == [str(root)]
     assert root.exists()
-    assert remove(thing(root)) == {
-        "changed": True,
-        "removed": [str(root)],
-        "remarks": [],
-        "invocation": remove(thing(root))["invocation"],
-    }
+    answer = remove(thing(root))
+    answer.pop("invocation", None)  # up to ansible-core 2.20
+    assert answer == {"changed": True, "removed": [str(root)], "remarks": []}
     assert not root.exists()
     assert (ground / "victim/file").exists()
 
