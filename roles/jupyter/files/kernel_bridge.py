@@ -216,8 +216,8 @@ class Bridge:
     async def _forward(self, request: Request, parts: list[bytes]) -> None:
         number = request.header["msg_id"]
         try:
-            if request.kind == "kernel_info_request" and self.there.line is None:
-                # Pages and restarts of the hub wait for this one, and not for long.
+            if request.kind == "kernel_info_request" and self.there.line is None and not self.cells:
+                # Pages and restarts of the hub wait for this one, and not for long. No answer means that a cell runs.
                 await self.there.server.call("GET", "kernels", seconds=ABOUT_SECONDS)
             line = await self.there.connected(is_quiet=not self.waiting)
             request = request._replace(connection=self.there.connection)
