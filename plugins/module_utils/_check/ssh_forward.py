@@ -23,6 +23,9 @@ from .._errors import CheckError
 from .causes import Stop
 from .ssh import Forward, channel_argv, command_argv, ssh_argv, ssh_cause
 
+# run_command() waits for the end of a program. This one talks with ssh while it runs.
+# pylint: disable=ansible-bad-function
+
 #: How long ssh may take to say why the far side closed a channel: it reports and closes in the same moment.
 WORDS_SECONDS = 0.3
 #: The limit for the output of a program of the far side.

@@ -16,6 +16,9 @@ from typing import Any
 from . import other_account, ownership
 from .processes import is_here
 
+# There is no AnsibleModule here, and so no run_command().
+# pylint: disable=ansible-bad-function
+
 #: How often the processes of an account are looked for until there are none.
 LOOKS = 50
 

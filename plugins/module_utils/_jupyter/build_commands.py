@@ -17,6 +17,9 @@ from .._host import process_environment
 from .._plain import plain_lines
 from .uv import Run
 
+# run_command() has no time limit, and gives no output before the end.
+# pylint: disable=ansible-bad-function
+
 Wish = Dict[str, Any]
 #: The time limit of the trial of an environment, in seconds, and the variables of ours that the trial gets.
 TRIAL = 900

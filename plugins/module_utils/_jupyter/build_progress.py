@@ -22,6 +22,9 @@ from typing import Any
 from .._host import process_environment
 from .uv import Run
 
+# run_command() gives no output before the end.
+# pylint: disable=ansible-bad-function
+
 #: Begins the name of the file, beside the environments. A name with a dot is no environment.
 PREFIX = ".building-"
 #: Seconds between two writings of the file.

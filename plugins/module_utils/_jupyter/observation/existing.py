@@ -20,6 +20,9 @@ from typing import Any, Callable
 from ..._host import other_account
 from .accounts import NOBODY, is_changed_by_others
 
+# run_command() has no time limit.
+# pylint: disable=ansible-bad-function
+
 #: Seconds for the import of ipykernel: a slow disk, or a network's, reads some hundred files for it.
 SECONDS = 60
 #: Bytes of output that are read.
