@@ -109,6 +109,8 @@ def test_a_wrong_password_is_counted_whatever_stands_beside_it(client, query):
     [
         pytest.param("/api/status", {"Authorization": "token guess"}, id="a header"),
         pytest.param("/api/status", {"Authorization": "Bearer guess"}, id="a header of the other kind"),
+        pytest.param("/api/status", {"Authorization": "token\tguess"}, id="a header with a tab"),
+        pytest.param("/api/status?token=guess", {"Authorization": "token " + "k" * 43}, id="behind a key of a hub"),
         pytest.param("/api/status?token=guess", {}, id="the address"),
         pytest.param("/login?token=guess", {}, id="the login page, which tells by where it leads"),
         pytest.param("/lab?token=guess", {}, id="a page that leads to the login"),
