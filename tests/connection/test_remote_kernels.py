@@ -422,11 +422,11 @@ def test_another_key_counts_for_notebooks_that_are_open(folder, there, notebook)
     assert notebook.run("x = 5") == ""
     keys.write_text(json.dumps({"hub1/lab": hashlib.sha256(b"another").hexdigest()}))
     servers.write_text(before[1].replace(KEY, "another"))
-    time.sleep(3)  # the open connection has ended
+    time.sleep(6)  # the open connection ends within two looks of the server (kernel_keys.LOOK)
     assert notebook.run("x") == "5"
     for path, text in zip((keys, servers), before):
         path.write_text(text)
-    time.sleep(3)
+    time.sleep(6)
     assert notebook.run("x") == "5"
 
 
